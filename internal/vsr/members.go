@@ -1,0 +1,126 @@
+package vsr
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Member is one place of a member list.
+type Member struct {
+	ID          string
+	Addr        string
+	Role        uint8 // 0: voter
+	Incarnation Incarnation
+}
+
+// Membership is the member list of an epoch with its quorums.
+type Membership struct {
+	Epoch   Epoch
+	Members []Member
+	Qr, Qv  int // replication and view-change quorum; Qr + Qv > n
+}
+
+// MaxVoters is the largest number of voters of a group.
+const MaxVoters = 7
+
+// NewMembership returns the list of the first epoch with the default quorums of section 1.
+func NewMembership(members []Member) Membership {
+	n := len(members)
+	m := Membership{Epoch: 1, Members: members, Qr: (n + 1) / 2, Qv: n/2 + 1}
+	if n == 2 {
+		m.Qr = 2 // two copies of every entry
+	}
+	return m
+}
+
+// Rb is the smallest number of voters that meets every view-change quorum.
+func (m *Membership) Rb() int { return len(m.Members) - m.Qv + 1 }
+
+// prim returns the primary of view v: electable voters in the order of the list.
+func (m *Membership) prim(v View) Index { return Index(uint64(v) % uint64(len(m.Members))) }
+
+// viewOf returns the smallest view above v that i leads.
+func (m *Membership) viewOf(i Index, v View) View {
+	for w := v + 1; ; w++ {
+		if m.prim(w) == i {
+			return w
+		}
+	}
+}
+
+// index returns the place of the member with that id, or -1.
+func (m *Membership) index(id string) Index {
+	return Index(slices.IndexFunc(m.Members, func(x Member) bool { return x.ID == id }))
+}
+
+// List is the configuration that all members must share (S2), for a person to read.
+func (m *Membership) List() string {
+	var b strings.Builder
+	for _, x := range m.Members {
+		fmt.Fprintf(&b, "%s(%d) ", x.ID, x.Role)
+	}
+	fmt.Fprintf(&b, "Qr=%d Qv=%d", m.Qr, m.Qv)
+	return b.String()
+}
+
+// append writes: epoch, Qr, Qv, count, then for each member id, address, role, incarnation.
+func (m *Membership) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(m.Epoch))
+	b = append(b, byte(m.Qr), byte(m.Qv), byte(len(m.Members)))
+	for i := range m.Members {
+		x := &m.Members[i]
+		b = appendString(b, x.ID)
+		b = appendString(b, x.Addr)
+		b = append(b, x.Role)
+		b = append(b, x.Incarnation[:]...)
+	}
+	return b
+}
+
+// Encode returns the list's bytes, as they stand in the body of op 1 and in snapshots.
+func (m *Membership) Encode() []byte { return m.append(nil) }
+
+var errMembership = errors.New("member list does not parse")
+
+// DecodeMembership reads what Encode wrote and checks its bounds.
+func DecodeMembership(b []byte) (m Membership, err error) {
+	epoch, n := binary.Uvarint(b)
+	if n <= 0 || len(b) < n+3 {
+		return m, errMembership
+	}
+	m.Epoch, m.Qr, m.Qv = Epoch(epoch), int(b[n]), int(b[n+1])
+	count := int(b[n+2])
+	b = b[n+3:]
+	for range count {
+		var x Member
+		var ok1, ok2 bool
+		x.ID, b, ok1 = cutString(b)
+		x.Addr, b, ok2 = cutString(b)
+		if !ok1 || !ok2 || len(b) < 1+len(x.Incarnation) {
+			return m, errMembership
+		}
+		x.Role = b[0]
+		b = b[1+copy(x.Incarnation[:], b[1:]):]
+		m.Members = append(m.Members, x)
+	}
+	if len(b) != 0 || count == 0 || count > MaxVoters || m.Epoch == 0 ||
+		m.Qr < 1 || m.Qr > count || m.Qv < 1 || m.Qv > count || m.Qr+m.Qv <= count {
+		return m, errMembership
+	}
+	return m, nil
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func cutString(b []byte) (string, []byte, bool) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return "", nil, false
+	}
+	return string(b[k : k+int(n)]), b[k+int(n):], true
+}

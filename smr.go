@@ -1,0 +1,234 @@
+package smr
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+// ID names a member of a group. It is never reused, not even after the member is gone.
+type ID string
+
+// Role is what a member does in its group.
+type Role uint8
+
+// Voter acknowledges operations, votes, and may become primary. It is the only role so far.
+const Voter Role = 0
+
+// Member is one replica of a group as the others know it.
+type Member struct {
+	ID   ID     // required: 1 to 64 bytes, unique in the group
+	Addr string // where its Transport listens; may be empty for a Transport that needs none
+	Role Role   // zero: Voter
+}
+
+// Op is an operation in the group's order. It is the same on every replica.
+type Op struct {
+	Number uint64    // place in the order: rises from one Apply to the next, with gaps
+	Time   time.Time // the primary's clock when it took the operation, in UTC; never decreases
+	Body   []byte    // smr's: not to be kept or changed after Apply returns
+}
+
+// StateMachine is the user's state, of which smr keeps identical copies. smr calls Apply and
+// Restore one at a time, and Snapshot between them; functions given to Replica.Read run when none
+// of the three does.
+type StateMachine interface {
+	// Apply changes the state by one operation and returns its result, nil included. It must be
+	// deterministic: state and result depend on nothing but the state before and op. So no clock
+	// (there is op.Time), no random source, no order of a map. A failure of the operation is part
+	// of the result. The result is smr's from then on and must not be changed.
+	Apply(op Op) (result []byte)
+
+	// Snapshot freezes the state as it is now and returns at once. WriteTo of what it returns
+	// writes the frozen state, once, beside later calls of Apply, whose changes it must not see.
+	// If it also implements io.Closer, Close is called when it is no longer needed.
+	Snapshot() (io.WriterTo, error)
+
+	// Restore replaces the whole state by one that WriteTo wrote, on this replica or another.
+	// After an error the replica stops; the state may then be anything.
+	Restore(r io.Reader) error
+}
+
+// Config says what a replica is. The zero value of every field that is not called required is a
+// good choice.
+type Config struct {
+	// ID is this replica's name, one of Members. Required.
+	ID ID
+	// Members are the group's first members, at most 7: the same list in the same order on every
+	// replica. Required. The first one forms the group when all are there (rule S2).
+	Members []Member
+	// StateMachine is in its initial state, the same on all replicas. Required.
+	StateMachine StateMachine
+	// Transport carries messages to the other members. Required for more than one member. The
+	// replica opens it, and closes it when it stops.
+	Transport Transport
+	// Group guards against talking to another group by mistake. Zero: "smr".
+	Group string
+	// Dir is the directory of the log and the snapshots, made if absent, used by one replica at a
+	// time. Required unless Volatile.
+	Dir string
+	// Volatile keeps log and snapshots in memory. A volatile replica that stops has lost its
+	// memory, and stays out of its group; losing a quorum's memory loses the data.
+	Volatile bool
+
+	// Detector decides when a silent primary is given up (rule D1); one instance a replica.
+	// Nil: NewAdaptiveDetector with its defaults.
+	Detector Detector
+	// Heartbeat is how often a primary is heard when there is nothing to say. Zero: 50 ms.
+	// Negative: refused.
+	Heartbeat time.Duration
+	// Abdication is how long a primary goes on without hearing a quorum (rule V2). Zero: 1 s.
+	// Negative: refused.
+	Abdication time.Duration
+	// DiskLimit is how long a write of the primary may take before it gives up its role (rule
+	// D3). Zero: 5 s. Negative: no limit.
+	DiskLimit time.Duration
+
+	// SnapshotEvery is the number of operations from one snapshot to the next. Zero: 100,000.
+	// Negative: not by number.
+	SnapshotEvery int
+	// SnapshotBytes is the bytes of log from one snapshot to the next. Zero: 64 MiB. Negative:
+	// not by bytes.
+	SnapshotBytes int64
+	// KeepLog is the bytes of log below the latest snapshot kept for replicas that are behind
+	// (rule N9). Zero: 256 MiB. Negative: none.
+	KeepLog int64
+	// MaxOpSize is the largest body that Propose takes, in bytes. Zero: 1 MiB. Negative: refused.
+	// The same on all replicas.
+	MaxOpSize int
+	// Window is the bytes of operations that may wait for their commitment at the primary, and
+	// the same for the proposals of this replica's callers; above it Propose fails with
+	// ErrOverloaded. Zero: 64 MiB. Negative: refused.
+	Window int64
+
+	// Logger gets what an operator should know: changes of role at Info, trouble at Warn and
+	// Error. Nil: hclog.Default() from Warn up.
+	Logger hclog.Logger
+}
+
+// The errors of Propose and Read, to be told apart with errors.Is.
+var (
+	// ErrNotApplied: the operation was not applied and never will be. It is safe to try again.
+	ErrNotApplied = errors.New("smr: not applied")
+	// ErrUnknown: the context ended or the replica stopped before the outcome was known. The
+	// operation may have been applied, may yet be, or never. The error wraps the cause.
+	ErrUnknown = errors.New("smr: outcome unknown")
+	// ErrOverloaded is an ErrNotApplied: too much is waiting already. Try again later.
+	ErrOverloaded error = &notApplied{"smr: overloaded"}
+	// ErrTooLarge is an ErrNotApplied: the body is larger than MaxOpSize.
+	ErrTooLarge error = &notApplied{"smr: operation too large"}
+	// ErrClosed: the replica has stopped. From Propose it is an ErrNotApplied too if the
+	// operation was never sent; otherwise ErrUnknown wraps it.
+	ErrClosed = errors.New("smr: replica closed")
+	// ErrCorrupt: a file of Dir holds what cannot have been written, or lacks what must be there.
+	// The directory is left as it is.
+	ErrCorrupt = errors.New("smr: storage is corrupt")
+)
+
+// notApplied is a kind of ErrNotApplied.
+type notApplied struct{ text string }
+
+func (e *notApplied) Error() string        { return e.text }
+func (e *notApplied) Is(target error) bool { return target == ErrNotApplied }
+
+// ReadLevel says how fresh the state must be that a Read sees. The zero value is Linearizable.
+type ReadLevel struct {
+	kind readKind
+	op   uint64
+}
+
+type readKind uint8
+
+const (
+	readLinearizable readKind = iota
+	readAtLeast
+	readLocal
+)
+
+var (
+	// Linearizable reads see every operation whose Propose had returned, on any replica, and every
+	// linearizable read that had ended, when Read was called (rule R1).
+	Linearizable = ReadLevel{kind: readLinearizable}
+	// Local reads see whatever this replica has applied (rule R5). They work without a quorum.
+	Local = ReadLevel{kind: readLocal}
+)
+
+// AtLeast reads wait until this replica has applied op (rule R4): with the number of a caller's
+// last write, he sees his own writes on any replica.
+func AtLeast(op uint64) ReadLevel { return ReadLevel{kind: readAtLeast, op: op} }
+
+// Phase is what a replica is doing.
+type Phase string
+
+// The phases of a replica.
+const (
+	Forming    Phase = "forming"     // holds no group yet, or one that not every member has confirmed (S2)
+	Recovering Phase = "recovering"  // its group exists, but this memory is not of it: it stays out
+	ViewChange Phase = "view change" // the group is choosing its next primary
+	Normal     Phase = "normal"      // follows a primary, or is it
+	Stopped    Phase = "stopped"     // Err says why
+)
+
+// Status is a replica's view of itself and its group at one moment.
+type Status struct {
+	ID       ID
+	Phase    Phase
+	Epoch    uint64   // 0 before the group is formed
+	View     uint64   // rises with every change of primary
+	Primary  ID       // "" while unknown
+	Op       uint64   // last operation in this replica's log
+	Commit   uint64   // highest operation it knows committed
+	Applied  uint64   // highest operation its state machine has applied
+	Snapshot uint64   // last operation of its latest snapshot; 0 if none
+	Members  []Member // not to be changed
+	Problem  string   // what keeps the replica from working as it should, and what to do; "" if nothing
+}
+
+// Detector decides how long a backup trusts a primary that is silent (rule D1). It is a pure
+// function of the times it is given, and is called by one goroutine at a time. Times never
+// decrease. A wrong answer costs availability, never safety.
+type Detector interface {
+	// Reset begins anew: another primary, or a gap in this replica's own clock (rule D4).
+	Reset(now time.Time)
+	// Heard says that the primary made itself heard.
+	Heard(now time.Time)
+	// Deadline returns until when the primary is trusted if it is not heard before.
+	Deadline() time.Time
+}
+
+// Transport carries messages between the members of a group. It may lose, repeat, delay and
+// reorder messages, and should not corrupt them: what is corrupted is noticed and dropped. An
+// implementation can be tested with smrtest.TestTransport.
+type Transport interface {
+	// Open starts carrying messages. smr calls it once, before any Send.
+	Open(e Endpoint) error
+	// Send sends msg to the member. It does not block: what cannot be sent soon is dropped, and
+	// queues are bounded. msg is shared with other Sends and must not be changed. Send may be
+	// called concurrently, and after Close, when it does nothing.
+	Send(to ID, msg []byte)
+	// Close stops. When it has returned, Receive is not called again and no goroutine is left.
+	Close() error
+}
+
+// Endpoint is what a Transport must know of the replica that it serves.
+type Endpoint struct {
+	ID ID
+	// Addr returns a member's present address, "" if there is none.
+	Addr func(id ID) string
+	// MaxMessage is the size of the largest message in bytes. A larger one is refused before
+	// memory is taken for it.
+	MaxMessage int
+	// Hello returns a greeting to be sent first on every new connection, and Check says whether
+	// to talk to a member that greeted so; its error is the reason, to be told to the other side
+	// and logged on both. A Transport without connections may leave both out: every message
+	// carries what safety needs.
+	Hello func() []byte
+	Check func(from ID, hello []byte) error
+	// Receive takes a message. It returns at once, may be called concurrently, and owns msg from
+	// then on. from is who the message is known to be from.
+	Receive func(from ID, msg []byte)
+	// Logger is never nil.
+	Logger hclog.Logger
+}
