@@ -118,13 +118,13 @@ type (
 		Kind    Kind
 		Body    []byte
 	}
-	// Reply refuses the requests of an attempt from the Taken'th on (X4).
+	// Reply refuses the requests of an attempt that are numbered From or higher (X4).
 	Reply struct {
 		View       View
 		Start      uint64 // of the asker
 		Attempt    uint64
-		Taken      uint32 // how many of them were taken
-		Overloaded bool   // refused because the window is full; else because View is over
+		From       uint64
+		Overloaded bool // refused because the window is full; else because View is over
 	}
 	// ReadRound asks the primary for an op that a linearizable read must see (R1).
 	ReadRound struct {
