@@ -13,13 +13,14 @@ import (
 type FS interface {
 	// MkdirAll makes a directory and those above it; each new entry is synced into its parent.
 	MkdirAll(dir string) error
-	// OpenFile opens a file for reading and writing; flag is any of os.O_CREATE, os.O_EXCL,
-	// os.O_TRUNC, os.O_RDONLY. A missing file is fs.ErrNotExist. A created file is durable only
-	// after SyncDir of its directory.
+	// OpenFile opens a file for reading and writing, whatever flag says of that; flag is 0 or any
+	// of os.O_CREATE, os.O_EXCL, os.O_TRUNC. A missing file is fs.ErrNotExist. A created file is
+	// durable only after SyncDir of its directory.
 	OpenFile(name string, flag int) (File, error)
 	// Rename replaces newname; durable only after SyncDir.
 	Rename(oldname, newname string) error
-	// Remove unlinks; durable only after SyncDir.
+	// Remove unlinks a file, which lives on for those who have it open, or an empty directory;
+	// durable only after SyncDir.
 	Remove(name string) error
 	// ReadDir returns the names in dir, sorted.
 	ReadDir(dir string) ([]string, error)
@@ -50,5 +51,5 @@ var ErrLocked = errors.New("locked by another process or replica")
 
 // IsFull reports whether err says that no space, quota or reserve was left.
 func IsFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || systemFull(err)
 }

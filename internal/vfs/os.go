@@ -1,0 +1,127 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// What smr stores is its user's data, so only the user himself may read it.
+const (
+	fileMode = 0o600
+	dirMode  = 0o700
+)
+
+// OS returns the operating system's files. Paths may be relative or absolute; errors name them.
+func OS() FS { return osFS{} }
+
+type osFS struct{}
+
+func (osFS) MkdirAll(dir string) error { return mkdirAll(filepath.FromSlash(dir)) }
+
+func mkdirAll(dir string) error {
+	parent := filepath.Dir(dir)
+	if info, err := os.Stat(dir); err == nil {
+		return syncParent(dir, parent, info)
+	}
+	if parent != dir {
+		if err := mkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// syncParent makes the entry of a directory that was found durable: whoever made it may have been
+// killed before he did. A parent that may not be read is not of our making.
+func syncParent(dir, parent string, info fs.FileInfo) error {
+	if !info.IsDir() {
+		return fmt.Errorf("%s is a file, and a directory is needed there: remove it or choose another", dir)
+	}
+	if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
+}
+
+func (osFS) OpenFile(name string, flag int) (File, error) {
+	flag &= os.O_CREATE | os.O_EXCL | os.O_TRUNC
+	f, err := os.OpenFile(filepath.FromSlash(name), flag|os.O_RDWR, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osFS) Rename(oldname, newname string) error {
+	return os.Rename(filepath.FromSlash(oldname), filepath.FromSlash(newname))
+}
+
+func (osFS) Remove(name string) error { return os.Remove(filepath.FromSlash(name)) }
+
+func (osFS) ReadDir(dir string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.FromSlash(dir))
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil
+}
+
+func (osFS) SyncDir(dir string) error { return syncDir(filepath.FromSlash(dir)) }
+
+func (osFS) Lock(name string) (io.Closer, error) {
+	f, err := lockFile(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// osFile adds to os.File what differs between systems.
+type osFile struct{ *os.File }
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+func (f osFile) Sync() error { return datasync(f.File) }
+
+// Allocate leaves a file that it could not extend as it was.
+func (f osFile) Allocate(size int64) error {
+	old, err := f.Size()
+	if err != nil {
+		return err
+	}
+	if err = reserve(f.File, old, size); err != nil && old < size {
+		err = errors.Join(err, f.Truncate(old))
+	}
+	return err
+}
+
+// fill extends a file from old to size with written zeros: for systems and file systems that
+// cannot reserve space otherwise.
+func fill(f *os.File, old, size int64) error {
+	zeros := make([]byte, 256<<10)
+	for old < size {
+		n, err := f.WriteAt(zeros[:min(int64(len(zeros)), size-old)], old)
+		if err != nil {
+			return err
+		}
+		old += int64(n)
+	}
+	return nil
+}

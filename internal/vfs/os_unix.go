@@ -1,0 +1,43 @@
+//go:build unix
+
+package vfs
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+func systemFull(error) bool { return false }
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// lockFile holds a flock, which belongs to the open file: a second opening in this process is
+// refused like one in another.
+func lockFile(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, fileMode)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	if err == nil {
+		return f, nil
+	}
+	f.Close()
+	if err == syscall.EWOULDBLOCK {
+		err = ErrLocked
+	}
+	return nil, fmt.Errorf("%s: %w", name, err)
+}
