@@ -1,0 +1,139 @@
+package smr
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"time"
+)
+
+const (
+	maxGreeting = 64                    // connections that have not said yet who they are
+	maxAccepted = 64                    // members whose messages are taken; a group has far fewer
+	acceptPause = 50 * time.Millisecond // after a failed accept, as when files run out
+)
+
+// accept takes connections until the transport closes.
+func (t *TCP) accept() {
+	for t.stopping.Err() == nil {
+		raw, err := t.listener.Accept()
+		switch {
+		case err == nil:
+			t.admit(raw)
+		case t.stopping.Err() == nil:
+			t.warnings.warn("accept", "cannot accept connections", "error", err)
+			t.pause(acceptPause, nil)
+		}
+	}
+}
+
+// pause waits, and reports false if the transport closes meanwhile. A value on skip ends it early.
+func (t *TCP) pause(d time.Duration, skip <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-skip:
+	case <-t.stopping.Done():
+	}
+	return t.stopping.Err() == nil
+}
+
+// admit lets a connection greet. When too many do, the one that takes longest must go: a flood of
+// strangers does not keep out members, who greet within a round trip.
+func (t *TCP) admit(raw net.Conn) {
+	if !t.track(raw) {
+		return
+	}
+	t.mu.Lock()
+	var oldest net.Conn
+	if len(t.greeting) == maxGreeting {
+		oldest = t.greeting[0]
+		t.greeting = slices.Delete(t.greeting, 0, 1)
+	}
+	t.greeting = append(t.greeting, raw)
+	t.mu.Unlock()
+	if oldest != nil {
+		oldest.Close()
+		t.warnings.warn("flood", "too many connections do not say who they are: closed the oldest",
+			"limit", maxGreeting, "address", oldest.RemoteAddr())
+	}
+	t.others.Go(func() { t.serve(raw) })
+}
+
+// serve greets and then reads until the connection ends.
+func (t *TCP) serve(raw net.Conn) {
+	defer t.release(raw)
+	giveUpAfter(raw, t.cfg.Timeout)
+	c, from, err := t.greeted(raw)
+	t.identified(raw)
+	if err == nil {
+		err = t.settle(from, raw)
+	}
+	if err == nil {
+		t.endpoint.Logger.Debug("member connected", "member", from, "address", raw.RemoteAddr())
+		err = t.receive(from, c)
+		t.leave(from, raw)
+	}
+	t.reportAccepted(raw, from, err)
+}
+
+func (t *TCP) identified(raw net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if i := slices.Index(t.greeting, raw); i >= 0 {
+		t.greeting = slices.Delete(t.greeting, i, i+1)
+	}
+}
+
+// settle makes this the member's connection, in place of an older one, which may be half-open. A
+// member that connects is up, so one that waits to dial it need not.
+func (t *TCP) settle(from ID, raw net.Conn) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.accepted[from]
+	if old == nil && len(t.accepted) >= maxAccepted {
+		return &tcpRefusal{reason: fmt.Sprintf("messages of %d members are taken already", maxAccepted)}
+	}
+	if old != nil {
+		old.Close()
+	}
+	t.accepted[from] = raw
+	if p := t.peers[from]; p != nil {
+		p.hurry()
+	}
+	return nil
+}
+
+func (t *TCP) leave(from ID, raw net.Conn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.accepted[from] == raw {
+		delete(t.accepted, from)
+	}
+}
+
+// receive hands out messages until the connection ends, and returns why it did.
+func (t *TCP) receive(from ID, c *tcpConn) error {
+	for {
+		msg, err := c.frames.next()
+		if err != nil {
+			return err
+		}
+		if t.stopping.Err() != nil {
+			return net.ErrClosed
+		}
+		t.endpoint.Receive(from, msg)
+	}
+}
+
+func (t *TCP) reportAccepted(raw net.Conn, from ID, err error) {
+	if t.stopping.Err() != nil {
+		return
+	}
+	if ordinary(err) {
+		t.endpoint.Logger.Debug("connection ended", "member", from, "address", raw.RemoteAddr(), "reason", err)
+		return
+	}
+	t.warnings.warn("accepted "+string(from), "connection closed", "member", from, "address", raw.RemoteAddr(), "reason", err)
+}

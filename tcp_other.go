@@ -1,0 +1,11 @@
+//go:build !linux
+
+package smr
+
+import (
+	"net"
+	"time"
+)
+
+// giveUpAfter leaves it to the operating system when to give up a connection.
+func giveUpAfter(net.Conn, time.Duration) {}

@@ -1,0 +1,107 @@
+package smr
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+)
+
+// completeTLS refuses what would let a stranger speak as a member unnoticed.
+func (c *TCPConfig) completeTLS() error {
+	if c.TLS == nil {
+		if c.AnyClient {
+			return errors.New("smr: TCPConfig.AnyClient without TLS: every client is any client then, leave it out")
+		}
+		return nil
+	}
+	mutual := c.TLS.ClientAuth == tls.RequireAndVerifyClientCert
+	switch {
+	case c.TLS.InsecureSkipVerify:
+		return errors.New("smr: TLS.InsecureSkipVerify is set, so any server could speak as a member: set RootCAs instead")
+	case !mutual && !c.AnyClient:
+		return fmt.Errorf("smr: TLS.ClientAuth is %v, so any client could speak as a member: "+
+			"set it to tls.RequireAndVerifyClientCert, or set AnyClient if that is meant", c.TLS.ClientAuth)
+	case mutual && c.AnyClient:
+		return errors.New("smr: AnyClient is set, but TLS.ClientAuth requires a certificate: choose one")
+	case mutual && c.TLS.ClientCAs == nil:
+		return errors.New("smr: TLS.ClientCAs is nil, so any public CA could make members: set the pool with your CA")
+	case len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil:
+		return errors.New("smr: TLS has no certificate: set Certificates, with the replica's ID as DNS name")
+	}
+	c.TLS = c.TLS.Clone()
+	if c.TLS.MinVersion == 0 {
+		c.TLS.MinVersion = tls.VersionTLS13
+	}
+	return nil
+}
+
+// checkOwnName says that no certificate names this replica, which all others would say later. A
+// certificate that comes from a callback is not seen here.
+func (c *TCPConfig) checkOwnName(id ID) error {
+	if c.TLS == nil || len(c.TLS.Certificates) == 0 {
+		return nil
+	}
+	var seen []string
+	for _, cert := range c.TLS.Certificates {
+		leaf, err := leafOf(cert)
+		if err != nil {
+			return fmt.Errorf("smr: TLS.Certificates: %w", err)
+		}
+		if slices.Contains(leaf.DNSNames, string(id)) {
+			return nil
+		}
+		seen = append(seen, leaf.DNSNames...)
+	}
+	return fmt.Errorf("smr: the certificate has the DNS names %q, and this replica is %q: it needs a certificate with that name", seen, id)
+}
+
+func leafOf(cert tls.Certificate) (*x509.Certificate, error) {
+	if cert.Leaf != nil {
+		return cert.Leaf, nil
+	}
+	if len(cert.Certificate) == 0 {
+		return nil, errors.New("one is empty")
+	}
+	return x509.ParseCertificate(cert.Certificate[0])
+}
+
+// client is the dialling side, which wants the server to be the member, not the address.
+func (c *TCPConfig) client(wire net.Conn, to ID) *tls.Conn {
+	config := c.TLS.Clone()
+	config.ServerName = string(to)
+	return tls.Client(wire, config)
+}
+
+func (c *TCPConfig) server(wire net.Conn) *tls.Conn { return tls.Server(wire, c.TLS) }
+
+// checkServer says why the certificate of the accepting side is not the member's. TLS has
+// verified the name already, but lets a wildcard pass.
+func (c *TCPConfig) checkServer(secure *tls.Conn, to ID) error {
+	if secure == nil {
+		return nil
+	}
+	return checkName(secure.ConnectionState(), to)
+}
+
+// checkClient says why the certificate of the dialling side is not the member's. With AnyClient
+// there may be none.
+func (c *TCPConfig) checkClient(secure *tls.Conn, from ID) error {
+	if secure == nil || c.AnyClient && len(secure.ConnectionState().VerifiedChains) == 0 {
+		return nil
+	}
+	return checkName(secure.ConnectionState(), from)
+}
+
+func checkName(state tls.ConnectionState, id ID) error {
+	if len(state.VerifiedChains) == 0 {
+		return fmt.Errorf("%q has no verified certificate", id)
+	}
+	leaf := state.VerifiedChains[0][0]
+	if !slices.Contains(leaf.DNSNames, string(id)) {
+		return fmt.Errorf("certificate %q has the DNS names %q, not %q", leaf.Subject, leaf.DNSNames, id)
+	}
+	return nil
+}
