@@ -1,0 +1,167 @@
+package vsr
+
+import "fmt"
+
+// follow makes this replica a backup of view v, whose primary has spoken (N3, V4).
+func (r *Replica) follow(v View) {
+	if v > r.head.View || r.status != normal {
+		if v > r.head.View {
+			r.setView(v)
+		}
+		r.status = normal
+		r.settled()
+		r.cfg.Detector.Reset(r.now)
+		r.retryRequests()
+	}
+	r.cfg.Detector.Heard(r.now)
+	r.withdraw() // V1
+}
+
+// fromPrimary takes what the primary of view m says as coming from it: false if the view is over,
+// or it is not m's primary that says so.
+func (r *Replica) fromPrimary(from Index, m View) bool {
+	if m < r.head.View {
+		r.send(&Gap{View: r.head.View}, from)
+		return false
+	}
+	if from != r.members.prim(m) {
+		return false
+	}
+	r.follow(m)
+	return true
+}
+
+// onPrepare puts in what the primary sends (N3).
+func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
+	if r.head.Group == (GroupID{}) && !r.adopt(from, h, m) || !r.fromPrimary(from, m.View) {
+		return
+	}
+	if m.Prev.Op > r.commit && !r.log.has(m.Prev) {
+		r.refuse(from, m.Prev.Op)
+		return
+	}
+	if err := r.merge(m.Entries); err != nil {
+		r.out.Err = err
+		return
+	}
+	r.checked = max(r.checked, m.Prev.Op+OpNumber(len(m.Entries)))
+	r.learnCommit(m.Commit)
+	r.ackDue = r.checked > 0
+}
+
+// refuse answers a Prepare that does not follow on with where the log stands (N3).
+func (r *Replica) refuse(from Index, prev OpNumber) {
+	last, ok := r.log.stamp(min(prev, r.log.last.Op))
+	if !ok {
+		last = r.log.base
+	}
+	r.send(&Gap{View: r.head.View, Prev: prev, Last: last}, from)
+}
+
+// merge puts entries into the log, of which the one before the first is there: those it has are
+// skipped, the first that conflicts and all behind it are cut, the rest is appended (N3).
+func (r *Replica) merge(entries []Entry) error {
+	for i := range entries {
+		stamp := entries[i].Stamp()
+		if stamp.Op <= r.commit || r.log.has(stamp) {
+			continue
+		}
+		if stamp.Op <= r.log.last.Op {
+			r.cutLog(stamp.Op - 1)
+		}
+		if stamp.Op != r.log.last.Op+1 {
+			return fmt.Errorf("log ends at %v, next entry is %v", r.log.last, stamp)
+		}
+		r.appendLog(entries[i:]...)
+		return nil
+	}
+	return nil
+}
+
+// learnCommit takes the primary's commit number as far as the log has been checked (N5).
+func (r *Replica) learnCommit(commit OpNumber) {
+	if r.commit == 0 && min(commit, r.checked) > 0 {
+		r.problem = "" // the group is confirmed
+	}
+	r.commit = max(r.commit, min(commit, r.checked))
+}
+
+// onCommit answers a heartbeat (N5, N6).
+func (r *Replica) onCommit(from Index, m *Commit) {
+	if !r.fromPrimary(from, m.View) {
+		return
+	}
+	r.learnCommit(m.Commit)
+	r.keep = m.Keep
+	r.send(&CommitOK{View: m.View, Round: m.Round, Op: r.checked}, from)
+}
+
+// maxHanded is the bytes of operations handed to the state machine and not applied yet, about.
+const maxHanded = 8 << 20
+
+// handOut gives committed entries to the shell to apply, in order (N7).
+func (r *Replica) handOut() {
+	if r.handed >= r.commit || r.loading || r.log.bytesAbove(r.applied)-r.log.bytesAbove(r.handed) > maxHanded {
+		return
+	}
+	entries := r.log.entries(r.handed+1, r.commit, maxHanded)
+	if entries == nil {
+		r.loading = true
+		r.load(Load{For: r.self, From: r.handed + 1, To: r.commit})
+		return
+	}
+	r.handed += OpNumber(len(entries))
+	r.out.Apply = append(r.out.Apply, entries...)
+}
+
+// loadedApply takes committed entries that had to be read from the disk.
+func (r *Replica) loadedApply(entries []Entry) {
+	r.loading = false
+	if len(entries) == 0 || entries[0].Op != r.handed+1 {
+		return // a snapshot came between
+	}
+	r.handed += OpNumber(len(entries))
+	r.out.Apply = append(r.out.Apply, entries...)
+}
+
+// Applied reports that the state machine has applied everything up to op.
+func (r *Replica) Applied(op OpNumber) {
+	r.applied = max(r.applied, op)
+	r.trimTail()
+}
+
+// trimTail lets go of the bodies that memory need not hold: durable, applied, above the limit.
+func (r *Replica) trimTail() {
+	if r.cfg.Volatile {
+		return
+	}
+	if excess := r.log.bytesAbove(r.log.tailFrom()-1) - r.cfg.Tail; excess > r.cfg.Tail/8 {
+		to := r.log.opWithin(0, r.cfg.Tail)
+		r.log.trim(min(to, r.applied, r.saves.durable))
+	}
+}
+
+// compactStep is how many ops a compaction is worth.
+const compactStep = 1024
+
+// compact asks for the log to be cut below the snapshot, as far as nobody needs it (N9).
+func (r *Replica) compact() {
+	s := r.snapshot.Last.Op
+	to := min(r.keep, s)
+	if s <= r.log.base.Op || !r.compactDue && (to <= r.compacted || to < min(s, r.compacted+compactStep)) {
+		return
+	}
+	r.compactDue, r.compacted = false, to
+	if r.cfg.Volatile {
+		r.log.dropTo(max(to, min(s, r.log.opWithin(0, r.cfg.KeepLog+r.log.bytesAbove(s)))))
+		return
+	}
+	r.out.Compact = &Compact{Keep: to, Snapshot: s}
+}
+
+// Compacted reports that the disk holds the log from first on.
+func (r *Replica) Compacted(first OpNumber) {
+	if first > 0 && first-1 <= r.snapshot.Last.Op {
+		r.log.dropTo(first - 1)
+	}
+}

@@ -1,0 +1,149 @@
+package vsr
+
+// The choosing and fetching of the log that a view begins with (V6, V7), at its primary to be and
+// at the owner of the best log.
+
+// onDoViewChange takes another's log into account (V6). A higher view is entered (V4).
+func (r *Replica) onDoViewChange(from Index, m *DoViewChange) {
+	if m.View > r.head.View {
+		r.enter(m.View)
+	}
+	if m.View != r.head.View {
+		return
+	}
+	if r.isPrimary() { // it has restarted, or missed the beginning of the view
+		p := &r.primary.progress[from]
+		p.probe(r.log.agree(m.Last).Op + 1)
+		return
+	}
+	if r.leads() && r.change.logs[from] == nil {
+		r.change.logs[from] = m
+		r.tryLead()
+	}
+}
+
+// leads reports whether this replica is to lead the view that is being changed to.
+func (r *Replica) leads() bool {
+	return r.status == viewChange && r.prim() == r.self && !r.change.barred
+}
+
+// tryLead chooses the best log once Qv voters have described theirs, its own durable (V6), and
+// leads once it holds that.
+func (r *Replica) tryLead() {
+	c := &r.change
+	if !r.leads() || c.sent == nil || max(r.saves.head, r.saves.log) > r.saves.done && c.best == nil {
+		return
+	}
+	c.logs[r.self] = c.sent
+	if c.best == nil && !r.chooseLog() {
+		return
+	}
+	switch {
+	case c.best.Last == r.log.last:
+		r.learnFromLogs()
+		r.lead()
+	case !c.fetching:
+		c.fetching = true
+		r.askState(r.log.last)
+	}
+}
+
+// chooseLog picks the log with the highest last viewstamp, its own if it is as good as any. It
+// reports false while fewer than Qv voters have described theirs.
+func (r *Replica) chooseLog() bool {
+	c := &r.change
+	count, owner := 0, r.self
+	for i, d := range c.logs {
+		if d == nil {
+			continue
+		}
+		count++
+		if d.Last.Compare(c.logs[owner].Last) > 0 {
+			owner = Index(i)
+		}
+	}
+	if count < r.members.Qv {
+		return false
+	}
+	c.owner, c.best = owner, c.logs[owner]
+	return true
+}
+
+// learnFromLogs takes the highest commit number of the logs chosen from: this replica's log now
+// holds all that is committed.
+func (r *Replica) learnFromLogs() {
+	for _, d := range r.change.logs {
+		if d != nil {
+			r.commit = max(r.commit, min(d.Commit, r.log.last.Op))
+		}
+	}
+}
+
+// askState asks the owner of the best log for what follows prev (V6).
+func (r *Replica) askState(prev Viewstamp) {
+	c := &r.change
+	r.send(&GetState{View: r.head.View, Best: c.best.Last, Prev: prev}, c.owner)
+}
+
+// onGetState gives of its log what the new primary lacks, only while it is in that view and the
+// view has not begun (V6): it is the log that its DoViewChange described.
+func (r *Replica) onGetState(from Index, m *GetState) {
+	if r.status != viewChange || m.View != r.head.View || from != r.prim() || m.Best != r.log.last {
+		return
+	}
+	prev := r.log.agree(m.Prev)
+	if m.Prev.Op < r.log.base.Op {
+		r.send(&NewState{View: m.View, Best: m.Best, Gone: true}, from)
+		return
+	}
+	if entries := r.log.entries(prev.Op+1, m.Best.Op, maxBatch); entries != nil || prev == m.Best {
+		r.answerState(from, m.View, m.Best, prev.Op, entries)
+		return
+	}
+	r.load(Load{For: from, From: prev.Op + 1, To: m.Best.Op, Best: m.Best, View: m.View})
+}
+
+// answerState sends entries that follow prev, if the view has not moved on while they were loaded.
+func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, entries []Entry) {
+	stamp, ok := r.log.stamp(prev)
+	if r.status != viewChange || v != r.head.View || best != r.log.last {
+		return
+	}
+	gone := !ok || len(entries) == 0 && prev < best.Op
+	r.send(&NewState{View: v, Best: best, Prev: stamp, Gone: gone, Entries: entries}, to)
+}
+
+// onNewState puts in a part of the best log, by the rule of N3, and asks for the next (V6).
+func (r *Replica) onNewState(from Index, m *NewState) {
+	c := &r.change
+	if !r.leads() || m.View != r.head.View || c.best == nil || m.Best != c.best.Last || from != c.owner {
+		return
+	}
+	c.giveUpAt = r.now.Add(c.timeout) // it goes on
+	c.resendAt = r.after(repeatVotes)
+	switch {
+	case m.Gone: // V6: give way to the owner
+		r.vote(r.members.viewOf(c.owner, r.head.View))
+	case m.Prev.Op > r.commit && !r.log.has(m.Prev):
+		r.askState(r.log.agree(m.Prev))
+	default:
+		r.mergeState(m)
+	}
+}
+
+func (r *Replica) mergeState(m *NewState) {
+	c := &r.change
+	entries := m.Entries
+	for len(entries) > 0 && entries[len(entries)-1].Op > c.best.Last.Op {
+		entries = entries[:len(entries)-1] // nothing above the best viewstamp is taken
+	}
+	if err := r.merge(entries); err != nil {
+		r.out.Err = err
+		return
+	}
+	if r.log.last == c.best.Last {
+		r.tryLead()
+		return
+	}
+	r.askState(r.log.last)
+}

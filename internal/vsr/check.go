@@ -1,0 +1,105 @@
+package vsr
+
+import "fmt"
+
+// State is what a replica tells of itself.
+type State struct {
+	Phase    Phase
+	Head     Head
+	Primary  Index // -1: unknown
+	Members  Membership
+	Last     Viewstamp
+	First    OpNumber // first op of the log
+	Commit   OpNumber
+	Applied  OpNumber
+	Snapshot OpNumber
+	Problem  string
+}
+
+// Phase names what a replica does for those outside.
+type Phase uint8
+
+// The phases.
+const (
+	Forming      Phase = iota // holds no group, or one that is not confirmed
+	Recovering                // the group exists, its memory is not of it (S3)
+	InViewChange              //
+	Backup                    //
+	Primary                   //
+)
+
+var phaseNames = [...]string{"forming", "recovering", "view change", "backup", "primary"}
+
+func (p Phase) String() string { return phaseNames[p] }
+
+// State returns what this replica is and holds now.
+func (r *Replica) State() State {
+	s := State{Phase: r.phase(), Head: r.head, Primary: -1, Members: r.members, Last: r.log.last, First: r.log.base.Op + 1,
+		Commit: r.commit, Applied: r.applied, Snapshot: r.snapshot.Last.Op, Problem: r.problem}
+	if r.status == normal {
+		s.Primary = r.prim()
+	}
+	if r.full {
+		s.Problem = "the disk is full: this replica acknowledges nothing until there is space"
+	}
+	return s
+}
+
+func (r *Replica) phase() Phase {
+	switch {
+	case r.form.lost:
+		return Recovering
+	case r.status == recovering || !r.confirmed():
+		return Forming
+	case r.status == viewChange:
+		return InViewChange
+	case r.isPrimary():
+		return Primary
+	}
+	return Backup
+}
+
+// Stamp returns the viewstamp of an op that the log holds, or that it begins after.
+func (r *Replica) Stamp(op OpNumber) (Viewstamp, bool) { return r.log.stamp(op) }
+
+// Check returns an error if one of the invariants of a single replica is broken (section 11).
+func (r *Replica) Check() error {
+	l := &r.log
+	switch {
+	case r.applied > r.handed || r.handed > r.commit || r.commit > l.last.Op:
+		return fmt.Errorf("11.1: applied %d <= handed %d <= commit %d <= last %d", r.applied, r.handed, r.commit, l.last.Op)
+	case l.base.Op > l.last.Op || l.base.Op > r.snapshot.Last.Op:
+		return fmt.Errorf("log begins after %d: last %d, snapshot %d", l.base.Op, l.last.Op, r.snapshot.Last.Op)
+	case l.last.Epoch > r.head.Epoch || l.last.Epoch == r.head.Epoch && l.last.View > r.head.View:
+		return fmt.Errorf("11.4: log ends at %v, above the replica's view %d", l.last, r.head.View)
+	case len(l.tail) != len(l.sizes) || OpNumber(len(l.tail)) > l.last.Op-l.base.Op:
+		return fmt.Errorf("tail of %d entries, %d sizes, log of %d", len(l.tail), len(l.sizes), l.last.Op-l.base.Op)
+	case r.checked > l.last.Op:
+		return fmt.Errorf("checked %d, last %d", r.checked, l.last.Op)
+	case r.saves.durable > l.last.Op:
+		return fmt.Errorf("durable %d, last %d", r.saves.durable, l.last.Op)
+	case r.isPrimary() && r.change.barred:
+		return fmt.Errorf("V2: leads view %d, in which it restarted", r.head.View)
+	}
+	return l.check()
+}
+
+// check returns an error if the log's views fall along it, or its parts disagree.
+func (l *log) check() error {
+	before := l.base
+	for i, run := range l.runs {
+		if run.Compare(before) <= 0 || run.Op <= before.Op || i == 0 && run.Op != l.base.Op+1 {
+			return fmt.Errorf("11.4: run %v after %v", run, before)
+		}
+		before = run
+	}
+	if (len(l.runs) == 0) != (l.base == l.last) || before.Op > l.last.Op || !before.sameView(l.last) {
+		return fmt.Errorf("last run %v, log ends at %v", before, l.last)
+	}
+	for i := range l.tail {
+		if s, ok := l.stamp(l.tail[i].Op); !ok || s != l.tail[i].Stamp() {
+			return fmt.Errorf("entry %v is at %v", l.tail[i].Stamp(), s)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package vsr
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// forming is what a replica that holds no group does to get one (S1 to S3).
+type forming struct {
+	at    time.Time // when to ask again; zero when a group is held
+	wait  time.Duration
+	nonce uint64        // of the current question
+	found []Incarnation // by member: answered the current question with nothing
+	lost  bool          // a group exists that this memory is no member of (S3)
+	// strangers: members that asked under an incarnation which the formation does not name.
+	strangers []bool
+}
+
+// Waits between two rounds of questions, in heartbeats.
+const (
+	firstAsk = 4
+	lastAsk  = 64
+)
+
+func (r *Replica) startForming() {
+	r.status = recovering
+	r.form.wait = firstAsk * r.cfg.Heartbeat
+	r.ask()
+}
+
+// ask asks every member a fresh question (S2).
+func (r *Replica) ask() {
+	f := &r.form
+	f.at = r.now.Add(f.wait)
+	f.wait = min(2*f.wait, lastAsk*r.cfg.Heartbeat)
+	f.nonce = r.cfg.Rand.Uint64()
+	f.found = make([]Incarnation, r.n)
+	f.found[r.self] = r.head.Incarnation
+	if len(r.others) > 0 {
+		r.send(&Question{Nonce: f.nonce, List: r.cfg.Members.List()}, r.others...)
+	}
+	r.tryForm()
+}
+
+func (r *Replica) tickForming() {
+	if !r.form.at.IsZero() && !r.now.Before(r.form.at) {
+		r.ask()
+	}
+}
+
+// onQuestion answers what this replica holds (S2).
+func (r *Replica) onQuestion(from Index, h Header, m *Question) {
+	a := &Answer{Nonce: m.Nonce, Exists: r.head.Group != (GroupID{})}
+	if list := r.cfg.Members.List(); m.List != list && !r.confirmed() {
+		a.List = list
+		r.problem = listsDiffer(r.memberID(from), m.List, list)
+	}
+	if a.Exists {
+		a.Named = r.members.Members[from].Incarnation == h.Incarnation
+		r.noteStranger(from, a.Named)
+	}
+	r.send(a, from)
+}
+
+func listsDiffer(other, theirs, own string) string {
+	return fmt.Sprintf("member %s is configured with another member list: it has %q, this replica %q; configure all members alike", other, theirs, own)
+}
+
+func (r *Replica) memberID(i Index) string { return r.cfg.Members.Members[i].ID }
+
+// onAnswer counts the members that hold nothing, or learns that the group exists (S2, S3).
+func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
+	if r.head.Group != (GroupID{}) || m.Nonce != r.form.nonce {
+		return
+	}
+	switch {
+	case m.List != "":
+		r.problem = listsDiffer(r.memberID(from), m.List, r.cfg.Members.List())
+	case m.Exists && !m.Named:
+		r.form.lost = true
+		r.problem = fmt.Sprintf("the group exists (member %s holds it), but this replica's memory is not part of it: it was lost, or never was; the replica stays out", r.memberID(from))
+	case !m.Exists:
+		r.form.found[from] = h.Incarnation
+		r.tryForm()
+	}
+}
+
+// tryForm forms the group when this replica is the list's first electable voter and every member
+// has answered the current question with nothing (S2).
+func (r *Replica) tryForm() {
+	if r.members.prim(0) != r.self || r.form.lost {
+		return
+	}
+	for _, i := range r.form.found {
+		if i == (Incarnation{}) {
+			return
+		}
+	}
+	m := r.cfg.Members
+	m.Members = append([]Member(nil), m.Members...)
+	for i := range m.Members {
+		m.Members[i].Incarnation = r.form.found[i]
+	}
+	r.hold(GroupID(r.random16()), m, 0)
+	r.appendLog(Entry{Op: 1, Epoch: m.Epoch, Kind: Formation, Time: r.now.UnixNano(), Body: m.Encode()})
+	r.lead()
+}
+
+// hold takes up a group: this replica holds something from now on.
+func (r *Replica) hold(group GroupID, m Membership, v View) {
+	r.head.Group, r.head.Epoch, r.head.View = group, m.Epoch, v
+	r.members = m
+	r.form = forming{strangers: make([]bool, r.n)}
+	r.status, r.problem = normal, ""
+	r.dropHeld()
+	r.saveHead()
+}
+
+// adopt takes up the group of a Prepare that begins with op 1, if its list names this replica's
+// present incarnation; otherwise never (S2).
+func (r *Replica) adopt(from Index, h Header, m *Prepare) bool {
+	if m.Prev != (Viewstamp{}) || len(m.Entries) == 0 || m.Entries[0].Kind != Formation || m.Entries[0].Op != 1 {
+		return false
+	}
+	list, err := DecodeMembership(m.Entries[0].Body)
+	if err != nil || list.List() != r.cfg.Members.List() || list.Epoch != h.Epoch || from != list.prim(m.View) ||
+		list.Members[from].Incarnation != h.Incarnation || list.Members[r.self].Incarnation != r.head.Incarnation {
+		return false
+	}
+	r.hold(h.Group, list, m.View)
+	r.status = viewChange // until follow makes it a backup
+	return true
+}
+
+// noteStranger remembers members that a formation does not name any more, for Problem.
+func (r *Replica) noteStranger(i Index, named bool) {
+	if r.confirmed() {
+		return
+	}
+	r.form.strangers[i] = !named
+	var holds, lost []string
+	for j := range Index(r.n) {
+		if r.form.strangers[j] {
+			lost = append(lost, r.memberID(j))
+		} else {
+			holds = append(holds, r.memberID(j))
+		}
+	}
+	if len(lost) > 0 {
+		r.problem = fmt.Sprintf("the group's formation cannot be confirmed: %s lost its memory before; stop all members, empty the directories of %s, and start again",
+			strings.Join(lost, ", "), strings.Join(holds, ", "))
+	}
+}

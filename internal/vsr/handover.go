@@ -1,0 +1,57 @@
+package vsr
+
+import "time"
+
+// handover is the primary's giving of its role to another while all is well (V2).
+type handover struct {
+	active bool
+	to     Index // -1: to whoever has the whole log first
+}
+
+// Handover begins to hand the primary's role to the member, -1 for any: it takes no new request,
+// waits until that one holds the whole log, then votes to leave with the view named that it
+// leads. It reports false if this replica is not primary or there is nobody to hand over to.
+// The end shows in the view.
+func (r *Replica) Handover(now time.Time, to Index) bool {
+	r.advance(now)
+	if !r.isPrimary() || r.n == 1 || r.primary.opening == 0 {
+		return false
+	}
+	r.primary.handover = handover{active: true, to: to}
+	return true
+}
+
+// CancelHandover goes on as primary, if the view has not been left yet.
+func (r *Replica) CancelHandover(now time.Time) {
+	r.advance(now)
+	if !r.isPrimary() {
+		return
+	}
+	r.primary.handover = handover{}
+	if r.primary.resigned == handingOver {
+		r.goOn()
+	}
+}
+
+// Leave tells the others at once that this primary stops (V2).
+func (r *Replica) Leave(now time.Time) {
+	r.advance(now)
+	if r.n > 1 {
+		r.resign(handingOver)
+	}
+}
+
+// tryHandover hands over once the successor holds the whole log.
+func (r *Replica) tryHandover() {
+	h := &r.primary.handover
+	if !h.active || r.primary.resigned != serving {
+		return
+	}
+	for _, i := range r.others {
+		if (h.to == i || h.to < 0) && r.lately(i) && r.primary.progress[i].match == r.log.last.Op {
+			r.primary.resigned = handingOver
+			r.vote(r.members.viewOf(i, r.head.View))
+			return
+		}
+	}
+}

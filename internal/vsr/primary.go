@@ -1,0 +1,332 @@
+package vsr
+
+import (
+	"slices"
+	"time"
+)
+
+// primary is what a replica keeps while it leads its view.
+type primary struct {
+	progress    []progress // by member; its own: match is what it has durable itself
+	opening     OpNumber   // op of the view's opening entry; 0 while the group is not confirmed
+	round       Round
+	heartbeatAt time.Time
+	resigned    reason // why it gives up its role, and takes no request
+	handover    handover
+}
+
+// reason says why a primary gives up its role (V2).
+type reason uint8
+
+const (
+	serving     reason = iota
+	noQuorum           // not heard from enough voters
+	diskHung           // D3
+	diskFull           // F13
+	handingOver        // asked to
+)
+
+// lead makes this replica the primary of its view, in which it holds the best log (V7).
+func (r *Replica) lead() {
+	p := &r.primary
+	r.status = normal
+	*p = primary{progress: make([]progress, r.n), heartbeatAt: r.now}
+	next := r.log.last.Op + 1
+	if !r.confirmed() {
+		next = 1 // not all may hold op 1 (S2)
+	}
+	for i := range p.progress {
+		p.progress[i].probe(next)
+		r.heard[i] = r.now
+	}
+	p.progress[r.self].match = r.saves.durable
+	r.settled()
+	if r.confirmed() {
+		r.open()
+	}
+	r.retryRequests()
+	r.advanceCommit()
+}
+
+// open appends the opening entry, whose commitment commits all before it (V7).
+func (r *Replica) open() {
+	r.stampLog(Entry{Kind: Opening})
+	r.primary.opening = r.log.last.Op
+}
+
+// stampLog appends an entry with the next op, this view and a time that never decreases (N2).
+func (r *Replica) stampLog(e Entry) {
+	e.Op, e.View, e.Epoch = r.log.last.Op+1, r.head.View, r.head.Epoch
+	e.Time = max(r.now.UnixNano(), r.log.clock)
+	r.appendLog(e)
+}
+
+// accepts reports whether the primary takes requests at all.
+func (r *Replica) accepts() bool {
+	return r.isPrimary() && r.primary.resigned == serving && !r.primary.handover.active &&
+		r.primary.opening > 0 && !r.full
+}
+
+// maxWindow is the number of entries above the commit number, at most (N1).
+const maxWindow = 1 << 16
+
+// room reports whether the window has room for another entry (N1). What is committed and waits to
+// be applied counts too, so that a slow state machine does not fill the memory.
+func (r *Replica) room() bool {
+	window := r.cfg.Window
+	if r.overrun() {
+		window /= 8 // N9: a replica that is being sent a snapshot was overrun twice
+	}
+	return r.log.last.Op-r.commit < maxWindow && r.log.bytesAbove(r.commit) < window &&
+		(r.commit-r.applied < maxWindow || r.log.bytesAbove(r.applied) < window)
+}
+
+func (r *Replica) overrun() bool {
+	return slices.ContainsFunc(r.primary.progress, func(p progress) bool { return p.state == installing && p.overruns >= 2 })
+}
+
+// ackOwn counts what this replica has made durable itself (N4).
+func (r *Replica) ackOwn() {
+	r.primary.progress[r.self].match = r.saves.durable
+	r.advanceCommit()
+}
+
+// onPrepareOK counts a backup's acknowledgement, if it is of this view (N4).
+func (r *Replica) onPrepareOK(from Index, m *PrepareOK) {
+	if !r.isPrimary() || m.View != r.head.View || m.Op > r.log.last.Op {
+		return
+	}
+	r.primary.progress[from].acknowledged(m.Op)
+	r.answered()
+	r.advanceCommit()
+}
+
+// onGap learns where a backup stands (N3), or that there is a higher view (V4).
+func (r *Replica) onGap(from Index, m *Gap) {
+	if m.View > r.head.View {
+		r.enter(m.View)
+		return
+	}
+	if !r.isPrimary() || m.View != r.head.View {
+		return
+	}
+	r.answered()
+	p := &r.primary.progress[from]
+	if p.state == installing || m.Prev != p.next-1 && p.state == probing || m.Prev < p.match || p.loading {
+		return // answers a Prepare that was followed by others
+	}
+	p.probe(r.log.agree(m.Last).Op + 1)
+}
+
+// advanceCommit commits what Qr voters hold durably (N4), and op 1 once all do (S2).
+func (r *Replica) advanceCommit() {
+	if !r.isPrimary() {
+		return
+	}
+	var place [MaxVoters]OpNumber
+	match := place[:0]
+	for i := range r.primary.progress {
+		match = append(match, r.primary.progress[i].match)
+	}
+	slices.Sort(match)
+	if r.primary.opening == 0 {
+		if match[0] >= 1 { // S2: every member, in one view
+			r.groupConfirmed()
+		}
+		return
+	}
+	op := match[len(match)-r.members.Qr]
+	if stamp, ok := r.log.stamp(op); ok && op > r.commit && stamp.Epoch == r.head.Epoch && stamp.View == r.head.View {
+		r.commit = op
+		r.hurryCommit()
+	}
+}
+
+// hurryCommit sees to it that backups learn of a commitment soon: those at once whose callers wait
+// for it, the others a little later unless a Prepare takes the news along.
+func (r *Replica) hurryCommit() {
+	soon := r.now.Add(r.cfg.Heartbeat / 10)
+	for _, i := range r.others {
+		p := &r.primary.progress[i]
+		if p.asked > p.told && r.commit > p.told {
+			soon = r.now
+		}
+	}
+	if soon.Before(r.primary.heartbeatAt) {
+		r.primary.heartbeatAt = soon
+	}
+}
+
+// groupConfirmed commits op 1, which every member holds. In view 0 op 1 is the opening entry.
+func (r *Replica) groupConfirmed() {
+	r.commit = 1
+	r.problem = ""
+	if stamp, _ := r.log.stamp(1); stamp.View == r.head.View {
+		r.primary.opening = 1
+		r.hurryCommit()
+		return
+	}
+	r.open()
+}
+
+// flushPrimary sends at the end of a turn what has come together in it.
+func (r *Replica) flushPrimary() {
+	if r.primary.resigned == serving {
+		r.pull()
+		r.startRounds()
+		if !r.now.Before(r.primary.heartbeatAt) {
+			r.heartbeat()
+		}
+	}
+	r.tryHandover()
+}
+
+// heartbeat tells all backups the commit number, with a new round (N5, N6).
+func (r *Replica) heartbeat() {
+	p := &r.primary
+	p.round++
+	p.heartbeatAt = r.now.Add(r.cfg.Heartbeat)
+	r.keep = r.lowestNeeded()
+	for _, i := range r.others {
+		q := &p.progress[i]
+		q.mark, q.marked, q.told = p.round, q.next-1, r.commit
+		q.waits = false
+		if q.state == installing {
+			r.offer(i)
+		}
+	}
+	if len(r.others) > 0 {
+		r.send(&Commit{View: r.head.View, Commit: r.commit, Round: p.round, Keep: r.keep}, r.others...)
+	}
+}
+
+// lowestNeeded returns the op above which a replica that still answers needs the log (N9).
+func (r *Replica) lowestNeeded() OpNumber {
+	low := r.log.last.Op
+	for _, i := range r.others {
+		p := &r.primary.progress[i]
+		if r.now.Sub(r.heard[i]) > r.cfg.Abdication {
+			continue
+		}
+		if p.state == installing {
+			low = min(low, p.offered.Last.Op)
+		} else {
+			low = min(low, p.match)
+		}
+	}
+	return low
+}
+
+// onCommitOK counts a round (N6), and sees what got lost before it.
+func (r *Replica) onCommitOK(from Index, m *CommitOK) {
+	if !r.isPrimary() || m.View != r.head.View || m.Round > r.primary.round {
+		return
+	}
+	p := &r.primary.progress[from]
+	p.round = max(p.round, m.Round)
+	r.answered()
+	r.confirmReads()
+	if m.Round < p.mark || p.state == installing || p.loading {
+		return
+	}
+	switch {
+	case m.Op < p.marked: // Prepares sent before the heartbeat did not arrive, or it has restarted
+		p.probe(m.Op + 1)
+	case p.match < p.marked: // its acknowledgement may be lost
+		p.elicit = true
+	}
+}
+
+// answered takes an answer as a reason to go on, if this primary was about to leave for want of
+// answers (V2).
+func (r *Replica) answered() {
+	if r.isPrimary() && r.primary.resigned == noQuorum && r.hearsQuorum() {
+		r.goOn()
+	}
+}
+
+// goOn takes the role up again in a view that has not been left.
+func (r *Replica) goOn() {
+	r.primary.resigned = serving
+	r.primary.heartbeatAt = r.now
+	r.withdraw()
+}
+
+// hearsQuorum reports whether enough voters were heard within the abdication time to make
+// max(Qr, Rb) with the primary itself.
+func (r *Replica) hearsQuorum() bool {
+	count := 1
+	for _, i := range r.others {
+		if r.now.Sub(r.heard[i]) <= r.cfg.Abdication {
+			count++
+		}
+	}
+	return count >= max(r.members.Qr, r.members.Rb())
+}
+
+// tickPrimary gives up the role when the primary cannot serve (V2, D3, F13).
+func (r *Replica) tickPrimary() {
+	if r.primary.resigned != serving {
+		return
+	}
+	disk := r.diskDeadline()
+	switch {
+	case !disk.IsZero() && !r.now.Before(disk):
+		r.resign(diskHung)
+	case r.full:
+		r.resign(diskFull)
+	case !r.hearsQuorum():
+		r.resign(noQuorum)
+	}
+}
+
+// primaryDeadline returns when the primary has something to do.
+func (r *Replica) primaryDeadline() time.Time {
+	if !r.isPrimary() || r.primary.resigned != serving {
+		return time.Time{}
+	}
+	at := r.primary.heartbeatAt
+	if disk := r.diskDeadline(); !disk.IsZero() && disk.Before(at) {
+		return disk
+	}
+	return at
+}
+
+// resign votes to leave the view that this replica leads itself: proof enough for all (V2). It
+// takes no request from then on and sends no heartbeat.
+func (r *Replica) resign(why reason) {
+	if !r.isPrimary() || r.n == 1 && why != handingOver {
+		return
+	}
+	r.primary.resigned = why
+	r.vote(r.bestSuccessor())
+}
+
+// bestSuccessor returns the next view led by the voter that is nearest to the end of the log among
+// those lately heard; 0 if none is.
+func (r *Replica) bestSuccessor() View {
+	best := Index(-1)
+	for _, i := range r.others {
+		if r.lately(i) && (best < 0 || r.primary.progress[i].match > r.primary.progress[best].match) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return 0
+	}
+	return r.members.viewOf(best, r.head.View)
+}
+
+// Full tells whether the disk has no space (F13). While it has none the replica acknowledges
+// nothing and does not lead.
+func (r *Replica) Full(now time.Time, full bool) {
+	r.advance(now)
+	r.full = full
+	switch {
+	case !r.isPrimary():
+	case full && r.primary.resigned == serving:
+		r.resign(diskFull)
+	case !full && r.primary.resigned == diskFull:
+		r.goOn()
+	}
+}

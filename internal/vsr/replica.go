@@ -1,0 +1,378 @@
+package vsr
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Detector decides how long a silent primary is trusted (D1). See smr.Detector.
+type Detector interface {
+	Reset(now time.Time)
+	Heard(now time.Time)
+	Deadline() time.Time
+}
+
+// Config is what a replica is told at its start. All fields are required but where zero is said
+// to mean something.
+type Config struct {
+	Self       Index
+	Members    Membership // as configured: without incarnations
+	Detector   Detector
+	Heartbeat  time.Duration
+	Abdication time.Duration
+	DiskLimit  time.Duration // 0: none
+	Window     int64         // bytes above the commit number (N1), and of waiting proposals
+	Tail       int64         // bytes of log in memory that are not needed there; 0 with Volatile
+	KeepLog    int64         // bytes of log below the snapshot kept for slow replicas (N9)
+	Volatile   bool          // there is no disk to load entries from
+	Rand       *rand.Rand    // for group ids, incarnations, nonces; never for order
+}
+
+// Durable is what a replica finds on its disk. The zero value is a disk that holds nothing.
+type Durable struct {
+	Head     Head
+	Base     Viewstamp   // the log holds Base.Op+1 .. Last.Op
+	Last     Viewstamp   // Base if the log is empty
+	Runs     []Viewstamp // first entry of each stretch of one view
+	Entries  []Entry     // those above the snapshot, if the log has them
+	Snapshot *Snapshot   // the latest, restored already; nil if none
+	Time     int64       // Time of the last operation in it
+}
+
+// status is what a replica does (section 2). Retired comes with epochs.
+type status uint8
+
+const (
+	recovering status = iota // holds no group: forming, or its memory is lost
+	normal
+	viewChange
+)
+
+// Outgoing is a message with whom it is for: encoded once, sent to each.
+type Outgoing struct {
+	To      []Index
+	Message Message
+}
+
+// Output is what the shell has to do after a turn. Its slices are valid until the next Ready.
+type Output struct {
+	Save     *Save
+	Messages []Outgoing
+	Restore  *Snapshot // replace the state by this snapshot, before Apply
+	Apply    []Entry   // committed, in order; to be applied, then reported with Applied
+	Loads    []Load
+	Settled  []Settled
+	Reads    []ReadReady
+	Compact  *Compact
+	Chunks   []ChunkWanted
+	Fetch    []FetchStep
+	Err      error // the replica must stop
+}
+
+// Load asks the shell for entries that are no longer in memory, to be given to Loaded.
+type Load struct {
+	For      Index     // whom they are for; the replica itself to apply them
+	From, To OpNumber  // inclusive
+	Best     Viewstamp // set if they are to answer GetState in view View
+	View     View
+}
+
+// Compact asks for the log to be dropped up to Keep, and further, to at most Snapshot, while what
+// is kept below Snapshot is larger than Config.KeepLog. The result goes to Compacted.
+type Compact struct {
+	Keep     OpNumber
+	Snapshot OpNumber
+}
+
+// Replica is the state of the protocol at one member. One goroutine owns it: it feeds events
+// with Receive, Propose, Read, Tick, Saved, Applied and the like, and after any number of them
+// calls Ready once and does what it says. Between Readies nothing needs doing.
+type Replica struct {
+	cfg     Config
+	self    Index
+	n       int
+	members Membership // of the epoch; before formation as configured
+	others  []Index    // all members but self
+	now     time.Time
+
+	head   Head // as of the last save issued, or pending in this turn
+	status status
+	log    log
+	saves  saves
+
+	// snapshot.Last.Op <= handed; 0 <= applied <= handed <= commit <= log.last.Op
+	snapshot Snapshot
+	commit   OpNumber
+	handed   OpNumber // given to the shell to apply
+	applied  OpNumber
+	checked  OpNumber // last op checked against this view's primary (N3)
+	keep     OpNumber // entries above are needed by a slow replica, says the primary (N9)
+	ackDue   bool     // a PrepareOK is due at the end of the turn
+	loading  bool     // entries to apply are being loaded
+
+	compacted  OpNumber // what the last compaction aimed at
+	compactDue bool
+
+	heard     []time.Time // when each member was last heard
+	starts    []uint64    // highest start number heard of each member's incarnation (S6)
+	lastEvent time.Time
+
+	primary  primary
+	change   change
+	form     forming
+	requests requests
+	reads    reads
+	transfer transfer
+
+	full    bool // the disk has no space (F13)
+	problem string
+	out     Output
+}
+
+// New returns the replica that goes on from what its disk holds. Its first Ready has a save,
+// which everything it says waits for.
+func New(cfg Config, d Durable, now time.Time) *Replica {
+	n := len(cfg.Members.Members)
+	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastEvent: now,
+		head: d.Head, heard: make([]time.Time, n), starts: make([]uint64, n)}
+	for i := range Index(n) {
+		if i != r.self {
+			r.others = append(r.others, i)
+		}
+	}
+	r.change.votes = make([]time.Time, n)
+	r.form.strangers = make([]bool, n)
+	r.primary.progress = make([]progress, n)
+	cfg.Detector.Reset(now)
+	if d.Head.Incarnation == (Incarnation{}) {
+		r.head.Incarnation = Incarnation(r.random16())
+	}
+	r.head.Start++
+	r.saveHead()
+	if r.head.Group == (GroupID{}) {
+		r.startForming()
+		return r
+	}
+	r.reopen(d)
+	return r
+}
+
+// reopen takes up the log and the snapshot that the disk held (S5, N8).
+func (r *Replica) reopen(d Durable) {
+	l := &r.log
+	l.load(d)
+	r.saves.durable = l.last.Op
+	if d.Snapshot != nil {
+		r.snapshot = *d.Snapshot
+		r.adoptMembers(d.Snapshot.Members)
+		r.commit = d.Snapshot.Last.Op
+		// C3, crashed between the snapshot and the log: done again.
+		r.installLog(d.Snapshot.Last)
+	}
+	r.handed, r.applied = r.commit, r.commit
+	r.commit = max(r.commit, min(d.Head.Commit, l.last.Op))
+	if first := l.entries(1, 1, 0); len(first) == 1 && first[0].Kind == Formation {
+		if m, err := DecodeMembership(first[0].Body); err == nil {
+			r.adoptMembers(m)
+		}
+	}
+	r.status = viewChange
+	r.restarted()
+}
+
+// adoptMembers makes the list that the log holds the one in force (S2).
+func (r *Replica) adoptMembers(m Membership) {
+	if len(m.Members) == r.n {
+		r.members = m
+	}
+}
+
+// advance moves the replica's clock. Times never fall; a gap means that the process did not run,
+// so that silence says nothing about others (D4).
+func (r *Replica) advance(now time.Time) {
+	if now.Before(r.now) {
+		now = r.now
+	}
+	r.now = now
+}
+
+// Tick tells the time. It is to be called at Deadline at the latest.
+func (r *Replica) Tick(now time.Time) {
+	r.advance(now)
+	if r.now.Sub(r.lastEvent) > r.pauseLimit() {
+		r.paused()
+	}
+	r.lastEvent = r.now
+	switch {
+	case r.status == recovering:
+		r.tickForming()
+	case r.isPrimary():
+		r.tickPrimary()
+	}
+	if r.status != recovering {
+		r.tickChange()
+	}
+	r.tickRequests()
+	r.tickReads()
+	r.tickTransfer()
+}
+
+// pauseLimit is the gap between two ticks from which on the process is taken to have been paused.
+func (r *Replica) pauseLimit() time.Duration { return 4 * r.cfg.Heartbeat }
+
+// paused forgets how long others were silent: this replica was not there to hear them (D4).
+func (r *Replica) paused() {
+	r.cfg.Detector.Reset(r.now)
+	for i := range r.heard {
+		if !r.heard[i].IsZero() {
+			r.heard[i] = r.now
+		}
+	}
+}
+
+// Deadline returns when Tick is due at the latest.
+func (r *Replica) Deadline() time.Time {
+	at := r.now.Add(2 * r.cfg.Heartbeat) // so that a pause is noticed
+	for _, t := range [...]time.Time{
+		r.form.at, r.primaryDeadline(), r.changeDeadline(),
+		r.requests.retryAt, r.reads.retryAt, r.transfer.retryAt,
+	} {
+		if !t.IsZero() && t.Before(at) {
+			at = t
+		}
+	}
+	return at
+}
+
+// Receive takes a message from a member. It must be well formed (internal/wire checks that).
+func (r *Replica) Receive(now time.Time, from Index, h Header, m Message) {
+	r.advance(now)
+	if from < 0 || int(from) >= r.n || from == r.self || !r.admit(from, h, m) {
+		return
+	}
+	r.heard[from] = r.now
+	switch m := m.(type) {
+	case *Prepare:
+		r.onPrepare(from, h, m)
+	case *PrepareOK:
+		r.onPrepareOK(from, m)
+	case *Gap:
+		r.onGap(from, m)
+	case *Commit:
+		r.onCommit(from, m)
+	case *CommitOK:
+		r.onCommitOK(from, m)
+	case *StartViewChange:
+		r.onStartViewChange(from, m)
+	case *DoViewChange:
+		r.onDoViewChange(from, m)
+	case *GetState:
+		r.onGetState(from, m)
+	case *NewState:
+		r.onNewState(from, m)
+	case *Question:
+		r.onQuestion(from, h, m)
+	case *Answer:
+		r.onAnswer(from, h, m)
+	case *Outdated:
+		r.onOutdated(m)
+	case *Request:
+		r.onRequest(from, h, m)
+	case *Reply:
+		r.onReply(m)
+	case *ReadRound:
+		r.onReadRound(from, h, m)
+	case *ReadRoundOK:
+		r.onReadRoundOK(m)
+	case *SnapshotOffer:
+		r.onSnapshotOffer(from, m)
+	case *GetChunk:
+		r.onGetChunk(from, m)
+	case *SnapshotChunk:
+		r.onSnapshotChunk(from, m)
+	}
+}
+
+// admit says whether a message is for this replica's group, epoch and the sender's memory that is
+// a member of it (S4).
+func (r *Replica) admit(from Index, h Header, m Message) bool {
+	switch m.(type) {
+	case *Question, *Answer:
+		return true
+	case *Prepare:
+		if r.head.Group == (GroupID{}) {
+			return h.Group != (GroupID{})
+		}
+	}
+	if h.Group != r.head.Group || h.Epoch != r.head.Epoch || r.head.Group == (GroupID{}) ||
+		h.Incarnation != r.members.Members[from].Incarnation {
+		return false
+	}
+	if h.Start < r.starts[from] {
+		r.send(&Outdated{Start: r.starts[from]}, from) // S6
+		return false
+	}
+	r.starts[from] = h.Start
+	return true
+}
+
+// onOutdated stops a replica whose directory is an older copy of itself (S6).
+func (r *Replica) onOutdated(m *Outdated) {
+	if m.Start > r.head.Start && r.out.Err == nil {
+		r.out.Err = &OutdatedError{Own: r.head.Start, Known: m.Start}
+	}
+}
+
+// OutdatedError says that this memory has been started more often than its directory knows.
+type OutdatedError struct{ Own, Known uint64 }
+
+func (e *OutdatedError) Error() string {
+	return fmt.Sprintf("this directory says start number %d, another member has seen %d: it is an older copy, or in use twice; what it has acknowledged may be missing", e.Own, e.Known)
+}
+
+// Header is what goes with every message this replica sends.
+func (r *Replica) Header() Header {
+	return Header{Group: r.head.Group, Epoch: r.head.Epoch, Incarnation: r.head.Incarnation, Start: r.head.Start}
+}
+
+// Ready ends a turn: what waited travels as one Prepare and one save, and the shell gets all there
+// is to do.
+func (r *Replica) Ready(now time.Time) Output {
+	r.advance(now)
+	r.flushRequests()
+	if r.isPrimary() {
+		r.flushPrimary()
+	}
+	if r.ackDue {
+		r.ackDue = false
+		r.send(&PrepareOK{View: r.head.View, Op: r.checked}, r.prim())
+	}
+	r.flushReads()
+	r.flushTransfer()
+	r.handOut()
+	r.compact()
+	r.out.Save = r.issue()
+	out := r.out
+	r.out = Output{}
+	return out
+}
+
+// prim returns the primary of the present view.
+func (r *Replica) prim() Index { return r.members.prim(r.head.View) }
+
+// isPrimary reports whether this replica leads the present view.
+func (r *Replica) isPrimary() bool { return r.status == normal && r.prim() == r.self }
+
+// confirmed reports whether the group is known to have been confirmed by all members (S2).
+func (r *Replica) confirmed() bool { return r.commit >= 1 || r.log.last.Op > 1 }
+
+func (r *Replica) random16() (b [16]byte) {
+	for i := range 2 {
+		x := r.cfg.Rand.Uint64()
+		for j := range 8 {
+			b[8*i+j] = byte(x >> (8 * j))
+		}
+	}
+	return b
+}

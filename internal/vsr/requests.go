@@ -1,0 +1,317 @@
+package vsr
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+)
+
+// The errors of Propose and the outcomes of Settled.
+var (
+	ErrOverloaded = errors.New("overloaded") // refused: the window is full
+)
+
+// Settled says that a proposal was refused by all it was sent to, and never will be applied (X4).
+type Settled struct {
+	Request uint64
+	Err     error
+}
+
+// request is a proposal of this replica's callers, until its result is known.
+type request struct {
+	body     []byte
+	attempts []uint64 // attempts that were not refused; 0 stands for this replica's own log
+	view     View     // of the latest attempt
+	sent     bool
+	retryAt  time.Time
+}
+
+// requests are the proposals of this replica's callers: one session of a member's process (X1).
+// Callers see none of its numbers.
+type requests struct {
+	session uint64     // op that opened it; 0 before
+	floor   uint64     // number of waiting[0]; from 1
+	waiting []*request // by number - floor; nil: no longer wanted
+	cursor  uint64     // all below it were sent in this view
+	bytes   int64      // of the bodies waiting
+	attempt uint64     // last attempt's number
+	opening request    // the attempt to open the session
+	retryAt time.Time  // when the first of those sent is to be sent again
+}
+
+// SessionLimit is how far the numbers of a session's requests may be from its floor (X2).
+const SessionLimit = 1 << 14
+
+// retryAfter is how many heartbeats a request waits before it is sent again.
+const retryAfter = 20
+
+// Propose takes a proposal and returns its number in the session, under which its result will be
+// found, or ErrOverloaded. Body belongs to the core from then on.
+func (r *Replica) Propose(now time.Time, body []byte) (uint64, error) {
+	r.advance(now)
+	q := &r.requests
+	if q.floor == 0 {
+		q.floor, q.cursor = 1, 1
+	}
+	size := int64(len(body)) + entryOverhead
+	if len(q.waiting) >= SessionLimit || q.bytes+size > r.cfg.Window || r.accepts() && !r.room() {
+		return 0, ErrOverloaded
+	}
+	q.waiting = append(q.waiting, &request{body: body})
+	q.bytes += size
+	return q.floor + uint64(len(q.waiting)) - 1, nil
+}
+
+// Forget says that the result of a request is known or no longer wanted: the floor rises (X2).
+func (r *Replica) Forget(number uint64) {
+	q := &r.requests
+	if number < q.floor || number-q.floor >= uint64(len(q.waiting)) {
+		return
+	}
+	if w := q.waiting[number-q.floor]; w != nil {
+		q.bytes -= int64(len(w.body)) + entryOverhead
+		q.waiting[number-q.floor] = nil
+	}
+	n := 0
+	for n < len(q.waiting) && q.waiting[n] == nil {
+		n++
+	}
+	q.waiting = q.waiting[n:]
+	q.floor += uint64(n)
+	q.cursor = max(q.cursor, q.floor)
+}
+
+// Sent reports whether a request may have reached a log: if not, it can still be taken back (X4).
+func (r *Replica) Sent(number uint64) bool {
+	q := &r.requests
+	if number < q.floor || number-q.floor >= uint64(len(q.waiting)) {
+		return true
+	}
+	w := q.waiting[number-q.floor]
+	return w == nil || len(w.attempts) > 0
+}
+
+// SessionOpened reports that op opened this process's session.
+func (r *Replica) SessionOpened(op uint64) {
+	if r.requests.session == 0 {
+		r.requests.session = op
+		r.retryRequests()
+	}
+}
+
+// retryRequests has all that wait sent again, in a new view.
+func (r *Replica) retryRequests() {
+	r.requests.cursor = r.requests.floor
+	r.requests.opening.sent = false
+}
+
+// tickRequests has those sent again that were not answered in time.
+func (r *Replica) tickRequests() {
+	q := &r.requests
+	if q.retryAt.IsZero() || r.now.Before(q.retryAt) {
+		return
+	}
+	q.retryAt = time.Time{}
+	q.expire(&q.opening, r.now)
+	for i, w := range q.waiting {
+		if w != nil && q.expire(w, r.now) {
+			q.cursor = min(q.cursor, q.floor+uint64(i))
+		}
+	}
+}
+
+// expire marks a request as not sent when its answer is overdue, and keeps retryAt.
+func (q *requests) expire(w *request, now time.Time) bool {
+	if !w.sent {
+		return false
+	}
+	if !now.Before(w.retryAt) {
+		w.sent = false
+		return true
+	}
+	if q.retryAt.IsZero() || w.retryAt.Before(q.retryAt) {
+		q.retryAt = w.retryAt
+	}
+	return false
+}
+
+// flushRequests sends to the primary, or into the log, what has not been sent in this view.
+func (r *Replica) flushRequests() {
+	q := &r.requests
+	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() {
+		return
+	}
+	if q.session == 0 {
+		r.openSession()
+		return
+	}
+	for q.cursor < q.floor+uint64(len(q.waiting)) {
+		if r.isPrimary() {
+			if !r.flushOwn() {
+				return
+			}
+		} else {
+			r.forward(r.gather())
+		}
+	}
+}
+
+// due reports whether the request at the cursor is to be sent now; otherwise the cursor moves on.
+func (r *Replica) due(w *request) bool {
+	return w != nil && !(w.sent && w.view == r.head.View)
+}
+
+func (r *Replica) sentNow(w *request, attempt uint64) {
+	w.attempts = append(w.attempts, attempt)
+	w.view, w.sent, w.retryAt = r.head.View, true, r.after(retryAfter)
+	if q := &r.requests; q.retryAt.IsZero() {
+		q.retryAt = w.retryAt
+	}
+}
+
+// flushOwn puts the request at the cursor into the primary's own log; false if there is no room.
+func (r *Replica) flushOwn() bool {
+	q := &r.requests
+	w := q.waiting[q.cursor-q.floor]
+	if r.due(w) {
+		if !r.room() {
+			if len(w.attempts) > 0 {
+				return false // its outcome is open: it waits for room
+			}
+			r.settle(q.cursor, ErrOverloaded)
+			return len(q.waiting) > 0
+		}
+		r.stampLog(Entry{Kind: Command, Session: q.session, Request: q.cursor, Floor: q.floor, Body: w.body})
+		r.sentNow(w, 0)
+	}
+	q.cursor++
+	return true
+}
+
+func (r *Replica) settle(number uint64, err error) {
+	r.out.Settled = append(r.out.Settled, Settled{number, err})
+	r.Forget(number)
+	r.requests.cursor = max(r.requests.cursor, number+1)
+}
+
+// gather takes the requests from the cursor on that fit one message.
+func (r *Replica) gather() []Proposal {
+	q := &r.requests
+	var batch []Proposal
+	size := int64(0)
+	for ; q.cursor < q.floor+uint64(len(q.waiting)) && size < maxBatch; q.cursor++ {
+		w := q.waiting[q.cursor-q.floor]
+		if !r.due(w) {
+			continue
+		}
+		r.sentNow(w, q.attempt+1)
+		size += int64(len(w.body)) + entryOverhead
+		batch = append(batch, Proposal{Session: q.session, Request: q.cursor, Floor: q.floor, Kind: Command, Body: w.body})
+	}
+	return batch
+}
+
+func (r *Replica) forward(batch []Proposal) {
+	if len(batch) == 0 {
+		return
+	}
+	r.requests.attempt++
+	r.send(&Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch}, r.prim())
+}
+
+// openSession has the session opened that this process's requests belong to (X1).
+func (r *Replica) openSession() {
+	q := &r.requests
+	if !r.due(&q.opening) {
+		return
+	}
+	id := r.memberID(r.self)
+	body := appendSession(nil, id, r.head.Incarnation, r.head.Start)
+	if r.isPrimary() {
+		r.stampLog(Entry{Kind: OpenSession, Body: body})
+		r.sentNow(&q.opening, 0)
+		return
+	}
+	r.sentNow(&q.opening, q.attempt+1)
+	r.forward([]Proposal{{Kind: OpenSession, Body: body}})
+}
+
+// onRequest takes or refuses another member's proposals: each attempt once in a view (X4, X5).
+func (r *Replica) onRequest(from Index, h Header, m *Request) {
+	refusal := &Reply{View: m.View, Start: h.Start, Attempt: m.Attempt}
+	if m.View < r.head.View {
+		r.send(refusal, from)
+		return
+	}
+	if !r.isPrimary() || m.View != r.head.View {
+		return // not known here yet: neither taken nor refused
+	}
+	p := &r.primary.progress[from]
+	if h.Start == p.start && m.Attempt <= p.attempt {
+		return // a late copy
+	}
+	p.start, p.attempt = h.Start, m.Attempt
+	if !r.accepts() {
+		r.send(refusal, from)
+		return
+	}
+	for i := range m.Requests {
+		q := &m.Requests[i]
+		if !r.room() {
+			refusal.From, refusal.Overloaded = q.Request, true
+			r.send(refusal, from)
+			return
+		}
+		r.stampLog(Entry{Kind: q.Kind, Session: q.Session, Request: q.Request, Floor: q.Floor, Body: q.Body})
+		p.asked = r.log.last.Op
+	}
+}
+
+// onReply takes a refusal. A request of which no attempt is left is settled if the primary was
+// overloaded; else it is sent again when there is a primary.
+func (r *Replica) onReply(m *Reply) {
+	q := &r.requests
+	if m.Start != r.head.Start {
+		return
+	}
+	q.opening.refused(m.Attempt)
+	for i := 0; i < len(q.waiting); i++ {
+		number := q.floor + uint64(i)
+		w := q.waiting[i]
+		if w == nil || number < m.From || !w.refused(m.Attempt) {
+			continue
+		}
+		if m.Overloaded && len(w.attempts) == 0 {
+			before := q.floor
+			r.settle(number, ErrOverloaded)
+			i -= int(q.floor - before)
+		}
+	}
+}
+
+// refused takes an attempt off the request's list, and reports whether it was there.
+func (w *request) refused(attempt uint64) bool {
+	for i, a := range w.attempts {
+		if a == attempt {
+			w.attempts = append(w.attempts[:i], w.attempts[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// appendSession writes the body of an OpenSession entry: id, incarnation, start number.
+func appendSession(b []byte, id string, inc Incarnation, start uint64) []byte {
+	b = append(appendString(b, id), inc[:]...)
+	return binary.AppendUvarint(b, start)
+}
+
+func cutSession(b []byte) (id string, inc Incarnation, start uint64, ok bool) {
+	id, b, ok = cutString(b)
+	if !ok || len(b) < len(inc) {
+		return "", inc, 0, false
+	}
+	n := copy(inc[:], b)
+	start, k := binary.Uvarint(b[n:])
+	return id, inc, start, k > 0 && n+k == len(b)
+}

@@ -1,0 +1,168 @@
+package vsr
+
+import "time"
+
+// Save is what a replica wants durable, as one: after a crash either all of it is there or none.
+// Saves are made durable in the order of their numbers; several may share one sync.
+type Save struct {
+	Seq     uint64
+	Head    Head
+	From    OpNumber   // if not 0: entries of the log at From and above are dropped first
+	Base    *Viewstamp // if set: the log begins anew, empty, after Base (C3)
+	Entries []Entry    // follow the log's end
+}
+
+// saves gathers what one turn changes into one Save, and holds back what may not be said before.
+// Owned by the core; the shell reports completed saves with Replica.Saved.
+type saves struct {
+	seq     uint64 // number of the last save issued
+	done    uint64 // all up to this one are durable
+	dirty   bool   // pending has something
+	pending Save
+	issued  []issued // not durable yet, in order
+	head    uint64   // save after which the head is durable: view, epoch, incarnation, start
+	log     uint64   // save after which the log is durable
+	durable OpNumber // last op of the log that is durable
+	held    []held
+}
+
+type issued struct {
+	seq  uint64
+	last OpNumber // of the log, once this save is durable
+	at   time.Time
+}
+
+type held struct {
+	after uint64
+	out   Outgoing
+}
+
+// next is the number that the save being gathered will have.
+func (s *saves) next() uint64 { return s.seq + 1 }
+
+// saveHead makes the head part of this turn's save.
+func (r *Replica) saveHead() {
+	r.saves.dirty = true
+	r.saves.head = r.saves.next()
+}
+
+// appendLog appends entries, in memory at once and on disk with this turn's save.
+func (r *Replica) appendLog(entries ...Entry) {
+	s := &r.saves
+	r.log.append(entries...)
+	s.pending.Entries = append(s.pending.Entries, entries...)
+	s.dirty, s.log = true, s.next()
+}
+
+// cutLog drops the entries above op.
+func (r *Replica) cutLog(op OpNumber) {
+	s := &r.saves
+	if op >= r.log.last.Op {
+		return
+	}
+	n := len(s.pending.Entries)
+	before := r.log.last.Op - OpNumber(n) // end of the log before what this save appends
+	if keep := int(op) - int(before); keep >= 0 {
+		s.pending.Entries = s.pending.Entries[:keep:keep]
+	} else {
+		s.pending.Entries = nil
+		s.pending.From = op + 1
+	}
+	s.dirty, s.log = true, s.next()
+	r.log.cut(op)
+	s.durable = min(s.durable, op)
+	for i := range s.issued {
+		s.issued[i].last = min(s.issued[i].last, op)
+	}
+}
+
+// resetLog begins the log empty after base (C3).
+func (r *Replica) resetLog(base Viewstamp) {
+	s := &r.saves
+	r.log.reset(base)
+	s.pending.From, s.pending.Entries, s.pending.Base = 0, nil, &base
+	s.dirty, s.log = true, s.next()
+	s.durable = base.Op
+	for i := range s.issued {
+		s.issued[i].last = base.Op
+	}
+}
+
+// issue closes this turn's save, if it has anything.
+func (r *Replica) issue() *Save {
+	s := &r.saves
+	if !s.dirty {
+		return nil
+	}
+	s.seq++
+	save := s.pending
+	save.Seq = s.seq
+	save.Head = r.head
+	save.Head.Commit = r.commit
+	s.pending, s.dirty = Save{}, false
+	s.issued = append(s.issued, issued{s.seq, r.log.last.Op, r.now})
+	return &save
+}
+
+// Saved reports that all saves up to seq are durable.
+func (r *Replica) Saved(now time.Time, seq uint64) {
+	r.advance(now)
+	s := &r.saves
+	for len(s.issued) > 0 && s.issued[0].seq <= seq {
+		s.durable = s.issued[0].last
+		s.issued = s.issued[1:]
+	}
+	s.done = max(s.done, seq)
+	r.release()
+	if r.isPrimary() {
+		r.ackOwn()
+		if r.primary.resigned == diskHung && len(s.issued) == 0 {
+			r.goOn()
+		}
+	}
+	r.tryLead()
+}
+
+// send is the one place that messages leave by: nothing is sent that is not yet true on disk
+// (section 2). It waits for the save that makes its claims so.
+func (r *Replica) send(m Message, to ...Index) {
+	after := r.saves.head
+	switch m.(type) {
+	case *PrepareOK, *DoViewChange:
+		after = max(after, r.saves.log)
+	}
+	out := Outgoing{To: to, Message: m}
+	if after <= r.saves.done {
+		r.out.Messages = append(r.out.Messages, out)
+		return
+	}
+	r.saves.held = append(r.saves.held, held{after, out})
+}
+
+// release lets go what waited for saves that are durable now, in the order it was sent.
+func (r *Replica) release() {
+	kept := r.saves.held[:0]
+	for _, h := range r.saves.held {
+		if h.after <= r.saves.done {
+			r.out.Messages = append(r.out.Messages, h.out)
+		} else {
+			kept = append(kept, h)
+		}
+	}
+	clear(r.saves.held[len(kept):])
+	r.saves.held = kept
+}
+
+// dropHeld forgets what was to be said in the view that has just been left.
+func (r *Replica) dropHeld() {
+	clear(r.saves.held)
+	r.saves.held = r.saves.held[:0]
+}
+
+// diskDeadline returns when the oldest unfinished write is too old (D3); zero if there is none.
+func (r *Replica) diskDeadline() time.Time {
+	if r.cfg.DiskLimit <= 0 || len(r.saves.issued) == 0 {
+		return time.Time{}
+	}
+	return r.saves.issued[0].at.Add(r.cfg.DiskLimit)
+}

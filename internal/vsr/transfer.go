@@ -1,0 +1,231 @@
+package vsr
+
+import (
+	"fmt"
+	"time"
+)
+
+// The sending and receiving of snapshots (C2, C3). The files are the shell's: the core says which
+// chunks to ask for and what to do with them.
+
+// ChunkWanted asks the shell to send a chunk of a snapshot that it may hold.
+type ChunkWanted struct {
+	To       Index
+	Snapshot SnapshotID
+	Chunk    uint32
+}
+
+// FetchStep is something to be done with the snapshot that is being received: begin or resume
+// (answer: Fetching), put in a chunk (answer: ChunkPut), complete and check it (answer: Received).
+type FetchStep struct {
+	Snapshot Snapshot
+	Chunk    uint32
+	Data     []byte // not nil: put it in as Chunk
+	Complete bool
+}
+
+// transfer is the snapshot that this replica is receiving.
+type transfer struct {
+	active   bool
+	ready    bool // the shell has said which chunks are missing
+	snapshot Snapshot
+	source   Index
+	missing  []uint32 // not asked for yet, or lost
+	asked    []chunkAsked
+	putting  int // chunks being written
+	complete bool
+	retryAt  time.Time
+	progress time.Time // when a chunk came last
+}
+
+type chunkAsked struct {
+	chunk uint32
+	at    time.Time
+}
+
+const (
+	chunkWindow  = 8  // chunks asked for at once
+	chunkTimeout = 10 // heartbeats after which a chunk is asked for again
+	sourceLapse  = 40 // heartbeats after which a silent source is given up
+)
+
+// offer tells a backup that what it needs is no longer in the log (C1).
+func (r *Replica) offer(to Index) {
+	p := &r.primary.progress[to]
+	if r.snapshot.Last.Op == 0 {
+		return
+	}
+	if p.state != installing || p.offered.Last.Op < r.log.base.Op {
+		if p.state == installing {
+			p.overruns++ // N9
+		}
+		p.state, p.offered = installing, r.snapshot
+	}
+	r.send(&SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered}, to)
+}
+
+// onSnapshotOffer begins to receive, unless it is receiving one that will do as well (C2).
+func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
+	if !r.fromPrimary(from, m.View) {
+		return
+	}
+	t := &r.transfer
+	if m.Snapshot.Last.Op <= r.commit {
+		r.checked = max(r.checked, r.commit) // what is committed agrees with every later primary
+		r.ackDue = true
+		return
+	}
+	if t.active && t.snapshot.SnapshotID == m.Snapshot.SnapshotID {
+		t.source = from
+		return
+	}
+	usable := t.active && t.snapshot.Last.Op+1 >= m.First
+	if usable && (t.complete || t.putting > 0 || r.now.Sub(t.progress) < sourceLapse*r.cfg.Heartbeat) {
+		return
+	}
+	*t = transfer{active: true, snapshot: m.Snapshot, source: from, progress: r.now, retryAt: r.after(chunkTimeout)}
+	r.out.Fetch = append(r.out.Fetch, FetchStep{Snapshot: m.Snapshot})
+}
+
+// current returns the transfer if it is of that snapshot.
+func (r *Replica) current(id SnapshotID) *transfer {
+	if t := &r.transfer; t.active && t.snapshot.SnapshotID == id {
+		return t
+	}
+	return nil
+}
+
+// Fetching says which chunks of the snapshot being received are not there yet; an error gives it up.
+func (r *Replica) Fetching(now time.Time, id SnapshotID, missing []uint32, err error) {
+	r.advance(now)
+	t := r.current(id)
+	if t == nil {
+		return
+	}
+	if err != nil {
+		r.transfer = transfer{}
+		return
+	}
+	t.ready, t.missing, t.progress = true, missing, r.now
+}
+
+// flushTransfer asks for chunks, or has the snapshot completed.
+func (r *Replica) flushTransfer() {
+	t := &r.transfer
+	if !t.ready || t.complete {
+		return
+	}
+	for len(t.missing) > 0 && len(t.asked)+t.putting < chunkWindow {
+		t.asked = append(t.asked, chunkAsked{t.missing[0], r.after(chunkTimeout)})
+		r.send(&GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]}, t.source)
+		t.missing = t.missing[1:]
+	}
+	if len(t.missing)+len(t.asked)+t.putting == 0 {
+		t.complete = true
+		r.out.Fetch = append(r.out.Fetch, FetchStep{Snapshot: t.snapshot, Complete: true})
+	}
+}
+
+// onGetChunk has the shell send a chunk, whoever made the snapshot, and whoever leads (C2).
+func (r *Replica) onGetChunk(from Index, m *GetChunk) {
+	r.out.Chunks = append(r.out.Chunks, ChunkWanted{from, m.Snapshot, m.Chunk})
+}
+
+// onSnapshotChunk has a chunk written. A source that no longer has the snapshot ends the transfer.
+func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
+	t := r.current(m.Snapshot)
+	if t == nil || !t.ready || t.complete {
+		return
+	}
+	if len(m.Data) == 0 {
+		if from == t.source {
+			r.transfer = transfer{}
+		}
+		return
+	}
+	for i, a := range t.asked {
+		if a.chunk == m.Chunk {
+			t.asked = append(t.asked[:i], t.asked[i+1:]...)
+			t.putting++
+			t.progress = r.now
+			r.out.Fetch = append(r.out.Fetch, FetchStep{Snapshot: t.snapshot, Chunk: m.Chunk, Data: m.Data})
+			return
+		}
+	}
+}
+
+// ChunkPut reports that a chunk was written, or not: then it is asked for again.
+func (r *Replica) ChunkPut(now time.Time, id SnapshotID, chunk uint32, ok bool) {
+	r.advance(now)
+	t := r.current(id)
+	if t == nil {
+		return
+	}
+	t.putting = max(t.putting-1, 0)
+	if !ok {
+		t.missing = append(t.missing, chunk)
+	}
+}
+
+// tickTransfer asks again for chunks that did not come, and gives up a silent source.
+func (r *Replica) tickTransfer() {
+	t := &r.transfer
+	if !t.active || r.now.Before(t.retryAt) {
+		return
+	}
+	t.retryAt = r.after(chunkTimeout)
+	kept := t.asked[:0]
+	for _, a := range t.asked {
+		if r.now.Before(a.at) {
+			kept = append(kept, a)
+		} else {
+			t.missing = append(t.missing, a.chunk)
+		}
+	}
+	t.asked = kept
+}
+
+// Received reports that the snapshot being received is complete, checked and durable; or not, with
+// an error, and then it is begun anew. Time is that of the last operation in it (C3).
+func (r *Replica) Received(now time.Time, s Snapshot, clock int64, err error) {
+	r.advance(now)
+	if r.current(s.SnapshotID) != nil {
+		r.transfer = transfer{}
+	}
+	if err != nil || s.Last.Op <= r.commit || r.head.Group == (GroupID{}) {
+		return
+	}
+	if v := s.Last.View; v > r.head.View && r.members.prim(v) == r.self {
+		r.out.Err = fmt.Errorf("a snapshot ends in view %d, which this replica led, but its disk says view %d: the disk has lost what was durable", v, r.head.View)
+		return
+	}
+	r.snapshot = s
+	r.adoptMembers(s.Members)
+	r.installLog(s.Last)
+	r.log.clock = max(r.log.clock, clock)
+	r.commit, r.handed = s.Last.Op, s.Last.Op
+	r.loading, r.out.Apply = false, nil
+	r.out.Restore = &r.snapshot
+	if s.Last.View > r.head.View { // of a later view: this replica is in that view now (C3)
+		r.follow(s.Last.View)
+	}
+	r.checked = max(r.checked, r.commit)
+	r.ackDue = r.status == normal && !r.isPrimary()
+	r.compactDue = true
+}
+
+// installLog keeps the log above the snapshot's end if it agrees there, else begins it anew (C3).
+func (r *Replica) installLog(last Viewstamp) {
+	if last.Op < r.log.base.Op || r.log.has(last) {
+		return
+	}
+	r.resetLog(last)
+}
+
+// TookSnapshot reports that a snapshot of this replica's own state is durable (C4).
+func (r *Replica) TookSnapshot(s Snapshot) {
+	if s.Last.Op > r.snapshot.Last.Op {
+		r.snapshot = s
+		r.compactDue = true
+	}
+}
