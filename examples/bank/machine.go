@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/hashicorp/go-msgpack/v2/codec"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/examples/bank/ledger"
+)
+
+// command is a change of the ledger as it travels: the method's name and its arguments.
+type command struct {
+	Method   string
+	From, To string
+	Amount   int64
+}
+
+// machine is a ledger as a smr.StateMachine: commands in, the ledger's errors out.
+type machine struct{ *ledger.Ledger }
+
+// failures are the errors that a result can carry. A result is one byte, the place of its error in
+// the list, so the list may only grow at its end.
+var failures = []error{nil, ledger.ErrExists, ledger.ErrNoAccount, ledger.ErrNoFunds, ledger.ErrAmount, errCommand}
+
+// errCommand answers a command that this program does not know, on every replica alike.
+var errCommand = errors.New("unknown command: all replicas must run the same version of the bank")
+
+func (m *machine) Apply(op smr.Op) []byte {
+	failed := m.run(op.Body)
+	for i, err := range failures {
+		if failed == err {
+			return []byte{byte(i)}
+		}
+	}
+	return nil
+}
+
+func (m *machine) run(body []byte) error {
+	var c command
+	if err := decode(bytes.NewReader(body), &c); err != nil {
+		return errCommand
+	}
+	switch c.Method {
+	case "Open":
+		return m.Open(c.To)
+	case "Deposit":
+		return m.Deposit(c.To, c.Amount)
+	case "Transfer":
+		return m.Transfer(c.From, c.To, c.Amount)
+	}
+	return errCommand
+}
+
+// failure is the error that a result carries.
+func failure(result []byte) error {
+	if len(result) != 1 || int(result[0]) >= len(failures) {
+		return errCommand
+	}
+	return failures[result[0]]
+}
+
+// Snapshot freezes the ledger by copying it, which is fast enough for some 100,000 accounts.
+func (m *machine) Snapshot() (io.WriterTo, error) {
+	return frozen(m.Balances()), nil
+}
+
+func (m *machine) Restore(r io.Reader) error {
+	var balances map[string]int64
+	if err := decode(r, &balances); err != nil {
+		return err
+	}
+	m.Ledger = ledger.New(balances)
+	return nil
+}
+
+// frozen is a copy of the balances that writes itself.
+type frozen map[string]int64
+
+func (f frozen) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(encode(map[string]int64(f)))
+	return int64(n), err
+}
+
+var msgpack codec.MsgpackHandle
+
+func encode(v any) (encoded []byte) {
+	codec.NewEncoderBytes(&encoded, &msgpack).MustEncode(v)
+	return encoded
+}
+
+func decode(r io.Reader, v any) error { return codec.NewDecoder(r, &msgpack).Decode(v) }

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/smr-go/smr"
+)
+
+// serve runs one replica of a group and answers clients, until ctx ends. Then it hands the
+// primary's role over if it has it, and answers what is under way. It fails if it cannot start, or
+// if the replica stops by itself.
+func serve(ctx context.Context, o options, logs io.Writer) error {
+	log := hclog.New(&hclog.LoggerOptions{Name: string(o.id), Level: o.logLevel, Output: logs})
+	listener, err := net.Listen("tcp", o.http)
+	if err != nil {
+		return listenFailed("-http "+o.http, err)
+	}
+	defer listener.Close()
+	transport, err := listenTCP(o)
+	if err != nil {
+		return err
+	}
+	store := newStore()
+	replica, err := smr.Start(config(o, store, transport, log))
+	if err != nil {
+		_ = transport.Close() // if Start has not: closing twice is harmless
+		return startFailed(o, err)
+	}
+	log.Info("serving", "http", listener.Addr(), "dir", o.dir)
+	if err := serveUntil(ctx, listener, &db{replica, store}, replica, o.timeout, log); err != nil {
+		_ = replica.Close() // err says what came first
+		return err
+	}
+	return replica.Close()
+}
+
+func config(o options, store *store, transport smr.Transport, log hclog.Logger) smr.Config {
+	return smr.Config{
+		ID:            o.id,
+		Members:       o.members,
+		StateMachine:  store,
+		Transport:     transport,
+		Group:         "kv",
+		Dir:           o.dir,
+		Volatile:      o.volatile,
+		Heartbeat:     o.heartbeat,
+		SnapshotEvery: o.snapshotEvery,
+		MaxOpSize:     maxOp,
+		Logger:        log,
+	}
+}
+
+// serveUntil answers clients until ctx ends or the replica stops.
+func serveUntil(ctx context.Context, l net.Listener, d *db, replica *smr.Replica, timeout time.Duration, log hclog.Logger) error {
+	stopping, stop := context.WithCancel(context.Background())
+	defer stop()
+	web := newWeb(&server{db: d, timeout: timeout, stopping: stopping, metrics: newMetrics()}, log)
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(l) }()
+	select {
+	case <-ctx.Done():
+		stop() // those who wait for a view need not wait on
+		handOver(replica, timeout, log)
+		drain(web, timeout, log)
+		return nil
+	case <-replica.Done():
+		_ = web.Close()
+		return fmt.Errorf("the replica has stopped: %w", replica.Err())
+	case err := <-failed:
+		return fmt.Errorf("serving HTTP: %w", err)
+	}
+}
+
+// newWeb bounds what a client can hold: the time for the headers and for a body of maxOp, and the
+// headers' size, which has room for an old value of maxOp, percent-encoded.
+func newWeb(s *server, log hclog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    4 * maxOp,
+		ErrorLog:          log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+	}
+}
+
+// handOver gives the primary's role to another replica, so that the group need not notice that
+// this one is gone.
+func handOver(replica *smr.Replica, timeout time.Duration, log hclog.Logger) {
+	st := replica.Status()
+	if st.Primary != st.ID {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if err := replica.Handover(ctx, ""); err != nil {
+		log.Warn("nobody took the primary's role; the others will notice that this replica is gone", "error", err)
+	}
+}
+
+// drain answers the requests under way and takes no new ones. A client who sends his request too
+// slowly is not waited for.
+func drain(web *http.Server, timeout time.Duration, log hclog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout+time.Second)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		log.Warn("stopping with requests under way", "waited", timeout+time.Second, "error", err)
+		_ = web.Close()
+	}
+}
+
+// startFailed explains why a replica does not start on its directory. smr's own errors say what to
+// do; the file system's do not.
+func startFailed(o options, err error) error {
+	var path *fs.PathError
+	if o.dir != "" && errors.As(err, &path) {
+		return fmt.Errorf("-dir %s: %w; give a directory that this user may read and write", o.dir, err)
+	}
+	return err
+}
