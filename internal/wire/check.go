@@ -1,0 +1,219 @@
+package wire
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// check returns what in a message no replica that keeps the rules could have said, whatever its
+// state: code further in relies on none of it being there. Whether the message fits the
+// receiver's own state is for the receiver to see.
+func check(h *vsr.Header, m vsr.Message) error {
+	if err := checkHeader(h); err != nil {
+		return err
+	}
+	switch m := m.(type) {
+	case *vsr.Prepare:
+		return cmp.Or(
+			checkFollow(m.Prev, m.Entries),
+			checkReached("entry", lastOf(m.Prev, m.Entries), h.Epoch, m.View))
+	case *vsr.Gap:
+		return cmp.Or(
+			checkReached("last entry", m.Last, h.Epoch, m.View),
+			checkOrder("last entry", m.Last.Op, "entry before the refused", m.Prev))
+	case *vsr.DoViewChange:
+		return checkDoViewChange(h, m)
+	case *vsr.GetState:
+		return checkGetState(h, m)
+	case *vsr.NewState:
+		return checkNewState(h, m)
+	case *vsr.Answer:
+		return checkAnswer(h, m)
+	case *vsr.Request:
+		return checkProposals(m.Requests)
+	case *vsr.SnapshotOffer:
+		return checkOffer(h, m)
+	case *vsr.GetChunk:
+		return checkSnapshotID(&m.Snapshot)
+	case *vsr.SnapshotChunk:
+		return checkSnapshotID(&m.Snapshot)
+	}
+	return nil // the others are numbers, all of which are possible
+}
+
+// checkHeader: a memory has an identity before anything is sent (S1), and a group has epochs from
+// 1 on (S2).
+func checkHeader(h *vsr.Header) error {
+	if h.Incarnation == (vsr.Incarnation{}) {
+		return errors.New("sender has no incarnation")
+	}
+	if (h.Group == vsr.GroupID{}) != (h.Epoch == 0) {
+		return fmt.Errorf("epoch %d in group %v: a group's epochs begin at 1", h.Epoch, h.Group)
+	}
+	return nil
+}
+
+// checkDoViewChange: a log begins right above the snapshot or lower, and ends at the snapshot or
+// higher (section 2); what is committed is in it or in the snapshot (invariant 1).
+func checkDoViewChange(h *vsr.Header, m *vsr.DoViewChange) error {
+	return cmp.Or(
+		checkReached("last entry", m.Last, h.Epoch, m.View),
+		checkOrder("commit number", m.Commit, "last entry", m.Last.Op),
+		checkOrder("snapshot", m.Snapshot, "last entry", m.Last.Op),
+		checkStart(m.First, m.Snapshot))
+}
+
+// checkGetState: the log that is wanted is better than the asker's, if not always longer (V6).
+func checkGetState(h *vsr.Header, m *vsr.GetState) error {
+	return cmp.Or(
+		checkStamp(m.Prev),
+		checkReached("best", m.Best, h.Epoch, m.View),
+		checkBest("entry before", m.Prev, m.Best))
+}
+
+// checkNewState: nothing above the best viewstamp is sent (V6).
+func checkNewState(h *vsr.Header, m *vsr.NewState) error {
+	if m.Gone && len(m.Entries) > 0 {
+		return fmt.Errorf("%d entries, and says that they are gone", len(m.Entries))
+	}
+	last := lastOf(m.Prev, m.Entries)
+	return cmp.Or(
+		checkFollow(m.Prev, m.Entries),
+		checkReached("best", m.Best, h.Epoch, m.View),
+		checkBest("last entry sent", last, m.Best),
+		checkOrder("last entry sent", last.Op, "best", m.Best.Op))
+}
+
+// checkAnswer: that a group exists is said out of that group (S2).
+func checkAnswer(h *vsr.Header, m *vsr.Answer) error {
+	if m.Exists && h.Epoch == 0 {
+		return errors.New("says that a group exists, and not which")
+	}
+	if m.Named && !m.Exists {
+		return errors.New("says that a group names the asker, and that there is none")
+	}
+	return nil
+}
+
+// checkOffer: the primary's log begins right above its snapshot or lower.
+func checkOffer(h *vsr.Header, m *vsr.SnapshotOffer) error {
+	s := &m.Snapshot
+	if s.Size < 0 || (s.Size > 0 && s.Chunks == 0) {
+		return fmt.Errorf("snapshot of %d bytes in %d chunks", s.Size, s.Chunks)
+	}
+	return cmp.Or(
+		checkSnapshotID(&s.SnapshotID),
+		checkReached("snapshot", s.Last, h.Epoch, m.View),
+		checkStart(m.First, s.Last.Op))
+}
+
+func checkSnapshotID(s *vsr.SnapshotID) error {
+	if s.Last.Op == 0 {
+		return errors.New("snapshot of nothing: its last op is 0")
+	}
+	return checkStamp(s.Last)
+}
+
+// checkProposals: only a primary makes entries of the other kinds.
+func checkProposals(proposals []vsr.Proposal) error {
+	for i := range proposals {
+		p := &proposals[i]
+		if p.Kind != vsr.Command && p.Kind != vsr.OpenSession {
+			return fmt.Errorf("request %d: kind %d cannot be proposed", p.Request, p.Kind)
+		}
+	}
+	return nil
+}
+
+// checkEntry: what an entry by itself must be.
+func checkEntry(e *vsr.Entry) error {
+	switch {
+	case e.Op == 0 || e.Epoch == 0:
+		return fmt.Errorf("entry %v: ops and epochs begin at 1", e.Stamp())
+	case e.Kind < vsr.Command || e.Kind > vsr.OpenSession:
+		return fmt.Errorf("entry %v: unknown kind %d", e.Stamp(), e.Kind)
+	case e.Session >= uint64(e.Op):
+		return fmt.Errorf("entry %v: session %d is not opened before it", e.Stamp(), e.Session)
+	case (e.Kind == vsr.Formation) != (e.Op == 1):
+		return fmt.Errorf("entry %v: kind %d, but op 1 is the formation and no other is", e.Stamp(), e.Kind)
+	case e.Kind == vsr.Formation:
+		if _, err := vsr.DecodeMembership(e.Body); err != nil {
+			return fmt.Errorf("entry %v: %w", e.Stamp(), err)
+		}
+	}
+	return nil
+}
+
+// checkFollow: entries follow prev and one another; along a log (epoch, view) never falls
+// (invariant 4), nor does time (N2).
+func checkFollow(prev vsr.Viewstamp, entries []vsr.Entry) error {
+	if err := checkStamp(prev); err != nil {
+		return err
+	}
+	clock := int64(math.MinInt64)
+	for i := range entries {
+		e := &entries[i]
+		if err := checkEntry(e); err != nil {
+			return err
+		}
+		at := e.Stamp()
+		if at.Op != prev.Op+1 || at.Compare(prev) < 0 {
+			return fmt.Errorf("entry %v cannot follow %v", at, prev)
+		}
+		if e.Time < clock {
+			return fmt.Errorf("entry %v: time %d is before the last one's, %d", at, e.Time, clock)
+		}
+		prev, clock = at, e.Time
+	}
+	return nil
+}
+
+// lastOf returns the viewstamp of the last of the entries that follow prev.
+func lastOf(prev vsr.Viewstamp, entries []vsr.Entry) vsr.Viewstamp {
+	if n := len(entries); n > 0 {
+		return entries[n-1].Stamp()
+	}
+	return prev
+}
+
+// checkStamp: op 0, before the first entry, is of no epoch and view; every entry is of one.
+func checkStamp(s vsr.Viewstamp) error {
+	if (s.Op == 0) != (s.Epoch == 0) || (s.Op == 0 && s.View != 0) {
+		return fmt.Errorf("viewstamp %v is of no entry", s)
+	}
+	return nil
+}
+
+// checkReached: no entry is of a later (epoch, view) than the replica that holds it (invariant 4).
+func checkReached(what string, s vsr.Viewstamp, e vsr.Epoch, v vsr.View) error {
+	if s.Compare(vsr.Viewstamp{Epoch: e, View: v, Op: math.MaxUint64}) > 0 {
+		return fmt.Errorf("%s %v is above the sender's view, %d.%d", what, s, e, v)
+	}
+	return checkStamp(s)
+}
+
+func checkBest(what string, s, best vsr.Viewstamp) error {
+	if s.Compare(best) > 0 {
+		return fmt.Errorf("%s %v is above the best, %v", what, s, best)
+	}
+	return nil
+}
+
+func checkOrder(what string, op vsr.OpNumber, than string, limit vsr.OpNumber) error {
+	if op > limit {
+		return fmt.Errorf("%s %d is above %s %d", what, op, than, limit)
+	}
+	return nil
+}
+
+// checkStart: between a log and the snapshot below it no op is missing.
+func checkStart(first, snapshot vsr.OpNumber) error {
+	if first == 0 || first-1 > snapshot {
+		return fmt.Errorf("log begins at %d, snapshot ends at %d: ops are missing", first, snapshot)
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// An entry, in messages and as the data of a record of the log. It has no checksum: the message
+// or the record has one.
+//
+//	 0      8       16      24      32        40        48      56     57       61
+//	+------+-------+-------+-------+---------+---------+-------+------+--------+------+
+//	|  op  | view  | epoch | time  | session | request | floor | kind | length | body |
+//	|  8   |   8   |   8   |   8   |    8    |    8    |   8   |  1   |   4    | ...  |
+//	+------+-------+-------+-------+---------+---------+-------+------+--------+------+
+//
+// A proposal is the same without op, view, epoch and time: it has 29 bytes before its body.
+// Entries and proposals in a message are a number of 4 bytes and as many of them.
+const (
+	// EntryOverhead is what an entry takes beside its body, in bytes.
+	EntryOverhead    = 61
+	proposalOverhead = 29
+)
+
+// le is the order of the bytes of every number.
+var le = binary.LittleEndian
+
+// AppendEntry appends the encoding of e to b.
+func AppendEntry(b []byte, e *vsr.Entry) []byte {
+	var x [EntryOverhead]byte
+	le.PutUint64(x[0:], uint64(e.Op))
+	le.PutUint64(x[8:], uint64(e.View))
+	le.PutUint64(x[16:], uint64(e.Epoch))
+	le.PutUint64(x[24:], uint64(e.Time))
+	le.PutUint64(x[32:], e.Session)
+	le.PutUint64(x[40:], e.Request)
+	le.PutUint64(x[48:], e.Floor)
+	x[56] = byte(e.Kind)
+	le.PutUint32(x[57:], length(e.Body))
+	return append(append(b, x[:]...), e.Body...)
+}
+
+// DecodeEntry decodes the entry that b begins with, and returns what follows it. The body is part
+// of b, which must not be changed from then on; an empty one is nil. The error says what is wrong.
+func DecodeEntry(b []byte) (e vsr.Entry, rest []byte, err error) {
+	rest, err = cutEntry(b, &e)
+	if err == nil {
+		err = checkEntry(&e)
+	}
+	if err != nil {
+		return vsr.Entry{}, nil, fmt.Errorf("wire: %w", err)
+	}
+	return e, rest, nil
+}
+
+var (
+	errEntryCut    = errors.New("ends inside an entry")
+	errProposalCut = errors.New("ends inside a proposal")
+)
+
+// cutEntry reads the entry that b begins with into e.
+func cutEntry(b []byte, e *vsr.Entry) (rest []byte, err error) {
+	if len(b) < EntryOverhead {
+		return nil, errEntryCut
+	}
+	x, b := b[:EntryOverhead], b[EntryOverhead:]
+	e.Op = vsr.OpNumber(le.Uint64(x[0:]))
+	e.View = vsr.View(le.Uint64(x[8:]))
+	e.Epoch = vsr.Epoch(le.Uint64(x[16:]))
+	e.Time = int64(le.Uint64(x[24:]))
+	e.Session = le.Uint64(x[32:])
+	e.Request = le.Uint64(x[40:])
+	e.Floor = le.Uint64(x[48:])
+	e.Kind = vsr.Kind(x[56])
+	var ok bool
+	if e.Body, b, ok = cutBody(b, le.Uint32(x[57:])); !ok {
+		return nil, fmt.Errorf("entry %d: body of %d bytes, %d are left", e.Op, le.Uint32(x[57:]), len(b))
+	}
+	return b, nil
+}
+
+// cutBody cuts a body of n bytes off b. Its capacity ends with it: an append to it copies.
+func cutBody(b []byte, n uint32) (body, rest []byte, ok bool) {
+	if uint64(n) > uint64(len(b)) {
+		return nil, b, false
+	}
+	if n == 0 {
+		return nil, b, true
+	}
+	return b[:n:n], b[n:], true
+}
+
+// entries is a list of them.
+func (f *fields) entries(v *[]vsr.Entry) { list(f, v, EntryOverhead, AppendEntry, cutEntry) }
+
+// proposals is a list of them.
+func (f *fields) proposals(v *[]vsr.Proposal) {
+	list(f, v, proposalOverhead, appendProposal, cutProposal)
+}
+
+func appendProposal(b []byte, p *vsr.Proposal) []byte {
+	var x [proposalOverhead]byte
+	le.PutUint64(x[0:], p.Session)
+	le.PutUint64(x[8:], p.Request)
+	le.PutUint64(x[16:], p.Floor)
+	x[24] = byte(p.Kind)
+	le.PutUint32(x[25:], length(p.Body))
+	return append(append(b, x[:]...), p.Body...)
+}
+
+// cutProposal reads the proposal that b begins with into p.
+func cutProposal(b []byte, p *vsr.Proposal) (rest []byte, err error) {
+	if len(b) < proposalOverhead {
+		return nil, errProposalCut
+	}
+	x, b := b[:proposalOverhead], b[proposalOverhead:]
+	p.Session = le.Uint64(x[0:])
+	p.Request = le.Uint64(x[8:])
+	p.Floor = le.Uint64(x[16:])
+	p.Kind = vsr.Kind(x[24])
+	var ok bool
+	if p.Body, b, ok = cutBody(b, le.Uint32(x[25:])); !ok {
+		return nil, fmt.Errorf("request %d: body of %d bytes, %d are left", p.Request, le.Uint32(x[25:]), len(b))
+	}
+	return b, nil
+}
+
+func entriesSize(entries []vsr.Entry) (n int) {
+	for i := range entries {
+		n += EntryOverhead + len(entries[i].Body)
+	}
+	return n
+}
+
+func proposalsSize(proposals []vsr.Proposal) (n int) {
+	for i := range proposals {
+		n += proposalOverhead + len(proposals[i].Body)
+	}
+	return n
+}

@@ -1,0 +1,47 @@
+package wire
+
+import (
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+const golden = "testdata/messages.golden"
+
+// TestBytesAreTheGoldenOnes fails when the format changes: then the version must change too, and
+// the new file's difference be read.
+func TestBytesAreTheGoldenOnes(t *testing.T) {
+	var b strings.Builder
+	for _, m := range samples() {
+		writeHex(&b, nameOf(m), encode(testHeader, m))
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(b.String()), 0o644))
+	}
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), b.String(), "format has changed; -update if it was meant to")
+}
+
+// writeHex writes the parts of a message: version and kind, tag, group id, epoch, incarnation,
+// start number, payload in lines of 32 bytes, checksum.
+func writeHex(b *strings.Builder, name string, msg []byte) {
+	fmt.Fprintf(b, "%s: %d bytes\n", name, len(msg))
+	payload := len(msg) - headerSize - checksumSize
+	parts := []int{2, 8, 16, 8, 16, 8}
+	for ; payload > 0; payload -= 32 {
+		parts = append(parts, min(payload, 32))
+	}
+	for _, n := range append(parts, checksumSize) {
+		fmt.Fprintf(b, "\t%s\n", hex.EncodeToString(msg[:n]))
+		msg = msg[n:]
+	}
+}
