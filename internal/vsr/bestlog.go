@@ -109,8 +109,11 @@ func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, e
 	if r.status != viewChange || v != r.head.View || best != r.log.last {
 		return
 	}
-	gone := !ok || len(entries) == 0 && prev < best.Op
-	r.send(&NewState{View: v, Best: best, Prev: stamp, Gone: gone, Entries: entries}, to)
+	if !ok || len(entries) == 0 && prev < best.Op {
+		r.send(&NewState{View: v, Best: best, Gone: true}, to)
+		return
+	}
+	r.send(&NewState{View: v, Best: best, Prev: stamp, Entries: entries}, to)
 }
 
 // onNewState puts in a part of the best log, by the rule of N3, and asks for the next (V6).
@@ -133,11 +136,7 @@ func (r *Replica) onNewState(from Index, m *NewState) {
 
 func (r *Replica) mergeState(m *NewState) {
 	c := &r.change
-	entries := m.Entries
-	for len(entries) > 0 && entries[len(entries)-1].Op > c.best.Last.Op {
-		entries = entries[:len(entries)-1] // nothing above the best viewstamp is taken
-	}
-	if err := r.merge(entries); err != nil {
+	if err := r.merge(m.Entries); err != nil { // nothing in it is above the best viewstamp
 		r.out.Err = err
 		return
 	}
