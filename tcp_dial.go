@@ -71,6 +71,9 @@ func (p *tcpPeer) enqueue(msg []byte) (queued, first bool) {
 func (p *tcpPeer) take(spare [][]byte) [][]byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if cap(spare) > batchKept {
+		spare = nil
+	}
 	batch := p.queue
 	p.queue = spare[:0]
 	return batch

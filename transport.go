@@ -122,7 +122,7 @@ func (m *memoryTransport) deliver() {
 const (
 	memoryInboxBytes = 64 << 20
 	messageOverhead  = 64      // what a waiting message costs beside its bytes
-	memoryBatchKept  = 1 << 14 // the longest batch whose memory is kept for the next
+	batchKept        = 1 << 14 // the longest batch whose memory is kept for the next
 )
 
 type memoryMessage struct {
@@ -159,7 +159,7 @@ func (b *memoryInbox) put(from ID, msg []byte) bool {
 // before, which is delivered; its memory is used again.
 func (b *memoryInbox) take(done []memoryMessage) []memoryMessage {
 	clear(done)
-	if cap(done) > memoryBatchKept {
+	if cap(done) > batchKept {
 		done = nil
 	}
 	b.mu.Lock()
@@ -193,6 +193,8 @@ func (e *Endpoint) check() error {
 	switch {
 	case len(e.ID) == 0 || len(e.ID) > maxIDBytes:
 		return fmt.Errorf("smr: Endpoint.ID %q has %d bytes: it must have 1 to %d", e.ID, len(e.ID), maxIDBytes)
+	case e.Receive == nil || e.Addr == nil:
+		return errors.New("smr: Endpoint.Receive and Endpoint.Addr must be set")
 	case e.MaxMessage <= 0 || e.MaxMessage > math.MaxInt32:
 		return fmt.Errorf("smr: Endpoint.MaxMessage is %d: it must be 1 to %d", e.MaxMessage, math.MaxInt32)
 	}

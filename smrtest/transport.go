@@ -1,0 +1,265 @@
+package smrtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/smr-go/smr"
+)
+
+// TestTransport checks that an implementation of smr.Transport keeps its contract. open returns a
+// transport that is not open yet, for the members "a", "b" and "c", and its address as a
+// Member's Addr would have it. It is called again with an id whose transport was closed: a
+// restart, for which the address may change.
+//
+//	smrtest.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
+//		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0"})
+//		require.NoError(t, err)
+//		return tcp, tcp.Addr().String()
+//	})
+//
+// Messages may be lost, but each must arrive if it is sent again and again for 10 seconds. At
+// most 128 MiB may wait for a member that takes none. A transport that greets nobody skips the
+// check of greetings. Run it with the race detector, which sees what the checks cannot.
+func TestTransport(t *testing.T, open func(t *testing.T, id smr.ID) (tr smr.Transport, addr string)) {
+	for _, c := range transportChecks {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.try(10*time.Second, func(id smr.ID) (smr.Transport, string) { return open(t, id) })
+			if err == errNoGreeting {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// transportCheck drives members through a situation. What must hold in every situation, members
+// see for themselves (transportMember.receive).
+type transportCheck struct {
+	name string
+	run  func(*transportLab) error
+}
+
+// try runs the check and ends its members. An error says what of the contract is broken.
+func (c transportCheck) try(patience time.Duration, open func(id smr.ID) (smr.Transport, string)) (err error) {
+	lab := &transportLab{open: open, patience: patience, addrs: map[smr.ID]string{}}
+	label := strconv.FormatInt(labels.Add(1), 10)
+	pprof.Do(context.Background(), pprof.Labels("smrtest.TestTransport", label), func(context.Context) {
+		err = c.run(lab)
+		if ended := lab.end(); ended != nil {
+			err = errors.Join(err, ended)
+		}
+		if err == nil {
+			err = lab.noneLeft(label)
+		}
+	})
+	return err
+}
+
+var labels atomic.Int64
+
+// transportLab holds the members of one check.
+type transportLab struct {
+	open     func(id smr.ID) (smr.Transport, string)
+	patience time.Duration // for what must happen
+	sent     atomic.Uint64 // letters written
+
+	mu      sync.Mutex
+	addrs   map[smr.ID]string
+	members []*transportMember
+}
+
+const (
+	labMaxMessage = 1 << 20
+	labQueue      = 128 << 20
+)
+
+// start opens a member's transport. change, if not nil, alters the endpoint first.
+func (l *transportLab) start(id smr.ID, change func(e *smr.Endpoint)) (*transportMember, error) {
+	m := &transportMember{lab: l, id: id, got: map[letterNumber]bool{}}
+	tr, addr := l.open(id)
+	m.tr = tr
+	e := smr.Endpoint{
+		ID:         id,
+		Addr:       l.addr,
+		MaxMessage: labMaxMessage,
+		Hello:      func() []byte { return helloOf(id) },
+		Check:      func(smr.ID, []byte) error { return nil },
+		Receive:    m.receive,
+		Logger:     hclog.NewNullLogger(),
+	}
+	if change != nil {
+		change(&e)
+	}
+	m.max = e.MaxMessage
+	l.mu.Lock()
+	l.addrs[id] = addr
+	l.members = append(l.members, m)
+	l.mu.Unlock()
+	if err := tr.Open(e); err != nil {
+		return nil, fmt.Errorf("Open of %s: %w", id, err)
+	}
+	return m, nil
+}
+
+// trio starts a, b and c.
+func (l *transportLab) trio() (members [3]*transportMember, err error) {
+	for i, id := range []smr.ID{"a", "b", "c"} {
+		if members[i], err = l.start(id, nil); err != nil {
+			return members, err
+		}
+	}
+	return members, nil
+}
+
+// pair starts a, and b with a changed endpoint.
+func (l *transportLab) pair(change func(e *smr.Endpoint)) (a, b *transportMember, err error) {
+	if a, err = l.start("a", nil); err != nil {
+		return nil, nil, err
+	}
+	b, err = l.start("b", change)
+	return a, b, err
+}
+
+func helloOf(id smr.ID) []byte { return []byte("hello from " + string(id)) }
+
+func (l *transportLab) addr(id smr.ID) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.addrs[id]
+}
+
+// end closes what is open, and returns what any member has seen that must not be.
+func (l *transportLab) end() error {
+	for _, m := range l.members {
+		if err := m.close(); err != nil {
+			return err
+		}
+	}
+	for _, m := range l.members {
+		if err := m.verdict(); err != nil {
+			return fmt.Errorf("%s: %w", m.id, err)
+		}
+	}
+	return nil
+}
+
+// noneLeft looks for goroutines that carry the label of the check, as all do that were
+// started by its transports. The caller's carries it too.
+func (l *transportLab) noneLeft(label string) error {
+	var profile string
+	if l.eventually(func() bool { profile = labelled(label); return strings.Count(profile, "\n\n") <= 1 }) {
+		return nil
+	}
+	return fmt.Errorf("goroutines are left after Close, beside the test's own:\n%s", profile)
+}
+
+// labelled returns the stacks of the goroutines with that label, each ended by an empty line.
+func labelled(label string) string {
+	var all bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&all, 1)
+	var found strings.Builder
+	_, stacks, _ := strings.Cut(all.String(), "\n") // the first line is a title
+	for stack := range strings.SplitSeq(stacks, "\n\n") {
+		if strings.Contains(stack, `"smrtest.TestTransport":"`+label+`"`) {
+			count, _ := strconv.Atoi(stack[:max(0, strings.Index(stack, " @"))])
+			found.WriteString(strings.Repeat(stack+"\n\n", count))
+		}
+	}
+	return found.String()
+}
+
+// eventually reports whether the condition came to hold while patience lasted.
+func (l *transportLab) eventually(condition func() bool) bool {
+	timeout := time.NewTimer(l.patience)
+	defer timeout.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-timeout.C:
+			return condition()
+		}
+	}
+	return true
+}
+
+// within runs f, and says so if it takes longer than patience lasts.
+func (l *transportLab) within(what string, f func()) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-time.After(l.patience):
+		return fmt.Errorf("%s has not returned after %v", what, l.patience)
+	}
+}
+
+// A letter is a message that says who wrote it to whom, and whose other bytes follow from the
+// first 8, so that damage can be seen:
+//
+//	from (1) | to (1); 0: anyone | number (6) | bytes from a generator seeded with the first 8
+
+type letterNumber uint64 // the first 8 bytes
+
+const letterHead = 8
+
+func (l *transportLab) letter(from, to smr.ID, size int) []byte {
+	msg := make([]byte, size)
+	number := letterNumber(l.sent.Add(1)) | letterNumber(from[0])<<56
+	if to != "" {
+		number |= letterNumber(to[0]) << 48
+	}
+	binary.BigEndian.PutUint64(msg, uint64(number))
+	fillLetter(msg)
+	return msg
+}
+
+func numberOf(msg []byte) letterNumber { return letterNumber(binary.BigEndian.Uint64(msg)) }
+
+func fillLetter(msg []byte) {
+	random := rand.NewPCG(uint64(numberOf(msg)), 0)
+	var word [8]byte
+	for at := letterHead; at < len(msg); at += len(word) {
+		binary.BigEndian.PutUint64(word[:], random.Uint64())
+		copy(msg[at:], word[:])
+	}
+}
+
+// intact says what is wrong with a letter that has arrived.
+func intact(msg []byte, from, to smr.ID) error {
+	if len(msg) < letterHead {
+		return fmt.Errorf("received %d bytes that nobody sent", len(msg))
+	}
+	whole := bytes.Clone(msg)
+	fillLetter(whole)
+	switch {
+	case !bytes.Equal(whole, msg):
+		return fmt.Errorf("received a message of %d bytes that was changed on its way", len(msg))
+	case smr.ID(msg[:1]) != from:
+		return fmt.Errorf("Receive was told %q sent what %q sent", from, msg[:1])
+	case msg[1] != 0 && smr.ID(msg[1:2]) != to:
+		return fmt.Errorf("received what was sent to %q", msg[1:2])
+	}
+	return nil
+}

@@ -1,0 +1,307 @@
+package smrtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/smr-go/smr"
+)
+
+var transportChecks = []transportCheck{
+	{"carries messages between all members", checkCarries},
+	{"carries the largest message", checkLargest},
+	{"refuses larger ones and goes on", checkTooLarge},
+	{"refuses what is too large for the receiver and goes on", checkTooLargeForReceiver},
+	{"leaves a sent message as it is", checkShared},
+	{"sends from many goroutines", checkConcurrent},
+	{"does not block on an absent member", checkAbsent},
+	{"does not block on a member that takes nothing", checkStuck},
+	{"carries messages to a restarted member", checkRestart},
+	{"is silent after Close", checkSilent},
+	{"waits in Close for Receive to return", checkCloseWaits},
+	{"talks only to those that Check allows", checkGreeting},
+}
+
+func checkCarries(l *transportLab) error {
+	members, err := l.trio()
+	if err != nil {
+		return err
+	}
+	return eachPair(members, func(from, to *transportMember) error {
+		for _, size := range []int{letterHead, 100, 4_000, 70_000} {
+			if err := from.reaches(to, size); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func eachPair(members [3]*transportMember, f func(from, to *transportMember) error) error {
+	for _, from := range members {
+		for _, to := range members {
+			if from == to {
+				continue
+			}
+			if err := f(from, to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkLargest(l *transportLab) error {
+	a, b, err := l.pair(nil)
+	if err != nil {
+		return err
+	}
+	return a.reaches(b, labMaxMessage)
+}
+
+// The receivers see for themselves that nothing above MaxMessage arrives.
+func checkTooLarge(l *transportLab) error {
+	a, b, err := l.pair(nil)
+	if err != nil {
+		return err
+	}
+	if err := a.reaches(b, 100); err != nil {
+		return err
+	}
+	a.tr.Send("b", l.letter("a", "b", labMaxMessage+1))
+	return a.reaches(b, 100)
+}
+
+func checkTooLargeForReceiver(l *transportLab) error {
+	a, b, err := l.pair(func(e *smr.Endpoint) { e.MaxMessage = 1_000 })
+	if err != nil {
+		return err
+	}
+	if err := a.reaches(b, 100); err != nil {
+		return err
+	}
+	a.tr.Send("b", l.letter("a", "b", 1_001))
+	return a.reaches(b, 100)
+}
+
+func checkShared(l *transportLab) error {
+	members, err := l.trio()
+	if err != nil {
+		return err
+	}
+	a, b, c := members[0], members[1], members[2]
+	letter := l.letter("a", "", 10_000)
+	before := bytes.Clone(letter)
+	arrived := l.eventually(func() bool {
+		a.tr.Send("b", letter)
+		a.tr.Send("c", letter)
+		return b.has(letter) && c.has(letter)
+	})
+	if !arrived {
+		return errors.New("a message that was sent to two members has not arrived at both")
+	}
+	if err := errors.Join(a.close(), b.close(), c.close()); err != nil {
+		return err
+	}
+	if !bytes.Equal(before, letter) {
+		return errors.New("a sent message was changed, which other Sends may share")
+	}
+	return nil
+}
+
+func checkConcurrent(l *transportLab) error {
+	members, err := l.trio()
+	if err != nil {
+		return err
+	}
+	var senders sync.WaitGroup
+	eachPair(members, func(from, to *transportMember) error {
+		for range 2 {
+			senders.Go(func() {
+				for i := range 200 {
+					from.tr.Send(to.id, l.letter(from.id, to.id, letterHead+i*i))
+				}
+			})
+		}
+		return nil
+	})
+	if err := l.within("concurrent Send", senders.Wait); err != nil {
+		return err
+	}
+	return eachPair(members, func(from, to *transportMember) error { return from.reaches(to, 1_000) })
+}
+
+// c was never there and has no address; b has one where nobody listens any more.
+func checkAbsent(l *transportLab) error {
+	a, b, err := l.pair(nil)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(a.reaches(b, 100), b.close()); err != nil {
+		return err
+	}
+	letter := l.letter("a", "", 4_000)
+	return l.within("Send to an absent member", func() {
+		for range 2_000 {
+			a.tr.Send("b", letter)
+			a.tr.Send("c", letter)
+		}
+	})
+}
+
+// b takes one message and does not return. Sends to it go on, to nowhere at last, and do not
+// hold up those to c.
+func checkStuck(l *transportLab) error {
+	members, gate, err := l.stuckTrio()
+	if err != nil {
+		return err
+	}
+	defer gate.open()
+	a, c := members[0], members[2]
+	var waiting atomic.Int64
+	err = l.within("Send to a member that takes nothing", func() {
+		for range 2 * labQueue / labMaxMessage {
+			msg := make([]byte, labMaxMessage)
+			waiting.Add(labMaxMessage)
+			runtime.AddCleanup(&msg[0], func(n int64) { waiting.Add(-n) }, labMaxMessage)
+			a.tr.Send("b", msg)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if err := a.reaches(c, 1_000); err != nil {
+		return fmt.Errorf("while another member takes nothing: %w", err)
+	}
+	bounded := l.eventually(func() bool { runtime.GC(); return waiting.Load() <= labQueue })
+	if !bounded {
+		return fmt.Errorf("%d bytes wait for a member that takes nothing: at most %d may", waiting.Load(), labQueue)
+	}
+	return nil
+}
+
+// stuckTrio returns three members, of which b is in a Receive that waits for the gate.
+func (l *transportLab) stuckTrio() (members [3]*transportMember, g *gate, err error) {
+	g = newGate()
+	for i, change := range []func(*smr.Endpoint){nil, func(e *smr.Endpoint) { e.Receive = g.receive }, nil} {
+		if members[i], err = l.start(smr.ID([]string{"a", "b", "c"}[i]), change); err != nil {
+			return members, g, err
+		}
+	}
+	a := members[0]
+	letter := l.letter("a", "b", 100)
+	err = l.within("Send", func() {
+		l.eventually(func() bool { a.tr.Send("b", letter); return g.entered.Load() })
+	})
+	if err == nil && !g.entered.Load() {
+		err = errors.New("no message has arrived")
+	}
+	if err != nil {
+		g.open()
+	}
+	return members, g, err
+}
+
+// gate is a Receive that does not return until it is opened.
+type gate struct {
+	entered atomic.Bool
+	closed  chan struct{}
+	open    func()
+}
+
+func newGate() *gate {
+	g := &gate{closed: make(chan struct{})}
+	g.open = sync.OnceFunc(func() { close(g.closed) })
+	return g
+}
+
+func (g *gate) receive(smr.ID, []byte) {
+	g.entered.Store(true)
+	<-g.closed
+}
+
+func checkRestart(l *transportLab) error {
+	a, old, err := l.pair(nil)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(a.reaches(old, 100), old.reaches(a, 100), old.close()); err != nil {
+		return err
+	}
+	b, err := l.start("b", nil)
+	if err != nil {
+		return fmt.Errorf("restart: %w", err)
+	}
+	if err := errors.Join(a.reaches(b, 100), b.reaches(a, 100)); err != nil {
+		return fmt.Errorf("after a restart of b: %w", err)
+	}
+	return nil
+}
+
+// b closes while a sends to it; what b sends afterwards goes nowhere.
+func checkSilent(l *transportLab) error {
+	members, err := l.trio()
+	if err != nil {
+		return err
+	}
+	a, b, c := members[0], members[1], members[2]
+	if err := errors.Join(a.reaches(b, 100), b.reaches(a, 100)); err != nil {
+		return err
+	}
+	stop := make(chan struct{})
+	var sender sync.WaitGroup
+	sender.Go(func() { a.keepSending("b", stop) })
+	l.eventually(func() bool { return b.received() > 10 })
+	err = b.close()
+	late := l.letter("b", "a", 100)
+	b.tr.Send("a", late)
+	err = errors.Join(err, c.reaches(a, 100), a.reaches(c, 100))
+	close(stop)
+	if stuck := l.within("Send to a member that closes", sender.Wait); stuck != nil {
+		return stuck
+	}
+	if err == nil && a.has(late) {
+		err = errors.New("a message was carried that was sent after Close")
+	}
+	return err
+}
+
+func (m *transportMember) keepSending(to smr.ID, stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+			m.tr.Send(to, m.lab.letter(m.id, to, 100))
+		}
+	}
+}
+
+// closeMustWait is how long a Close is watched that must not return yet. A right one never
+// fails for it.
+const closeMustWait = 50 * time.Millisecond
+
+func checkCloseWaits(l *transportLab) error {
+	members, gate, err := l.stuckTrio()
+	if err != nil {
+		return err
+	}
+	defer gate.open()
+	closed := make(chan error, 1)
+	go func() { closed <- members[1].close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			return err
+		}
+		return errors.New("Close has returned while Receive was running")
+	case <-time.After(closeMustWait):
+	}
+	gate.open()
+	return <-closed
+}

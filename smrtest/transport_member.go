@@ -1,0 +1,116 @@
+package smrtest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/smr-go/smr"
+)
+
+// transportMember is one end of a transport under test. It looks at everything it receives.
+type transportMember struct {
+	lab *transportLab
+	id  smr.ID
+	tr  smr.Transport
+	max int
+
+	mu      sync.Mutex
+	got     map[letterNumber]bool
+	kept    []keptLetter // to see that they stay as they came
+	closed  bool         // Close has returned
+	trouble error        // the first
+}
+
+type keptLetter struct {
+	from smr.ID
+	msg  []byte
+}
+
+const lettersKept = 256
+
+// receive is the Endpoint's Receive. It holds in every check that a message arrives as it was
+// sent, from whom it was sent, at whom it was sent to, not above MaxMessage, not after Close.
+func (m *transportMember) receive(from smr.ID, msg []byte) {
+	err := intact(msg, from, m.id)
+	if len(msg) > m.max {
+		err = fmt.Errorf("received %d bytes: MaxMessage is %d", len(msg), m.max)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		err = errors.New("Receive was called after Close had returned")
+	}
+	if err != nil {
+		m.trouble = errors.Join(m.trouble, err)
+		return
+	}
+	m.got[numberOf(msg)] = true
+	if len(m.kept) < lettersKept {
+		m.kept = append(m.kept, keptLetter{from, msg})
+	}
+}
+
+// has reports whether a letter has arrived.
+func (m *transportMember) has(letter []byte) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.got[numberOf(letter)]
+}
+
+// received is how many letters have arrived.
+func (m *transportMember) received() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.got)
+}
+
+// close closes the transport, once.
+func (m *transportMember) close() error {
+	m.mu.Lock()
+	closed := m.closed
+	m.mu.Unlock()
+	if closed {
+		return nil
+	}
+	var err error
+	if late := m.lab.within(fmt.Sprintf("Close of %s", m.id), func() { err = m.tr.Close() }); late != nil {
+		return late
+	}
+	m.mu.Lock()
+	m.closed = true
+	m.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("Close of %s: %w", m.id, err)
+	}
+	return nil
+}
+
+// verdict returns what was wrong, and looks at the letters once more.
+func (m *transportMember) verdict() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, k := range m.kept {
+		if err := intact(k.msg, k.from, m.id); err != nil {
+			return errors.Join(m.trouble, errors.New("a message was changed after Receive had taken it"))
+		}
+	}
+	return m.trouble
+}
+
+// reaches sends a letter until it has arrived.
+func (m *transportMember) reaches(to *transportMember, size int) error {
+	letter := m.lab.letter(m.id, to.id, size)
+	arrived := m.lab.eventually(func() bool {
+		if to.has(letter) {
+			return true
+		}
+		m.tr.Send(to.id, letter)
+		return false
+	})
+	if !arrived {
+		return fmt.Errorf("a message of %d bytes from %s to %s, sent again and again, has not arrived after %v",
+			size, m.id, to.id, m.lab.patience)
+	}
+	return nil
+}
