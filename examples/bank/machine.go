@@ -84,7 +84,8 @@ func (f frozen) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-var msgpack codec.MsgpackHandle
+// msgpack writes maps in the order of their keys, so that equal ledgers have equal snapshots.
+var msgpack = codec.MsgpackHandle{BasicHandle: codec.BasicHandle{EncodeOptions: codec.EncodeOptions{Canonical: true}}}
 
 func encode(v any) (encoded []byte) {
 	codec.NewEncoderBytes(&encoded, &msgpack).MustEncode(v)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/examples/bank/ledger"
+	"github.com/smr-go/smr/smrtest"
 )
 
 // apply runs commands as the replicated log would and returns what the last caller is told.
@@ -18,6 +19,18 @@ func apply(m *machine, commands ...command) (err error) {
 		err = failure(m.Apply(smr.Op{Number: uint64(i), Body: encode(c)}))
 	}
 	return err
+}
+
+func TestBankIsAStateMachine(t *testing.T) {
+	smrtest.TestStateMachine(t, func() smr.StateMachine { return &machine{ledger.New(nil)} }, [][]byte{
+		encode(command{Method: "Open", To: "ann"}),
+		encode(command{Method: "Open", To: "bob"}),
+		encode(command{Method: "Deposit", To: "ann", Amount: 100}),
+		encode(command{Method: "Transfer", From: "ann", To: "bob", Amount: 30}),
+		encode(command{Method: "Transfer", From: "ann", To: "bob", Amount: 60}),
+		encode(command{Method: "Open", To: "cem"}),
+		encode(command{Method: "Transfer", From: "bob", To: "cem", Amount: 20}),
+	})
 }
 
 func TestResultsCarryTheLedgersErrors(t *testing.T) {

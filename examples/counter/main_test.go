@@ -1,29 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest"
 )
 
-func TestSnapshotIsOfItsMoment(t *testing.T) {
-	c := &counter{}
-	assert.Equal(t, "1", string(c.Apply(smr.Op{Number: 3})))
-	frozen, err := c.Snapshot()
-	require.NoError(t, err)
-	c.Apply(smr.Op{Number: 4})
-
-	var written bytes.Buffer
-	_, err = frozen.WriteTo(&written)
-	require.NoError(t, err)
-	restored := &counter{n: 99}
-	require.NoError(t, restored.Restore(&written))
-	assert.Equal(t, 1, restored.n)
-	assert.Error(t, restored.Restore(bytes.NewReader(nil)), "nothing is no snapshot")
+func TestCounterIsAStateMachine(t *testing.T) {
+	ops := make([][]byte, 12)
+	smrtest.TestStateMachine(t, func() smr.StateMachine { return new(counter) }, ops)
 }
 
 func Example_main() {
