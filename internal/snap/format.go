@@ -1,0 +1,213 @@
+package snap
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"hash/crc32"
+)
+
+// The format of a snapshot file. Numbers are little-endian.
+//
+//	0             +--------------+
+//	              | file header  |
+//	512           +--------------+
+//	              | chunk 0      |
+//	512 + s       +--------------+
+//	              | chunk 1      |   all chunks are of s bytes but for the last, which is
+//	              | ...          |   of 13 to s; s is a power of two
+//	512 + size    +--------------+
+//
+// The file header, in one sector:
+//
+//	0    8   "smrsnap\n"
+//	8    4   version, 1
+//	12   4   number of chunks
+//	16   8   size: bytes of all chunks
+//	24   8   epoch  \
+//	32   8   view    | of the last op
+//	40   8   op     /
+//	48   1   length of the group's name
+//	49   255 the group's name, then zeros
+//	304  172 zeros
+//	476  32  SHA-256 of all chunks, followed by bytes 0 to 475 of this header: the identity's hash
+//	508  4   CRC32C of bytes 0 to 507; later versions keep it here
+//
+// s is not written: at most one power of two cuts size into that number of chunks, and where there
+// is one chunk only it does not matter.
+//
+// A chunk, on disk as on the wire:
+//
+//	0    4   CRC32C of bytes 24 to 303 of the file header, then of this chunk from byte 4
+//	4    4   length of the payload, never 0: zeros are no chunk (RELIABILITY F3)
+//	8    4   number of the chunk, from 0
+//	12   ... payload
+//
+// So a chunk checks only in its place in a snapshot of its group and viewstamp (F10).
+//
+// The payloads, joined, are the content:
+//
+//	0    4   length of the caller's header
+//	4    ... the caller's header
+//	     ... the state
+const (
+	magic          = "smrsnap\n"
+	version        = 1
+	fileHeaderSize = 512
+	stampAt        = 24
+	groupAt        = 48
+	stampEnd       = 304
+	hashAt         = 476
+	crcAt          = 508
+	chunkHeadSize  = 12
+	maxGroup       = stampEnd - groupAt - 1
+)
+
+// Limits of what is written, and of what is believed of a file or a peer.
+const (
+	MinChunkSize     = 64
+	DefaultChunkSize = 256 << 10
+	MaxChunkSize     = 1 << 20
+	MaxChunks        = 1 << 24  // so 4 TiB in chunks of the default size
+	MaxHeader        = 64 << 20 // bytes of Info.Header
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// layout is what a file header says.
+type layout struct {
+	group     string
+	id        ID
+	size      int64
+	chunks    uint32
+	chunkSize int64
+	seed      uint32 // of the chunks' checksums
+}
+
+// newLayout checks numbers that come from elsewhere before memory or disk is taken for them.
+func newLayout(group string, info Info) (layout, error) {
+	l := layout{group: group, id: info.ID, size: info.Size, chunks: info.Chunks}
+	if l.chunks == 0 || l.chunks > MaxChunks {
+		return l, fmt.Errorf("%d chunks, which must be 1 to %d", l.chunks, MaxChunks)
+	}
+	if l.chunkSize = chunkSize(l.size, l.chunks); l.chunkSize == 0 {
+		return l, fmt.Errorf("%d bytes do not make %d chunks", l.size, l.chunks)
+	}
+	h := l.encode()
+	l.seed = seed(h)
+	return l, nil
+}
+
+// chunkSize returns the one that cuts size into that many chunks, 0 if none does.
+func chunkSize(size int64, chunks uint32) int64 {
+	for s := int64(MinChunkSize); s <= MaxChunkSize; s *= 2 {
+		if last := size - int64(chunks-1)*s; last > chunkHeadSize && last <= s {
+			return s
+		}
+	}
+	return 0
+}
+
+func seed(h []byte) uint32 { return crc32.Checksum(h[stampAt:stampEnd], castagnoli) }
+
+func (l *layout) info(header []byte) Info {
+	return Info{ID: l.id, Size: l.size, Chunks: l.chunks, Header: header}
+}
+
+func (l *layout) fileSize() int64 { return fileHeaderSize + l.size }
+
+func (l *layout) offset(chunk uint32) int64 { return fileHeaderSize + int64(chunk)*l.chunkSize }
+
+func (l *layout) length(chunk uint32) int64 {
+	return min(l.chunkSize, l.size-int64(chunk)*l.chunkSize)
+}
+
+// encode returns the file header.
+func (l *layout) encode() []byte {
+	h := make([]byte, fileHeaderSize)
+	copy(h, magic)
+	binary.LittleEndian.PutUint32(h[8:], version)
+	binary.LittleEndian.PutUint32(h[12:], l.chunks)
+	binary.LittleEndian.PutUint64(h[16:], uint64(l.size))
+	binary.LittleEndian.PutUint64(h[24:], l.id.Epoch)
+	binary.LittleEndian.PutUint64(h[32:], l.id.View)
+	binary.LittleEndian.PutUint64(h[40:], l.id.Op)
+	h[groupAt] = byte(len(l.group))
+	copy(h[groupAt+1:stampEnd], l.group)
+	copy(h[hashAt:], l.id.Hash[:])
+	binary.LittleEndian.PutUint32(h[crcAt:], crc32.Checksum(h[:crcAt], castagnoli))
+	return h
+}
+
+// decode reads a file header: ErrCorrupt if it was not written so, ErrForeign if it was, by
+// another version.
+func decode(h []byte) (layout, error) {
+	if len(h) != fileHeaderSize || string(h[:len(magic)]) != magic {
+		return layout{}, fmt.Errorf("%w: no file header", ErrCorrupt)
+	}
+	if got, want := crc32.Checksum(h[:crcAt], castagnoli), binary.LittleEndian.Uint32(h[crcAt:]); got != want {
+		return layout{}, fmt.Errorf("%w: file header has checksum %08x, not %08x", ErrCorrupt, got, want)
+	}
+	if v := binary.LittleEndian.Uint32(h[8:]); v != version {
+		return layout{}, fmt.Errorf("%w: format version is %d, this program's is %d: run the program that wrote it",
+			ErrForeign, v, version)
+	}
+	l, err := newLayout(groupOf(h), describe(h))
+	if err == nil && !bytes.Equal(l.encode(), h) {
+		err = fmt.Errorf("file header has bytes that mean nothing")
+	}
+	if err != nil {
+		return layout{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return l, nil
+}
+
+func groupOf(h []byte) string { return string(h[groupAt+1:][:h[groupAt]]) }
+
+func describe(h []byte) Info {
+	return Info{
+		ID: ID{
+			Epoch: binary.LittleEndian.Uint64(h[24:]),
+			View:  binary.LittleEndian.Uint64(h[32:]),
+			Op:    binary.LittleEndian.Uint64(h[40:]),
+			Hash:  [32]byte(h[hashAt:crcAt]),
+		},
+		Chunks: binary.LittleEndian.Uint32(h[12:]),
+		Size:   int64(binary.LittleEndian.Uint64(h[16:])),
+	}
+}
+
+// identity returns the hash of the whole, given one that has taken all chunks.
+func (l *layout) identity(chunks hash.Hash) (sum [32]byte) {
+	chunks.Write(l.encode()[:hashAt])
+	chunks.Sum(sum[:0])
+	return sum
+}
+
+// seal fills in the head of a chunk whose payload is in place.
+func seal(chunk []byte, number, seed uint32) {
+	binary.LittleEndian.PutUint32(chunk[4:], uint32(len(chunk)-chunkHeadSize))
+	binary.LittleEndian.PutUint32(chunk[8:], number)
+	binary.LittleEndian.PutUint32(chunk, crc32.Update(seed, castagnoli, chunk[4:]))
+}
+
+// payload checks that data is chunk i, whole and unchanged, and returns what it carries.
+func (l *layout) payload(i uint32, data []byte) ([]byte, error) {
+	if i >= l.chunks {
+		return nil, fmt.Errorf("chunk %d of %d, the first being 0", i, l.chunks)
+	}
+	if got, want := int64(len(data)), l.length(i); got != want {
+		return nil, fmt.Errorf("chunk %d has %d bytes, not %d", i, got, want)
+	}
+	got, want := crc32.Update(l.seed, castagnoli, data[4:]), binary.LittleEndian.Uint32(data)
+	if got != want {
+		return nil, fmt.Errorf("chunk %d has checksum %08x, not %08x", i, got, want)
+	}
+	length, number := binary.LittleEndian.Uint32(data[4:]), binary.LittleEndian.Uint32(data[8:])
+	if number != i || int(length) != len(data)-chunkHeadSize {
+		return nil, fmt.Errorf("chunk %d with %d bytes is in the place of chunk %d with %d",
+			number, length, i, len(data)-chunkHeadSize)
+	}
+	return data[chunkHeadSize:], nil
+}

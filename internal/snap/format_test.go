@@ -1,0 +1,122 @@
+package snap
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"hash/crc32"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vfs"
+)
+
+func rechecksum(h []byte) {
+	binary.LittleEndian.PutUint32(h[crcAt:], crc32.Checksum(h[:crcAt], castagnoli))
+}
+
+// The format is what the drawing says: this is a file, byte by byte.
+func TestFormat(t *testing.T) {
+	m := vfs.NewMem()
+	s := open(t, m)
+	w, err := s.Create(1, 2, 3, []byte("head"))
+	require.NoError(t, err)
+	_, err = w.Write([]byte("the state, which is somewhat longer than one chunk"))
+	require.NoError(t, err)
+	info, err := w.Commit()
+	require.NoError(t, err)
+	b, err := m.ReadFile(file(info, complete))
+	require.NoError(t, err)
+
+	assert.Equal(t, "smrsnap\n"+"\x01\x00\x00\x00"+"\x02\x00\x00\x00"+"\x52\x00\x00\x00\x00\x00\x00\x00", string(b[:24]))
+	assert.Equal(t, "\x01\x00\x00\x00\x00\x00\x00\x00"+"\x02\x00\x00\x00\x00\x00\x00\x00"+"\x03\x00\x00\x00\x00\x00\x00\x00", string(b[24:48]))
+	assert.Equal(t, "\x01g", string(b[48:50]))
+	assert.Equal(t, make([]byte, 426), b[50:476])
+	assert.Equal(t, info.ID.Hash[:], b[476:508])
+	assert.Equal(t, "\x34\x00\x00\x00"+"\x00\x00\x00\x00"+"\x04\x00\x00\x00"+"head", string(b[516:532]))
+	assert.Equal(t, "the state, which is somewhat longer than one", string(b[532:576]))
+	assert.Equal(t, "\x06\x00\x00\x00"+"\x01\x00\x00\x00"+" chunk", string(b[580:]))
+	assert.Equal(t, "beb40c5dd2f0db04aece502d4cbcb1114f0aecb52675eae21601515c263a19ca", hex.EncodeToString(info.ID.Hash[:]))
+}
+
+// At most one chunk size cuts a size into a number of chunks, and it is the one found.
+func TestChunkSize(t *testing.T) {
+	for _, chunk := range []int64{64, 256, MaxChunkSize} {
+		for chunks := int64(1); chunks < 40; chunks++ {
+			for _, last := range []int64{chunkHeadSize, chunkHeadSize + 1, chunk/2 + 1, chunk, chunk + 1} {
+				size := (chunks-1)*chunk + last
+				got := chunkSize(size, uint32(chunks))
+				switch {
+				case last > chunkHeadSize && last <= chunk && chunks > 1:
+					require.Equal(t, chunk, got, "%d bytes, %d chunks", size, chunks)
+				case last > chunkHeadSize && last <= chunk:
+					require.GreaterOrEqual(t, got, size)
+				default:
+					require.NotEqual(t, chunk, got)
+				}
+			}
+		}
+	}
+	for _, size := range []int64{-1 << 63, -1, 0, chunkHeadSize, MaxChunkSize + 1, 1<<63 - 1} {
+		assert.Zero(t, chunkSize(size, 1), size)
+	}
+}
+
+// Whatever is decoded is what encode writes.
+func FuzzFileHeader(f *testing.F) {
+	l := layout{group: "g", id: ID{Epoch: 1, View: 2, Op: 3, Hash: [32]byte{4}}, size: 1000, chunks: 16}
+	good := l.encode()
+	f.Add(good, false)
+	f.Add(good[:100], true)
+	f.Add(make([]byte, fileHeaderSize), true)
+	for _, at := range []int{8, 12, 16, groupAt, 300, 400} {
+		h := l.encode()
+		h[at] ^= 0x55
+		f.Add(h, true)
+	}
+	f.Fuzz(func(t *testing.T, h []byte, fix bool) {
+		if fix && len(h) == fileHeaderSize {
+			rechecksum(h)
+		}
+		l, err := decode(h)
+		if err != nil {
+			return
+		}
+		require.Equal(t, h, l.encode())
+		require.LessOrEqual(t, l.chunks, uint32(MaxChunks))
+		require.LessOrEqual(t, l.length(l.chunks-1), l.chunkSize)
+		require.Equal(t, l.fileSize(), l.offset(l.chunks-1)+l.length(l.chunks-1))
+	})
+}
+
+// A file of any content is opened without harm, and gives out only what its identity covers.
+func FuzzFile(f *testing.F) {
+	m := vfs.NewMem()
+	info := mustCreate(f, open(f, m), 5, state(150, 5))
+	good, err := m.ReadFile(file(info, complete))
+	require.NoError(f, err)
+	f.Add(good)
+	f.Add(good[:600])
+	f.Add(append(good[:fileHeaderSize:fileHeaderSize], make([]byte, len(good)-fileHeaderSize)...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m := vfs.NewMem()
+		require.NoError(t, m.MkdirAll(dir))
+		w, err := m.OpenFile(file(info, complete), os.O_CREATE)
+		require.NoError(t, err)
+		_, err = w.WriteAt(b, 0)
+		require.NoError(t, err)
+		s, err := Open(m, dir, small)
+		if err != nil {
+			require.ErrorIs(t, err, ErrForeign)
+			return
+		}
+		if got, _, err := read(s, info.ID); err == nil {
+			require.Equal(t, good, b)
+			require.Equal(t, state(150, 5), got)
+		} else {
+			require.ErrorIs(t, err, ErrCorrupt)
+		}
+	})
+}

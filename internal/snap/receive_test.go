@@ -1,0 +1,272 @@
+package snap
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vfs"
+)
+
+// A snapshot comes over whole, in any order of chunks, whatever the receiver's own chunk size is.
+func TestTransfer(t *testing.T) {
+	donor := open(t, vfs.NewMem())
+	for i, n := range []int{0, 1, 20, 300, 5000} {
+		op := uint64(i + 1)
+		info := mustCreate(t, donor, op, state(n, op))
+		m := vfs.NewMem()
+		s, err := Open(m, dir, Options{Identity: "g"})
+		require.NoError(t, err)
+		in, err := s.Receive(bare(info))
+		require.NoError(t, err)
+		assert.Equal(t, bare(info), in.Info())
+		for _, c := range rand.New(rand.NewPCG(1, op)).Perm(int(info.Chunks)) {
+			data, err := donor.ReadChunk(info.ID, uint32(c))
+			require.NoError(t, err)
+			require.NoError(t, in.Put(uint32(c), data))
+			require.NoError(t, in.Put(uint32(c), data), "twice")
+		}
+		got, err := in.Complete()
+		require.NoError(t, err)
+		require.Equal(t, info, got)
+		requireLatest(t, s, info, state(n, op))
+		requireFiles(t, m, complete)
+		require.ErrorIs(t, in.Put(0, nil), fs.ErrClosed)
+		in.Abandon()
+		require.NoError(t, in.Close())
+		requireLatest(t, open(t, m), info, state(n, op))
+		_, ok := s.Unfinished()
+		require.False(t, ok)
+	}
+}
+
+// Numbers that describe no snapshot are refused before anything is taken for them.
+func TestRefusedDescription(t *testing.T) {
+	m := vfs.NewMem()
+	s := open(t, m)
+	for _, info := range []Info{
+		{}, {Size: 100}, {Chunks: 1}, {Size: -1, Chunks: 1}, {Size: 12, Chunks: 1}, {Size: MaxChunkSize + 1, Chunks: 1},
+		{Size: 1 << 40, Chunks: 2}, {Size: 1 << 62, Chunks: MaxChunks + 1}, {Size: 1000, Chunks: 1 << 31}, {Size: 64 + 12, Chunks: 2},
+	} {
+		_, err := s.Receive(info)
+		assert.ErrorIs(t, err, ErrRefused, "%+v", info)
+	}
+	requireFiles(t, m)
+}
+
+// A chunk that was changed, cut, moved or is another snapshot's is refused, and taken from whoever
+// has it right.
+func TestRefusedChunk(t *testing.T) {
+	donor, stranger := open(t, vfs.NewMem()), open(t, vfs.NewMem())
+	info, other := mustCreate(t, donor, 9, state(300, 9)), mustCreate(t, stranger, 8, state(300, 9))
+	good, err := donor.ReadChunk(info.ID, 1)
+	require.NoError(t, err)
+	next, err := donor.ReadChunk(info.ID, 2)
+	require.NoError(t, err)
+	strange, err := stranger.ReadChunk(other.ID, 1)
+	require.NoError(t, err)
+
+	s := open(t, vfs.NewMem())
+	in, err := s.Receive(bare(info))
+	require.NoError(t, err)
+	for i, data := range [][]byte{nil, {}, good[:20], append(good[:64:64], 0), make([]byte, 64), next, strange} {
+		require.ErrorIs(t, in.Put(1, data), ErrRefused, i)
+	}
+	for bit := range 8 * len(good) {
+		good[bit/8] ^= 1 << (bit % 8)
+		require.ErrorIs(t, in.Put(1, good), ErrRefused, bit)
+		good[bit/8] ^= 1 << (bit % 8)
+	}
+	require.ErrorIs(t, in.Put(info.Chunks, good), ErrRefused)
+	require.Equal(t, info.Chunks, in.Missing())
+	_, err = in.Complete()
+	require.ErrorContains(t, err, fmt.Sprintf("%d of %d chunks are missing, the first is 0", info.Chunks, info.Chunks))
+	require.NoError(t, fetch(in, donor, all))
+	require.Zero(t, in.Missing())
+	_, err = in.Complete()
+	require.NoError(t, err)
+	requireLatest(t, s, info, state(300, 9))
+}
+
+// Chunks that check one by one but do not make the snapshot are noticed at the end, and it begins
+// anew.
+func TestWrongWhole(t *testing.T) {
+	donor, stranger := open(t, vfs.NewMem()), open(t, vfs.NewMem())
+	info, other := mustCreate(t, donor, 9, state(300, 9)), mustCreate(t, stranger, 9, state(300, 8))
+	m := vfs.NewMem()
+	s := open(t, m)
+	five := mustCreate(t, s, 5, state(300, 5))
+	in, err := s.Receive(bare(info))
+	require.NoError(t, err)
+	strange, err := stranger.ReadChunk(other.ID, 3)
+	require.NoError(t, err)
+	require.NoError(t, in.Put(3, strange))
+	require.NoError(t, fetch(in, donor, all))
+	_, err = in.Complete()
+	require.ErrorIs(t, err, ErrCorrupt)
+	_, ok := s.Unfinished()
+	require.False(t, ok)
+	requireFiles(t, m, complete)
+	requireLatest(t, s, five, state(300, 5))
+
+	_, err = transfer(s, donor, bare(info))
+	require.NoError(t, err)
+	requireLatest(t, s, info, state(300, 9))
+}
+
+// A receiver that stops asks afterwards only for what it lacks (C2), in the same run or the next.
+func TestResume(t *testing.T) {
+	donor := open(t, vfs.NewMem())
+	info := mustCreate(t, donor, 9, state(1000, 9))
+	for name, again := range map[string]func(*Store, *vfs.Mem) *Store{
+		"the same run": func(s *Store, _ *vfs.Mem) *Store { return s },
+		"the next":     func(_ *Store, m *vfs.Mem) *Store { m.Kill(); return open(t, m) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := vfs.NewMem()
+			s := open(t, m)
+			in, err := s.Receive(bare(info))
+			require.NoError(t, err)
+			require.NoError(t, fetch(in, donor, 7))
+			_, err = s.Receive(bare(info))
+			require.ErrorIs(t, err, ErrBusy)
+			require.NoError(t, in.Close())
+			require.ErrorIs(t, in.Put(9, nil), fs.ErrClosed)
+
+			s = again(s, m)
+			left, ok := s.Unfinished()
+			require.True(t, ok)
+			require.Equal(t, bare(info), left)
+			require.NoError(t, m.FlipBit(file(info, partial), fileHeaderSize+4*64+30, 0)) // torn
+			in, err = s.Receive(left)
+			require.NoError(t, err)
+			require.Equal(t, info.Chunks-6, in.Missing())
+			first, _ := in.Next(0)
+			second, _ := in.Next(first + 1)
+			require.Equal(t, []uint32{4, 7}, []uint32{first, second})
+			require.NoError(t, fetch(in, donor, all))
+			_, err = in.Complete()
+			require.NoError(t, err)
+			requireLatest(t, s, info, state(1000, 9))
+			requireFiles(t, m, complete)
+		})
+	}
+}
+
+// One partly received snapshot is kept at most, and none that is of no use.
+func TestAnotherIsReceived(t *testing.T) {
+	eightDonor, nineDonor := open(t, vfs.NewMem()), open(t, vfs.NewMem())
+	eight, nine := mustCreate(t, eightDonor, 8, state(300, 8)), mustCreate(t, nineDonor, 9, state(300, 9))
+	m := vfs.NewMem()
+	s := open(t, m)
+	begin := func(info Info, from *Store) {
+		t.Helper()
+		in, err := s.Receive(bare(info))
+		require.NoError(t, err)
+		require.NoError(t, fetch(in, from, 3))
+		require.NoError(t, in.Close())
+		requireFiles(t, m, partial)
+	}
+	begin(nine, nineDonor)
+	begin(eight, eightDonor)
+	begin(nine, nineDonor)
+	left, ok := s.Unfinished()
+	require.True(t, ok)
+	require.Equal(t, bare(nine), left)
+
+	ten := mustCreate(t, s, 10, nil)
+	_, ok = s.Unfinished()
+	require.False(t, ok)
+	_, err := s.Receive(bare(nine))
+	require.ErrorIs(t, err, ErrSuperseded)
+	s = open(t, m)
+	requireFiles(t, m, complete)
+	requireLatest(t, s, ten, []byte{})
+}
+
+// A snapshot that came over after a newer one was made here is not taken.
+func TestOvertaken(t *testing.T) {
+	donor := open(t, vfs.NewMem())
+	nine := mustCreate(t, donor, 9, state(300, 9))
+	m := vfs.NewMem()
+	s := open(t, m)
+	in, err := s.Receive(bare(nine))
+	require.NoError(t, err)
+	require.NoError(t, fetch(in, donor, all))
+	ten := mustCreate(t, s, 10, nil)
+	_, err = in.Complete()
+	require.ErrorIs(t, err, ErrSuperseded)
+	requireFiles(t, m, complete)
+	requireLatest(t, s, ten, []byte{})
+}
+
+// Abandon gives the space back.
+func TestAbandon(t *testing.T) {
+	donor := open(t, vfs.NewMem())
+	nine := mustCreate(t, donor, 9, state(300, 9))
+	m := vfs.NewMem()
+	s := open(t, m)
+	in, err := s.Receive(bare(nine))
+	require.NoError(t, err)
+	require.Equal(t, fileHeaderSize+nine.Size, m.Used(), "reserved")
+	in.Abandon()
+	require.Zero(t, m.Used())
+	requireFiles(t, m)
+	_, ok := s.Unfinished()
+	require.False(t, ok)
+	_, err = transfer(s, donor, bare(nine))
+	require.NoError(t, err)
+}
+
+// A partly received snapshot of another group is as foreign as a whole one.
+func TestForeignPartial(t *testing.T) {
+	donor := open(t, vfs.NewMem())
+	m := vfs.NewMem()
+	in, err := open(t, m).Receive(bare(mustCreate(t, donor, 9, nil)))
+	require.NoError(t, err)
+	require.NoError(t, in.Close())
+	_, err = Open(m, dir, Options{Identity: "h"})
+	require.ErrorIs(t, err, ErrForeign)
+	requireFiles(t, m, partial)
+}
+
+// Another group's snapshot does not come in: its chunks do not check.
+func TestForeignDonor(t *testing.T) {
+	donor, err := Open(vfs.NewMem(), dir, Options{Identity: "h", ChunkSize: 64})
+	require.NoError(t, err)
+	info := mustCreate(t, donor, 9, state(300, 9))
+	_, err = transfer(open(t, vfs.NewMem()), donor, bare(info))
+	require.ErrorIs(t, err, ErrRefused)
+}
+
+// Whatever comes for a chunk, only the right bytes are taken.
+func FuzzPut(f *testing.F) {
+	donor := open(f, vfs.NewMem())
+	info := mustCreate(f, donor, 9, state(200, 9))
+	chunks := make([][]byte, info.Chunks)
+	for i := range chunks {
+		var err error
+		chunks[i], err = donor.ReadChunk(info.ID, uint32(i))
+		require.NoError(f, err)
+		f.Add(uint32(i), chunks[i])
+		f.Add(uint32(i+1), chunks[i])
+	}
+	f.Add(uint32(0), make([]byte, 64))
+	s := open(f, vfs.NewMem())
+	f.Fuzz(func(t *testing.T, i uint32, data []byte) {
+		in, err := s.Receive(bare(info))
+		require.NoError(t, err)
+		defer in.Abandon()
+		if err := in.Put(i, data); err != nil {
+			require.ErrorIs(t, err, ErrRefused)
+			require.Equal(t, info.Chunks, in.Missing())
+			return
+		}
+		require.Equal(t, chunks[i], data)
+		require.Equal(t, info.Chunks-1, in.Missing())
+	})
+}

@@ -1,0 +1,111 @@
+package snap
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// scanner reads the chunks of a file in order. All its errors but io.EOF are ErrCorrupt.
+type scanner struct {
+	layout
+	file io.ReaderAt
+	next uint32
+	hash hash.Hash
+	buf  []byte
+}
+
+func (l *layout) scan(file io.ReaderAt) *scanner {
+	return &scanner{layout: *l, file: file, hash: sha256.New(), buf: make([]byte, l.length(0))}
+}
+
+// chunk returns the next payload, valid until the call after, and io.EOF after the last. Before
+// the last it checks the hash of the whole.
+func (s *scanner) chunk() ([]byte, error) {
+	if s.next == s.chunks {
+		return nil, io.EOF
+	}
+	data, err := s.read(s.file, s.next, s.buf)
+	if err != nil {
+		return nil, err
+	}
+	s.hash.Write(data)
+	if s.next++; s.next < s.chunks {
+		return data[chunkHeadSize:], nil
+	}
+	if got := s.identity(s.hash); got != s.id.Hash {
+		return nil, fmt.Errorf("%w: its hash is %x, its identity's %x", ErrCorrupt, got, s.id.Hash)
+	}
+	return data[chunkHeadSize:], nil
+}
+
+// read reads chunk i into buf and checks it.
+func (l *layout) read(file io.ReaderAt, i uint32, buf []byte) ([]byte, error) {
+	data := buf[:l.length(i)]
+	if err := readFull(file, data, l.offset(i)); err != nil {
+		return nil, fmt.Errorf("chunk %d: %w", i, err)
+	}
+	if _, err := l.payload(i, data); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return data, nil
+}
+
+// readFull reads all of b. A read error is as bad as rot (RELIABILITY F11), and an early end is no
+// io.EOF, which somebody might take for the end of the state.
+func readFull(file io.ReaderAt, b []byte, off int64) error {
+	n, err := file.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
+// header reads the caller's header, and returns with it what follows in the last chunk read.
+func (s *scanner) header() (header, rest []byte, err error) {
+	b, err := s.fill(nil, 4)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := binary.LittleEndian.Uint32(b)
+	if n > MaxHeader {
+		return nil, nil, fmt.Errorf("%w: header of %d bytes, the limit is %d", ErrCorrupt, n, MaxHeader)
+	}
+	end := 4 + int(n)
+	if b, err = s.fill(b, end); err != nil {
+		return nil, nil, err
+	}
+	return b[4:end:end], b[end:], nil
+}
+
+// fill appends payloads to b until it has n bytes. It takes memory for bytes that were checked,
+// not for a length that says there will be some.
+func (s *scanner) fill(b []byte, n int) ([]byte, error) {
+	for len(b) < n {
+		payload, err := s.chunk()
+		if err == io.EOF {
+			return nil, fmt.Errorf("%w: its content ends after %d bytes within %d", ErrCorrupt, len(b), n)
+		}
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, payload...)
+	}
+	return b, nil
+}
+
+// verify reads all that is left.
+func (s *scanner) verify() error {
+	for {
+		if _, err := s.chunk(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
