@@ -1,0 +1,233 @@
+package smrtest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/smr-go/smr"
+)
+
+// TestDetector checks the contract of smr.Detector on the detectors that new returns, each call a
+// new one with the same settings. The times it gives them are scaled to the trust that a detector
+// gives after its first Reset: a primary that is heard ten times as often is steady, and must
+// never be suspected. One that is silent must be, within a day.
+//
+// Detectors run inside a testing/synctest bubble as well, and must start no goroutine.
+func TestDetector(t *testing.T, new func() smr.Detector) {
+	t.Helper()
+	enforce(t, detectorRules, new)
+}
+
+var detectorRules = []rule[func() smr.Detector]{
+	{name: "trust does not end before it begins", check: trustIsAhead, first: true},
+	{name: "a silent primary is suspected", check: silenceIsSuspected},
+	{name: "a steady primary is trusted", check: steadinessIsTrusted},
+	{name: "a burst is not followed by suspicion", check: burstsAreForgiven},
+	{name: "only the times given count", check: onlyTimesCount},
+	{name: "Deadline changes nothing", check: deadlineIsPure},
+	{name: "Reset begins anew", check: resetBeginsAnew},
+}
+
+// sign is one call of a detector: Heard, or Reset.
+type sign struct {
+	at    time.Time
+	reset bool
+}
+
+func (s sign) tell(d smr.Detector) {
+	if s.reset {
+		d.Reset(s.at)
+	} else {
+		d.Heard(s.at)
+	}
+}
+
+var firstReset = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// beat returns a tenth of the first trust: what these tests take for a heartbeat.
+func beat(new func() smr.Detector) (time.Duration, error) {
+	d := new()
+	if d == nil {
+		return 0, errors.New("new returned nil")
+	}
+	d.Reset(firstReset)
+	trust := d.Deadline().Sub(firstReset)
+	if trust <= 0 {
+		return 0, fmt.Errorf("Deadline is %v after Reset; it must be later than the time given to Reset", trust)
+	}
+	return max(trust/10, 1), nil
+}
+
+// signs returns the calls of a lively time: heartbeats with jitter, bursts, several at once,
+// stalls, and a few resets.
+func signs(beat time.Duration) []sign {
+	r := rand.New(rand.NewPCG(2, 6))
+	now := firstReset
+	all := []sign{{now, true}}
+	for range 2000 {
+		gap := time.Duration(r.Float64() * 2 * float64(beat))
+		switch r.IntN(20) {
+		case 0, 1, 2, 3, 4:
+			gap /= 1000
+		case 5:
+			gap = 0
+		case 6:
+			gap *= 10
+		}
+		now = now.Add(gap)
+		all = append(all, sign{now, r.IntN(500) == 0})
+	}
+	return all
+}
+
+// deadlines returns what d answers after each sign. between is called before every sign.
+func deadlines(d smr.Detector, all []sign, between func()) (answers []time.Time) {
+	for _, s := range all {
+		between()
+		s.tell(d)
+		answers = append(answers, d.Deadline())
+	}
+	return answers
+}
+
+// apart says where two runs with the same signs part; nil: nowhere.
+func apart(all []sign, one, two []time.Time, why string) error {
+	for i, s := range all {
+		if !one[i].Equal(two[i]) {
+			return fmt.Errorf("%s: after sign %d, at %v, Deadline is %v later in one run and %v in the other",
+				why, i+1, s.at.Sub(firstReset), one[i].Sub(s.at), two[i].Sub(s.at))
+		}
+	}
+	return nil
+}
+
+func trustIsAhead(_ *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	all := signs(beat)
+	for i, until := range deadlines(new(), all, func() {}) {
+		if !until.After(all[i].at) {
+			return fmt.Errorf("after sign %d, at %v, Deadline is %v; it must be later than the last Heard or Reset",
+				i+1, all[i].at.Sub(firstReset), until.Sub(all[i].at))
+		}
+	}
+	return nil
+}
+
+func silenceIsSuspected(_ *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	all := signs(beat)
+	for i, until := range deadlines(new(), all, func() {}) {
+		if trust := until.Sub(all[i].at); trust > 24*time.Hour {
+			return fmt.Errorf("after sign %d, at %v, the primary is trusted for %v: a dead one would not be replaced for more than a day",
+				i+1, all[i].at.Sub(firstReset), trust)
+		}
+	}
+	return nil
+}
+
+// hear lets d hear count signs, every apart, and fails if one of them came too late.
+func hear(d smr.Detector, now time.Time, count int, every time.Duration) (time.Time, error) {
+	for i := range count {
+		next := now.Add(every)
+		if until := d.Deadline(); !until.After(next) {
+			return now, fmt.Errorf("sign %d of %d, %v apart, came too late: the primary was trusted for %v only", i+1, count, every, until.Sub(now))
+		}
+		now = next
+		d.Heard(now)
+	}
+	return now, nil
+}
+
+func steadinessIsTrusted(_ *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	d := new()
+	d.Reset(firstReset)
+	_, err = hear(d, firstReset, 10_000, beat)
+	return err
+}
+
+func burstsAreForgiven(_ *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	d := new()
+	d.Reset(firstReset)
+	now := firstReset
+	for range 3 {
+		if now, err = hear(d, now, 20_000, max(beat/5000, 1)); err != nil {
+			return fmt.Errorf("busy: %w", err)
+		}
+		if now, err = hear(d, now, 100, beat); err != nil {
+			return fmt.Errorf("idle after a burst: %w", err)
+		}
+	}
+	return nil
+}
+
+func onlyTimesCount(t *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	all := signs(beat)
+	here := deadlines(new(), all, func() {})
+	if err := apart(all, here, deadlines(new(), all, func() {}), "the same times again"); err != nil {
+		return err
+	}
+	return elsewhen(t, func() error {
+		there := deadlines(new(), all, func() { time.Sleep(time.Hour) })
+		return apart(all, here, there, "the same times while the clock stands elsewhere (time.Now must not be used)")
+	})
+}
+
+func deadlineIsPure(t *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	all, asked := signs(beat), new()
+	once := deadlines(new(), all, func() {})
+	often := deadlines(asked, all, func() {
+		for range 5 {
+			asked.Deadline()
+		}
+	})
+	if err := apart(all, once, often, "calls of Deadline in between"); err != nil {
+		return err
+	}
+	return elsewhen(t, func() error {
+		before := asked.Deadline()
+		time.Sleep(time.Hour)
+		if after := asked.Deadline(); !after.Equal(before) {
+			return fmt.Errorf("Deadline moved by %v while the primary was silent; only Heard and Reset may move it", after.Sub(before))
+		}
+		return nil
+	})
+}
+
+func resetBeginsAnew(_ *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	used := new()
+	deadlines(used, signs(beat), func() {})
+	all := signs(beat)
+	for i := range all {
+		all[i].at = all[i].at.Add(24 * time.Hour) // long after the used one's last sign
+	}
+	return apart(all, deadlines(new(), all, func() {}), deadlines(used, all, func() {}), "a new detector and one that was Reset")
+}

@@ -1,0 +1,97 @@
+package smrtest
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+)
+
+// watch is a good detector of a fixed timeout, but for the bug it is told to have.
+type watch struct {
+	bug      string
+	timeout  time.Duration
+	last     time.Time
+	previous time.Duration // the last gap
+	wall     time.Time     // of the last call
+	asked    int
+}
+
+func newWatch(bug string) func() smr.Detector {
+	return func() smr.Detector { return &watch{bug: bug, timeout: time.Second} }
+}
+
+func (w *watch) Reset(now time.Time) {
+	bug := w.bug
+	if bug == "Reset forgets a field" {
+		w.last, w.wall = now, time.Now()
+		return
+	}
+	*w = watch{bug: bug, timeout: time.Second, last: now, wall: time.Now()}
+}
+
+func (w *watch) Heard(now time.Time) {
+	w.previous = now.Sub(w.last)
+	w.last, w.wall = now, time.Now()
+	if w.bug == "grows" {
+		w.timeout += time.Hour
+	}
+}
+
+func (w *watch) Deadline() time.Time {
+	w.asked++
+	trust := w.timeout
+	switch w.bug {
+	case "late":
+		trust = 0
+	case "ends in the past":
+		trust = w.timeout - w.previous
+	case "for ever":
+		trust = 48 * time.Hour
+	case "nervous", "Reset forgets a field":
+		if w.previous > 0 {
+			trust = w.timeout/20 + w.previous/2
+		}
+	case "fooled by a burst":
+		if w.previous > 0 && w.previous < w.timeout/100 {
+			trust = 8 * w.previous
+		}
+	case "clock":
+		return time.Now().Add(trust)
+	case "wall clock runs":
+		trust += time.Since(w.wall).Truncate(time.Minute)
+	case "random":
+		trust += time.Duration(rand.IntN(1000))
+	case "counts questions":
+		trust += time.Duration(w.asked)
+	}
+	return w.last.Add(trust)
+}
+
+func TestDetectorOnAGoodOne(t *testing.T) { TestDetector(t, newWatch("")) }
+
+func TestDetectorFindsBugs(t *testing.T) {
+	for _, c := range []struct{ bug, rule, text string }{
+		{"late", "trust does not end before it begins", "Deadline is 0s after Reset"},
+		{"ends in the past", "trust does not end before it begins", "it must be later than the last Heard or Reset"},
+		{"for ever", "a silent primary is suspected", "the primary is trusted for 48h0m0s"},
+		{"grows", "a silent primary is suspected", "a dead one would not be replaced"},
+		{"nervous", "a steady primary is trusted", "sign 2 of 10000, 100ms apart, came too late"},
+		{"fooled by a burst", "a burst is not followed by suspicion", "idle after a burst: sign 1 of 100, 100ms apart"},
+		{"clock", "only the times given count", "the same times again"},
+		{"random", "only the times given count", "the same times again"},
+		{"wall clock runs", "Deadline changes nothing", "Deadline moved by 1h0m0s while the primary was silent"},
+		{"counts questions", "Deadline changes nothing", "calls of Deadline in between"},
+		{"Reset forgets a field", "Reset begins anew", "a new detector and one that was Reset"},
+	} {
+		t.Run(c.bug, func(t *testing.T) {
+			broken := verdicts(t, detectorRules, newWatch(c.bug))
+			require.Contains(t, broken, c.rule)
+			assert.ErrorContains(t, broken[c.rule], c.text)
+		})
+	}
+}

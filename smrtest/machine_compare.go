@@ -1,0 +1,154 @@
+package smrtest
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// same checks that other, which applied all operations or the last of them, did what r did, which
+// applied all: the same results, and the same state in the end. why says what the two are. It uses
+// other's machine up, and leaves r's as it is.
+func (r *run) same(other *run, why string) error {
+	for i := other.first; i < other.next; i++ {
+		if err := r.sameResult(i, r.results[i], other.results[i-other.first], why); err != nil {
+			return err
+		}
+	}
+	if err := r.sameState(other, why); err != nil {
+		return err
+	}
+	return r.sameEncore(other, why+", with all operations applied once more,")
+}
+
+func (r *run) sameResult(i int, a, b []byte, why string) error {
+	if bytes.Equal(a, b) {
+		return nil
+	}
+	return fmt.Errorf("%s differ from %s on: its result is %s in the first and %s in the second", why, r.name(i), quote(a), quote(b))
+}
+
+// sameEncore applies all operations once more: what the results of the last ones depended on may
+// not have been seen yet.
+func (r *run) sameEncore(other *run, why string) error {
+	if r.encored == nil {
+		twin, err := r.run()
+		if err != nil {
+			return err
+		}
+		if r.encored, err = twin.encore(); err != nil {
+			return err
+		}
+	}
+	results, err := other.encore()
+	if err != nil {
+		return err
+	}
+	for i := range results {
+		if err := r.sameResult(i, r.encored[i], results[i], why); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encore applies all operations to a machine that has reached their end.
+func (r *run) encore() ([][]byte, error) {
+	again := &run{machines: r.machines, machine: r.machine}
+	err := again.apply(len(again.ops))
+	return again.results, err
+}
+
+// sameState compares the two states by what the machines write. Both are left as they are.
+func (r *run) sameState(other *run, why string) error {
+	a, err := r.looks(1)
+	if err != nil {
+		return err
+	}
+	b, err := other.looks(1)
+	if err != nil || bytes.Equal(a[0], b[0]) {
+		return err
+	}
+	if a, err = r.looks(manyLooks); err != nil {
+		return err
+	}
+	if b, err = other.looks(manyLooks); err != nil {
+		return err
+	}
+	if difference := differ(a, b); difference != "" {
+		return fmt.Errorf("%s are in different states after %s: %s", why, r.lastOp(), difference)
+	}
+	return nil
+}
+
+// lastOp names the operation that was applied last.
+func (r *run) lastOp() string {
+	if r.next == 0 {
+		return "no operation"
+	}
+	return r.name(r.next - 1)
+}
+
+// manyLooks is how many snapshots of a state tell whether they vary by themselves, as those of a
+// machine do that writes in the order of a map: that two orders are taken for two states happens
+// in less than one comparison of 4^manyLooks.
+const manyLooks = 24
+
+// looks returns the snapshots that the machine writes of its state when asked n times.
+func (r *run) looks(n int) (all [][]byte, err error) {
+	for range n {
+		snapshot, err := r.snapshot()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, snapshot)
+	}
+	return all, nil
+}
+
+// differ says how two states differ that were looked at several times each; "" if they may be the
+// same. When the looks at one state differ among themselves, what counts is how often each byte
+// occurs, for the order of a map does not change that.
+func differ(a, b [][]byte) string {
+	if alike(a, bytes.Equal) && alike(b, bytes.Equal) {
+		return difference(a[0], b[0])
+	}
+	if alike(a, sameBytes) && alike(b, sameBytes) && !sameBytes(a[0], b[0]) {
+		return fmt.Sprintf("their snapshots, of %d and %d bytes, hold different bytes whatever the order", len(a[0]), len(b[0]))
+	}
+	return ""
+}
+
+// alike reports whether all are equal to the first.
+func alike(all [][]byte, equal func(a, b []byte) bool) bool {
+	for _, one := range all[1:] {
+		if !equal(all[0], one) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameBytes reports whether a and b are the same bytes in any order.
+func sameBytes(a, b []byte) bool {
+	var count [256]int
+	for _, c := range a {
+		count[c]++
+	}
+	for _, c := range b {
+		count[c]--
+	}
+	return count == [256]int{}
+}
+
+// difference shows where two snapshots part; "" if they are equal.
+func difference(a, b []byte) string {
+	if bytes.Equal(a, b) {
+		return ""
+	}
+	at := 0
+	for at < min(len(a), len(b)) && a[at] == b[at] {
+		at++
+	}
+	from := max(0, at-10)
+	return fmt.Sprintf("their snapshots, of %d and %d bytes, part at byte %d: %s and %s", len(a), len(b), at, quote(a[from:]), quote(b[from:]))
+}

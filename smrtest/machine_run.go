@@ -1,0 +1,143 @@
+package smrtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/smr-go/smr"
+)
+
+// number makes operations of bodies, as a group would: numbers rise with gaps, times do not fall.
+func number(bodies [][]byte) []smr.Op {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC)
+	ops, next := make([]smr.Op, len(bodies)), uint64(3)
+	for i, body := range bodies {
+		ops[i] = smr.Op{Number: next, Time: at, Body: body}
+		if next++; i%5 == 4 {
+			next++
+		}
+		if i%3 != 2 { // some share a time
+			at = at.Add(time.Duration(i%7+1) * 1_234_567 * time.Microsecond)
+		}
+	}
+	return ops
+}
+
+// name names an operation to the user.
+func (m machines) name(i int) string {
+	return fmt.Sprintf("op %d (ops[%d] = %s)", m.ops[i].Number, i, quote(m.ops[i].Body))
+}
+
+// quote shows the beginning of b.
+func quote(b []byte) string {
+	const most = 60
+	if len(b) > most {
+		return fmt.Sprintf("%q... of %d bytes", b[:most], len(b))
+	}
+	return fmt.Sprintf("%q", b)
+}
+
+// points returns after how many operations to take snapshots: 0, all, and evenly in between.
+func (m machines) points() (points []int) {
+	const most = 32
+	n := min(most, len(m.ops))
+	for i := range n + 1 {
+		points = append(points, i*len(m.ops)/n)
+	}
+	return points
+}
+
+// run is one machine and what it did.
+type run struct {
+	machines
+	machine  smr.StateMachine
+	poison   bool // overwrite each body once it is applied
+	first    int  // ops[first] was applied first
+	next     int  // ops[next] is to be applied next
+	results  [][]byte
+	returned [][]byte // the very slices that results are copies of
+	encored  [][]byte // encore's, once asked for
+}
+
+// start makes a machine in its initial state.
+func (m machines) start() (*run, error) {
+	machine := m.new()
+	if machine == nil {
+		return nil, errors.New("new returned nil")
+	}
+	return &run{machines: m, machine: machine}, nil
+}
+
+// run applies all operations to a new machine.
+func (m machines) run() (*run, error) {
+	return m.runWith(func(*run) error { return nil })
+}
+
+// runWith is run, and calls between before each operation and after the last.
+func (m machines) runWith(between func(r *run) error) (*run, error) {
+	r, err := m.start()
+	if err != nil {
+		return nil, err
+	}
+	for r.next < len(r.ops) {
+		if err := between(r); err != nil {
+			return nil, err
+		}
+		if err := r.apply(r.next + 1); err != nil {
+			return nil, err
+		}
+	}
+	return r, between(r)
+}
+
+// runTo applies the first operations, up to ops[upTo-1], to a new machine.
+func (m machines) runTo(upTo int) (*run, error) {
+	r, err := m.start()
+	if err != nil {
+		return nil, err
+	}
+	return r, r.apply(upTo)
+}
+
+// apply applies the operations from r.next to before upTo.
+func (r *run) apply(upTo int) error {
+	for ; r.next < upTo; r.next++ {
+		if err := r.applyNext(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyNext applies a copy of ops[next].
+func (r *run) applyNext() error {
+	op, what := r.ops[r.next], r.name(r.next)
+	original := op.Body
+	op.Body = bytes.Clone(original)
+	var result []byte
+	if err := guard("Apply of "+what, func() error { result = r.machine.Apply(op); return nil }); err != nil {
+		return fmt.Errorf("%w\na panic stops every replica that reaches the operation: let a failure be part of the result", err)
+	}
+	r.returned, r.results = append(r.returned, result), append(r.results, bytes.Clone(result))
+	if !r.poison {
+		return nil
+	}
+	return poison(op.Body, original, result, what)
+}
+
+// poison overwrites a body as Apply left it. The result must not feel it.
+func poison(body, original, result []byte, what string) error {
+	if !bytes.Equal(body, original) {
+		return fmt.Errorf("Apply of %s changed op.Body to %s: it is smr's, and shared", what, quote(body))
+	}
+	was := bytes.Clone(result)
+	for i := range body {
+		body[i] ^= 0xa5
+	}
+	if !bytes.Equal(result, was) {
+		return fmt.Errorf("the result of %s is a part of op.Body, which is smr's once Apply has returned: copy it", what)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package smrtest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// frozen is what Snapshot returned, not yet written.
+type frozen struct {
+	io.WriterTo
+	at   int    // how many operations are in it
+	name string // "the snapshot after op 7 (...)"
+}
+
+// freeze calls Snapshot.
+func (r *run) freeze() (frozen, error) {
+	f := frozen{at: r.next, name: "the snapshot after " + r.lastOp()}
+	err := guard("Snapshot after "+r.lastOp(), func() (err error) { f.WriterTo, err = r.machine.Snapshot(); return err })
+	if err != nil {
+		return f, fmt.Errorf("%s failed: %w", f.name, err)
+	}
+	if f.WriterTo == nil {
+		return f, fmt.Errorf("%s: Snapshot returned neither an io.WriterTo nor an error", f.name)
+	}
+	return f, nil
+}
+
+// write calls WriteTo, and Close where there is one.
+func (f frozen) write(w io.Writer) error {
+	err := guard("WriteTo of "+f.name, func() error { _, err := f.WriteTo(w); return err })
+	return errors.Join(err, f.close())
+}
+
+func (f frozen) close() error {
+	closer, ok := f.WriterTo.(io.Closer)
+	if !ok {
+		return nil
+	}
+	return guard("Close of "+f.name, closer.Close)
+}
+
+// bytes returns what WriteTo writes.
+func (f frozen) bytes() ([]byte, error) {
+	var b bytes.Buffer
+	if err := f.write(&b); err != nil {
+		return nil, fmt.Errorf("WriteTo of %s failed: %w", f.name, err)
+	}
+	return b.Bytes(), nil
+}
+
+// snapshot takes a snapshot and writes it at once.
+func (r *run) snapshot() ([]byte, error) {
+	f, err := r.freeze()
+	if err != nil {
+		return nil, err
+	}
+	return f.bytes()
+}
+
+// last returns a snapshot of the state after all operations.
+func (m machines) last() (frozen, []byte, error) {
+	r, err := m.run()
+	if err != nil {
+		return frozen{}, nil, err
+	}
+	f, err := r.freeze()
+	if err != nil {
+		return f, nil, err
+	}
+	b, err := f.bytes()
+	return f, b, err
+}
+
+func snapshotsAreFrozen(_ *testing.T, m machines) error {
+	whole, err := m.run()
+	if err != nil {
+		return err
+	}
+	for _, at := range m.points() {
+		if err := m.writeLate(whole, at, (*run).writeAfter); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func snapshotsRunBeside(t *testing.T, m machines) error {
+	if err := snapshotsAreFrozen(t, m); err != nil {
+		return fmt.Errorf("not tried, as it could crash the test: %w", err)
+	}
+	whole, err := m.run()
+	if err != nil {
+		return err
+	}
+	for quarter := range 4 {
+		if err := m.writeLate(whole, quarter*len(m.ops)/4, (*run).writeBeside); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeLate takes a snapshot after at operations, and lets write apply the others and write it.
+// Neither may have felt the other.
+func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte, error)) error {
+	r, err := m.runTo(at)
+	if err != nil {
+		return err
+	}
+	f, err := r.freeze()
+	if err != nil {
+		return err
+	}
+	written, err := write(r, f)
+	if err != nil {
+		return err
+	}
+	if err := m.resumeFresh(whole, f, bytes.NewReader(written), "one restored from"); err != nil {
+		return fmt.Errorf("%w\nit was taken before later operations were applied and written after: WriteTo must not see what they changed, inside maps and slices too", err)
+	}
+	if err := whole.same(r, "a run without a snapshot and one with "+f.name); err != nil {
+		return fmt.Errorf("%w\nit was being written while operations were applied", err)
+	}
+	return nil
+}
+
+// writeAfter applies the rest of the operations, then writes f.
+func (r *run) writeAfter(f frozen) ([]byte, error) {
+	if err := r.apply(len(r.ops)); err != nil {
+		return nil, err
+	}
+	return f.bytes()
+}
+
+// writeBeside applies the rest of the operations while f is written.
+func (r *run) writeBeside(f frozen) ([]byte, error) {
+	b := &beside{began: make(chan struct{})}
+	wrote := make(chan error, 1)
+	go func() {
+		err := f.write(b)
+		b.begin() // if there was nothing to write
+		wrote <- err
+	}()
+	<-b.began
+	var err error
+	for err == nil && r.next < len(r.ops) {
+		err = r.apply(r.next + 1)
+		b.applied.Add(1)
+	}
+	err = errors.Join(err, <-wrote)
+	return b.buf.Bytes(), err
+}
+
+// beside is a writer that sees to it that operations are applied between two calls of Write.
+type beside struct {
+	buf     bytes.Buffer
+	began   chan struct{} // closed by the first Write
+	once    sync.Once
+	applied atomic.Int64
+}
+
+func (b *beside) begin() { b.once.Do(func() { close(b.began) }) }
+
+func (b *beside) Write(p []byte) (int, error) {
+	b.begin()
+	was := b.applied.Load()
+	for range 10_000 { // not for ever: all may be applied, or Apply may wait for a lock of WriteTo
+		if b.applied.Load() != was {
+			break
+		}
+		runtime.Gosched()
+	}
+	return b.buf.Write(p)
+}
+
+// errDevice is the error of a reader or a writer that fails.
+var errDevice = errors.New("smrtest: the device failed, as this check wants it")
+
+func writeToFails(_ *testing.T, m machines) error {
+	_, written, err := m.last()
+	if err != nil {
+		return err
+	}
+	for _, room := range []int{0, len(written) / 4, len(written) / 2, len(written) - 1} {
+		if room < 0 || room == len(written) {
+			return nil // nothing to write
+		}
+		r, err := m.run()
+		if err != nil {
+			return err
+		}
+		f, err := r.freeze()
+		if err != nil {
+			return err
+		}
+		if err = f.write(&full{room}); err == nil {
+			return fmt.Errorf("WriteTo of %s returned no error though the disk was full after %d of %d bytes: half a snapshot would be taken for a whole one", f.name, room, len(written))
+		}
+		if panicked(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// full is a writer with room for some bytes.
+type full struct{ room int }
+
+func (w *full) Write(p []byte) (int, error) {
+	n := min(w.room, len(p))
+	w.room -= n
+	if n < len(p) {
+		return n, errDevice
+	}
+	return n, nil
+}

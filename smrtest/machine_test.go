@@ -1,0 +1,135 @@
+package smrtest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+)
+
+// Good machines of all kinds pass.
+func TestStateMachineOnGoodOnes(t *testing.T) {
+	for name, ops := range map[string][][]byte{"telling": bookOps(), "blind": blindOps(), "one": {[]byte("count")}, "empty body": {nil, {}}} {
+		t.Run(name+" operations", func(t *testing.T) { TestStateMachine(t, newBook(""), ops) })
+	}
+	t.Run("snapshots in map order", func(t *testing.T) { TestStateMachine(t, newBook("snapshot in map order"), bookOps()) })
+	t.Run("no state", func(t *testing.T) {
+		TestStateMachine(t, func() smr.StateMachine { return echo{} }, bookOps())
+	})
+	t.Run("a number", func(t *testing.T) {
+		TestStateMachine(t, func() smr.StateMachine { return new(counter) }, bookOps())
+	})
+}
+
+// Each bug is found by the rule that is meant for it, and told in words that lead to it.
+func TestStateMachineFindsBugs(t *testing.T) {
+	for _, c := range []struct {
+		bug, rule, text string
+		only            bool // no other rule is broken by it, so that the failure says where to look
+		ops             [][]byte
+	}{
+		{bug: "panic", rule: "Apply does not panic", text: `Apply of op 30 (ops[23] = "add c 0.21") panicked: thirty`},
+		{bug: "map order", rule: "Apply is deterministic", text: `= "keys") on: its result is "[`},
+		{bug: "clock", rule: "Apply is deterministic", text: `differ from op 11 (ops[7] = "when") on`},
+		{bug: "random", rule: "Apply is deterministic", text: `"count") on`},
+		{bug: "global variable", rule: "Apply is deterministic", text: `"count") on`},
+		{bug: "floats summed in map order", rule: "Apply is deterministic", text: `"sum") on`},
+		{bug: "clock, coarse", only: true, rule: "Apply uses no clock but op.Time", text: `its result is "20`},
+		{bug: "expiry by the clock", rule: "Apply uses no clock but op.Time", text: `"when") on: its result is`},
+		{bug: "processors", only: true, rule: "Apply does not depend on GOMAXPROCS", text: `its result is "1" in the first and "8" in the second`},
+		{bug: "body kept", only: true, rule: "Apply neither keeps nor changes op.Body", text: `copy what is to be kept`},
+		{bug: "body changed", only: true, rule: "Apply neither keeps nor changes op.Body", text: `Apply of op 3 (ops[0] = "put a some text 0") changed op.Body to "Xut a some text 0"`},
+		{bug: "body returned", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the result of op 3 (ops[0] = "put a some text 0") is a part of op.Body`},
+		{bug: "result buffer used again", only: true, rule: "a result is not changed once returned", text: `the result of op 5 (ops[2] = "get a") was changed`},
+		{bug: "Snapshot changes the state", rule: "Snapshot changes nothing", text: `"count") on: its result is "9" in the first`},
+		{bug: "Snapshot fails", rule: "Snapshot changes nothing", text: `the snapshot after no operation failed: no memory`},
+		{bug: "Snapshot returns nothing", rule: "Snapshot changes nothing", text: `neither an io.WriterTo nor an error`},
+		{bug: "Snapshot panics", rule: "Snapshot changes nothing", text: `Snapshot after no operation panicked: no memory`},
+		{bug: "Close fails", rule: "Snapshot changes nothing", text: `no such file`},
+		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `Restore bring back, whatever state or result depends on`},
+		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `are in different states after op 3 (ops[0] =`, ops: blindOps()},
+		{bug: "forgotten field, snapshot in map order", rule: "Restore brings the whole state back", text: `are in different states after op 3`, ops: blindOps()},
+		{bug: "no state", rule: "Restore brings the whole state back", text: `"count") on`},
+		{bug: "random, seeded", rule: "Restore brings the whole state back", text: `"count") on`},
+		{bug: "Restore merges", only: true, rule: "Restore replaces what was there", text: `keep nothing of the old one`},
+		{bug: "Restore keeps no zero", rule: "Restore replaces what was there", text: `the snapshot after no operation`},
+		{bug: "one Read", only: true, rule: "Restore takes what Read gives it", text: `byte by byte`},
+		{bug: "reader's error dropped", only: true, rule: "Restore returns the reader's error", text: `though Read failed after 0 of`},
+		{bug: "Restore panics", only: true, rule: "Restore of a part does not panic", text: `Restore of the first 0 of`},
+		{bug: "snapshot not frozen", rule: "WriteTo writes the state as Snapshot found it", text: `must not see what they changed`},
+		{bug: "snapshot shares slices", rule: "WriteTo writes the state as Snapshot found it", text: `must not see what they changed`},
+		{bug: "busy while a snapshot is written", rule: "WriteTo runs beside Apply", text: `in the first and "busy" in the second`},
+		{bug: "writer's error dropped", only: true, rule: "WriteTo returns the writer's error", text: `though the disk was full after 0 of`},
+	} {
+		t.Run(c.bug, func(t *testing.T) {
+			if c.ops == nil {
+				c.ops = bookOps()
+			}
+			broken := verdicts(t, machineRules, machines{newBook(c.bug), number(c.ops)})
+			require.Contains(t, broken, c.rule)
+			assert.ErrorContains(t, broken[c.rule], c.text)
+			assert.True(t, len(broken) == 1 || !c.only, "all that is broken: %v", broken)
+		})
+	}
+}
+
+// verdicts checks all rules and returns the errors of those that are broken.
+func verdicts[S any](t *testing.T, rules []rule[S], subject S) map[string]error {
+	broken := map[string]error{}
+	for _, r := range rules {
+		if err := r.check(t, subject); err != nil {
+			broken[r.name] = err
+		}
+	}
+	return broken
+}
+
+func TestNewMayNotReturnNil(t *testing.T) {
+	nothing := machines{func() smr.StateMachine { return nil }, number(blindOps())}
+	require.Len(t, verdicts(t, machineRules, nothing), len(machineRules))
+	require.Len(t, verdicts(t, detectorRules, func() smr.Detector { return nil }), len(detectorRules))
+}
+
+// Operations look like those of a group: numbers rise with gaps, times never fall and may repeat.
+func TestOperationsLookReal(t *testing.T) {
+	ops := number(make([][]byte, 100))
+	gaps, repeats := 0, 0
+	for i := range ops[1:] {
+		require.Greater(t, ops[i+1].Number, ops[i].Number)
+		require.False(t, ops[i+1].Time.Before(ops[i].Time))
+		if ops[i+1].Number > ops[i].Number+1 {
+			gaps++
+		}
+		if ops[i+1].Time.Equal(ops[i].Time) {
+			repeats++
+		}
+	}
+	require.Positive(t, gaps)
+	require.Positive(t, repeats)
+}
+
+// echo has no state.
+type echo struct{}
+
+func (echo) Apply(op smr.Op) []byte           { return fmt.Append(nil, op.Number, op.Time) }
+func (echo) Snapshot() (io.WriterTo, error)   { return echo{}, nil }
+func (echo) WriteTo(io.Writer) (int64, error) { return 0, nil }
+func (echo) Restore(io.Reader) error          { return nil }
+
+// counter is the smallest state; its snapshot is a copy of itself.
+type counter uint64
+
+func (c *counter) Apply(smr.Op) []byte {
+	*c++
+	return binary.BigEndian.AppendUint64(nil, uint64(*c))
+}
+func (c *counter) Snapshot() (io.WriterTo, error) { return *c, nil }
+func (c counter) WriteTo(w io.Writer) (int64, error) {
+	return 8, binary.Write(w, binary.BigEndian, uint64(c))
+}
+func (c *counter) Restore(r io.Reader) error { return binary.Read(r, binary.BigEndian, (*uint64)(c)) }

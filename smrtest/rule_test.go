@@ -1,0 +1,43 @@
+package smrtest
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A broken rule must fail the user's test. That is seen from outside: the test binary runs the
+// suites on machines with bugs, in a process of its own.
+func TestBrokenRulesFailTheTest(t *testing.T) {
+	const variable = "SMRTEST_BROKEN"
+	switch os.Getenv(variable) {
+	case "machine":
+		TestStateMachine(t, newBook("one Read"), bookOps())
+		return
+	case "first rule":
+		TestStateMachine(t, newBook("panic"), bookOps())
+		return
+	case "no operations":
+		TestStateMachine(t, newBook(""), nil)
+		return
+	case "detector":
+		TestDetector(t, newWatch("counts questions"))
+		return
+	}
+	for what, text := range map[string]string{
+		"machine":       "--- FAIL: TestBrokenRulesFailTheTest/Restore_takes_what_Read_gives_it",
+		"first rule":    "the other rules cannot be checked before this one is kept",
+		"no operations": "ops is empty",
+		"detector":      "--- FAIL: TestBrokenRulesFailTheTest/Deadline_changes_nothing",
+	} {
+		t.Run(what, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestBrokenRulesFailTheTest$")
+			cmd.Env = append(os.Environ(), variable+"="+what)
+			out, err := cmd.CombinedOutput()
+			require.Error(t, err, "the test passed: %s", out)
+			require.Contains(t, string(out), text)
+		})
+	}
+}
