@@ -1,6 +1,9 @@
 package vsr
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // ReadReady says that a linearizable read may run once Op is applied (R1).
 type ReadReady struct {
@@ -41,6 +44,12 @@ func (r *Replica) Read(now time.Time) uint64 {
 	r.reads.last++
 	r.reads.waiting = append(r.reads.waiting, reader{from: r.self, read: r.reads.last})
 	return r.reads.last
+}
+
+// ForgetRead says that nobody waits for a read any more.
+func (r *Replica) ForgetRead(number uint64) {
+	w := &r.reads
+	w.waiting = slices.DeleteFunc(w.waiting, func(x reader) bool { return x.from == r.self && x.read == number })
 }
 
 // onReadRound takes another member's question (R1).

@@ -64,6 +64,19 @@ func (r *Replica) offer(to Index) {
 	r.send(&SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered}, to)
 }
 
+// Unavailable reports that a snapshot that a member asked for is not held here (any more): if it
+// was offered, the latest is offered instead.
+func (r *Replica) Unavailable(to Index, id SnapshotID) {
+	if !r.isPrimary() {
+		return
+	}
+	p := &r.primary.progress[to]
+	if p.state == installing && p.offered.SnapshotID == id && r.snapshot.SnapshotID != id {
+		p.offered = r.snapshot
+		r.offer(to)
+	}
+}
+
 // onSnapshotOffer begins to receive, unless it is receiving one that will do as well (C2).
 func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
 	if !r.fromPrimary(from, m.View) {

@@ -1,0 +1,129 @@
+package smr
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wire"
+)
+
+// maxID is the longest ID, in bytes; maxAddr the longest address.
+const (
+	maxID   = 64
+	maxAddr = 255
+)
+
+// withDefaults returns the configuration with every zero field replaced, or what is wrong with it.
+func (c Config) withDefaults() (Config, error) {
+	c.Group = orElse(c.Group, "smr")
+	if c.Detector == nil {
+		c.Detector = NewAdaptiveDetector(0, 0)
+	}
+	if c.Logger == nil {
+		c.Logger = hclog.Default().Named("smr")
+		c.Logger.SetLevel(hclog.Warn)
+	}
+	c.Heartbeat = orElse(c.Heartbeat, 50*time.Millisecond)
+	c.Abdication = orElse(c.Abdication, time.Second)
+	c.DiskLimit = max(orElse(c.DiskLimit, 5*time.Second), 0)
+	c.SnapshotEvery = orElse(c.SnapshotEvery, 100_000)
+	c.SnapshotBytes = orElse(c.SnapshotBytes, 64<<20)
+	c.KeepLog = max(orElse(c.KeepLog, 256<<20), 0)
+	c.MaxOpSize = orElse(c.MaxOpSize, 1<<20)
+	c.Window = orElse(c.Window, 64<<20)
+	return c, c.check()
+}
+
+func orElse[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// maxMaxOpSize bounds MaxOpSize: a message of one operation must fit what transports take.
+const maxMaxOpSize = 64 << 20
+
+// check returns what is wrong with a configuration, and what to do about it.
+func (c *Config) check() error {
+	switch {
+	case c.Heartbeat < time.Millisecond:
+		return fmt.Errorf("smr: Config.Heartbeat is %v; it must be at least 1ms (zero: 50ms)", c.Heartbeat)
+	case c.Abdication < c.Heartbeat:
+		return fmt.Errorf("smr: Config.Abdication is %v, less than Heartbeat, %v; several heartbeats are right (zero: 1s)", c.Abdication, c.Heartbeat)
+	case c.MaxOpSize < 0 || c.MaxOpSize > maxMaxOpSize:
+		return fmt.Errorf("smr: Config.MaxOpSize is %d; it must be from 1 to %d bytes (zero: 1 MiB)", c.MaxOpSize, maxMaxOpSize)
+	case c.Window < int64(c.MaxOpSize):
+		return fmt.Errorf("smr: Config.Window is %d bytes, less than MaxOpSize, %d; raise it (zero: 64 MiB)", c.Window, c.MaxOpSize)
+	case len(c.Group) > maxAddr:
+		return fmt.Errorf("smr: Config.Group has %d bytes; the limit is %d", len(c.Group), maxAddr)
+	case c.StateMachine == nil:
+		return errors.New("smr: Config.StateMachine is missing")
+	case c.Dir == "" && !c.Volatile:
+		return errors.New("smr: Config.Dir is missing; name a directory for log and snapshots, or set Volatile to keep them in memory")
+	case c.Dir != "" && c.Volatile:
+		return fmt.Errorf("smr: Config.Volatile is set and Dir is %q; a volatile replica keeps nothing on disk: leave one out", c.Dir)
+	case c.Transport == nil && len(c.Members) > 1:
+		return errors.New("smr: Config.Transport is missing; more than one member needs one, such as ListenTCP or Network.Transport")
+	}
+	return c.checkMembers()
+}
+
+func (c *Config) checkMembers() error {
+	if n := len(c.Members); n == 0 || n > vsr.MaxVoters {
+		return fmt.Errorf("smr: Config.Members has %d members; it must have 1 to %d", n, vsr.MaxVoters)
+	}
+	seen := map[ID]bool{}
+	for i, m := range c.Members {
+		switch {
+		case m.ID == "" || len(m.ID) > maxID:
+			return fmt.Errorf("smr: Config.Members[%d].ID %q must have 1 to %d bytes", i, m.ID, maxID)
+		case len(m.Addr) > maxAddr:
+			return fmt.Errorf("smr: Config.Members[%d].Addr has %d bytes; the limit is %d", i, len(m.Addr), maxAddr)
+		case seen[m.ID]:
+			return fmt.Errorf("smr: Config.Members has %q twice; every member needs an ID of its own", m.ID)
+		case m.Role != Voter:
+			return fmt.Errorf("smr: Config.Members[%d].Role is %d; only Voter is there so far", i, m.Role)
+		}
+		seen[m.ID] = true
+	}
+	if !seen[c.ID] {
+		return fmt.Errorf("smr: Config.ID %q is not one of Config.Members", c.ID)
+	}
+	return nil
+}
+
+// membership returns the configured list as the core has it.
+func (c *Config) membership() vsr.Membership {
+	members := make([]vsr.Member, len(c.Members))
+	for i, m := range c.Members {
+		members[i] = vsr.Member{ID: string(m.ID), Addr: m.Addr, Role: uint8(m.Role)}
+	}
+	return vsr.NewMembership(members)
+}
+
+func (c *Config) index(id ID) vsr.Index {
+	for i, m := range c.Members {
+		if m.ID == id {
+			return vsr.Index(i)
+		}
+	}
+	return -1
+}
+
+func (c *Config) addr(id ID) string {
+	if i := c.index(id); i >= 0 {
+		return c.Members[i].Addr
+	}
+	return ""
+}
+
+// maxMessage is the largest message: a batch of entries that goes over its limit with its last
+// operation, or a chunk of a snapshot.
+func (c *Config) maxMessage() int {
+	return 2<<20 + c.MaxOpSize + wire.EntryOverhead + wire.MessageOverhead
+}

@@ -1,0 +1,199 @@
+package smr
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// machine is the user's state machine with all that changes along with it. The applier goroutine
+// owns it; readers hold the lock shared.
+type machine struct {
+	sync.RWMutex  // held to change the state
+	user          StateMachine
+	applied       atomic.Uint64
+	sessions      vsr.Sessions
+	members       vsr.Membership
+	last          vsr.Viewstamp // of the last entry applied
+	clock         int64         // its Time
+	snapshotting  atomic.Bool   // a snapshot is being written
+	opsSince      int           // since the latest snapshot was begun
+	bytesSince    int64
+	session       uint64 // this process's session, once open
+	self          vsr.Member
+	start         uint64
+	snapshotEvery int
+	snapshotBytes int64
+}
+
+// applied is what the applier reports of a batch: how far it is, and the results that callers
+// here wait for.
+type applied struct {
+	op      vsr.OpNumber
+	session uint64 // this process's session, if it was opened
+	results []numbered
+	due     *frozen // a snapshot that is to be written
+}
+
+type numbered struct {
+	request uint64
+	result  []byte
+}
+
+// applyBatch is how many operations are applied between two moments at which readers get in.
+const applyBatch = 256
+
+// apply applies committed entries, in order (N7).
+func (m *machine) apply(entries []vsr.Entry) (a applied, err error) {
+	m.Lock()
+	defer m.Unlock()
+	for i := range entries {
+		if err := m.applyOne(&entries[i], &a); err != nil {
+			return a, err
+		}
+	}
+	m.applied.Store(uint64(m.last.Op))
+	a.op = m.last.Op
+	if m.snapshotDue() {
+		a.due, err = m.freeze()
+	}
+	return a, err
+}
+
+func (m *machine) applyOne(e *vsr.Entry, a *applied) error {
+	if m.sessions.Begin(e) {
+		result, err := m.run(e)
+		if err != nil {
+			return err
+		}
+		m.sessions.Finish(e, result)
+		if e.Session == m.session {
+			a.results = append(a.results, numbered{e.Request, result})
+		}
+		m.opsSince++
+	}
+	switch e.Kind {
+	case vsr.Formation:
+		members, err := vsr.DecodeMembership(e.Body)
+		if err != nil {
+			return fmt.Errorf("%w: op %d: %w", ErrCorrupt, e.Op, err)
+		}
+		m.members = members
+	case vsr.OpenSession:
+		m.findSession(a)
+	}
+	m.last, m.clock = e.Stamp(), e.Time
+	m.bytesSince += int64(len(e.Body))
+	return nil
+}
+
+// findSession notices that this process's session is open (X1).
+func (m *machine) findSession(a *applied) {
+	if m.session == 0 {
+		m.session = m.sessions.Opened(m.self.ID, m.self.Incarnation, m.start)
+		a.session = m.session
+	}
+}
+
+// run calls the user's Apply. A panic ends this replica at this op, which it keeps.
+func (m *machine) run(e *vsr.Entry) (result []byte, err error) {
+	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: mend the program, then start it again on the same directory", e.Op)
+	return m.user.Apply(Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: e.Body}), nil
+}
+
+// caught turns a panic of the user's code into an error.
+func caught(err *error, format string, args ...any) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("smr: %s: %v\n%s", fmt.Sprintf(format, args...), p, debug.Stack())
+	}
+}
+
+// snapshotDue reports whether it is time for the next snapshot.
+func (m *machine) snapshotDue() bool {
+	return !m.snapshotting.Load() &&
+		(m.snapshotEvery > 0 && m.opsSince >= m.snapshotEvery || m.snapshotBytes > 0 && m.bytesSince >= m.snapshotBytes)
+}
+
+// job is one thing for the applier to do.
+type job struct {
+	entries []vsr.Entry
+	restore func() (*restored, error) // a snapshot takes the state's place
+	wanted  []uint64                  // requests whose callers wait while it is restored (X3)
+}
+
+// applier applies what is committed until the replica stops. It reports through the inbox.
+func (r *Replica) applier() {
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-r.jobs.wake:
+		}
+		for _, j := range r.jobs.take() {
+			if err := r.applyJob(j); err != nil {
+				r.fail(err)
+				return
+			}
+		}
+	}
+}
+
+func (r *Replica) applyJob(j job) error {
+	if j.restore != nil {
+		a, err := r.machine.restoreFrom(j)
+		if err != nil {
+			return err
+		}
+		r.report(a)
+		return nil
+	}
+	for len(j.entries) > 0 && !r.stopping() {
+		n := min(len(j.entries), applyBatch)
+		a, err := r.machine.apply(j.entries[:n])
+		if err != nil {
+			return err
+		}
+		r.report(a)
+		j.entries = j.entries[n:]
+	}
+	return nil
+}
+
+// report tells the loop what was applied, and has a snapshot written that is due.
+func (r *Replica) report(a applied) {
+	if a.due != nil {
+		r.background(func() { r.writeSnapshot(a.due) })
+	}
+	r.inbox.do(func() { r.onApplied(a) })
+}
+
+// restoreFrom replaces the state by a snapshot, and finds in it the results that callers wait for
+// (X3).
+func (m *machine) restoreFrom(j job) (a applied, err error) {
+	m.Lock()
+	defer m.Unlock()
+	s, err := j.restore()
+	if err != nil {
+		return a, err
+	}
+	m.take(s)
+	m.findSession(&a)
+	a.op = m.last.Op
+	for _, number := range j.wanted {
+		if result, ok := m.sessions.Result(m.session, number); ok {
+			a.results = append(a.results, numbered{number, result})
+		}
+	}
+	return a, nil
+}
+
+// take makes what a snapshot held the present state. The user's part is restored already.
+func (m *machine) take(s *restored) {
+	m.sessions, m.members, m.last, m.clock = s.sessions, s.members, s.last, s.clock
+	m.opsSince, m.bytesSince = 0, 0
+	m.applied.Store(uint64(m.last.Op))
+}

@@ -1,0 +1,75 @@
+package smr
+
+import (
+	"fmt"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// roles follows who is primary: for the log, and for callers of Handover. Owned by the loop.
+type roles struct {
+	last    vsr.State
+	waiting []handing
+}
+
+// handing is a caller of Handover who waits.
+type handing struct {
+	to     ID
+	result chan error
+}
+
+// handover begins a handover for a caller.
+func (q *roles) handover(r *Replica, to ID, i vsr.Index, result chan error) {
+	s := r.core.State()
+	switch {
+	case s.Phase == vsr.Primary && to == r.cfg.ID:
+		result <- nil
+	case s.Phase == vsr.Primary && r.core.Handover(r.core.now, i):
+		q.waiting = append(q.waiting, handing{to, result})
+	case to == "" || to == primaryOf(&s):
+		result <- nil
+	default:
+		result <- fmt.Errorf("smr: handover to %q: this replica is not primary, %q is", to, primaryOf(&s))
+	}
+}
+
+// cancel forgets a caller whose context has ended; the primary goes on if it still can.
+func (q *roles) cancel(r *Replica, result chan error) {
+	for i, w := range q.waiting {
+		if w.result == result {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			r.core.CancelHandover(r.core.now)
+			return
+		}
+	}
+}
+
+// follow notices what has changed since the last turn.
+func (q *roles) follow(r *Replica, s *vsr.State) {
+	if s.Phase != q.last.Phase || s.Head.View != q.last.Head.View || s.Primary != q.last.Primary {
+		r.log.Info("role", "phase", s.Phase, "view", uint64(s.Head.View), "primary", string(primaryOf(s)), "op", uint64(s.Last.Op), "commit", uint64(s.Commit))
+	}
+	if s.Problem != q.last.Problem && s.Problem != "" {
+		r.log.Warn(s.Problem)
+	}
+	q.last = *s
+	if len(q.waiting) == 0 || s.Primary < 0 || s.Phase == vsr.Primary {
+		return
+	}
+	for _, w := range q.waiting {
+		if now := primaryOf(s); w.to != "" && w.to != now {
+			w.result <- fmt.Errorf("smr: handover to %q: %q became primary instead", w.to, now)
+		} else {
+			w.result <- nil
+		}
+	}
+	q.waiting = nil
+}
+
+// primaryOf returns the primary's id, "" if it is not known.
+func primaryOf(s *vsr.State) ID {
+	if s.Primary < 0 {
+		return ""
+	}
+	return ID(s.Members.Members[s.Primary].ID)
+}

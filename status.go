@@ -1,0 +1,113 @@
+package smr
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"sync/atomic"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// board is where the loop puts the replica's status for everybody to read.
+type board struct {
+	now atomic.Pointer[Status]
+
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change; nil while nobody watches
+	stopped bool
+}
+
+func (b *board) init(id ID, members []Member) {
+	b.now.Store(&Status{ID: id, Phase: Forming, Members: members})
+}
+
+// put shows a status, if it differs from the one before.
+func (b *board) put(s Status) {
+	if same(b.now.Load(), &s) {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.show(&s)
+}
+
+func (b *board) show(s *Status) {
+	b.now.Store(s)
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+func same(a, b *Status) bool {
+	return a.Phase == b.Phase && a.Epoch == b.Epoch && a.View == b.View && a.Primary == b.Primary && a.Op == b.Op &&
+		a.Commit == b.Commit && a.Applied == b.Applied && a.Snapshot == b.Snapshot && a.Problem == b.Problem
+}
+
+// stop shows that the replica has stopped, and why.
+func (b *board) stop(why error) {
+	s := *b.now.Load()
+	s.Phase, s.Primary, s.Problem = Stopped, "", why.Error()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopped = true
+	b.show(&s)
+}
+
+// next returns a channel that is closed when the status differs from s; nil if it will not change.
+func (b *board) next(s *Status) <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.now.Load() != s {
+		over := make(chan struct{})
+		close(over)
+		return over
+	}
+	if b.stopped {
+		return nil
+	}
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
+}
+
+// Status returns what the replica is and how far it is. It never blocks.
+func (r *Replica) Status() Status { return *r.status.now.Load() }
+
+// Watch returns the replica's status now and whenever it has changed, the latest only: a slow
+// reader misses what lies between and delays nobody. It ends with ctx, or after the status of the
+// stopped replica.
+func (r *Replica) Watch(ctx context.Context) iter.Seq[Status] {
+	return func(yield func(Status) bool) {
+		for ctx.Err() == nil {
+			s := r.status.now.Load()
+			if !yield(*s) {
+				return
+			}
+			changed := r.status.next(s)
+			if changed == nil {
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// publish shows what the core is now.
+func (r *Replica) publish() {
+	s := r.core.State()
+	r.greeter.update(&s)
+	r.roles.follow(r, &s)
+	r.status.put(Status{
+		ID: r.cfg.ID, Phase: phases[s.Phase], Epoch: uint64(s.Head.Epoch), View: uint64(s.Head.View), Primary: primaryOf(&s),
+		Op: uint64(s.Last.Op), Commit: uint64(s.Commit), Applied: uint64(r.core.appliedOp), Snapshot: uint64(s.Snapshot),
+		Members: r.cfg.Members, Problem: s.Problem,
+	})
+}
+
+var phases = [...]Phase{vsr.Forming: Forming, vsr.Recovering: Recovering, vsr.InViewChange: ViewChange, vsr.Backup: Normal, vsr.Primary: Normal}
