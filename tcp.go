@@ -185,8 +185,8 @@ func (t *TCP) close() {
 	t.mu.Lock()
 	t.open, t.closed = false, true
 	t.mu.Unlock()
-	t.listener.Close()
 	t.stop()
+	t.listener.Close()
 	sent := make(chan struct{})
 	go func() {
 		t.writers.Wait()

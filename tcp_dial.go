@@ -252,5 +252,7 @@ func (p *tcpPeer) report(lasted time.Duration, err error) {
 			"for", time.Since(p.absent).Round(time.Second), "reason", err)
 	case first:
 		log.Info("member cannot be reached", "member", p.to, "reason", err)
+	default:
+		log.Debug("member cannot be reached", "member", p.to, "reason", err)
 	}
 }

@@ -123,7 +123,7 @@ func checkConcurrent(l *transportLab) error {
 	eachPair(members, func(from, to *transportMember) error {
 		for range 2 {
 			senders.Go(func() {
-				for i := range 200 {
+				for i := range 100 {
 					from.tr.Send(to.id, l.letter(from.id, to.id, letterHead+i*i))
 				}
 			})

@@ -16,8 +16,9 @@ import (
 func TestTransportFindsFaults(t *testing.T) {
 	for _, fault := range transportFaults {
 		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
 			open := fault.plant(t, smr.NewNetwork())
-			err := checkNamed(t, fault.check).try(300*time.Millisecond, func(id smr.ID) (smr.Transport, string) {
+			err := checkNamed(t, fault.check).try(500*time.Millisecond, func(id smr.ID) (smr.Transport, string) {
 				return open(id), ""
 			})
 			require.ErrorContains(t, err, fault.want)

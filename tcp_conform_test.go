@@ -1,0 +1,27 @@
+package smr_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest"
+)
+
+func TestTCPConforms(t *testing.T) {
+	smrtest.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
+		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0"})
+		require.NoError(t, err)
+		return tcp, tcp.Addr().String()
+	})
+}
+
+func TestTCPWithTLSConforms(t *testing.T) {
+	ca := smr.NewTestCA(t)
+	smrtest.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
+		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, id)})
+		require.NoError(t, err)
+		return tcp, tcp.Addr().String()
+	})
+}

@@ -1,0 +1,277 @@
+package smr
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// tcpProxy stands before a member and does to its bytes what a test wants.
+type tcpProxy struct {
+	net.Listener
+	to     string
+	dialed atomic.Int64
+	copy   func(dst io.Writer, src io.Reader, n int64) // of the n-th connection, from 1, towards the member
+
+	mu    sync.Mutex
+	conns []net.Conn
+	all   sync.WaitGroup
+}
+
+func startProxy(t *testing.T, to *tcpMember, copy func(dst io.Writer, src io.Reader, n int64)) *tcpProxy {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &tcpProxy{Listener: listener, to: to.Addr().String(), copy: copy}
+	p.all.Go(p.run)
+	t.Cleanup(p.stop)
+	return p
+}
+
+func (p *tcpProxy) run() {
+	for {
+		in, err := p.Accept()
+		if err != nil {
+			return
+		}
+		out, err := net.Dial("tcp", p.to)
+		if err != nil {
+			in.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.conns = append(p.conns, in, out)
+		p.mu.Unlock()
+		n := p.dialed.Add(1)
+		p.all.Go(func() { defer out.Close(); p.copy(out, in, n) })
+		p.all.Go(func() { defer in.Close(); io.Copy(in, out) })
+	}
+}
+
+func (p *tcpProxy) stop() {
+	p.Close()
+	p.mu.Lock()
+	for _, c := range p.conns {
+		c.Close()
+	}
+	p.mu.Unlock()
+	p.all.Wait()
+}
+
+// corrupter turns a bit of the k-th byte of what is written.
+type corrupter struct {
+	io.Writer
+	left int
+}
+
+func (c *corrupter) Write(p []byte) (int, error) {
+	if c.left < len(p) && c.left >= 0 {
+		p[c.left] ^= 4
+	}
+	c.left -= len(p)
+	return c.Writer.Write(p)
+}
+
+// A corrupted byte, be it of a greeting, an answer or a message, ends the connection with a reason
+// and costs only what was on it.
+func TestCorruptedBytesAreNoticed(t *testing.T) {
+	for _, place := range []int{2, 8, 20, 40, 60, 100, 1_000} {
+		g := newTCPGroup()
+		a, b := g.start(t, "a", nil), g.start(t, "b", nil)
+		proxy := startProxy(t, b, func(dst io.Writer, src io.Reader, n int64) {
+			if n == 1 {
+				dst = &corrupter{dst, place}
+			}
+			io.Copy(dst, src)
+		})
+		g.move("b", proxy.Addr().String())
+		msg := strings.Repeat("message ", 10)
+		eventually(t, func() bool { a.Send("b", []byte(msg)); return proxy.dialed.Load() > 1 }, "place %d: not noticed", place)
+		a.reaches(t, b, msg)
+		assert.Equal(t, 1, b.received(), "place %d", place)
+		assert.Contains(t, b.log.String(), "[WARN]", "place %d", place)
+	}
+}
+
+// A connection that swallows nothing any more is given up, and the member dialled again.
+func TestAHalfOpenConnectionIsGivenUp(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", func(c *TCPConfig, _ *Endpoint) { c.Timeout = 200 * time.Millisecond })
+	b := g.start(t, "b", nil)
+	stop := make(chan struct{})
+	defer close(stop)
+	proxy := startProxy(t, b, func(dst io.Writer, src io.Reader, n int64) {
+		if n == 1 {
+			io.CopyN(dst, src, 1_000)
+			<-stop
+			return
+		}
+		io.Copy(dst, src)
+	})
+	g.move("b", proxy.Addr().String())
+	big := make([]byte, 1<<20)
+	eventually(t, func() bool { a.Send("b", big); return proxy.dialed.Load() > 1 }, "a holds on to a dead connection")
+	a.reaches(t, b, "on another one")
+	a.says(t, "timeout", func() {})
+}
+
+// greetRaw writes the greeting of a dialling member and reads the preface of the answer.
+func greetRaw(t *testing.T, raw net.Conn, from, to ID) *tcpConn {
+	c := &tcpConn{raw: raw, in: raw, frames: frameReader{r: raw, max: greetBytes}}
+	c.out.Writer = bufio.NewWriter(raw)
+	raw.SetDeadline(time.Now().Add(10 * time.Second))
+	require.NoError(t, c.sendGreeting(from, to, nil))
+	require.NoError(t, c.readPreface())
+	return c
+}
+
+// talkRaw is a connection on which messages may go.
+func talkRaw(t *testing.T, m *tcpMember, from ID) *tcpConn {
+	raw, err := net.Dial("tcp", m.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { raw.Close() })
+	c := greetRaw(t, raw, from, m.id)
+	_, err = c.readAnswer()
+	require.NoError(t, err)
+	require.NoError(t, c.answer(answerTalk, nil))
+	return c
+}
+
+func (c *tcpConn) say(t *testing.T, msg string) {
+	require.NoError(t, c.out.write([]byte(msg)))
+	require.NoError(t, c.out.Flush())
+}
+
+// ended waits for the other side to close.
+func (c *tcpConn) ended(t *testing.T) {
+	t.Helper()
+	_, err := io.Copy(io.Discard, c.in)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is still open")
+}
+
+func TestAnotherProtocolIsClosed(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", nil)
+	for _, junk := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01\x02\x00\x01", strings.Repeat("\x00", 100)} {
+		raw, err := net.Dial("tcp", a.Addr().String())
+		require.NoError(t, err)
+		raw.SetDeadline(time.Now().Add(10 * time.Second))
+		raw.Write([]byte(junk))
+		answer, _ := io.ReadAll(raw)
+		assert.Empty(t, answer)
+		raw.Close()
+	}
+	a.says(t, "not smr, or TLS on one side only: begins with 47 45 54 20", func() {})
+}
+
+func TestAnotherVersionIsToldSo(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", nil)
+	raw, err := net.Dial("tcp", a.Addr().String())
+	require.NoError(t, err)
+	defer raw.Close()
+	raw.SetDeadline(time.Now().Add(10 * time.Second))
+	raw.Write(append(prefaceMagic[:], tcpVersion+1))
+	raw.Write([]byte("a greeting of that version"))
+	c := &tcpConn{raw: raw, in: raw, frames: frameReader{r: raw, max: greetBytes}}
+	require.NoError(t, c.readPreface())
+	_, err = c.readAnswer()
+	assert.ErrorContains(t, err, "protocol version 2 meets version 1")
+	raw.Close()
+	a.says(t, "protocol version 2 meets version 1", func() {})
+}
+
+func TestAMemberWithAnotherVersionIsRefused(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", nil)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	go func() {
+		for {
+			raw, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			raw.Write(append(prefaceMagic[:], tcpVersion+1))
+			io.Copy(io.Discard, raw)
+			raw.Close()
+		}
+	}()
+	g.move("b", listener.Addr().String())
+	a.says(t, "protocol version 2 meets version 1", func() { a.Send("b", []byte("no")) })
+}
+
+func TestAFrameTooLargeEndsTheConnection(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", nil)
+	c := talkRaw(t, a, "b")
+	c.say(t, "small")
+	eventually(t, func() bool { return a.has("small") }, "nothing came")
+	c.out.Write([]byte{0, 0, 0, 0, 1, 0, 0x10, 0}) // 1 MiB and 1
+	require.NoError(t, c.out.Flush())
+	c.ended(t)
+	a.says(t, "frame of 1048577 bytes: at most 1048576 are taken", func() {})
+}
+
+// The newer connection of a member is the right one: the older may be half-open.
+func TestANewConnectionTakesTheOldOnesPlace(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", nil)
+	old := talkRaw(t, a, "b")
+	old.say(t, "old")
+	eventually(t, func() bool { return a.has("old") }, "nothing came")
+	other := talkRaw(t, a, "c")
+	fresh := talkRaw(t, a, "b")
+	old.ended(t)
+	fresh.say(t, "new")
+	other.say(t, "other")
+	eventually(t, func() bool { return a.has("new") && a.has("other") }, "a connection was closed that was right")
+}
+
+// Silent strangers are bounded, do not keep members out, and are closed in time.
+func TestAFloodOfConnectionsIsBounded(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", func(c *TCPConfig, _ *Endpoint) { c.Timeout = time.Second })
+	b := g.start(t, "b", nil)
+	var strangers []*tcpConn
+	for range 2 * maxGreeting {
+		raw, err := net.Dial("tcp", a.Addr().String())
+		require.NoError(t, err)
+		defer raw.Close()
+		raw.SetDeadline(time.Now().Add(10 * time.Second))
+		strangers = append(strangers, &tcpConn{raw: raw, in: raw})
+	}
+	strangers[0].ended(t) // before it has said anything: the oldest goes first
+	a.TCP.mu.RLock()
+	assert.LessOrEqual(t, len(a.greeting), maxGreeting)
+	a.TCP.mu.RUnlock()
+	b.reaches(t, a, "not kept out")
+	for _, s := range strangers {
+		s.ended(t)
+	}
+	assert.Contains(t, a.log.String(), "too many connections do not say who they are")
+	eventually(t, func() bool {
+		a.TCP.mu.RLock()
+		defer a.TCP.mu.RUnlock()
+		return len(a.greeting) == 0 && len(a.conns) == 1
+	}, "connections are left in the books")
+}
+
+func TestTooManyMembersAreRefused(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", nil)
+	for i := range maxAccepted {
+		talkRaw(t, a, ID("b"+strings.Repeat("x", i%50)+string(rune('A'+i/50))))
+	}
+	talkRaw(t, a, "one more").ended(t)
+	a.says(t, "messages of 64 members are taken already", func() {})
+}
