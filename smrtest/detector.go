@@ -56,7 +56,7 @@ func beat(new func() smr.Detector) (time.Duration, error) {
 	d.Reset(firstReset)
 	trust := d.Deadline().Sub(firstReset)
 	if trust <= 0 {
-		return 0, fmt.Errorf("Deadline is %v after Reset; it must be later than the time given to Reset", trust)
+		return 0, fmt.Errorf("after Reset, trust is %v: Deadline must be later than the time given to Reset", trust)
 	}
 	return max(trust/10, 1), nil
 }
@@ -212,7 +212,7 @@ func deadlineIsPure(t *testing.T, new func() smr.Detector) error {
 		before := asked.Deadline()
 		time.Sleep(time.Hour)
 		if after := asked.Deadline(); !after.Equal(before) {
-			return fmt.Errorf("Deadline moved by %v while the primary was silent; only Heard and Reset may move it", after.Sub(before))
+			return fmt.Errorf("while the primary was silent, Deadline moved by %v; only Heard and Reset may move it", after.Sub(before))
 		}
 		return nil
 	})

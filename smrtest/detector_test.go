@@ -76,7 +76,7 @@ func TestDetectorOnAGoodOne(t *testing.T) { TestDetector(t, newWatch("")) }
 
 func TestDetectorFindsBugs(t *testing.T) {
 	for _, c := range []struct{ bug, rule, text string }{
-		{"late", "trust does not end before it begins", "Deadline is 0s after Reset"},
+		{"late", "trust does not end before it begins", "after Reset, trust is 0s"},
 		{"ends in the past", "trust does not end before it begins", "it must be later than the last Heard or Reset"},
 		{"for ever", "a silent primary is suspected", "the primary is trusted for 48h0m0s"},
 		{"grows", "a silent primary is suspected", "a dead one would not be replaced"},
@@ -84,7 +84,7 @@ func TestDetectorFindsBugs(t *testing.T) {
 		{"fooled by a burst", "a burst is not followed by suspicion", "idle after a burst: sign 1 of 100, 100ms apart"},
 		{"clock", "only the times given count", "the same times again"},
 		{"random", "only the times given count", "the same times again"},
-		{"wall clock runs", "Deadline changes nothing", "Deadline moved by 1h0m0s while the primary was silent"},
+		{"wall clock runs", "Deadline changes nothing", "while the primary was silent, Deadline moved by 1h0m0s"},
 		{"counts questions", "Deadline changes nothing", "calls of Deadline in between"},
 		{"Reset forgets a field", "Reset begins anew", "a new detector and one that was Reset"},
 	} {

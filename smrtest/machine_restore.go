@@ -11,7 +11,7 @@ import (
 // restore restores what f wrote, and r reads, into the run's machine.
 func (r *run) restore(f frozen, from io.Reader) error {
 	if err := guard("Restore of "+f.name, func() error { return r.machine.Restore(from) }); err != nil {
-		return fmt.Errorf("Restore of %s failed: %w", f.name, err)
+		return fmt.Errorf("%s: Restore failed: %w", f.name, err)
 	}
 	r.first, r.next, r.results, r.returned = f.at, f.at, nil, nil
 	return nil
@@ -139,7 +139,7 @@ func restoreFails(_ *testing.T, m machines) error {
 		broken := io.MultiReader(bytes.NewReader(written[:cut]), iotest.ErrReader(errDevice))
 		err = guard("Restore from a reader that fails", func() error { return r.machine.Restore(broken) })
 		if err == nil {
-			return fmt.Errorf("Restore of %s returned no error though Read failed after %d of %d bytes: the replica would go on with half a state", f.name, cut, len(written))
+			return fmt.Errorf("%s: Restore returned no error though Read failed after %d of %d bytes, so a replica would go on with half a state", f.name, cut, len(written))
 		}
 		if panicked(err) {
 			return err

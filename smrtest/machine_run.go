@@ -130,7 +130,7 @@ func (r *run) applyNext() error {
 // poison overwrites a body as Apply left it. The result must not feel it.
 func poison(body, original, result []byte, what string) error {
 	if !bytes.Equal(body, original) {
-		return fmt.Errorf("Apply of %s changed op.Body to %s: it is smr's, and shared", what, quote(body))
+		return fmt.Errorf("the body of %s was changed by Apply to %s: it is smr's, and shared", what, quote(body))
 	}
 	was := bytes.Clone(result)
 	for i := range body {

@@ -49,7 +49,7 @@ func (f frozen) close() error {
 func (f frozen) bytes() ([]byte, error) {
 	var b bytes.Buffer
 	if err := f.write(&b); err != nil {
-		return nil, fmt.Errorf("WriteTo of %s failed: %w", f.name, err)
+		return nil, fmt.Errorf("%s: WriteTo failed: %w", f.name, err)
 	}
 	return b.Bytes(), nil
 }
@@ -200,7 +200,7 @@ func writeToFails(_ *testing.T, m machines) error {
 			return err
 		}
 		if err = f.write(&full{room}); err == nil {
-			return fmt.Errorf("WriteTo of %s returned no error though the disk was full after %d of %d bytes: half a snapshot would be taken for a whole one", f.name, room, len(written))
+			return fmt.Errorf("%s: WriteTo returned no error though the disk was full after %d of %d bytes, so half a snapshot would be taken for a whole one", f.name, room, len(written))
 		}
 		if panicked(err) {
 			return err

@@ -43,7 +43,7 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "expiry by the clock", rule: "Apply uses no clock but op.Time", text: `"when") on: its result is`},
 		{bug: "processors", only: true, rule: "Apply does not depend on GOMAXPROCS", text: `its result is "1" in the first and "8" in the second`},
 		{bug: "body kept", only: true, rule: "Apply neither keeps nor changes op.Body", text: `copy what is to be kept`},
-		{bug: "body changed", only: true, rule: "Apply neither keeps nor changes op.Body", text: `Apply of op 3 (ops[0] = "put a some text 0") changed op.Body to "Xut a some text 0"`},
+		{bug: "body changed", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the body of op 3 (ops[0] = "put a some text 0") was changed by Apply to "Xut a some text 0"`},
 		{bug: "body returned", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the result of op 3 (ops[0] = "put a some text 0") is a part of op.Body`},
 		{bug: "result buffer used again", only: true, rule: "a result is not changed once returned", text: `the result of op 5 (ops[2] = "get a") was changed`},
 		{bug: "Snapshot changes the state", rule: "Snapshot changes nothing", text: `"count") on: its result is "9" in the first`},
