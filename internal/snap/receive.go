@@ -30,9 +30,10 @@ func (s *Store) Unfinished() (Info, bool) {
 }
 
 // Receive begins a snapshot that another replica holds, and reserves its space; info.Header is not
-// used. If an earlier Receive of the same was not ended, or by Close, it resumes that one: every
-// chunk there is checked, and written again. That of another snapshot is abandoned. ErrRefused:
-// info is of no snapshot; ErrSuperseded: one as new is held; ErrBusy: one is being received.
+// used. What an earlier Receive of the same snapshot left is resumed: every chunk there is checked
+// and written again, which takes its time. What one of another snapshot left is removed.
+// ErrRefused: info is of no snapshot; ErrSuperseded: one as new is held; ErrBusy: one is being
+// received.
 func (s *Store) Receive(info Info) (*Incoming, error) {
 	l, err := newLayout(s.group, info)
 	if err != nil {
@@ -162,9 +163,10 @@ func (r *Incoming) Put(i uint32, data []byte) error {
 	return r.err
 }
 
-// Complete makes the snapshot complete, as Commit does, once no chunk is missing. ErrCorrupt: the
-// whole is not what its identity says, so that it must begin anew. After any error the file is
-// gone, as Commit's is; but chunks that are missing can still be put.
+// Complete makes the snapshot complete, as Commit does, once no chunk is missing; it reads the
+// whole, which takes its time. ErrCorrupt: that is not what its identity says, so it must begin
+// anew. After any error the file is gone, as Commit's is; but chunks that are missing can still be
+// put.
 func (r *Incoming) Complete() (Info, error) {
 	if r.err != nil {
 		return Info{}, r.err

@@ -55,6 +55,35 @@ func TestIdentity(t *testing.T) {
 	assert.NotEqual(t, one, hash(Options{Identity: "other", ChunkSize: 64}, 1, "h", "state"))
 }
 
+// The operating system's files do as well as those in memory.
+func TestOperatingSystem(t *testing.T) {
+	opt := Options{Identity: "g", ChunkSize: 4096}
+	from, err := Open(vfs.OS(), t.TempDir(), opt)
+	require.NoError(t, err)
+	mustCreate(t, from, 5, state(100, 5))
+	nine := mustCreate(t, from, 9, state(100_000, 9))
+	place := t.TempDir()
+	to, err := Open(vfs.OS(), place, opt)
+	require.NoError(t, err)
+	in, err := to.Receive(bare(nine))
+	require.NoError(t, err)
+	require.NoError(t, fetch(in, from, 10))
+	require.NoError(t, in.Close())
+
+	to, err = Open(vfs.OS(), place, opt)
+	require.NoError(t, err)
+	in, err = to.Receive(bare(nine))
+	require.NoError(t, err)
+	require.Equal(t, nine.Chunks-10, in.Missing())
+	require.NoError(t, fetch(in, from, all))
+	_, err = in.Complete()
+	require.NoError(t, err)
+	requireLatest(t, to, nine, state(100_000, 9))
+	to, err = Open(vfs.OS(), place, opt)
+	require.NoError(t, err)
+	requireLatest(t, to, nine, state(100_000, 9))
+}
+
 // A newer snapshot takes the place of the older one, and an older one is not taken.
 func TestNewerReplacesOlder(t *testing.T) {
 	m := vfs.NewMem()
