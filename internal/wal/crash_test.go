@@ -1,0 +1,233 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vfs"
+)
+
+var errPower = errors.New("the power is off")
+
+// life is a log over a file system that loses its power, again and again, and the model of what
+// must be in it.
+type life struct {
+	fs     *vfs.Mem
+	log    *Log
+	script script
+	model  model
+	maybe  []model // what the save under way, if any, may have made of the model
+	left   int     // operations until the power goes; below 0: never
+	done   int     // operations so far
+	lie    func(vfs.Op) bool
+}
+
+func newLife(seed uint64) *life {
+	l := &life{fs: vfs.NewCrashable(), script: script{rng: newRNG(seed, 1)}, left: -1}
+	l.fs.SetHook(func(op vfs.Op) error {
+		switch {
+		case l.left == 0:
+			return errPower
+		case !op.Kind.Changes():
+			return nil
+		case l.lie != nil && l.lie(op):
+			return vfs.ErrLie
+		}
+		l.done++
+		if l.left > 0 {
+			l.left--
+		}
+		return nil
+	})
+	return l
+}
+
+// open opens the log, and checks that it is the model or a first part of the save that was under
+// way. Which one it is is fixed from then on.
+func (l *life) open() error {
+	log, err := Open(l.fs, dir, small)
+	if err != nil {
+		return err
+	}
+	l.log = log
+	var differs error
+	for _, m := range append([]model{l.model}, l.maybe...) {
+		err := m.compare(log, l.script.safe)
+		if err == nil {
+			l.model, l.maybe = m, nil
+			l.script.safe = min(l.script.safe, m.last().Op) // a snapshot may not have become durable
+			return nil
+		}
+		differs = errors.Join(differs, err)
+	}
+	return fmt.Errorf("none of %d models: %w", 1+len(l.maybe), differs)
+}
+
+// step does one random thing.
+func (l *life) step() error {
+	switch l.script.rng.IntN(12) {
+	case 0:
+		return l.log.Mark()
+	case 1, 2:
+		l.script.safe += l.script.rng.Uint64N(l.model.last().Op - l.script.safe + 1)
+		_, err := l.log.Compact(l.script.safe/2, l.script.safe, int64(l.script.rng.IntN(20_000)))
+		return err
+	case 3:
+		if err := l.log.Close(); err != nil {
+			return err
+		}
+		return l.open()
+	case 4:
+		l.fs.Kill()
+		return l.open()
+	}
+	return l.save()
+}
+
+func (l *life) save() error {
+	var saves []Save
+	after := l.model
+	l.maybe = nil
+	for range 1 + l.script.rng.IntN(3) {
+		s := l.script.save(after)
+		after = after.apply(s)
+		saves, l.maybe = append(saves, s), append(l.maybe, after)
+	}
+	if err := l.log.Save(saves); err != nil {
+		return err
+	}
+	l.model, l.maybe = after, nil
+	return l.model.compare(l.log, l.script.safe)
+}
+
+// run opens and does steps until the power goes.
+func (l *life) run(steps int) error {
+	err := l.open()
+	for i := 0; i < steps && err == nil; i++ {
+		err = l.step()
+	}
+	return err
+}
+
+// crash ends the life and begins another, in which the power goes after left operations.
+func (l *life) crash(rng *rand.Rand, left int) {
+	if rng.IntN(4) == 0 {
+		l.fs.Kill() // what was written reads well, and is not on disk
+	} else {
+		l.fs.Crash(rng)
+	}
+	l.left = left
+}
+
+// mended lets a failure pass that the loss of power explains.
+func mended(err error) error {
+	if errors.Is(err, errPower) {
+		return nil
+	}
+	return err
+}
+
+// The power goes at every operation of a script, and at every operation of the opening after that;
+// the third opening finds everything that was acknowledged, and of the rest a first part.
+func TestCrashAtEveryOperation(t *testing.T) {
+	count := newLife(1)
+	require.NoError(t, count.run(25))
+	require.Greater(t, count.done, 80, "a script in which too little happens")
+	for at := range count.done {
+		for again := 0; ; again++ {
+			l, rng := newLife(1), newRNG(uint64(at), uint64(again))
+			l.left = at
+			require.NoError(t, mended(l.run(25)), "power off after %d", at)
+			l.crash(rng, again)
+			err := l.open()
+			require.NoError(t, mended(err), "power off after %d, then %d", at, again)
+			l.crash(rng, -1)
+			require.NoError(t, l.run(3), "power off after %d, then %d", at, again)
+			if err == nil {
+				break // the opening has fewer operations
+			}
+		}
+	}
+}
+
+// Random lives, each ended by a loss of power or a kill at a random operation.
+func TestManyLives(t *testing.T) {
+	for seed := range uint64(150) {
+		require.NoError(t, manyLives(seed, nil), "seed %d", seed)
+	}
+}
+
+func manyLives(seed uint64, lie func(vfs.Op) bool) error {
+	l, rng := newLife(seed), newRNG(seed, 2)
+	l.lie = lie
+	for i := range 15 {
+		l.left = rng.IntN(60)
+		if err := mended(l.run(30)); err != nil {
+			return fmt.Errorf("life %d: %w", i, err)
+		}
+		l.crash(rng, -1)
+	}
+	return l.run(3)
+}
+
+// A crash test that finds nothing must be one that would find something.
+func TestCrashTestCatchesPlantedBugs(t *testing.T) {
+	named := func(kind vfs.OpKind, name string) func(vfs.Op) bool {
+		return func(op vfs.Op) bool {
+			return op.Kind == kind && (op.Name == dir+"/"+name) == (name == headName || name == "")
+		}
+	}
+	for name, lie := range map[string]func(vfs.Op) bool{
+		"a segment is not synced": named(vfs.OpSync, "other than head"),
+		"the head is not synced":  named(vfs.OpSync, headName),
+		"no directory is synced":  func(op vfs.Op) bool { return op.Kind == vfs.OpSyncDir },
+	} {
+		t.Run(name, func(t *testing.T) {
+			caught := 0
+			for seed := range uint64(30) {
+				if manyLives(seed, lie) != nil {
+					caught++
+				}
+			}
+			assert.Greater(t, caught, 5, "of 30")
+		})
+	}
+}
+
+// A failed sync is never tried again, and the log says so ever after (F12). What it was to save may
+// read well when the log is opened, and is then written again: the next crash does not take it.
+func TestFailedSyncEndsTheLog(t *testing.T) {
+	for seed := range uint64(40) {
+		l, rng := newLife(seed), newRNG(seed, 2)
+		require.NoError(t, l.run(20))
+		broken, fail := errors.New("broken"), true
+		l.lie = nil
+		l.fs.SetHook(func(op vfs.Op) error {
+			if op.Kind == vfs.OpSync && fail {
+				fail = false
+				return broken
+			}
+			return nil
+		})
+		s := entries(9, l.model.last().Op+1, l.model.last().Op+2)
+		l.maybe = []model{l.model.apply(s)}
+		err := l.log.Save([]Save{s})
+		require.ErrorIs(t, err, broken)
+		assert.ErrorIs(t, l.log.Save([]Save{s}), broken)
+		assert.ErrorIs(t, l.log.Mark(), broken)
+		_, err = l.log.Compact(1, 1, 0)
+		assert.ErrorIs(t, err, broken)
+		_, err = l.log.Read(1, 1, 1)
+		assert.ErrorIs(t, err, broken)
+		require.NoError(t, l.log.Close())
+
+		require.NoError(t, l.open())
+		l.fs.Crash(rng)
+		require.NoError(t, l.open())
+	}
+}

@@ -1,0 +1,112 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxGap is how many bytes between two records are read along rather than skipped.
+const maxGap = 4 << 10
+
+// Read returns the records from op from to op to, as many as have maxBytes of data, but at least
+// one if there is one. It fails with ErrCompacted if from is no longer in the log, and with
+// ErrCorrupt if a record does not check, which leaves the log alive. The records are the caller's.
+// Read runs beside Save and Compact and sees what the last Save that returned has left.
+func (l *Log) Read(from, to uint64, maxBytes int) ([]Record, error) {
+	wanted, segments, err := l.find(from, to, maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	records, err := readRecords(segments, wanted)
+	for _, s := range segments {
+		err = errors.Join(err, s.release())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+// find returns where the records are, and their segments, to be released.
+func (l *Log) find(from, to uint64, maxBytes int) (wanted []placed, segments []*segment, err error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	base, last := l.state.base.Op, l.state.lastOp()
+	switch {
+	case l.dead != nil:
+		return nil, nil, l.dead
+	case from <= base:
+		return nil, nil, fmt.Errorf("op %d is gone, and the log begins with op %d: %w", from, base+1, ErrCompacted)
+	}
+	bytes := 0
+	for op := from; op <= min(to, last); op++ {
+		p := l.state.index[op-base-1]
+		if bytes += int(p.size); bytes > maxBytes && op > from {
+			break
+		}
+		wanted = append(wanted, placed{Stamp{Op: op}, p})
+	}
+	for i, run := range wanted {
+		if i == 0 || run.segment != wanted[i-1].segment {
+			s := l.segments[uint64(run.segment)-l.segments[0].number]
+			s.use()
+			segments = append(segments, s)
+		}
+	}
+	l.state.fillStamps(wanted)
+	return wanted, segments, nil
+}
+
+// fillStamps completes stamps of consecutive ops.
+func (s *state) fillStamps(wanted []placed) {
+	if len(wanted) == 0 {
+		return
+	}
+	run := s.run(wanted[0].Op)
+	for i := range wanted {
+		w := &wanted[i]
+		if run+1 < len(s.runs) && s.runs[run+1].Op == w.Op {
+			run++
+		}
+		w.Epoch, w.View = s.runs[run].Epoch, s.runs[run].View
+	}
+}
+
+// readRecords reads records, in as few pieces as they lie in, and checks each.
+func readRecords(segments []*segment, wanted []placed) ([]Record, error) {
+	records := make([]Record, 0, len(wanted))
+	for len(wanted) > 0 {
+		n := 1
+		for n < len(wanted) && wanted[n].segment == wanted[0].segment && wanted[n].offset()-wanted[n-1].end() <= maxGap {
+			n++
+		}
+		for uint32(segments[0].number) != wanted[0].segment {
+			segments = segments[1:]
+		}
+		var err error
+		if records, err = segments[0].read(records, wanted[:n]); err != nil {
+			return nil, err
+		}
+		wanted = wanted[n:]
+	}
+	return records, nil
+}
+
+// read appends records that lie side by side.
+func (s *segment) read(records []Record, wanted []placed) ([]Record, error) {
+	start, end := wanted[0].offset(), wanted[len(wanted)-1].end()
+	b := make([]byte, end-start)
+	if n, err := s.file.ReadAt(b, start); err != nil && !(errors.Is(err, io.EOF) && n == len(b)) {
+		return nil, &CorruptError{File: s.name, Offset: start, Op: wanted[0].Op, Reason: "cannot be read", Err: err}
+	}
+	for i := range wanted {
+		w := &wanted[i]
+		r, check, ok := parseRecord(b[w.offset()-start:w.end()-start], s.seed)
+		if !ok || check != w.check || r.stamp() != w.Stamp {
+			return nil, &CorruptError{File: s.name, Offset: w.offset(), Op: w.Op, Reason: "the record does not check"}
+		}
+		records = append(records, r)
+	}
+	return records, nil
+}

@@ -1,0 +1,238 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/smr-go/smr/internal/vfs"
+)
+
+const (
+	maxBatch  = 1 << 34 // bytes: an offset in a segment is stored in units of 8 bytes
+	keepBatch = 8 << 20 // bytes: a larger buffer is not kept for the next batch
+)
+
+// Save makes saves durable, in order, with one sync. When it returns nil they are; before that a
+// crash may leave any first part of them. A nil Save is a no-op.
+//
+// If the disk is full it returns an error that vfs.IsFull knows, nothing has changed, and the same
+// Save may be called again later (F13). Saves without records, From and Base need no space and
+// succeed. Saves that do not follow on from the log are refused, and nothing has changed. After any
+// other error the log is dead (F12).
+func (l *Log) Save(saves []Save) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.err(); err != nil || len(saves) == 0 {
+		return err
+	}
+	size, err := l.prepare(saves)
+	if err != nil {
+		return err
+	}
+	if headsOnly(saves) {
+		return l.saveHead(saves[len(saves)-1].Head)
+	}
+	if err := l.write(saves, size); err != nil {
+		return err
+	}
+	if withoutCommit(l.state.head) != withoutCommit(l.latest.head) {
+		return l.writeHead(l.state.head, false) // the copy beside the one in the log
+	}
+	return nil
+}
+
+func headsOnly(saves []Save) bool {
+	for i := range saves {
+		if s := &saves[i]; s.From > 0 || s.Base != nil || len(s.Records) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutCommit is what safety needs of a head.
+func withoutCommit(h Head) Head {
+	h.Commit = 0
+	return h
+}
+
+// prepare fills l.saves with what is known before their place is, and returns the size of the
+// batch, or says why saves do not follow on.
+func (l *Log) prepare(saves []Save) (size int64, err error) {
+	l.saves = l.saves[:0]
+	base, last := l.state.base, l.state.last()
+	for i := range saves {
+		s := &saves[i]
+		switch {
+		case s.Base != nil && (s.From == 0 || s.From == s.Base.Op+1):
+			base, last = *s.Base, *s.Base
+		case s.Base != nil || s.From > last.Op+1 || s.From > 0 && s.From <= base.Op:
+			return 0, fmt.Errorf("save drops records from op %d, and the log holds %d to %d", s.From, base.Op+1, last.Op)
+		case s.From > 0:
+			last = l.stampIn(saves[:i], s.From-1)
+		}
+		l.saves = append(l.saves, save{change: change{head: s.Head, from: s.From, reset: s.Base != nil, prev: last}})
+		for j := range s.Records {
+			if s.Records[j].Op != last.Op+1 {
+				return 0, fmt.Errorf("save has op %d after op %d", s.Records[j].Op, last.Op)
+			}
+			last = s.Records[j].stamp()
+		}
+		size += savedSize(s)
+	}
+	if size > maxBatch {
+		return 0, fmt.Errorf("saves of %d bytes at once; %d at most", size, int64(maxBatch))
+	}
+	return pad(size, sector), nil
+}
+
+// stampIn returns the stamp that op has after saves that are not applied yet.
+func (l *Log) stampIn(saves []Save, op uint64) Stamp {
+	for i := len(saves) - 1; i >= 0; i-- {
+		s := &saves[i]
+		if n := len(s.Records); n > 0 && op >= s.Records[0].Op && op <= s.Records[n-1].Op {
+			return s.Records[op-s.Records[0].Op].stamp()
+		}
+		if s.Base != nil && op == s.Base.Op {
+			return *s.Base
+		}
+	}
+	return l.state.stamp(op)
+}
+
+// write makes the prepared saves durable as one batch, in the active segment or in a new one.
+func (l *Log) write(saves []Save, size int64) error {
+	if !l.active.room(size) {
+		return l.roll(saves, size)
+	}
+	if err := l.active.append(l.encode(saves, l.active.seed, l.active.number, l.active.end, 0, l.serial)); err != nil {
+		return l.die(err)
+	}
+	return l.commit(nil)
+}
+
+// roll begins a segment with saves. Its header's mark covers them, since the file gets its name
+// only after the sync; a mark in the head tells if the whole file should vanish.
+func (l *Log) roll(saves []Save, size int64) error {
+	h := segmentHeader{
+		segment:  l.next,
+		first:    l.serial + 1,
+		mark:     l.serial + uint64(len(saves)),
+		chain:    l.chain,
+		identity: l.opt.Identity,
+	}
+	room := max(l.opt.SegmentSize, sector+size)
+	s, err := newSegment(l.fs, l.dir, h, room, func(seed uint32) []byte {
+		return l.encode(saves, seed, h.segment, sector, sector, h.mark)
+	})
+	switch dead := (*deadError)(nil); {
+	case errors.As(err, &dead):
+		return l.die(dead.err)
+	case vfs.IsFull(err):
+		return err
+	case err != nil:
+		return l.die(err)
+	}
+	if err := l.commit(s); err != nil {
+		return err
+	}
+	return l.writeHead(l.state.head, false)
+}
+
+// encode lays the batch out behind lead empty bytes, and completes l.saves.
+func (l *Log) encode(saves []Save, seed uint32, segment uint64, offset int64, lead int, mark uint64) []byte {
+	b := append(l.buf[:0], make([]byte, lead)...)
+	l.places = l.places[:0]
+	chain := l.chain
+	for i := range saves {
+		s := &l.saves[i]
+		s.serial, s.segment, s.mark, s.chain = l.serial+uint64(i)+1, segment, mark, chain
+		s.offset = offset + int64(len(b)-lead)
+		s.records = l.places[len(l.places):]
+		b = appendSave(b, seed, s, saves[i].Records)
+		l.places = append(l.places, s.records...)
+		chain = s.check
+	}
+	b = append(b, make([]byte, pad(int64(len(b)), sector)-int64(len(b)))...)
+	l.buf = b
+	return b
+}
+
+// commit takes what is durable now into the state; fresh is the segment that was made for it.
+func (l *Log) commit(fresh *segment) error {
+	l.mu.Lock()
+	if fresh != nil {
+		l.segments = append(l.segments, fresh)
+	}
+	for i := range l.saves {
+		if err := l.state.apply(&l.saves[i].change); err != nil {
+			panic("wal: prepared saves do not follow on: " + err.Error())
+		}
+	}
+	l.mu.Unlock()
+	last := &l.saves[len(l.saves)-1]
+	l.serial, l.chain = last.serial, last.check
+	if cap(l.buf) > keepBatch {
+		l.buf, l.places = nil, nil
+	}
+	if fresh == nil {
+		return nil
+	}
+	return l.activate(fresh)
+}
+
+// activate has later batches written to s.
+func (l *Log) activate(s *segment) error {
+	l.active, l.next = s, s.number+1
+	if n := len(l.segments); n > 1 {
+		if err := l.segments[n-2].trim(); err != nil {
+			return l.die(err)
+		}
+	}
+	return nil
+}
+
+// saveHead saves a head alone: into both copies, but for a commit number, which is a hint.
+func (l *Log) saveHead(h Head) error {
+	if err := l.writeHead(h, withoutCommit(h) != withoutCommit(l.state.head)); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.head = h
+	return nil
+}
+
+// writeHead writes a head and the present mark.
+func (l *Log) writeHead(h Head, both bool) error {
+	if err := l.heads.write(headCopy{mark: l.serial, first: l.first(), head: h}, both); err != nil {
+		return l.die(err)
+	}
+	return nil
+}
+
+// first returns the number of the first segment that counts.
+func (l *Log) first() uint64 {
+	if len(l.segments) == 0 {
+		return l.next
+	}
+	return l.segments[0].number
+}
+
+// Mark writes what is known to be synced, so that from then on rot in the last save is told from a
+// torn write (S5). It does nothing if that is on disk already. Call it when the log is idle.
+func (l *Log) Mark() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if err := l.err(); err != nil {
+		return err
+	}
+	return l.mark()
+}
+
+func (l *Log) mark() error {
+	if l.latest.mark >= l.serial {
+		return nil
+	}
+	return l.writeHead(l.state.head, false)
+}

@@ -1,0 +1,88 @@
+package wal
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// state is what replaying saves gives, without the records' data.
+type state struct {
+	head  Head
+	base  Stamp   // before the first record
+	runs  []Stamp // first stamp of each run of equal epoch and view; runs[0].Op == base.Op+1
+	index []place // of op base.Op+1+i; segment and offset rise
+}
+
+func (s *state) lastOp() uint64 { return s.base.Op + uint64(len(s.index)) }
+
+func (s *state) last() Stamp { return s.stamp(s.lastOp()) }
+
+// stamp returns that of an op from base to last.
+func (s *state) stamp(op uint64) Stamp {
+	if op == s.base.Op {
+		return s.base
+	}
+	r := s.runs[s.run(op)]
+	return Stamp{Epoch: r.Epoch, View: r.View, Op: op}
+}
+
+// run returns the index of the last run that begins at or below op; -1 if there is none.
+func (s *state) run(op uint64) int {
+	return sort.Search(len(s.runs), func(i int) bool { return s.runs[i].Op > op }) - 1
+}
+
+// apply does what a save says, or says why the save cannot follow what there is.
+func (s *state) apply(c *change) error {
+	switch {
+	case c.reset, c.from > 0 && c.from <= s.base.Op:
+		// The second case is seen in replay only: what the save followed has been compacted since.
+		s.base, s.runs, s.index = c.prev, nil, nil
+	case c.from > 0 && c.from <= s.lastOp():
+		s.index = s.index[:c.from-1-s.base.Op]
+		s.runs = s.runs[:s.run(c.from-1)+1]
+	}
+	if last := s.last(); last != c.prev {
+		return fmt.Errorf("a save follows %v, and the log ends with %v", c.prev, last)
+	}
+	for i := range c.records {
+		if err := s.add(&c.records[i]); err != nil {
+			return err
+		}
+	}
+	s.head = c.head
+	return nil
+}
+
+func (s *state) add(r *placed) error {
+	if r.Op != s.lastOp()+1 {
+		return fmt.Errorf("op %d follows op %d", r.Op, s.lastOp())
+	}
+	if n := len(s.runs); n == 0 || s.runs[n-1].Epoch != r.Epoch || s.runs[n-1].View != r.View {
+		s.runs = append(s.runs, r.Stamp)
+	}
+	s.index = append(s.index, r.place)
+	return nil
+}
+
+// drop forgets records up to op, which becomes the base.
+func (s *state) drop(op uint64) {
+	base, i := s.stamp(op), s.run(op)
+	s.index = slices.Clone(s.index[op-s.base.Op:])
+	s.base = base
+	switch {
+	case len(s.index) == 0:
+		s.runs = nil
+	case i >= 0 && (i+1 == len(s.runs) || s.runs[i+1].Op > op+1):
+		s.runs = slices.Clone(s.runs[i:])
+		s.runs[0].Op = op + 1
+	default:
+		s.runs = slices.Clone(s.runs[i+1:])
+	}
+}
+
+// lastIn returns the highest op kept in a segment or one before it; base.Op if there is none.
+func (s *state) lastIn(segment uint64) uint64 {
+	n := sort.Search(len(s.index), func(i int) bool { return uint64(s.index[i].segment) > segment })
+	return s.base.Op + uint64(n)
+}
