@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 )
 
 // call is a caller of Propose who waits. The loop owns it until it has sent the outcome.
@@ -33,12 +34,14 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotApplied, err)
 	}
-	c := &call{body: slices.Clone(body), outcome: make(chan outcome, 1)}
+	c := callPool.Get().(*call)
+	c.body, c.number = slices.Clone(body), 0
 	if !r.inbox.put(event{call: c, size: len(body) + 1}, int(r.cfg.Window)) {
 		return nil, r.refusedAtDoor()
 	}
 	select {
 	case o := <-c.outcome:
+		callPool.Put(c) // nobody else has it any more
 		return o.result, o.err
 	case <-ctx.Done():
 	}
@@ -54,6 +57,8 @@ func (r *Replica) refusedAtDoor() error {
 	}
 	return fmt.Errorf("%w: %d bytes of messages and proposals wait already (Config.Window)", ErrOverloaded, r.cfg.Window)
 }
+
+var callPool = sync.Pool{New: func() any { return &call{outcome: make(chan outcome, 1)} }}
 
 // calls are the callers of Propose that wait, by number. Owned by the loop.
 type calls struct {

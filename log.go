@@ -16,7 +16,6 @@ import (
 type write struct {
 	save    *vsr.Save
 	compact *vsr.Compact
-	fetch   *vsr.FetchStep
 }
 
 // Waits of the writer.
@@ -26,9 +25,8 @@ const (
 )
 
 // writer makes saves durable, all that wait with one sync, until the replica stops. It owns the
-// log's files, and the snapshot that is being received.
+// log's files.
 func (r *Replica) writer() {
-	defer r.receiver.close()
 	timer := time.NewTimer(idleMark)
 	defer timer.Stop()
 	for {
@@ -72,13 +70,8 @@ func (r *Replica) perform(writes []write) error {
 		if err := flush(); err != nil {
 			return err
 		}
-		switch {
-		case w.compact != nil:
-			if err := r.compactLog(w.compact); err != nil {
-				return err
-			}
-		case w.fetch != nil:
-			r.fetch(*w.fetch)
+		if err := r.compactLog(w.compact); err != nil {
+			return err
 		}
 	}
 	return flush()

@@ -107,7 +107,7 @@ func (r *Replica) hand(out *vsr.Output) {
 		r.sendChunk(c, r.core.now)
 	}
 	for i := range out.Fetch {
-		r.writes.add(write{fetch: &out.Fetch[i]})
+		r.fetches.add(out.Fetch[i])
 	}
 }
 

@@ -51,7 +51,10 @@ const applyBatch = 256
 func (m *machine) apply(entries []vsr.Entry) (a applied, err error) {
 	m.Lock()
 	defer m.Unlock()
+	at := vsr.OpNumber(0)
+	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: mend the program, then start it again on the same directory", &at)
 	for i := range entries {
+		at = entries[i].Op
 		if err := m.applyOne(&entries[i], &a); err != nil {
 			return a, err
 		}
@@ -66,10 +69,7 @@ func (m *machine) apply(entries []vsr.Entry) (a applied, err error) {
 
 func (m *machine) applyOne(e *vsr.Entry, a *applied) error {
 	if m.sessions.Begin(e) {
-		result, err := m.run(e)
-		if err != nil {
-			return err
-		}
+		result := m.user.Apply(Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: e.Body})
 		m.sessions.Finish(e, result)
 		if e.Session == m.session {
 			a.results = append(a.results, numbered{e.Request, result})
@@ -99,16 +99,10 @@ func (m *machine) findSession(a *applied) {
 	}
 }
 
-// run calls the user's Apply. A panic ends this replica at this op, which it keeps.
-func (m *machine) run(e *vsr.Entry) (result []byte, err error) {
-	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: mend the program, then start it again on the same directory", e.Op)
-	return m.user.Apply(Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: e.Body}), nil
-}
-
-// caught turns a panic of the user's code into an error.
-func caught(err *error, format string, args ...any) {
+// caught turns a panic of the user's code into an error that names the op.
+func caught(err *error, format string, op *vsr.OpNumber) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("smr: %s: %v\n%s", fmt.Sprintf(format, args...), p, debug.Stack())
+		*err = fmt.Errorf("smr: %s: %v\n%s", fmt.Sprintf(format, *op), p, debug.Stack())
 	}
 }
 

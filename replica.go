@@ -22,7 +22,8 @@ import (
 // Replica is one member of a group. Its methods may be called concurrently.
 //
 // A few goroutines share the work, and each owns what it works on: the loop the protocol's core,
-// the callers and readers that wait; the writer the log's files; the applier the state machine.
+// the callers and readers that wait; the writer the log's files; the applier the state machine;
+// the fetcher the snapshot that is being received, apart from the log since checking one takes long.
 // They tell each other through queues; nobody waits for another but callers.
 type Replica struct {
 	cfg  Config
@@ -47,12 +48,15 @@ type Replica struct {
 	held    map[vsr.SnapshotID]held
 
 	// The writer's:
-	writes   *queue[write]
-	wal      *wal.Log // nil with Volatile
+	writes  *queue[write]
+	wal     *wal.Log // nil with Volatile
+	encoded []byte
+	batch   []wal.Save
+	records []wal.Record
+
+	// The fetcher's:
+	fetches  *queue[vsr.FetchStep]
 	receiver receiver
-	encoded  []byte
-	batch    []wal.Save
-	records  []wal.Record
 
 	// The applier's:
 	jobs    *queue[job]
@@ -79,7 +83,8 @@ func Start(cfg Config) (*Replica, error) {
 	}
 	r := &Replica{cfg: cfg, tag: wire.TagOf(cfg.Group), log: cfg.Logger.With("replica", string(cfg.ID)),
 		stop: make(chan struct{}), done: make(chan struct{}),
-		inbox: newInbox(), writes: newQueue[write](), jobs: newQueue[job](), held: map[vsr.SnapshotID]held{}}
+		inbox: newInbox(), writes: newQueue[write](), fetches: newQueue[vsr.FetchStep](), jobs: newQueue[job](),
+		held: map[vsr.SnapshotID]held{}}
 	r.status.init(cfg.ID, cfg.Members)
 	if err := r.open(); err != nil {
 		r.closeStorage()
@@ -90,7 +95,7 @@ func Start(cfg Config) (*Replica, error) {
 		r.closeStorage()
 		return nil, err
 	}
-	for _, f := range []func(){r.loop, r.applier, r.writer} {
+	for _, f := range []func(){r.loop, r.applier, r.writer, r.fetcher} {
 		r.background(f)
 	}
 	go r.finish()

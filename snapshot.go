@@ -38,7 +38,7 @@ type restored struct {
 
 // freeze takes the state as it is. The caller holds the lock.
 func (m *machine) freeze() (f *frozen, err error) {
-	defer caught(&err, "StateMachine.Snapshot panicked after op %d", m.last.Op)
+	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &m.last.Op)
 	user, err := m.user.Snapshot()
 	if err != nil {
 		return nil, fmt.Errorf("smr: StateMachine.Snapshot after op %d: %w", m.last.Op, err)
@@ -86,7 +86,7 @@ func storeID(id vsr.SnapshotID) snap.ID {
 // restore reads a snapshot into the user's state machine, which holds all of it or the replica
 // stops.
 func (m *machine) restore(store *snap.Store, id snap.ID) (s *restored, err error) {
-	defer caught(&err, "StateMachine.Restore panicked on the snapshot of op %d", id.Op)
+	defer caught(&err, "StateMachine.Restore panicked on the snapshot of op %d", (*vsr.OpNumber)(&id.Op))
 	state, info, err := store.Read(id)
 	if err != nil {
 		return nil, storageError(err)
@@ -128,7 +128,7 @@ func (r *Replica) writeSnapshot(f *frozen) {
 }
 
 func (r *Replica) saveFrozen(f *frozen) (info snap.Info, err error) {
-	defer caught(&err, "writing the snapshot of op %d panicked", f.last.Op)
+	defer caught(&err, "writing the snapshot of op %d panicked", &f.last.Op)
 	w, err := r.store.Create(uint64(f.last.Epoch), uint64(f.last.View), uint64(f.last.Op), f.header())
 	if err != nil {
 		return info, err
@@ -198,10 +198,25 @@ func (r *Replica) sendChunk(w vsr.ChunkWanted, now time.Time) {
 	})
 }
 
-// receiver does the core's steps with the snapshot that is being received. Owned by the writer.
+// receiver is the snapshot that is being received. Owned by the fetcher.
 type receiver struct {
 	incoming *snap.Incoming
 	id       snap.ID
+}
+
+// fetcher does the core's steps with the snapshot that is being received.
+func (r *Replica) fetcher() {
+	defer r.receiver.close()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-r.fetches.wake:
+		}
+		for _, s := range r.fetches.take() {
+			r.fetch(s)
+		}
+	}
 }
 
 func (r *Replica) fetch(s vsr.FetchStep) {

@@ -111,7 +111,15 @@ func (r *Replica) handOut() {
 		return
 	}
 	r.handed += OpNumber(len(entries))
-	r.out.Apply = append(r.out.Apply, entries...)
+	r.out.Apply = joined(r.out.Apply, entries)
+}
+
+// joined returns a followed by b, without a copy where one is empty.
+func joined(a, b []Entry) []Entry {
+	if len(a) == 0 {
+		return b[:len(b):len(b)]
+	}
+	return append(a, b...)
 }
 
 // loadedApply takes committed entries that had to be read from the disk.
@@ -121,7 +129,7 @@ func (r *Replica) loadedApply(entries []Entry) {
 		return // a snapshot came between
 	}
 	r.handed += OpNumber(len(entries))
-	r.out.Apply = append(r.out.Apply, entries...)
+	r.out.Apply = joined(r.out.Apply, entries)
 }
 
 // Applied reports that the state machine has applied everything up to op.

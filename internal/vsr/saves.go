@@ -1,6 +1,9 @@
 package vsr
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Save is what a replica wants durable, as one: after a crash either all of it is there or none.
 // Saves are made durable in the order of their numbers; several may share one sync.
@@ -19,6 +22,7 @@ type saves struct {
 	done    uint64 // all up to this one are durable
 	dirty   bool   // pending has something
 	pending Save
+	first   OpNumber // first op that this turn has appended and not cut again; 0: none
 	issued  []issued // not durable yet, in order
 	head    uint64   // save after which the head is durable: view, epoch, incarnation, start
 	log     uint64   // save after which the log is durable
@@ -49,8 +53,10 @@ func (r *Replica) saveHead() {
 // appendLog appends entries, in memory at once and on disk with this turn's save.
 func (r *Replica) appendLog(entries ...Entry) {
 	s := &r.saves
+	if s.first == 0 {
+		s.first = r.log.last.Op + 1
+	}
 	r.log.append(entries...)
-	s.pending.Entries = append(s.pending.Entries, entries...)
 	s.dirty, s.log = true, s.next()
 }
 
@@ -60,13 +66,11 @@ func (r *Replica) cutLog(op OpNumber) {
 	if op >= r.log.last.Op {
 		return
 	}
-	n := len(s.pending.Entries)
-	before := r.log.last.Op - OpNumber(n) // end of the log before what this save appends
-	if keep := int(op) - int(before); keep >= 0 {
-		s.pending.Entries = s.pending.Entries[:keep:keep]
-	} else {
-		s.pending.Entries = nil
-		s.pending.From = op + 1
+	switch {
+	case s.first == 0 || op+1 < s.first:
+		s.pending.From, s.first = op+1, 0
+	case op+1 == s.first:
+		s.first = 0
 	}
 	s.dirty, s.log = true, s.next()
 	r.log.cut(op)
@@ -80,7 +84,7 @@ func (r *Replica) cutLog(op OpNumber) {
 func (r *Replica) resetLog(base Viewstamp) {
 	s := &r.saves
 	r.log.reset(base)
-	s.pending.From, s.pending.Entries, s.pending.Base = 0, nil, &base
+	s.pending.From, s.pending.Base, s.first = 0, &base, 0
 	s.dirty, s.log = true, s.next()
 	s.durable = base.Op
 	for i := range s.issued {
@@ -99,7 +103,10 @@ func (r *Replica) issue() *Save {
 	save.Seq = s.seq
 	save.Head = r.head
 	save.Head.Commit = r.commit
-	s.pending, s.dirty = Save{}, false
+	if s.first > 0 { // shared with the log's tail, which does not change what it has handed out
+		save.Entries = r.log.entries(s.first, r.log.last.Op, math.MaxInt64/2)
+	}
+	s.pending, s.dirty, s.first = Save{}, false, 0
 	s.issued = append(s.issued, issued{s.seq, r.log.last.Op, r.now})
 	return &save
 }
