@@ -97,13 +97,13 @@ func closeSites(sites []*site) error {
 	return err
 }
 
-// awaitPrimary waits until the replica is in a view above after whose primary it knows.
-func (s *site) awaitPrimary(ctx context.Context, after uint64) (smr.Status, error) {
+// awaitPrimary waits until the replica follows a primary other than dead, and returns its id.
+func (s *site) awaitPrimary(ctx context.Context, dead smr.ID) (smr.ID, error) {
 	for st := range s.replica.Watch(ctx) {
-		if st.Phase == smr.Normal && st.Primary != "" && st.View > after {
-			return st, nil
+		if st.Phase == smr.Normal && st.Primary != "" && st.Primary != dead {
+			return st.Primary, nil
 		}
 	}
 	st := s.replica.Status()
-	return st, fmt.Errorf("%s waited for a view above %d, and is in view %d, %s: %w", st.ID, after, st.View, st.Phase, context.Cause(ctx))
+	return "", fmt.Errorf("%s finds no primary: it is in view %d, %s: %w", st.ID, st.View, st.Phase, context.Cause(ctx))
 }

@@ -14,7 +14,7 @@ import (
 func filled(t *testing.T) *store {
 	t.Helper()
 	s := newStore()
-	for i := range uint64(200) {
+	for i := range uint64(60) {
 		c := command{Verb: put, Key: fmt.Sprintf("k%d\xff", i), Value: fmt.Append(nil, i)}
 		if i%2 == 0 {
 			c.Request = fmt.Sprint("r", i)

@@ -50,16 +50,16 @@ func tellStory(ctx context.Context, out io.Writer) (err error) {
 }
 
 func (s *story) tell(ctx context.Context) error {
-	first, err := s.sites[0].awaitPrimary(ctx, 0)
+	first, err := s.sites[0].awaitPrimary(ctx, "")
 	if err != nil {
 		return err
 	}
-	s.sayf("%s is the primary.", first.Primary)
+	s.sayf("%s is the primary.", first)
 	if err := s.writePart(ctx, s.sites); err != nil {
 		return err
 	}
-	dead, alive := s.split(first.Primary)
-	if err := s.takeover(ctx, dead, alive, first); err != nil {
+	dead, alive := s.split(first)
+	if err := s.takeover(ctx, dead, alive); err != nil {
 		return err
 	}
 	if err := s.writePart(ctx, alive); err != nil {
@@ -87,7 +87,7 @@ func (s *story) split(id smr.ID) (one *site, others []*site) {
 
 // takeover kills the primary and writes at once, at another replica: that write waits for the next
 // primary.
-func (s *story) takeover(ctx context.Context, dead *site, alive []*site, before smr.Status) error {
+func (s *story) takeover(ctx context.Context, dead *site, alive []*site) error {
 	began := time.Now()
 	dead.cable.pull()
 	s.sayf("Killing %s: without a word to the others, it is gone from the network.", dead.member.ID)
@@ -95,12 +95,12 @@ func (s *story) takeover(ctx context.Context, dead *site, alive []*site, before 
 		return fmt.Errorf("the first write without %s: %w", dead.member.ID, err)
 	}
 	took := time.Since(began)
-	after, err := alive[0].awaitPrimary(ctx, before.View)
+	next, err := alive[0].awaitPrimary(ctx, dead.member.ID)
 	if err != nil {
 		return err
 	}
 	s.sayf("%s is the primary now. The first write without %s was accepted after %v.",
-		after.Primary, dead.member.ID, took.Round(time.Millisecond))
+		next, dead.member.ID, took.Round(time.Millisecond))
 	return dead.close()
 }
 

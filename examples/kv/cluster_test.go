@@ -1,0 +1,205 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+)
+
+// asProgram makes the test binary be kv itself, so that what is killed are real processes, and
+// built as the tests are, with the race detector or without.
+const asProgram = "KV_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "" {
+		os.Exit(m.Run())
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3) // the test is gone, and nobody else would end this process
+	}()
+	main()
+}
+
+// patience is how long what must happen may take, on a machine that is busy with other tests.
+const patience = 20 * time.Second
+
+// process is one kv serve, running or not.
+type process struct {
+	t      *testing.T
+	id     smr.ID
+	dir    string
+	url    string // of its HTTP
+	args   []string
+	logs   *bytes.Buffer // to be read when it has exited
+	cmd    *exec.Cmd
+	exited chan struct{} // closed when cmd has ended
+}
+
+func (p *process) start() {
+	p.t.Helper()
+	program, err := os.Executable()
+	require.NoError(p.t, err)
+	cmd, exited := exec.Command(program, p.args...), make(chan struct{})
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Stderr = p.logs
+	_, err = cmd.StdinPipe() // held open until the test is gone
+	require.NoError(p.t, err)
+	require.NoError(p.t, cmd.Start())
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait()
+	}()
+	p.cmd, p.exited = cmd, exited
+}
+
+func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// kill ends the process as a power cut would, and waits for its end.
+func (p *process) kill() {
+	p.signal(syscall.SIGKILL)
+	<-p.exited
+}
+
+// end kills the process, and shows its log if the test has failed.
+func (p *process) end() {
+	p.kill()
+	if p.t.Failed() {
+		p.t.Logf("log of %s:\n%s", p.id, p.logs)
+	}
+}
+
+// exit waits for the process to end by itself and returns its exit status.
+func (p *process) exit() int {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(patience):
+		require.Fail(p.t, "the process does not end", "%s %v", p.id, p.args)
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// cluster is a group of three processes.
+type cluster struct {
+	t         *testing.T
+	processes []*process
+	web       *http.Client
+}
+
+// newCluster starts a group, with more flags for all; {id} in them stands for each one's id. Its
+// addresses are on a host of its own, so that no other program takes a port while a process is
+// dead.
+func newCluster(t *testing.T, flags ...string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, web: &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	t.Cleanup(c.web.CloseIdleConnections)
+	addrs, dir := freeAddrs(t, fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 2+rand.IntN(250)), 6), t.TempDir()
+	members := fmt.Sprintf("a=%s,b=%s,c=%s", addrs[0], addrs[1], addrs[2])
+	for i, id := range []string{"a", "b", "c"} {
+		p := &process{t: t, id: smr.ID(id), dir: filepath.Join(dir, id), url: "http://" + addrs[3+i], logs: new(bytes.Buffer)}
+		p.args = []string{"serve", "-id", id, "-members", members, "-http", addrs[3+i], "-timeout", "1s", "-dir", p.dir}
+		for _, flag := range flags {
+			p.args = append(p.args, strings.ReplaceAll(flag, "{id}", id))
+		}
+		p.start()
+		t.Cleanup(p.end)
+		c.processes = append(c.processes, p)
+	}
+	return c
+}
+
+// freeAddrs returns n addresses on the host that nobody listens on.
+func freeAddrs(t *testing.T, host string, n int) (addrs []string) {
+	t.Helper()
+	for range n {
+		listener, err := net.Listen("tcp", host+":0")
+		require.NoError(t, err)
+		defer listener.Close()
+		addrs = append(addrs, listener.Addr().String())
+	}
+	return addrs
+}
+
+// eventually waits until the condition holds.
+func (c *cluster) eventually(condition func() bool, message string, args ...any) {
+	c.t.Helper()
+	require.Eventuallyf(c.t, condition, patience, 5*time.Millisecond, message, args...)
+}
+
+// status returns a replica's status, or false if it does not answer.
+func (c *cluster) status(p *process) (st statusJSON, ok bool) {
+	response, err := c.web.Get(p.url + "/status")
+	if err != nil {
+		return st, false
+	}
+	defer response.Body.Close()
+	return st, json.NewDecoder(response.Body).Decode(&st) == nil
+}
+
+// awaitPrimary waits until a primary is followed by another process, and returns it and its view.
+func (c *cluster) awaitPrimary() (primary *process, view uint64) {
+	c.t.Helper()
+	c.eventually(func() bool {
+		normal := map[uint64]int{}
+		for _, p := range c.processes {
+			st, ok := c.status(p)
+			if !ok || st.Phase != smr.Normal {
+				continue
+			}
+			if normal[st.View]++; st.Primary == p.id {
+				primary, view = p, st.View
+			}
+		}
+		return primary != nil && normal[view] >= 2
+	}, "no primary is followed by another replica")
+	return primary, view
+}
+
+// other is a process that is not p.
+func (c *cluster) other(p *process) *process {
+	for _, i := range rand.Perm(len(c.processes)) {
+		if c.processes[i] != p {
+			return c.processes[i]
+		}
+	}
+	return nil
+}
+
+// must sends a request to one process until it is answered as wanted, and returns the body.
+func (c *cluster) must(code int, p *process, method, path, body string) (got string) {
+	c.t.Helper()
+	send := func() bool {
+		request, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
+		if err != nil {
+			return false
+		}
+		response, err := c.web.Do(request)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		got = string(text)
+		return err == nil && response.StatusCode == code
+	}
+	c.eventually(send, "%s %s at %s is not answered %d", method, path, p.id, code)
+	return got
+}
