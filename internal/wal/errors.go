@@ -31,7 +31,10 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	s := fmt.Sprintf("%s is damaged at byte %d, op %d: %s", e.File, e.Offset, e.Op, e.Reason)
+	s := fmt.Sprintf("%s is damaged at byte %d: %s", e.File, e.Offset, e.Reason)
+	if e.Op > 0 {
+		s = fmt.Sprintf("%s is damaged at byte %d, op %d: %s", e.File, e.Offset, e.Op, e.Reason)
+	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}

@@ -1,0 +1,259 @@
+package wal
+
+import (
+	"bytes"
+	"errors"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vfs"
+)
+
+// image returns the bytes of all files but the lock.
+func image(t *testing.T, fs *vfs.Mem) map[string]string {
+	names, err := fs.ReadDir(dir)
+	require.NoError(t, err)
+	files := map[string]string{}
+	for _, name := range names {
+		b, err := fs.ReadFile(path.Join(dir, name))
+		require.NoError(t, err)
+		files[name] = string(b)
+	}
+	delete(files, "lock")
+	return files
+}
+
+// severalSegments returns a log of three segments and more, killed, and the models before and
+// after its last save.
+func severalSegments(t *testing.T, mark bool) (fs *vfs.Mem, before, after model) {
+	fs = vfs.NewMem()
+	l := open(t, fs)
+	for i := range uint64(11) {
+		after = after.keep(t, l, entries(1+i/4, 10*i+1, 10*i+6), entries(1+i/4, 10*i+7, 10*i+10))
+	}
+	cut := entries(4, 108, 109)
+	cut.From = 108
+	after = after.keep(t, l, cut)
+	before = after
+	after = after.keep(t, l, entries(4, 110, 115))
+	require.Greater(t, l.active.end, int64(3*sector), "the last save is not its segment's first")
+	if mark {
+		require.NoError(t, l.Mark())
+	}
+	require.Greater(t, len(l.segments), 2)
+	fs.Kill()
+	return fs, before, after
+}
+
+// One bit rots, anywhere. A log that opens is the whole log; one that does not says where the
+// damage is, and its directory is as it was. Only the very last save of a log that had no time for
+// its idle mark may be taken for a torn write.
+func TestEveryFlippedBitIsNoticed(t *testing.T) {
+	for name, mark := range map[string]bool{"busy": false, "idle": true} {
+		t.Run(name, func(t *testing.T) {
+			fs, before, after := severalSegments(t, mark)
+			pristine := fs.Clone()
+			noticed, torn, intact := 0, 0, 0
+			for file, content := range image(t, fs) {
+				for off := range content {
+					if file == headName && off%copyOffset >= sector {
+						continue
+					}
+					require.NoError(t, fs.FlipBit(path.Join(dir, file), int64(off), off%8))
+					l, err := Open(fs, dir, small)
+					switch {
+					case err != nil:
+						noticed++
+						checkNoticed(t, err, file, int64(off))
+						require.NoError(t, fs.FlipBit(path.Join(dir, file), int64(off), off%8))
+						if off%64 == 0 {
+							require.Equal(t, image(t, pristine), image(t, fs), "a damaged directory is left as it is")
+						}
+						continue
+					case after.compare(l, 0) == nil:
+						intact++
+					default:
+						torn++
+						require.NoError(t, before.compare(l, 0), "%s byte %d", file, off)
+					}
+					require.NoError(t, l.Close())
+					fs = pristine.Clone()
+				}
+			}
+			assert.Greater(t, noticed, 5000)
+			assert.Greater(t, intact, 2*sector, "the head has two copies")
+			if mark {
+				assert.Zero(t, torn)
+			} else {
+				assert.InDelta(t, savedSizeOf(entries(4, 110, 115)), torn, 64)
+			}
+		})
+	}
+}
+
+func savedSizeOf(s Save) int64 { return savedSize(&s) }
+
+func checkNoticed(t *testing.T, err error, file string, off int64) {
+	var c *CorruptError
+	if !errors.As(err, &c) {
+		require.Fail(t, "not a CorruptError", "%s byte %d: %v", file, off, err)
+	}
+	require.ErrorIs(t, err, ErrCorrupt)
+	require.Equal(t, path.Join(dir, file), c.File)
+	require.LessOrEqual(t, c.Offset, off, "the place named begins at or before the damage")
+	require.Equal(t, c.Offset > 0, c.Op > 0, "unknown in a header, before the records are read")
+	require.NotEmpty(t, c.Reason)
+}
+
+func damaged(t *testing.T, fs *vfs.Mem) *CorruptError {
+	t.Helper()
+	before := image(t, fs)
+	_, err := Open(fs, dir, small)
+	var c *CorruptError
+	require.ErrorAs(t, err, &c)
+	require.Equal(t, before, image(t, fs), "a damaged directory is left as it is")
+	_, err = Open(fs, dir, small)
+	require.ErrorIs(t, err, ErrCorrupt, "and its lock is free")
+	return c
+}
+
+func TestBothCopiesOfTheHeadRotten(t *testing.T) {
+	fs, _, _ := severalSegments(t, true)
+	require.NoError(t, fs.FlipBit(dir+"/head", 50, 1))
+	require.NoError(t, fs.FlipBit(dir+"/head", copyOffset+50, 1))
+	assert.Equal(t, dir+"/head", damaged(t, fs).File)
+}
+
+func TestMissingFiles(t *testing.T) {
+	for name, reason := range map[string]string{
+		segmentName(1): "segment 2",
+		segmentName(2): "segment 3",
+		headName:       "no head",
+	} {
+		fs, _, _ := severalSegments(t, false)
+		require.NoError(t, fs.Remove(path.Join(dir, name)))
+		c := damaged(t, fs)
+		assert.Equal(t, path.Join(dir, name), c.File)
+		assert.Contains(t, c.Reason, reason)
+	}
+}
+
+// The last segment, or the only one, cannot vanish unnoticed either.
+func TestMissingLastSegment(t *testing.T) {
+	fs, _, _ := severalSegments(t, false)
+	names, err := fs.ReadDir(dir)
+	require.NoError(t, err)
+	require.NoError(t, fs.Remove(path.Join(dir, names[len(names)-2]))) // the lock is behind it
+	damaged(t, fs)
+
+	fs = vfs.NewMem()
+	model{}.keep(t, open(t, fs), entries(1, 1, 1))
+	fs.Kill()
+	require.NoError(t, fs.Remove(path.Join(dir, segmentName(1))))
+	assert.Contains(t, damaged(t, fs).Reason, "disappeared")
+}
+
+// F10: what was written lands over something else that is valid, or is lost.
+func TestMisdirectedStaleAndLostWrites(t *testing.T) {
+	name := path.Join(dir, segmentName(2))
+	for what, mend := range map[string]func(b []byte){
+		"one batch over the next": func(b []byte) { copy(b[2*sector:3*sector], b[sector:2*sector]) },
+		"a batch lost":            func(b []byte) { clear(b[2*sector : 3*sector]) },
+		"all batches lost":        func(b []byte) { clear(b[sector:]) },
+		"two batches swapped": func(b []byte) {
+			first := bytes.Clone(b[sector : 2*sector])
+			copy(b[sector:], b[2*sector:3*sector])
+			copy(b[2*sector:], first)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			fs, _, _ := severalSegments(t, false)
+			b, err := fs.ReadFile(name)
+			require.NoError(t, err)
+			mend(b)
+			require.NoError(t, fs.Damage(name, 0, b))
+			assert.Equal(t, name, damaged(t, fs).File)
+		})
+	}
+	t.Run("another segment's bytes", func(t *testing.T) {
+		fs, _, _ := severalSegments(t, false)
+		b, err := fs.ReadFile(path.Join(dir, segmentName(1)))
+		require.NoError(t, err)
+		require.NoError(t, fs.Damage(name, 0, b[:sector]))
+		assert.Contains(t, damaged(t, fs).Reason, "it is segment 1")
+	})
+	t.Run("another life's segment", func(t *testing.T) {
+		fs, _, _ := severalSegments(t, false)
+		other := vfs.NewMem()
+		l, m := open(t, other), model{}
+		for i := range uint64(12) {
+			s := entries(1, 10*i+1, 10*i+10)
+			s.Records[0].Data = bytes.Repeat([]byte("x"), 7)
+			m = m.keep(t, l, s)
+		}
+		b, err := other.ReadFile(name)
+		require.NoError(t, err)
+		require.NoError(t, fs.Damage(name, 0, b))
+		assert.Contains(t, damaged(t, fs).Reason, "begins with save")
+	})
+}
+
+// A batch that a misdirected write has put behind the end is not taken for one of its own.
+func TestOldBatchBehindTheEnd(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	m := model{}.keep(t, l, entries(1, 1, 3)).keep(t, l, entries(1, 4, 6))
+	fs.Kill()
+	name := path.Join(dir, segmentName(1))
+	b, err := fs.ReadFile(name)
+	require.NoError(t, err)
+	require.NoError(t, fs.Damage(name, l.active.end, b[2*sector:3*sector]))
+	require.NoError(t, m.compare(open(t, fs), 0))
+}
+
+// F11: a range that cannot be read is never taken for the end.
+func TestReadErrors(t *testing.T) {
+	fs, _, _ := severalSegments(t, true)
+	broken := errors.New("bad sector")
+	for _, name := range []string{"head", segmentName(1), segmentName(3)} {
+		for _, off := range []int64{0, sector} {
+			fs.SetHook(func(op vfs.Op) error {
+				if op.Kind == vfs.OpRead && strings.HasSuffix(op.Name, name) && op.Offset >= off {
+					return broken
+				}
+				return nil
+			})
+			if name == "head" && off > 0 {
+				l := open(t, fs)
+				require.NoError(t, l.Close(), "one copy is enough")
+				continue
+			}
+			_, err := Open(fs, dir, small)
+			assert.ErrorIs(t, err, ErrCorrupt, name)
+			assert.ErrorIs(t, err, broken, name)
+		}
+	}
+}
+
+// Rot that comes while the log is open is noticed by Read, which leaves the log alive.
+func TestReadNoticesRot(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	m := model{}.keep(t, l, entries(1, 1, 9))
+	p := l.state.index[4]
+	name := path.Join(dir, segmentName(1))
+	require.NoError(t, fs.FlipBit(name, p.offset()+recordSize, 0))
+	_, err := l.Read(1, 9, 1<<20)
+	var c *CorruptError
+	require.ErrorAs(t, err, &c)
+	assert.Equal(t, CorruptError{File: name, Offset: p.offset(), Op: 5, Reason: "the record does not check"}, *c)
+	got, err := l.Read(1, 4, 1<<20)
+	require.NoError(t, err)
+	assert.Equal(t, m.records[:4], got)
+	require.NoError(t, fs.FlipBit(name, p.offset()+recordSize, 0))
+	m.keep(t, l, entries(1, 10, 11))
+}
