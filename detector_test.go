@@ -1,6 +1,7 @@
 package smr_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
@@ -207,8 +208,15 @@ func TestAdaptiveDetectorAgainstItsDefinition(t *testing.T) {
 		now := dawn
 		d.Reset(now)
 		p.Reset(now)
+		scale := float64(min)
 		for step := range 400 {
-			now = now.Add(time.Duration(r.ExpFloat64() * float64(min) * math.Pow(10, float64(r.IntN(4)-2))))
+			switch r.IntN(100) {
+			case 0:
+				scale = float64(min) * math.Pow(10, float64(r.IntN(4)-2))
+			case 1:
+				now = now.Add(3 * max)
+			}
+			now = now.Add(time.Duration(r.ExpFloat64() * scale))
 			if r.IntN(300) == 0 {
 				d.Reset(now)
 				p.Reset(now)
@@ -235,6 +243,7 @@ func FuzzAdaptiveDetector(f *testing.F) {
 	f.Add(int64(0), int64(0), []byte{1, 200, 3, 0, 255, 255, 255, 7})
 	f.Add(int64(250*ms), int64(2000*ms), binary.AppendUvarint(nil, uint64(heartbeat)<<1))
 	f.Add(int64(math.MaxInt64), int64(1), []byte{1})
+	f.Add(int64(250*ms), int64(2000*ms), bytes.Repeat(binary.AppendUvarint(nil, uint64(time.Second)<<1), 9))
 	f.Fuzz(func(t *testing.T, min, max int64, gaps []byte) {
 		d := smr.NewAdaptiveDetector(time.Duration(min), time.Duration(max))
 		lo, hi := adaptiveBounds(min, max)

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// garden tries bugs on the module in root.
+type garden struct {
+	root   string
+	jobs   int
+	report io.Writer
+}
+
+// try tries all bugs and returns how many were as they must be, and how many failures there were.
+func (g garden) try(bugs []bug) (found, failures int) {
+	sound := g.baseline(bugs)
+	outcomes := make([]outcome, len(bugs))
+	g.parallel(len(bugs), func(i int) {
+		outcomes[i] = g.plant(bugs[i], sound)
+	}, func(i int) {
+		outcomes[i].print(g.report, bugs[i])
+	})
+	for _, o := range outcomes {
+		if o.err != nil {
+			failures++
+		} else {
+			found++
+		}
+	}
+	return found, failures
+}
+
+// parallel calls do(0) to do(n-1), g.jobs at a time, and done after each, one at a time.
+func (g garden) parallel(n int, do, done func(i int)) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	places := make(chan struct{}, max(g.jobs, 1))
+	for i := range n {
+		places <- struct{}{}
+		wg.Go(func() {
+			do(i)
+			mu.Lock()
+			done(i)
+			mu.Unlock()
+			<-places
+		})
+	}
+	wg.Wait()
+}
+
+// baseline runs each test without any bug and returns what is wrong with it, by its arguments: a
+// test that fails anyway finds nothing.
+func (g garden) baseline(bugs []bug) map[string]error {
+	limits, keys := map[string]bug{}, []string{}
+	for _, b := range bugs {
+		for _, test := range b.tests {
+			key := strings.Join(test, " ")
+			if _, ok := limits[key]; !ok {
+				keys = append(keys, key)
+				limits[key] = b
+			}
+		}
+	}
+	var mu sync.Mutex
+	sound := map[string]error{}
+	g.parallel(len(keys), func(i int) {
+		v := g.test(limits[keys[i]].limit, strings.Fields(keys[i]))
+		mu.Lock()
+		defer mu.Unlock()
+		if v.err == nil && v.failed {
+			v.err = fmt.Errorf("fails without any bug:\n%s", v.output)
+		}
+		sound[keys[i]] = v.err
+	}, func(int) {})
+	return sound
+}
+
+// outcome is what came of a bug.
+type outcome struct {
+	by  []string // tests that failed
+	err error    // nil: it is as it must be
+	in  time.Duration
+}
+
+func (o outcome) print(w io.Writer, b bug) {
+	switch {
+	case o.err != nil:
+		fmt.Fprintf(w, "FAIL     %s (%s): %v\n", b.name, b.where, o.err)
+	case b.control:
+		fmt.Fprintf(w, "harmless %s, %.1fs\n", b.name, o.in.Seconds())
+	default:
+		fmt.Fprintf(w, "found    %s, %.1fs, by %s\n", b.name, o.in.Seconds(), strings.Join(o.by, ", "))
+	}
+}
+
+// plant lays b over the sources and runs its tests.
+func (g garden) plant(b bug, sound map[string]error) (o outcome) {
+	began := time.Now()
+	defer func() { o.in = time.Since(began) }()
+	dir, err := os.MkdirTemp("", "planted")
+	if err != nil {
+		return outcome{err: err}
+	}
+	defer os.RemoveAll(dir)
+	overlay, err := g.overlay(b, dir)
+	if err != nil {
+		return outcome{err: err}
+	}
+	for _, test := range b.tests {
+		if err := sound[strings.Join(test, " ")]; err != nil {
+			return outcome{err: fmt.Errorf("go test %s: %w", strings.Join(test, " "), err)}
+		}
+		v := g.test(b.limit, test, "-overlay="+overlay, "-count=1")
+		if err := v.judge(b.control); err != nil {
+			return outcome{err: fmt.Errorf("go test %s: %w", strings.Join(test, " "), err)}
+		}
+		o.by = append(o.by, v.by)
+	}
+	return o
+}
+
+// overlay writes the changed files to dir and returns the file that go's -overlay takes.
+func (g garden) overlay(b bug, dir string) (string, error) {
+	changed := map[string]string{}
+	for _, e := range b.edits {
+		path := filepath.Join(g.root, filepath.FromSlash(e.file))
+		if _, ok := changed[path]; !ok {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return "", err
+			}
+			changed[path] = string(text)
+		}
+		if n := strings.Count(changed[path], e.old); n != 1 {
+			return "", fmt.Errorf("the old text is %d times in %s, not once: follow the source's change in the table\n%s", n, e.file, e.old)
+		}
+		changed[path] = strings.Replace(changed[path], e.old, e.new, 1)
+	}
+	replace := map[string]string{}
+	for path, text := range changed {
+		copied := filepath.Join(dir, fmt.Sprintf("%d_%s", len(replace), filepath.Base(path)))
+		if err := os.WriteFile(copied, []byte(text), 0o666); err != nil {
+			return "", err
+		}
+		replace[path] = copied
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "overlay.json")
+	return file, os.WriteFile(file, list, 0o666)
+}
+
+// verdict is what a run of go test came to.
+type verdict struct {
+	failed bool
+	by     string // a test that failed, or a panic
+	output string
+	err    error // it did not come to a verdict
+}
+
+// building is the time allowed for compiling, beside a test's limit.
+const building = 5 * time.Minute
+
+// test runs go test.
+func (g garden) test(limit time.Duration, test []string, flags ...string) verdict {
+	ctx, cancel := context.WithTimeout(context.Background(), limit+building)
+	defer cancel()
+	args := append([]string{"test", "-vet=off", fmt.Sprintf("-timeout=%v", limit)}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, test...)...)
+	cmd.Dir, cmd.WaitDelay = g.root, 10*time.Second
+	output, err := cmd.CombinedOutput()
+	return read(string(output), err)
+}
+
+var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+
+// read makes out what the output of go test says.
+func read(output string, err error) verdict {
+	v := verdict{output: output, failed: err != nil, by: "a panic"}
+	for _, name := range failedTest.FindAllStringSubmatch(output, -1) {
+		if v.by == "a panic" || strings.HasPrefix(name[1], v.by+"/") {
+			v.by = name[1] // the innermost
+		}
+	}
+	switch {
+	case strings.Contains(output, "[build failed]"), strings.Contains(output, "[setup failed]"):
+		v.err = fmt.Errorf("does not compile:\n%s", output)
+	case strings.Contains(output, "[no tests to run]"), strings.Contains(output, "[no test files]"):
+		v.err = errors.New("there is no such test")
+	case strings.Contains(output, "panic: test timed out"):
+		v.err = fmt.Errorf("no verdict in time:\n%s", output)
+	case err != nil && !strings.Contains(output, "\nFAIL") && !strings.HasPrefix(output, "FAIL"):
+		v.err = fmt.Errorf("go test did not run: %w\n%s", err, output)
+	}
+	return v
+}
+
+// judge says what is wrong with a verdict on a bug, or on a control.
+func (v verdict) judge(control bool) error {
+	switch {
+	case v.err != nil:
+		return v.err
+	case control && v.failed:
+		return fmt.Errorf("a harmless change made it fail:\n%s", v.output)
+	case !control && !v.failed:
+		return errors.New("passed: the bug was not found")
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+// bug is a change of the sources that tests must find, or that they must not find (control).
+type bug struct {
+	name    string
+	where   string // file:line
+	control bool
+	limit   time.Duration // of each test
+	edits   []edit
+	tests   [][]string // arguments of go test
+}
+
+// edit replaces text that occurs exactly once in a file.
+type edit struct{ file, old, new string }
+
+const defaultLimit = 60 * time.Second
+
+// readTable reads a table of bugs.
+func readTable(path string) ([]bug, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p := parser{path: path, lines: strings.Split(string(text), "\n")}
+	for p.next < len(p.lines) {
+		if err := p.line(); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, p.next, err)
+		}
+	}
+	return p.bugs, p.complete()
+}
+
+type parser struct {
+	path  string
+	lines []string
+	next  int
+	bugs  []bug
+	file  string // of the next old
+}
+
+// line takes one line, or with "old" all to its "end".
+func (p *parser) line() error {
+	text := p.lines[p.next]
+	p.next++
+	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	if word == "" || strings.HasPrefix(word, "#") {
+		return nil
+	}
+	if word == "bug" || word == "control" {
+		return p.begin(rest, word == "control")
+	}
+	if len(p.bugs) == 0 {
+		return fmt.Errorf("%q before the first bug or control", word)
+	}
+	b := &p.bugs[len(p.bugs)-1]
+	switch word {
+	case "file":
+		p.file = rest
+	case "old":
+		return p.edit(b)
+	case "test":
+		b.tests = append(b.tests, strings.Fields(rest))
+	case "limit":
+		limit, err := time.ParseDuration(rest)
+		b.limit = limit
+		return err
+	default:
+		return fmt.Errorf("%q is none of bug, control, file, old, test, limit", word)
+	}
+	return nil
+}
+
+// begin begins a bug, once the one before is complete.
+func (p *parser) begin(name string, control bool) error {
+	if err := p.complete(); err != nil {
+		return err
+	}
+	for _, b := range p.bugs {
+		if b.name == name {
+			return fmt.Errorf("%q is at %s already", name, b.where)
+		}
+	}
+	where := fmt.Sprintf("%s:%d", p.path, p.next)
+	p.bugs = append(p.bugs, bug{name: name, where: where, control: control, limit: defaultLimit})
+	p.file = ""
+	return nil
+}
+
+// complete checks the last bug.
+func (p *parser) complete() error {
+	if len(p.bugs) == 0 {
+		return nil
+	}
+	b := p.bugs[len(p.bugs)-1]
+	if b.name == "" || len(b.edits) == 0 || len(b.tests) == 0 {
+		return fmt.Errorf("%s: a bug needs a name (%q), an edit (%d) and a test (%d)", b.where, b.name, len(b.edits), len(b.tests))
+	}
+	return nil
+}
+
+// edit takes the lines after "old" up to "new", and those up to "end".
+func (p *parser) edit(b *bug) error {
+	if p.file == "" {
+		return fmt.Errorf("old without a file before it")
+	}
+	old, err := p.upTo("new")
+	if err != nil {
+		return err
+	}
+	new, err := p.upTo("end")
+	if err != nil {
+		return err
+	}
+	b.edits = append(b.edits, edit{p.file, old, new})
+	return nil
+}
+
+func (p *parser) upTo(word string) (string, error) {
+	for i, line := range p.lines[p.next:] {
+		if line == word {
+			text := strings.Join(p.lines[p.next:p.next+i], "\n")
+			p.next += i + 1
+			return text, nil
+		}
+	}
+	return "", fmt.Errorf("no line %q", word)
+}

@@ -1,0 +1,106 @@
+// Readme runs what README.md tells its readers to run, word for word: each fenced block of "sh" in
+// order, by bash, in the present directory, which should be a clean clone. A block whose info
+// string also says "norun" is for reading only; what is left out is named.
+//
+//	go run ./.ci/readme [-timeout 10m] [-must 'go test ./...'] [README.md]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	timeout := flag.Duration("timeout", 10*time.Minute, "for each block")
+	must := flag.String("must", "", "a command that must be a line of some block")
+	flag.Parse()
+	path := "README.md"
+	if flag.NArg() > 0 {
+		path = flag.Arg(0)
+	}
+	if err := run(path, *must, *timeout); err != nil {
+		fmt.Fprintln(os.Stderr, "readme:", err)
+		os.Exit(1)
+	}
+}
+
+func run(path, must string, timeout time.Duration) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	all, err := blocks(string(text))
+	if err != nil {
+		return fmt.Errorf("%s:%w", path, err)
+	}
+	if must != "" && !slices.ContainsFunc(all, func(b block) bool { return !b.norun && slices.Contains(b.commands, must) }) {
+		return fmt.Errorf("%s: no block to be run has the line %q", path, must)
+	}
+	for _, b := range all {
+		fmt.Printf("%s:%d:\n\t%s\n", path, b.line, strings.Join(b.commands, "\n\t"))
+		if b.norun {
+			fmt.Println("not run: norun")
+			continue
+		}
+		began := time.Now()
+		if err := b.run(timeout); err != nil {
+			return fmt.Errorf("%s:%d: %w", path, b.line, err)
+		}
+		fmt.Printf("ran in %v\n", time.Since(began).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// block is a fenced block of shell commands.
+type block struct {
+	line     int // of its first command
+	norun    bool
+	commands []string
+}
+
+// blocks returns the blocks of a Markdown text that are marked as sh.
+func blocks(text string) (all []block, err error) {
+	var open *block // nil: outside of a block, or inside one that is not sh
+	fence := ""     // of the block that is open
+	for i, line := range strings.Split(text, "\n") {
+		bare := strings.TrimSpace(line)
+		ticks := bare[:len(bare)-len(strings.TrimLeft(bare, "`"))]
+		switch {
+		case fence == "" && len(ticks) >= 3:
+			fence = ticks
+			if info := strings.Fields(bare[len(ticks):]); len(info) > 0 && info[0] == "sh" {
+				open = &block{line: i + 2, norun: slices.Contains(info, "norun")}
+			}
+		case fence != "" && bare == fence:
+			if open != nil {
+				all = append(all, *open)
+			}
+			open, fence = nil, ""
+		case open != nil:
+			open.commands = append(open.commands, line)
+		}
+	}
+	if fence != "" {
+		return nil, fmt.Errorf(" the last block is not closed with %s", fence)
+	}
+	return all, nil
+}
+
+// run runs the commands, up to the first that fails.
+func (b block) run(timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", strings.Join(b.commands, "\n"))
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Stdout, os.Stderr, 5*time.Second
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return fmt.Errorf("not done after %v", timeout)
+	}
+	return err
+}
