@@ -13,7 +13,7 @@ func (r *Replica) onDoViewChange(from Index, m *DoViewChange) {
 	}
 	if r.isPrimary() { // it has restarted, or missed the beginning of the view
 		p := &r.primary.progress[from]
-		p.probe(r.log.agree(m.Last).Op + 1)
+		p.probe(r.log.agree(m.Last) + 1)
 		return
 	}
 	if r.leads() && r.change.logs[from] == nil {
@@ -92,15 +92,15 @@ func (r *Replica) onGetState(from Index, m *GetState) {
 		return
 	}
 	prev := r.log.agree(m.Prev)
-	if m.Prev.Op < r.log.base.Op {
+	if prev < r.log.base.Op {
 		r.send(&NewState{View: m.View, Best: m.Best, Gone: true}, from)
 		return
 	}
-	if entries := r.log.entries(prev.Op+1, m.Best.Op, maxBatch); entries != nil || prev == m.Best {
-		r.answerState(from, m.View, m.Best, prev.Op, entries)
+	if entries := r.log.entries(prev+1, m.Best.Op, maxBatch); entries != nil || prev == m.Best.Op {
+		r.answerState(from, m.View, m.Best, prev, entries)
 		return
 	}
-	r.load(Load{For: from, From: prev.Op + 1, To: m.Best.Op, Best: m.Best, View: m.View})
+	r.load(Load{For: from, From: prev + 1, To: m.Best.Op, Best: m.Best, View: m.View})
 }
 
 // answerState sends entries that follow prev, if the view has not moved on while they were loaded.
@@ -128,7 +128,8 @@ func (r *Replica) onNewState(from Index, m *NewState) {
 	case m.Gone: // V6: give way to the owner
 		r.vote(r.members.viewOf(c.owner, r.head.View))
 	case m.Prev.Op > r.commit && !r.log.has(m.Prev):
-		r.askState(r.log.agree(m.Prev))
+		prev, _ := r.log.stamp(r.log.agree(m.Prev)) // at or above base: m.Prev is above what is committed
+		r.askState(prev)
 	default:
 		r.mergeState(m)
 	}

@@ -44,9 +44,10 @@ func (l *log) has(v Viewstamp) bool {
 	return ok && s == v
 }
 
-// agree returns the viewstamp of the highest entry that can agree with a log that holds at: along
-// a log views never fall, so its view is at most at's.
-func (l *log) agree(at Viewstamp) Viewstamp {
+// agree returns the highest op at which this log can agree with one that holds at: along a log
+// views never fall, so the entry there is of at's view at most, and at at.Op it is at itself. If
+// that is below base.Op, only a snapshot helps.
+func (l *log) agree(at Viewstamp) OpNumber {
 	op := min(at.Op, l.last.Op)
 	limit := sort.Search(len(l.runs), func(i int) bool {
 		return Viewstamp{Epoch: l.runs[i].Epoch, View: l.runs[i].View}.Compare(Viewstamp{Epoch: at.Epoch, View: at.View}) > 0
@@ -54,11 +55,10 @@ func (l *log) agree(at Viewstamp) Viewstamp {
 	if limit < len(l.runs) {
 		op = min(op, l.runs[limit].Op-1)
 	}
-	s, ok := l.stamp(op)
-	if !ok {
-		return l.base
+	if own, ok := l.stamp(op); ok && op == at.Op && own != at {
+		op--
 	}
-	return s
+	return op
 }
 
 // append adds the entries that follow the last one.

@@ -115,7 +115,7 @@ func (r *Replica) onGap(from Index, m *Gap) {
 	if p.state == installing || m.Prev != p.next-1 && p.state == probing || m.Prev < p.match || p.loading {
 		return // answers a Prepare that was followed by others
 	}
-	p.probe(r.log.agree(m.Last).Op + 1)
+	p.probe(r.log.agree(m.Last) + 1)
 }
 
 // advanceCommit commits what Qr voters hold durably (N4), and op 1 once all do (S2).
@@ -230,7 +230,9 @@ func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 		return
 	}
 	switch {
-	case m.Op < p.marked: // Prepares sent before the heartbeat did not arrive, or it has restarted
+	case m.Op == 0 && p.marked > 0: // nothing checked in this view yet: a Prepare asks where its log stands
+		p.probe(p.marked + 1)
+	case m.Op < p.marked: // Prepares sent before the heartbeat did not arrive
 		p.probe(m.Op + 1)
 	case p.match < p.marked: // its acknowledgement may be lost
 		p.elicit = true

@@ -1,0 +1,315 @@
+package vsr
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// history remembers what the invariants of section 11 bind over time.
+type history struct {
+	canon   map[OpNumber]Entry          // every op ever seen committed (2)
+	stamps  map[Viewstamp]Entry         // every entry ever seen (4)
+	before  map[Viewstamp]Viewstamp     // the one before it (4)
+	leaders map[Viewstamp]leader        // by (epoch, view): who was Normal as its primary (5)
+	views   map[memory]View             // highest durable view (1)
+	commits map[process]OpNumber        // highest commit number (1)
+	states  map[OpNumber]string         // state after the op (8)
+	reads   map[process]map[uint64]read // what a read must see (9)
+	claim   error                       // the first message that was not true (6)
+}
+
+type (
+	memory  struct{ inc Incarnation }
+	process struct {
+		index Index
+		start uint64
+	}
+	leader = process
+	read   struct{ op OpNumber }
+)
+
+func newHistory() *history {
+	return &history{canon: map[OpNumber]Entry{}, stamps: map[Viewstamp]Entry{}, before: map[Viewstamp]Viewstamp{},
+		leaders: map[Viewstamp]leader{}, views: map[memory]View{}, commits: map[process]OpNumber{},
+		states: map[OpNumber]string{}, reads: map[process]map[uint64]read{}}
+}
+
+// check returns the first invariant that does not hold now.
+func (y *history) check(g *testGroup) error {
+	if y.claim != nil {
+		return y.claim
+	}
+	for _, h := range g.hosts {
+		if h.core != nil {
+			if err := y.checkReplica(h); err != nil {
+				return fmt.Errorf("%s: %w", h.id, err)
+			}
+		}
+		if err := y.checkDisk(h); err != nil {
+			return fmt.Errorf("%s's disk: %w", h.id, err)
+		}
+	}
+	return y.checkChoices(g)
+}
+
+func (y *history) checkReplica(h *host) error {
+	r := h.core
+	if err := r.Check(); err != nil {
+		return err
+	}
+	p := process{h.index, h.disk.starts}
+	if r.commit < y.commits[p] {
+		return fmt.Errorf("11.1: commit number %d was %d", r.commit, y.commits[p])
+	}
+	y.commits[p] = r.commit
+	if r.isPrimary() {
+		at := Viewstamp{Epoch: r.head.Epoch, View: r.head.View}
+		if was, ok := y.leaders[at]; ok && was != p {
+			return fmt.Errorf("11.5: leads view %d, which member %d led in its start %d", at.View, was.index, was.start)
+		}
+		y.leaders[at] = p
+	}
+	return y.checkEntries(&r.log, r.commit)
+}
+
+// checkEntries compares the entries in memory with those that others hold or held (2, 4).
+func (y *history) checkEntries(l *log, commit OpNumber) error {
+	for i := range l.tail {
+		e := l.tail[i]
+		before, _ := l.stamp(e.Op - 1)
+		if err := y.sameEntry(e, before); err != nil {
+			return err
+		}
+		if e.Op > commit {
+			continue
+		}
+		canon, ok := y.canon[e.Op]
+		if !ok {
+			y.canon[e.Op] = e
+		} else if !equal(canon, e) {
+			return fmt.Errorf("11.2: %s is committed, elsewhere it is %s", entryText(&e), entryText(&canon))
+		}
+	}
+	return nil
+}
+
+// sameEntry checks that a viewstamp stands for one entry, and for one log before it (4).
+func (y *history) sameEntry(e Entry, before Viewstamp) error {
+	at := e.Stamp()
+	if was, ok := y.stamps[at]; ok && !equal(was, e) {
+		return fmt.Errorf("11.4: %s was %s", entryText(&e), entryText(&was))
+	}
+	if was, ok := y.before[at]; ok && was != before {
+		return fmt.Errorf("11.4: %s follows %s, elsewhere %s", entryText(&e), stampText(before), stampText(was))
+	}
+	y.stamps[at], y.before[at] = e, before
+	return nil
+}
+
+func equal(a, b Entry) bool {
+	return a.Stamp() == b.Stamp() && a.Time == b.Time && a.Session == b.Session && a.Request == b.Request &&
+		a.Floor == b.Floor && a.Kind == b.Kind && bytes.Equal(a.Body, b.Body)
+}
+
+// checkDisk checks what a crash now would leave (1, 4).
+func (y *history) checkDisk(h *host) error {
+	d := &h.disk
+	m := memory{d.head.Incarnation}
+	if d.head.View < y.views[m] {
+		return fmt.Errorf("11.1: durable view %d was %d", d.head.View, y.views[m])
+	}
+	y.views[m] = d.head.View
+	before := d.base
+	for _, e := range d.entries {
+		if e.Stamp().Compare(before) <= 0 || e.Op != before.Op+1 || e.View > d.head.View {
+			return fmt.Errorf("11.4: %s after %s in view %d", entryText(&e), stampText(before), d.head.View)
+		}
+		if err := y.sameEntry(e, before); err != nil {
+			return err
+		}
+		before = e.Stamp()
+	}
+	return nil
+}
+
+// checkChoices checks that every Qv voters would choose a log that holds every committed op, from
+// what is durable (3). Those whose memory is not of the group have no voice.
+func (y *history) checkChoices(g *testGroup) error {
+	voters := y.voters(g)
+	qv := g.config.Members.Qv
+	for set := range 1 << len(voters) {
+		var best []*host
+		count := 0
+		for i, h := range voters {
+			if set>>i&1 == 0 {
+				continue
+			}
+			count++
+			switch c := compareLogs(h, best); {
+			case c > 0:
+				best = []*host{h}
+			case c == 0:
+				best = append(best, h)
+			}
+		}
+		if count != qv {
+			continue
+		}
+		for _, h := range best {
+			if op, ok := y.lacks(h); ok {
+				return fmt.Errorf("11.3: a view change among members %b of %d would choose %s's log, ending at %s, which lacks op %d, committed as %s",
+					set, len(voters), h.id, stampText(h.disk.end()), op, stampText(y.stampOf(op)))
+			}
+		}
+	}
+	return nil
+}
+
+func (y *history) stampOf(op OpNumber) Viewstamp { e := y.canon[op]; return e.Stamp() }
+
+func compareLogs(h *host, best []*host) int {
+	if len(best) == 0 {
+		return 1
+	}
+	return h.disk.end().Compare(best[0].disk.end())
+}
+
+// voters returns the members whose memory is of the group that has committed something.
+func (y *history) voters(g *testGroup) (voters []*host) {
+	first, ok := y.canon[1]
+	if !ok {
+		return nil
+	}
+	list, err := DecodeMembership(first.Body)
+	if err != nil {
+		return nil
+	}
+	for _, h := range g.hosts {
+		if h.disk.head.Group != (GroupID{}) && h.disk.head.Incarnation == list.Members[h.index].Incarnation {
+			voters = append(voters, h)
+		}
+	}
+	return voters
+}
+
+// lacks returns a committed op that the member's durable log does not hold.
+func (y *history) lacks(h *host) (OpNumber, bool) {
+	for op, e := range y.canon {
+		if op <= h.disk.covered() {
+			continue
+		}
+		if s, ok := h.disk.stamp(op); !ok || s != e.Stamp() {
+			return op, true
+		}
+	}
+	return 0, false
+}
+
+// covered is the op up to which base and snapshot stand for the log.
+func (d *disk) covered() OpNumber {
+	if d.snapshot != nil {
+		return max(d.base.Op, d.snapshot.Last.Op)
+	}
+	return d.base.Op
+}
+
+// end is the viewstamp that the log would end with after a restart: a snapshot that the log does
+// not agree with takes its place.
+func (d *disk) end() Viewstamp {
+	if d.snapshot != nil {
+		if s, ok := d.stamp(d.snapshot.Last.Op); d.snapshot.Last.Op > d.base.Op && (!ok || s != d.snapshot.Last) {
+			return d.snapshot.Last
+		}
+	}
+	return d.last()
+}
+
+// applied compares the state after an op with that of others (8).
+func (y *history) applied(g *testGroup, h *host, e *Entry) {
+	state := h.machine.text()
+	if was, ok := y.states[e.Op]; ok && was != state {
+		y.fail(fmt.Errorf("11.8: state of %s after op %d is %s, elsewhere %s", h.id, e.Op, state, was))
+	}
+	y.states[e.Op] = state
+}
+
+// readAsked notes what a linearizable read must see: all that is committed now (9).
+func (y *history) readAsked(h *host, number uint64) {
+	p := process{h.index, h.disk.starts}
+	if y.reads[p] == nil {
+		y.reads[p] = map[uint64]read{}
+	}
+	y.reads[p][number] = read{OpNumber(len(y.canon))}
+}
+
+func (y *history) readReady(g *testGroup, h *host, x ReadReady) {
+	want := y.reads[process{h.index, h.disk.starts}][x.Read]
+	if x.Op < want.op {
+		y.fail(fmt.Errorf("11.9: read %d at %s from op %d on, op %d was committed when it was asked", x.Read, h.id, x.Op, want.op))
+	}
+}
+
+func (y *history) fail(err error) {
+	if y.claim == nil {
+		y.claim = err
+	}
+}
+
+// sent checks that what leaves a replica is true on its disk (6).
+func (y *history) sent(g *testGroup, h *host, m Message) {
+	d := &h.disk
+	if h.core.head.Incarnation != d.head.Incarnation || h.core.head.Start != d.head.Start {
+		y.fail(fmt.Errorf("11.6: %s says %s before its incarnation and start are durable", h.id, messageText(m)))
+	}
+	if v, ok := claimedView(m); ok && v > d.head.View {
+		y.fail(fmt.Errorf("11.6: %s says %s, its durable view is %d", h.id, messageText(m), d.head.View))
+	}
+	switch m := m.(type) {
+	case *PrepareOK:
+		y.claims(h, m, m.Op)
+	case *DoViewChange:
+		if d.end() != m.Last {
+			y.fail(fmt.Errorf("11.6: %s says %s, its durable log ends at %s", h.id, messageText(m), stampText(d.end())))
+		}
+	}
+}
+
+// claims checks that the entries up to op are durable as they are in memory.
+func (y *history) claims(h *host, m Message, op OpNumber) {
+	for o := op; o > h.disk.covered(); o-- {
+		durable, ok := h.disk.stamp(o)
+		if inMemory, _ := h.core.log.stamp(o); !ok || durable != inMemory {
+			y.fail(fmt.Errorf("11.6: %s says %s, its durable log ends at %s", h.id, messageText(m), stampText(h.disk.last())))
+			return
+		}
+	}
+}
+
+// claimedView returns the view that a message's sender claims to be in.
+func claimedView(m Message) (View, bool) {
+	switch m := m.(type) {
+	case *Prepare:
+		return m.View, true
+	case *PrepareOK:
+		return m.View, true
+	case *Gap:
+		return m.View, true
+	case *Commit:
+		return m.View, true
+	case *CommitOK:
+		return m.View, true
+	case *StartViewChange:
+		return m.View, true
+	case *DoViewChange:
+		return m.View, true
+	case *GetState:
+		return m.View, true
+	case *NewState:
+		return m.View, true
+	case *ReadRoundOK:
+		return m.View, true
+	case *SnapshotOffer:
+		return m.View, true
+	}
+	return 0, false
+}

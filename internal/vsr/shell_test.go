@@ -1,0 +1,215 @@
+package vsr
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// What a shell does with outputs, as far as the core can tell, told line by line.
+
+// perform does what a turn's output says. It reports whether the core was told something by it.
+func (g *testGroup) perform(h *host, out *Output) (told bool) {
+	r := h.core
+	if out.Err != nil {
+		g.tell("%s  stops: %v", h.id, out.Err)
+		h.core, h.unsaved = nil, nil
+		return false
+	}
+	if out.Save != nil {
+		g.tell("%s  save %s", h.id, g.saveText(h, out.Save))
+		h.unsaved = append(h.unsaved, out.Save)
+	}
+	g.tellWaiting(h)
+	for _, m := range out.Messages {
+		g.send(h, m)
+	}
+	if out.Restore != nil {
+		g.tell("%s  restore %s", h.id, stampText(out.Restore.Last))
+		h.machine = g.content[out.Restore.SnapshotID].clone()
+		r.Applied(out.Restore.Last.Op)
+		told = g.sessionOpened(h) || told
+	}
+	for i := range out.Apply {
+		told = g.apply(h, &out.Apply[i]) || told
+	}
+	for _, s := range out.Settled {
+		g.tell("%s  settled %d: %v", h.id, s.Request, s.Err)
+	}
+	for _, x := range out.Reads {
+		g.tell("%s  read %d from op %d on", h.id, x.Read, x.Op)
+		g.history.readReady(g, h, x)
+	}
+	told = g.performDisk(h, out) || told
+	told = g.performFetch(h, out) || told
+	if g.fast && len(h.unsaved) > 0 {
+		g.saved(h, len(h.unsaved))
+	}
+	return told && h.core != nil
+}
+
+// send puts a message in transit to each of its receivers.
+func (g *testGroup) send(h *host, out Outgoing) {
+	var to []string
+	for _, i := range out.To {
+		to = append(to, g.hosts[i].id)
+		g.transit = append(g.transit, &sent{from: h.index, to: i, header: h.core.Header(), message: out.Message})
+	}
+	g.tell("%s → %s  %s", h.id, strings.Join(to, ","), messageText(out.Message))
+	delete(h.waits, out.Message)
+	g.history.sent(g, h, out.Message)
+}
+
+// tellWaiting tells of messages that wait for a save.
+func (g *testGroup) tellWaiting(h *host) {
+	for _, w := range h.core.saves.held {
+		if h.waits[w.out.Message] {
+			continue
+		}
+		h.waits[w.out.Message] = true
+		var to []string
+		for _, i := range w.out.To {
+			to = append(to, g.hosts[i].id)
+		}
+		g.tell("%s ⇢ %s  %s", h.id, strings.Join(to, ","), messageText(w.out.Message))
+	}
+}
+
+// apply applies an entry; it reports whether the core was told of its session or result.
+func (g *testGroup) apply(h *host, e *Entry) bool {
+	executed := h.machine.apply(e)
+	again := ""
+	if e.Kind == Command && !executed {
+		again = ": not executed"
+	}
+	g.tell("%s  apply %s%s", h.id, entryText(e), again)
+	g.history.applied(g, h, e)
+	h.core.Applied(e.Op)
+	if own := h.core.requests.session; e.Kind == Command && own != 0 && e.Session == own {
+		if v, ok := h.machine.sessions.Result(own, e.Request); ok {
+			g.tell("%s  result %d: %s", h.id, e.Request, v)
+			h.core.Forget(e.Request)
+		}
+		return true
+	}
+	return g.sessionOpened(h)
+}
+
+// sessionOpened tells the core once of its session.
+func (g *testGroup) sessionOpened(h *host) bool {
+	op := h.machine.sessions.Opened(h.id, h.core.head.Incarnation, h.core.head.Start)
+	if op == 0 || h.core.requests.session != 0 {
+		return false
+	}
+	h.core.SessionOpened(op)
+	return true
+}
+
+// performDisk loads entries and cuts the log below a snapshot.
+func (g *testGroup) performDisk(h *host, out *Output) bool {
+	for _, l := range out.Loads {
+		g.tell("%s  load %d..%d for %s", h.id, l.From, l.To, g.hosts[l.For].id)
+		h.core.Loaded(l, h.disk.load(l.From, l.To))
+	}
+	if c := out.Compact; c != nil {
+		h.disk.compact(c, g.config.KeepLog)
+		g.tell("%s  log from %d on", h.id, h.disk.base.Op+1)
+		h.core.Compacted(h.disk.base.Op + 1)
+	}
+	return len(out.Loads) > 0 || out.Compact != nil
+}
+
+// performFetch gives away chunks of snapshots and takes them.
+func (g *testGroup) performFetch(h *host, out *Output) bool {
+	for _, w := range out.Chunks {
+		m := &SnapshotChunk{Snapshot: w.Snapshot, Chunk: w.Chunk}
+		if s := h.disk.snapshot; s != nil && s.SnapshotID == w.Snapshot {
+			m.Data = []byte{byte(w.Chunk)}
+		}
+		g.send(h, Outgoing{To: []Index{w.To}, Message: m})
+	}
+	for _, f := range out.Fetch {
+		g.fetchStep(h, f)
+	}
+	return len(out.Fetch) > 0
+}
+
+func (g *testGroup) fetchStep(h *host, f FetchStep) {
+	have := h.parts[f.Snapshot.SnapshotID]
+	switch {
+	case f.Complete:
+		g.tell("%s  snapshot %s is complete", h.id, stampText(f.Snapshot.Last))
+		h.disk.keepSnapshot(f.Snapshot, g.content[f.Snapshot.SnapshotID])
+		h.core.Received(g.now, f.Snapshot, h.disk.machine.clock, nil)
+	case f.Data != nil:
+		g.tell("%s  put chunk %d of %s", h.id, f.Chunk, stampText(f.Snapshot.Last))
+		have[f.Chunk] = true
+		h.core.ChunkPut(g.now, f.Snapshot.SnapshotID, f.Chunk, true)
+	default:
+		if have == nil {
+			have = map[uint32]bool{}
+			h.parts = map[SnapshotID]map[uint32]bool{f.Snapshot.SnapshotID: have}
+		}
+		var missing []uint32
+		for c := range f.Snapshot.Chunks {
+			if !have[c] {
+				missing = append(missing, c)
+			}
+		}
+		g.tell("%s  fetch snapshot %s, chunks %v", h.id, stampText(f.Snapshot.Last), missing)
+		h.core.Fetching(g.now, f.Snapshot.SnapshotID, missing, nil)
+	}
+}
+
+// snapshotChunks is the number of chunks of every snapshot in tests.
+const snapshotChunks = 2
+
+// takeSnapshot takes a snapshot of what the member has applied (C4). Those of two members at one
+// op are not the same bytes.
+func (g *testGroup) takeSnapshot(h *host) error {
+	last, ok := h.core.Stamp(h.machine.applied)
+	if !ok || h.machine.applied == 0 {
+		return fmt.Errorf("%s has applied nothing above its snapshot", h.id)
+	}
+	id := SnapshotID{Last: last, Hash: sha256.Sum256([]byte(h.id + h.machine.text()))}
+	s := Snapshot{SnapshotID: id, Size: 2, Chunks: snapshotChunks, Members: h.core.members}
+	g.content[id] = h.machine.clone()
+	h.disk.keepSnapshot(s, h.machine)
+	h.core.TookSnapshot(s)
+	g.turn(h)
+	return nil
+}
+
+// machine is the state that operations change: the list of them.
+type machine struct {
+	applied  OpNumber
+	clock    int64
+	executed []string
+	sessions Sessions
+}
+
+// apply applies an entry and reports whether its operation was executed.
+func (m *machine) apply(e *Entry) bool {
+	m.applied, m.clock = e.Op, e.Time
+	begun := m.sessions.Begin(e)
+	if e.Kind != Command || e.Session != 0 && !begun {
+		return false
+	}
+	m.executed = append(m.executed, string(e.Body))
+	if begun {
+		m.sessions.Finish(e, fmt.Appendf(nil, "%s done", e.Body))
+	}
+	return true
+}
+
+func (m machine) clone() machine {
+	m.executed = slices.Clone(m.executed)
+	m.sessions = m.sessions.Clone()
+	return m
+}
+
+// text is all of the state, to compare.
+func (m *machine) text() string {
+	return fmt.Sprintf("%d %d %q %x", m.applied, m.clock, m.executed, m.sessions.Append(nil))
+}

@@ -1,0 +1,156 @@
+package vsr
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// How transcripts show things.
+
+// stampText is op@view.
+func stampText(v Viewstamp) string { return fmt.Sprintf("%d@%d", v.Op, v.View) }
+
+func entryText(e *Entry) string {
+	text := stampText(e.Stamp())
+	switch e.Kind {
+	case Opening:
+		return text + " opening"
+	case Formation:
+		return text + " formation"
+	case OpenSession:
+		id, _, start, _ := cutSession(e.Body)
+		return fmt.Sprintf("%s session of %s, start %d", text, id, start)
+	}
+	if e.Session != 0 {
+		text += fmt.Sprintf(" %d.%d", e.Session, e.Request)
+	}
+	return text + " " + string(e.Body)
+}
+
+// saveText tells what a save changes, beside what the last one said.
+func (g *testGroup) saveText(h *host, s *Save) string {
+	before := h.disk.head
+	if n := len(h.unsaved); n > 0 {
+		before = h.unsaved[n-1].Head
+	}
+	var parts []string
+	if s.Head.Incarnation != before.Incarnation {
+		parts = append(parts, "incarnation")
+	}
+	if s.Head.Start != before.Start {
+		parts = append(parts, fmt.Sprintf("start %d", s.Head.Start))
+	}
+	if s.Head.Group != before.Group {
+		parts = append(parts, "group")
+	}
+	if s.Head.View != before.View {
+		parts = append(parts, fmt.Sprintf("view %d", s.Head.View))
+	}
+	if s.Base != nil {
+		parts = append(parts, "log begins after "+stampText(*s.Base))
+	}
+	if s.From > 0 {
+		parts = append(parts, fmt.Sprintf("cut from %d", s.From))
+	}
+	for i := range s.Entries {
+		parts = append(parts, entryText(&s.Entries[i]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// messageText is the message's kind and its fields that are not zero, and always the view.
+func messageText(m Message) string {
+	v := reflect.ValueOf(m).Elem()
+	parts := []string{v.Type().Name()}
+	for i := range v.NumField() {
+		name, f := v.Type().Field(i).Name, v.Field(i)
+		switch {
+		case hidden[name]:
+		case name == "Entries":
+			parts = append(parts, entriesText(f.Interface().([]Entry)))
+		case name == "Prev" && f.Type() == reflect.TypeFor[Viewstamp]():
+			parts = append(parts, "after="+stampText(f.Interface().(Viewstamp)))
+		case !f.IsZero() || name == "View":
+			parts = append(parts, fieldText(name, f.Interface()))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// hidden fields are random, or the same in all of a test's messages.
+var hidden = map[string]bool{"Nonce": true, "List": true, "Data": true, "Keep": true}
+
+func fieldText(name string, value any) string {
+	name = strings.ToLower(name)
+	switch x := value.(type) {
+	case Viewstamp:
+		return name + "=" + stampText(x)
+	case Snapshot:
+		return name + "=" + stampText(x.Last)
+	case SnapshotID:
+		return name + "=" + stampText(x.Last)
+	case bool:
+		return name
+	case []Proposal:
+		return proposalsText(x)
+	}
+	return fmt.Sprintf("%s=%v", name, value)
+}
+
+func entriesText(entries []Entry) string {
+	var stamps []string
+	for i := range entries {
+		stamps = append(stamps, stampText(entries[i].Stamp()))
+	}
+	return "[" + strings.Join(stamps, " ") + "]"
+}
+
+func proposalsText(proposals []Proposal) string {
+	var parts []string
+	for _, p := range proposals {
+		switch p.Kind {
+		case OpenSession:
+			parts = append(parts, "session")
+		default:
+			parts = append(parts, fmt.Sprintf("%d.%d floor=%d %s", p.Session, p.Request, p.Floor, p.Body))
+		}
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// reasons names why a primary gives up its role.
+var reasons = map[reason]string{noQuorum: "it hears no quorum", diskHung: "its disk hangs", diskFull: "its disk is full", handingOver: "handing over"}
+
+// stateText is what a replica does.
+func stateText(r *Replica) string {
+	text := r.phase().String()
+	switch {
+	case r.head.Group == (GroupID{}):
+		return text
+	case r.phase() == Forming && r.isPrimary():
+		text = "primary, forming"
+	case r.change.barred:
+		text += ", never to lead it"
+	case r.change.best != nil:
+		text += ": the best log is " + r.memberID(r.change.owner) + "'s, " + stampText(r.change.best.Last)
+	case r.isPrimary() && r.primary.resigned != serving:
+		text += ", resigned: " + reasons[r.primary.resigned]
+	}
+	return fmt.Sprintf("view %d, %s", r.head.View, text)
+}
+
+// tellState tells of a state that has changed.
+func (g *testGroup) tellState(h *host) {
+	if s := stateText(h.core); s != h.state {
+		h.state = s
+		g.tell("%s ⇨ %s", h.id, s)
+	}
+	if p := h.core.problem; p != h.problem {
+		h.problem = p
+		if p == "" {
+			p = "none any more"
+		}
+		g.tell("%s  problem: %s", h.id, p)
+	}
+}

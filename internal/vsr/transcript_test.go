@@ -1,0 +1,103 @@
+package vsr
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the transcripts anew; then read the diff as if it were code")
+
+// TestTranscripts runs the transcripts of testdata: commands, a line of dashes, and what the cores
+// then do. See commands_test.go for the commands.
+func TestTranscripts(t *testing.T) {
+	for _, path := range transcripts(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			got := runTranscript(t, string(text))
+			if *rewrite {
+				require.NoError(t, os.WriteFile(path, []byte(got), 0o644))
+				return
+			}
+			require.Equal(t, string(text), got)
+		})
+	}
+}
+
+func transcripts(t *testing.T) []string {
+	paths, err := filepath.Glob("testdata/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	return paths
+}
+
+// runTranscript returns the transcript with the output that its commands have now.
+func runTranscript(t *testing.T, text string) string {
+	var b strings.Builder
+	s := &script{}
+	for _, part := range splitTranscript(text) {
+		b.WriteString(part.text)
+		if !part.commands {
+			continue
+		}
+		b.WriteString("----\n")
+		b.WriteString(s.run(t, part.text))
+		b.WriteByte('\n')
+	}
+	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+type part struct {
+	text     string
+	commands bool // else comments and blank lines
+}
+
+// splitTranscript leaves out what was the output: from dashes to the next blank line.
+func splitTranscript(text string) (parts []part) {
+	var lines strings.Builder
+	output := false
+	for line := range strings.Lines(strings.TrimRight(text, "\n") + "\n\n") {
+		switch blank := strings.TrimSpace(line) == ""; {
+		case output:
+			output = !blank
+		case strings.HasPrefix(line, "----"):
+			parts = append(parts, part{lines.String(), true})
+			lines.Reset()
+			output = true
+		case blank, strings.HasPrefix(line, "#"):
+			lines.WriteString(line)
+			if blank {
+				parts = append(parts, part{lines.String(), false})
+				lines.Reset()
+			}
+		default:
+			lines.WriteString(line)
+		}
+	}
+	return parts
+}
+
+// TestTranscriptsCiteRules has every transcript begin with the rule it shows, and every rule shown.
+func TestTranscriptsCiteRules(t *testing.T) {
+	rules := strings.Fields("N1 N2 N3 N4 N5 N6 N7 N8 N9 V1 V2 V3 V4 V5 V6 V7 V8 C1 C2 C3 C4 S1 S2 S3 S4 S5 S6 X1 X2 X3 X4 X5 R1 R4 D3 D4")
+	shown := map[string]bool{}
+	for _, path := range transcripts(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(string(text), "# "), "%s must begin with a comment that cites a rule", path)
+		cited, _, found := strings.Cut(string(text[2:]), ". ")
+		require.True(t, found, path)
+		for rule := range strings.SplitSeq(cited, ", ") {
+			require.Contains(t, rules, rule, path)
+			shown[rule] = true
+		}
+	}
+	for _, rule := range rules {
+		require.True(t, shown[rule], "no transcript shows %s", rule)
+	}
+}
