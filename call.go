@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 )
 
 // call is a caller of Propose who waits. The loop owns it until it has sent the outcome.
@@ -34,20 +33,20 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotApplied, err)
 	}
-	c := callPool.Get().(*call)
+	c := r.spare.Get().(*call)
 	c.body, c.number = slices.Clone(body), 0
 	if !r.inbox.put(event{call: c, size: len(body) + 1}, int(r.cfg.Window)) {
 		return nil, r.refusedAtDoor()
 	}
 	select {
 	case o := <-c.outcome:
-		callPool.Put(c) // nobody else has it any more
-		return o.result, o.err
+		r.spare.Put(c)                       // nobody else has it any more
+		return slices.Clone(o.result), o.err // the session table keeps it too
 	case <-ctx.Done():
 	}
 	r.inbox.do(func() { r.calls.cancel(c, ctx.Err()) })
 	o := <-c.outcome // the loop answers every call, when it ends at the latest
-	return o.result, o.err
+	return slices.Clone(o.result), o.err
 }
 
 // refusedAtDoor says why the inbox took nothing.
@@ -57,8 +56,6 @@ func (r *Replica) refusedAtDoor() error {
 	}
 	return fmt.Errorf("%w: %d bytes of messages and proposals wait already (Config.Window)", ErrOverloaded, r.cfg.Window)
 }
-
-var callPool = sync.Pool{New: func() any { return &call{outcome: make(chan outcome, 1)} }}
 
 // calls are the callers of Propose that wait, by number. Owned by the loop.
 type calls struct {

@@ -3,6 +3,7 @@ package smr
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -18,13 +19,13 @@ const (
 
 // withDefaults returns the configuration with every zero field replaced, or what is wrong with it.
 func (c Config) withDefaults() (Config, error) {
+	c.Members = slices.Clone(c.Members)
 	c.Group = orElse(c.Group, "smr")
 	if c.Detector == nil {
 		c.Detector = NewAdaptiveDetector(0, 0)
 	}
 	if c.Logger == nil {
-		c.Logger = hclog.Default().Named("smr")
-		c.Logger.SetLevel(hclog.Warn)
+		c.Logger = hclog.New(&hclog.LoggerOptions{Name: "smr", Level: hclog.Warn}) // a sublogger of Default would share its level
 	}
 	c.Heartbeat = orElse(c.Heartbeat, 50*time.Millisecond)
 	c.Abdication = orElse(c.Abdication, time.Second)

@@ -13,7 +13,8 @@ import (
 // machine is the user's state machine with all that changes along with it. The applier goroutine
 // owns it; readers hold the lock shared.
 type machine struct {
-	sync.RWMutex  // held to change the state
+	sync.RWMutex       // held to change the state
+	broken        bool // the state may be anything: Apply panicked, or Restore failed
 	user          StateMachine
 	applied       atomic.Uint64
 	sessions      vsr.Sessions
@@ -37,6 +38,7 @@ type applied struct {
 	session uint64 // this process's session, if it was opened
 	results []numbered
 	due     *frozen // a snapshot that is to be written
+	refused error   // what StateMachine.Snapshot said instead
 }
 
 type numbered struct {
@@ -52,6 +54,7 @@ func (m *machine) apply(entries []vsr.Entry) (a applied, err error) {
 	m.Lock()
 	defer m.Unlock()
 	at := vsr.OpNumber(0)
+	defer func() { m.broken = err != nil }()
 	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: mend the program, then start it again on the same directory", &at)
 	for i := range entries {
 		at = entries[i].Op
@@ -62,7 +65,7 @@ func (m *machine) apply(entries []vsr.Entry) (a applied, err error) {
 	m.applied.Store(uint64(m.last.Op))
 	a.op = m.last.Op
 	if m.snapshotDue() {
-		a.due, err = m.freeze()
+		err = m.freeze(&a)
 	}
 	return a, err
 }
@@ -162,6 +165,9 @@ func (r *Replica) report(a applied) {
 	if a.due != nil {
 		r.background(func() { r.writeSnapshot(a.due) })
 	}
+	if a.refused != nil {
+		r.log.Error("no snapshot was taken; the log grows until one is", "op", a.op, "error", a.refused)
+	}
 	r.inbox.do(func() { r.onApplied(a) })
 }
 
@@ -170,6 +176,7 @@ func (r *Replica) report(a applied) {
 func (m *machine) restoreFrom(j job) (a applied, err error) {
 	m.Lock()
 	defer m.Unlock()
+	defer func() { m.broken = err != nil }()
 	s, err := j.restore()
 	if err != nil {
 		return a, err

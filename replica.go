@@ -44,6 +44,7 @@ type Replica struct {
 	core    *core
 	calls   calls
 	readers readers
+	spare   sync.Pool // of *call; also the callers'
 	roles   roles
 	held    map[vsr.SnapshotID]held
 
@@ -76,7 +77,10 @@ type core struct {
 // Start starts a replica on what its directory holds. It reads its latest snapshot and its log,
 // and does not wait for other replicas: Propose and Read do. The error says what is wrong with
 // the configuration, or with the directory: ErrCorrupt, another replica's or group's, or in use.
-func Start(cfg Config) (*Replica, error) {
+func Start(cfg Config) (*Replica, error) { return start(cfg, vfs.OS()) }
+
+// start is Start on that disk.
+func start(cfg Config, disk vfs.FS) (*Replica, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
@@ -85,8 +89,9 @@ func Start(cfg Config) (*Replica, error) {
 		stop: make(chan struct{}), done: make(chan struct{}),
 		inbox: newInbox(), writes: newQueue[write](), fetches: newQueue[vsr.FetchStep](), jobs: newQueue[job](),
 		held: map[vsr.SnapshotID]held{}}
+	r.spare.New = func() any { return &call{outcome: make(chan outcome, 1)} }
 	r.status.init(cfg.ID, cfg.Members)
-	if err := r.open(); err != nil {
+	if err := r.open(disk); err != nil {
 		r.closeStorage()
 		return nil, err
 	}
@@ -103,22 +108,22 @@ func Start(cfg Config) (*Replica, error) {
 }
 
 // open opens the storage and takes the state and the core from it.
-func (r *Replica) open() error {
-	fsys, dir := vfs.FS(vfs.NewMem()), "volatile"
-	if !r.cfg.Volatile {
-		fsys, dir = vfs.OS(), r.cfg.Dir
+func (r *Replica) open(disk vfs.FS) error {
+	dir := r.cfg.Dir
+	if r.cfg.Volatile {
+		disk, dir = vfs.NewMem(), "volatile"
 	}
-	if err := fsys.MkdirAll(dir); err != nil {
+	if err := disk.MkdirAll(dir); err != nil {
 		return fmt.Errorf("smr: Config.Dir cannot be made: %w", err)
 	}
 	var err error
 	if !r.cfg.Volatile {
 		identity := r.cfg.Group + "/" + string(r.cfg.ID)
-		if r.wal, err = wal.Open(fsys, path.Join(dir, "log"), wal.Options{Identity: identity}); err != nil {
+		if r.wal, err = wal.Open(disk, path.Join(dir, "log"), wal.Options{Identity: identity}); err != nil {
 			return storageError(err)
 		}
 	}
-	if r.store, err = snap.Open(fsys, path.Join(dir, "snapshots"), snap.Options{Identity: r.cfg.Group}); err != nil {
+	if r.store, err = snap.Open(disk, path.Join(dir, "snapshots"), snap.Options{Identity: r.cfg.Group}); err != nil {
 		return storageError(err)
 	}
 	for _, err := range r.store.Damaged() {

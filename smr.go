@@ -104,7 +104,7 @@ type Config struct {
 	Window int64
 
 	// Logger gets what an operator should know: changes of role at Info, trouble at Warn and
-	// Error. Nil: hclog.Default() from Warn up.
+	// Error. Nil: standard error from Warn up.
 	Logger hclog.Logger
 }
 

@@ -36,16 +36,19 @@ type restored struct {
 	sessions vsr.Sessions
 }
 
-// freeze takes the state as it is. The caller holds the lock.
-func (m *machine) freeze() (f *frozen, err error) {
+// freeze takes the state as it is. The caller holds the lock. If the user's code refuses, the next
+// snapshot is tried when it is due.
+func (m *machine) freeze(a *applied) (err error) {
 	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &m.last.Op)
+	m.opsSince, m.bytesSince = 0, 0
 	user, err := m.user.Snapshot()
 	if err != nil {
-		return nil, fmt.Errorf("smr: StateMachine.Snapshot after op %d: %w", m.last.Op, err)
+		a.refused = fmt.Errorf("StateMachine.Snapshot: %w", err)
+		return nil
 	}
 	m.snapshotting.Store(true)
-	m.opsSince, m.bytesSince = 0, 0
-	return &frozen{m.last, m.clock, m.members, m.sessions.Clone(), user}, nil
+	a.due = &frozen{m.last, m.clock, m.members, m.sessions.Clone(), user}
+	return nil
 }
 
 func (f *frozen) header() []byte {
