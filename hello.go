@@ -60,6 +60,7 @@ type greeter struct {
 	own     greeting
 	members vsr.Membership
 	starts  map[vsr.Incarnation]uint64 // highest start number greeted with
+	differs func(from ID, list string) // told of a member with another list
 }
 
 // update says what this replica is now.
@@ -91,6 +92,7 @@ func (h *greeter) check(from ID, hello []byte) error {
 	case theirs.name != own.name:
 		return fmt.Errorf("it is configured for group %q, this replica for %q", theirs.name, own.name)
 	case theirs.list != own.list && !(own.confirmed && theirs.confirmed):
+		h.differs(from, theirs.list)
 		return fmt.Errorf("it is configured with the members %s, this replica with %s; configure all alike", theirs.list, own.list)
 	case theirs.group != own.group && theirs.group != none && own.group != none:
 		return fmt.Errorf("it holds group %v, this replica holds group %v: they were formed apart; one of the directories is of another group", theirs.group, own.group)

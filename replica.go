@@ -159,6 +159,7 @@ func (r *Replica) reopen() error {
 	m.self, m.start = vsr.Member{ID: string(r.cfg.ID), Incarnation: head.Incarnation}, head.Start
 	list := r.cfg.membership()
 	r.greeter.own = greeting{name: r.cfg.Group, list: list.List()}
+	r.greeter.differs = func(from ID, list string) { r.inbox.do(func() { r.core.Misconfigured(string(from), list) }) }
 	r.greeter.starts = map[vsr.Incarnation]uint64{}
 	return nil
 }

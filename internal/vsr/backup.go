@@ -33,8 +33,12 @@ func (r *Replica) fromPrimary(from Index, m View) bool {
 
 // onPrepare puts in what the primary sends (N3).
 func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
-	if r.head.Group == (GroupID{}) && !r.adopt(from, h, m) || !r.fromPrimary(from, m.View) {
+	if r.head.Group == (GroupID{}) && (from != r.members.prim(m.View) || !r.adopt(from, h, m.View, m.Prev, m.Entries)) ||
+		!r.fromPrimary(from, m.View) {
 		return
+	}
+	if r.full {
+		return // F13: what cannot be saved is not taken
 	}
 	if m.Prev.Op > r.commit && !r.log.has(m.Prev) {
 		r.refuse(from, m.Prev.Op)

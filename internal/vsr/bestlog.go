@@ -117,7 +117,11 @@ func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, e
 }
 
 // onNewState puts in a part of the best log, by the rule of N3, and asks for the next (V6).
-func (r *Replica) onNewState(from Index, m *NewState) {
+func (r *Replica) onNewState(from Index, h Header, m *NewState) {
+	if r.head.Group == (GroupID{}) {
+		r.joinChange(from, h, m)
+		return
+	}
 	c := &r.change
 	if !r.leads() || m.View != r.head.View || c.best == nil || m.Best != c.best.Last || from != c.owner {
 		return

@@ -61,6 +61,10 @@ func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 		r.noteStranger(from, a.Named)
 	}
 	r.send(a, from)
+	if first := r.log.entries(1, 1, 0); a.Named && len(first) == 1 && !r.confirmed() {
+		// No primary may be there to send it: its former restarted, and nobody else holds it yet.
+		r.send(&NewState{View: r.head.View, Best: first[0].Stamp(), Entries: first}, from)
+	}
 }
 
 func listsDiffer(other, theirs, own string) string {
@@ -68,6 +72,13 @@ func listsDiffer(other, theirs, own string) string {
 }
 
 func (r *Replica) memberID(i Index) string { return r.cfg.Members.Members[i].ID }
+
+// Misconfigured says that a member has greeted with another member list (S2).
+func (r *Replica) Misconfigured(id, list string) {
+	if !r.confirmed() {
+		r.problem = listsDiffer(id, list, r.cfg.Members.List())
+	}
+}
 
 // onAnswer counts the members that hold nothing, or learns that the group exists (S2, S3).
 func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
@@ -117,18 +128,27 @@ func (r *Replica) hold(group GroupID, m Membership, v View) {
 	r.saveHead()
 }
 
-// adopt takes up the group of a Prepare that begins with op 1, if its list names this replica's
+// joinChange adopts a formation in a view that has no primary yet.
+func (r *Replica) joinChange(from Index, h Header, m *NewState) {
+	if len(m.Entries) == 1 && r.adopt(from, h, m.View, m.Prev, m.Entries) {
+		r.appendLog(m.Entries...)
+		r.beginChange(false)
+		r.describeLog()
+	}
+}
+
+// adopt takes up the group of entries that begin with op 1, if its list names this replica's
 // present incarnation; otherwise never (S2).
-func (r *Replica) adopt(from Index, h Header, m *Prepare) bool {
-	if m.Prev != (Viewstamp{}) || len(m.Entries) == 0 || m.Entries[0].Kind != Formation || m.Entries[0].Op != 1 {
+func (r *Replica) adopt(from Index, h Header, v View, prev Viewstamp, entries []Entry) bool {
+	if prev != (Viewstamp{}) || len(entries) == 0 || entries[0].Kind != Formation || entries[0].Op != 1 {
 		return false
 	}
-	list, err := DecodeMembership(m.Entries[0].Body)
-	if err != nil || list.List() != r.cfg.Members.List() || list.Epoch != h.Epoch || from != list.prim(m.View) ||
+	list, err := DecodeMembership(entries[0].Body)
+	if err != nil || list.List() != r.cfg.Members.List() || list.Epoch != h.Epoch ||
 		list.Members[from].Incarnation != h.Incarnation || list.Members[r.self].Incarnation != r.head.Incarnation {
 		return false
 	}
-	r.hold(h.Group, list, m.View)
+	r.hold(h.Group, list, v)
 	r.status = viewChange // until follow makes it a backup
 	return true
 }

@@ -21,6 +21,21 @@ func (r *Replica) Handover(now time.Time, to Index) bool {
 	return true
 }
 
+// handingOver reports whether requests must wait for the next primary: while nobody that the role
+// may go to is there, this one serves on.
+func (r *Replica) handingOver() bool {
+	h := &r.primary.handover
+	if !h.active {
+		return false
+	}
+	for _, i := range r.others {
+		if p := &r.primary.progress[i]; (h.to == i || h.to < 0) && r.lately(i) && p.state == streaming {
+			return true
+		}
+	}
+	return false
+}
+
 // CancelHandover goes on as primary, if the view has not been left yet.
 func (r *Replica) CancelHandover(now time.Time) {
 	r.advance(now)

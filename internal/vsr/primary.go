@@ -37,7 +37,7 @@ func (r *Replica) lead() {
 	}
 	for i := range p.progress {
 		p.progress[i].probe(next)
-		r.heard[i] = r.now
+		p.progress[i].heard = r.now
 	}
 	p.progress[r.self].match = r.saves.durable
 	r.settled()
@@ -63,7 +63,7 @@ func (r *Replica) stampLog(e Entry) {
 
 // accepts reports whether the primary takes requests at all.
 func (r *Replica) accepts() bool {
-	return r.isPrimary() && r.primary.resigned == serving && !r.primary.handover.active &&
+	return r.isPrimary() && r.primary.resigned == serving && !r.handingOver() &&
 		r.primary.opening > 0 && !r.full
 }
 
@@ -97,7 +97,7 @@ func (r *Replica) onPrepareOK(from Index, m *PrepareOK) {
 		return
 	}
 	r.primary.progress[from].acknowledged(m.Op)
-	r.answered()
+	r.answered(from)
 	r.advanceCommit()
 }
 
@@ -110,7 +110,7 @@ func (r *Replica) onGap(from Index, m *Gap) {
 	if !r.isPrimary() || m.View != r.head.View {
 		return
 	}
-	r.answered()
+	r.answered(from)
 	p := &r.primary.progress[from]
 	if p.state == installing || m.Prev != p.next-1 && p.state == probing || m.Prev < p.match || p.loading {
 		return // answers a Prepare that was followed by others
@@ -142,19 +142,22 @@ func (r *Replica) advanceCommit() {
 	}
 }
 
-// hurryCommit sees to it that backups learn of a commitment soon: those at once whose callers wait
-// for it, the others a little later unless a Prepare takes the news along.
+// hurryCommit sees to it that backups learn of a commitment soon, even if no Prepare takes the news
+// along.
 func (r *Replica) hurryCommit() {
-	soon := r.now.Add(r.cfg.Heartbeat / 10)
-	for _, i := range r.others {
-		p := &r.primary.progress[i]
-		if p.asked > p.told && r.commit > p.told {
-			soon = r.now
-		}
-	}
-	if soon.Before(r.primary.heartbeatAt) {
+	if soon := r.now.Add(r.cfg.Heartbeat / 10); soon.Before(r.primary.heartbeatAt) {
 		r.primary.heartbeatAt = soon
 	}
+}
+
+// newsAwaited reports whether a backup's callers wait for a commitment that it has not heard of.
+func (r *Replica) newsAwaited() bool {
+	for _, i := range r.others {
+		if p := &r.primary.progress[i]; p.asked > p.told && r.commit > p.told {
+			return true
+		}
+	}
+	return false
 }
 
 // groupConfirmed commits op 1, which every member holds. In view 0 op 1 is the opening entry.
@@ -174,7 +177,7 @@ func (r *Replica) flushPrimary() {
 	if r.primary.resigned == serving {
 		r.pull()
 		r.startRounds()
-		if !r.now.Before(r.primary.heartbeatAt) {
+		if !r.now.Before(r.primary.heartbeatAt) || r.newsAwaited() {
 			r.heartbeat()
 		}
 	}
@@ -205,7 +208,7 @@ func (r *Replica) lowestNeeded() OpNumber {
 	low := r.log.last.Op
 	for _, i := range r.others {
 		p := &r.primary.progress[i]
-		if r.now.Sub(r.heard[i]) > r.cfg.Abdication {
+		if r.now.Sub(p.heard) > r.cfg.Abdication {
 			continue
 		}
 		if p.state == installing {
@@ -224,7 +227,7 @@ func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 	}
 	p := &r.primary.progress[from]
 	p.round = max(p.round, m.Round)
-	r.answered()
+	r.answered(from)
 	r.confirmReads()
 	if m.Round < p.mark || p.state == installing || p.loading {
 		return
@@ -234,14 +237,16 @@ func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 		p.probe(p.marked + 1)
 	case m.Op < p.marked: // Prepares sent before the heartbeat did not arrive
 		p.probe(m.Op + 1)
-	case p.match < p.marked: // its acknowledgement may be lost
+	case p.match < p.marked && p.match == p.before: // its acknowledgement may be lost
 		p.elicit = true
 	}
+	p.before = p.match
 }
 
 // answered takes an answer as a reason to go on, if this primary was about to leave for want of
 // answers (V2).
-func (r *Replica) answered() {
+func (r *Replica) answered(from Index) {
+	r.primary.progress[from].heard = r.now
 	if r.isPrimary() && r.primary.resigned == noQuorum && r.hearsQuorum() {
 		r.goOn()
 	}
@@ -254,12 +259,12 @@ func (r *Replica) goOn() {
 	r.withdraw()
 }
 
-// hearsQuorum reports whether enough voters were heard within the abdication time to make
+// hearsQuorum reports whether enough voters have answered within the abdication time to make
 // max(Qr, Rb) with the primary itself.
 func (r *Replica) hearsQuorum() bool {
 	count := 1
 	for _, i := range r.others {
-		if r.now.Sub(r.heard[i]) <= r.cfg.Abdication {
+		if r.now.Sub(r.primary.progress[i].heard) <= r.cfg.Abdication {
 			count++
 		}
 	}

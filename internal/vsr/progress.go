@@ -1,5 +1,7 @@
 package vsr
 
+import "time"
+
 // sending is how the primary sends its log to one backup (C1).
 type sending uint8
 
@@ -25,13 +27,15 @@ type progress struct {
 	waits, loading bool
 	loaded         OpNumber // last op sent that came from the disk
 
-	round   Round    // highest round answered (N6)
-	mark    Round    // the round of the latest heartbeat, and what was sent before it
-	marked  OpNumber //
-	elicit  bool     // ask for an acknowledgement with an empty Prepare
-	told    OpNumber // commit number last sent
-	asked   OpNumber // highest op that stands for a request of this backup's callers
-	attempt uint64   // highest attempt taken or refused in this view (X4), of start number start
+	round   Round     // highest round answered (N6)
+	mark    Round     // the round of the latest heartbeat, and what was sent before it
+	marked  OpNumber  //
+	before  OpNumber  // match at the answer before
+	heard   time.Time // when it answered last
+	elicit  bool      // ask for an acknowledgement with an empty Prepare
+	told    OpNumber  // commit number last sent
+	asked   OpNumber  // highest op that stands for a request of this backup's callers
+	attempt uint64    // highest attempt taken or refused in this view (X4), of start number start
 	start   uint64
 
 	offered  Snapshot // while installing

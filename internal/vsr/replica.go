@@ -228,6 +228,7 @@ func (r *Replica) paused() {
 		if !r.heard[i].IsZero() {
 			r.heard[i] = r.now
 		}
+		r.primary.progress[i].heard = r.now
 	}
 }
 
@@ -270,7 +271,7 @@ func (r *Replica) Receive(now time.Time, from Index, h Header, m Message) {
 	case *GetState:
 		r.onGetState(from, m)
 	case *NewState:
-		r.onNewState(from, m)
+		r.onNewState(from, h, m)
 	case *Question:
 		r.onQuestion(from, h, m)
 	case *Answer:
@@ -300,7 +301,7 @@ func (r *Replica) admit(from Index, h Header, m Message) bool {
 	switch m.(type) {
 	case *Question, *Answer:
 		return true
-	case *Prepare:
+	case *Prepare, *NewState:
 		if r.head.Group == (GroupID{}) {
 			return h.Group != (GroupID{})
 		}
