@@ -1,0 +1,127 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// epochView names one primary's period, and reign who had it.
+type epochView struct {
+	epoch vsr.Epoch
+	view  vsr.View
+}
+
+type reign struct {
+	host  int
+	start uint64
+}
+
+// record takes what a turn gives out into the ledger, before anybody else sees it.
+func (s *Sim) record(p *process, out *vsr.Output) {
+	if out.Save != nil {
+		s.enter(p, out.Save.Entries)
+	}
+	if s.err == nil {
+		s.learn(p, p.core.State().Commit)
+	}
+}
+
+func (s *Sim) enter(p *process, entries []vsr.Entry) {
+	for i := range entries {
+		e := &entries[i]
+		prev, ok := p.core.Stamp(e.Op - 1)
+		if !ok {
+			s.fail("%s saves entry %v, and has none before it", name(p.h.i), e.Stamp())
+			return
+		}
+		if err := s.ledger.add(prev, e); err != nil {
+			s.fail("%s: %v", name(p.h.i), err)
+			return
+		}
+	}
+}
+
+// learn takes in that a replica knows op, and all before it, to be committed.
+func (s *Sim) learn(p *process, op vsr.OpNumber) {
+	if op == 0 || op == p.seen.Commit {
+		return
+	}
+	stamp, ok := p.core.Stamp(op)
+	if !ok {
+		s.fail("%s knows op %d committed, and does not hold it", name(p.h.i), op)
+		return
+	}
+	fresh, err := s.ledger.commit(stamp)
+	if err != nil {
+		s.fail("%s: %v", name(p.h.i), err)
+		return
+	}
+	for _, f := range fresh {
+		if err := s.witness.replay(&s.ledger.find(f).entry); err != nil {
+			s.fail("%v", err)
+			return
+		}
+	}
+	if len(fresh) > 0 {
+		if err := s.checkQuorums(); err != nil {
+			s.fail("%s has committed %v: %v", name(p.h.i), stamp, err)
+		}
+	}
+}
+
+// check checks the invariants of section 11 after a turn of a process.
+func (s *Sim) check(p *process) {
+	if err := p.core.Check(); err != nil {
+		s.fail("%s: %v", name(p.h.i), err)
+		return
+	}
+	now, was := p.core.State(), &p.seen
+	switch {
+	case now.Head.View < was.Head.View && now.Head.Epoch == was.Head.Epoch, now.Head.Epoch < was.Head.Epoch,
+		now.Commit < was.Commit, now.Applied < was.Applied, now.Head.View < p.h.truth.head.View:
+		s.fail("%s: 11.1: from view %d, commit %d, applied %d to %d, %d, %d", name(p.h.i),
+			was.Head.View, was.Commit, was.Applied, now.Head.View, now.Commit, now.Applied)
+	case p.h.lost && now.Head.Group != (vsr.GroupID{}):
+		s.fail("%s: S3: its memory was lost, and it holds group %v", name(p.h.i), now.Head.Group)
+	case now.Primary == vsr.Index(p.h.i):
+		s.checkReign(p, &now)
+	}
+	if now.Phase != was.Phase || now.Head.View != was.Head.View {
+		s.note(p.h.i, "is", uint64(now.Head.View), now.Phase, fmt.Sprintf("view %d", now.Head.View))
+		s.stats.Views = max(s.stats.Views, uint64(now.Head.View))
+	}
+	p.seen = now
+}
+
+// checkReign: one process at most is ever primary of a view (11.5, V2).
+func (s *Sim) checkReign(p *process, now *vsr.State) {
+	key, who := epochView{now.Head.Epoch, now.Head.View}, reign{p.h.i, now.Head.Start}
+	if other, ok := s.reigns[key]; ok && other != who {
+		s.fail("11.5: view %d is led by %s of start %d and by %s of start %d", now.Head.View,
+			name(other.host), other.start, name(who.host), who.start)
+	}
+	s.reigns[key] = who
+}
+
+// checkQuorums: whichever Qv members that have kept their memory change the view, the best of their
+// logs holds every committed op (11.3). A log is the best of some Qv exactly if Qv-1 others are not
+// better.
+func (s *Sim) checkQuorums() error {
+	end := s.ledger.end()
+	logs := s.logs[:0]
+	for _, h := range s.hosts {
+		if !h.lost {
+			logs = append(logs, h.truth.last)
+		}
+	}
+	s.logs = logs
+	slices.SortFunc(logs, vsr.Viewstamp.Compare)
+	for i, log := range logs {
+		if i >= s.members.Qv-1 && !s.ledger.holds(log, end) {
+			return fmt.Errorf("11.3: %v is committed; a view change could choose the log that ends with %v, which does not hold it; all: %v", end, log, logs)
+		}
+	}
+	return nil
+}

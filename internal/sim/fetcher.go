@@ -1,0 +1,126 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// fetcher receives a snapshot, one step after another (C2).
+type fetcher struct {
+	busy  bool
+	steps []vsr.FetchStep
+}
+
+// sendChunk reads a chunk and sends it; an empty one if this replica does not hold the snapshot.
+func (p *process) sendChunk(c vsr.ChunkWanted) {
+	p.after(p.h.latency(), func() {
+		data, _ := p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
+		p.send(vsr.Outgoing{To: []vsr.Index{c.To}, Message: &vsr.SnapshotChunk{Snapshot: c.Snapshot, Chunk: c.Chunk, Data: data}})
+	})
+}
+
+func (p *process) fetch(f vsr.FetchStep) {
+	p.fetcher.steps = append(p.fetcher.steps, f)
+	p.nextStep()
+}
+
+func (p *process) nextStep() {
+	x := &p.fetcher
+	if x.busy || len(x.steps) == 0 || p.dead {
+		return
+	}
+	x.busy = true
+	f := x.steps[0]
+	x.steps = x.steps[1:]
+	p.after(p.h.latency(), func() {
+		switch {
+		case f.Complete:
+			p.complete(f.Snapshot)
+		case f.Data != nil:
+			p.put(f)
+		default:
+			p.begin(f.Snapshot)
+		}
+		x.busy = false
+		p.nextStep()
+	})
+}
+
+// begin begins or resumes, and says which chunks are missing.
+func (p *process) begin(s vsr.Snapshot) {
+	var missing []uint32
+	err := p.io(func() (err error) {
+		if p.store.incoming != nil {
+			if err := p.store.incoming.Close(); err != nil {
+				return err
+			}
+		}
+		p.store.incoming, err = p.store.snaps.Receive(snap.Info{ID: toSnapID(s.SnapshotID), Size: s.Size, Chunks: s.Chunks})
+		return err
+	})
+	if p.dead || !p.usual("receiving a snapshot", err) {
+		return
+	}
+	if err == nil {
+		for i, ok := p.store.incoming.Next(0); ok; i, ok = p.store.incoming.Next(i + 1) {
+			missing = append(missing, i)
+		}
+	}
+	p.input(func(now time.Time) { p.core.Fetching(now, s.SnapshotID, missing, err) })
+}
+
+// usual reports whether an error is nil, or one that happens without anything being wrong.
+func (p *process) usual(what string, err error) bool {
+	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) {
+		return true
+	}
+	p.broken(what, err)
+	return false
+}
+
+// of reports whether the snapshot is the one being received.
+func (st *storage) of(s *vsr.Snapshot) bool {
+	return st.incoming != nil && st.incoming.Info().ID == toSnapID(s.SnapshotID)
+}
+
+func (p *process) put(f vsr.FetchStep) {
+	if !p.store.of(&f.Snapshot) {
+		return
+	}
+	err := p.io(func() error { return p.store.incoming.Put(f.Chunk, f.Data) })
+	if p.dead || !p.usual("chunk", err) {
+		return
+	}
+	p.input(func(now time.Time) { p.core.ChunkPut(now, f.Snapshot.SnapshotID, f.Chunk, err == nil) })
+}
+
+// complete checks the whole snapshot, and makes it the latest.
+func (p *process) complete(s vsr.Snapshot) {
+	if !p.store.of(&s) {
+		return
+	}
+	var got vsr.Snapshot
+	var at int64
+	err := p.io(func() error {
+		info, err := p.store.incoming.Complete()
+		if err != nil {
+			return err
+		}
+		p.store.incoming = nil
+		got, at, err = describe(info)
+		return err
+	})
+	if p.dead || !p.usual("completing a snapshot", err) {
+		return
+	}
+	if err != nil {
+		got = s
+	}
+	p.s.stats.Transfers++
+	p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
+	p.input(func(now time.Time) { p.core.Received(now, got, at, err) })
+}

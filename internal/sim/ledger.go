@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// ledger knows every entry that any replica ever put into its log, and the one history of what is
+// committed. Since entries with the same viewstamp are the same, and all before them too (11.4),
+// the viewstamp of its last entry tells all that a log holds.
+type ledger struct {
+	ops       [][]record      // by op: usually one
+	committed []vsr.Viewstamp // by op; [0] is before the first (11.2)
+}
+
+type record struct {
+	entry  vsr.Entry
+	prev   vsr.Viewstamp // of the entry before it
+	before vsr.Viewstamp // last entry of an earlier view in a log that ends here
+}
+
+func newLedger() *ledger { return &ledger{committed: make([]vsr.Viewstamp, 1)} }
+
+// add takes in an entry that follows prev. It returns an error if another one has its viewstamp.
+func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
+	stamp := e.Stamp()
+	if known := l.find(stamp); known != nil {
+		return known.same(prev, e)
+	}
+	if stamp.Op != prev.Op+1 || stamp.Compare(prev) <= 0 {
+		return fmt.Errorf("11.4: entry %v follows %v", stamp, prev)
+	}
+	before := prev
+	if p := l.find(prev); p != nil {
+		if p.entry.Time > e.Time {
+			return fmt.Errorf("N2: entry %v has time %d, the one before it %d", stamp, e.Time, p.entry.Time)
+		}
+		if prev.Epoch == stamp.Epoch && prev.View == stamp.View {
+			before = p.before
+		}
+	}
+	for len(l.ops) <= int(stamp.Op) {
+		l.ops = append(l.ops, nil)
+	}
+	l.ops[stamp.Op] = append(l.ops[stamp.Op], record{*e, prev, before})
+	return nil
+}
+
+// same returns an error if an entry with the record's viewstamp is another one.
+func (r *record) same(prev vsr.Viewstamp, e *vsr.Entry) error {
+	k := &r.entry
+	if r.prev != prev || k.Time != e.Time || k.Kind != e.Kind || k.Session != e.Session ||
+		k.Request != e.Request || k.Floor != e.Floor || !bytes.Equal(k.Body, e.Body) {
+		return fmt.Errorf("11.4: two entries with viewstamp %v: one follows %v, kind %d, request %d.%d, the other %v, kind %d, request %d.%d",
+			e.Stamp(), r.prev, k.Kind, k.Session, k.Request, prev, e.Kind, e.Session, e.Request)
+	}
+	return nil
+}
+
+func (l *ledger) find(s vsr.Viewstamp) *record {
+	if int(s.Op) >= len(l.ops) {
+		return nil
+	}
+	for i := range l.ops[s.Op] {
+		if r := &l.ops[s.Op][i]; r.entry.View == s.View && r.entry.Epoch == s.Epoch {
+			return r
+		}
+	}
+	return nil
+}
+
+// holds reports whether a log that ends with last holds the entry s.
+func (l *ledger) holds(last, s vsr.Viewstamp) bool {
+	return s.Op <= last.Op && l.at(last, s.Op) == s
+}
+
+// at returns the viewstamp of an op in a log that ends with last, at op or above.
+func (l *ledger) at(last vsr.Viewstamp, op vsr.OpNumber) vsr.Viewstamp {
+	for {
+		r := l.find(last)
+		if r == nil || op > r.before.Op {
+			last.Op = op
+			return last
+		}
+		last = r.before
+	}
+}
+
+// end is the viewstamp of the last op known to be committed.
+func (l *ledger) end() vsr.Viewstamp { return l.committed[len(l.committed)-1] }
+
+// commit takes in that a replica knows the entry s, and all before it, to be committed. It returns
+// the entries that were not known to be, in order.
+func (l *ledger) commit(s vsr.Viewstamp) ([]vsr.Viewstamp, error) {
+	if int(s.Op) < len(l.committed) {
+		if was := l.committed[s.Op]; was != s {
+			return nil, fmt.Errorf("11.2: op %d is committed as %v and as %v", s.Op, was, s)
+		}
+		return nil, nil
+	}
+	if end := l.end(); !l.holds(s, end) {
+		return nil, fmt.Errorf("11.2: %v is committed, and its log does not hold %v, which is", s, end)
+	}
+	from := len(l.committed)
+	for op := vsr.OpNumber(from); op <= s.Op; op++ {
+		l.committed = append(l.committed, l.at(s, op))
+	}
+	return l.committed[from:], nil
+}

@@ -1,0 +1,138 @@
+package sim
+
+import (
+	"errors"
+	"time"
+
+	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
+)
+
+// writer makes saves durable in order: all that wait share one sync. Compactions take their turn.
+type writer struct {
+	busy    bool
+	full    bool // the disk has no space: the batch is tried again
+	waiting []*vsr.Save
+	batch   []*vsr.Save // under way
+	compact *vsr.Compact
+}
+
+func (p *process) save(s *vsr.Save) {
+	p.s.note(p.h.i, "saves", s.Seq, s)
+	p.writer.waiting = append(p.writer.waiting, s)
+	p.write()
+	p.s.aimed(p.h, saves, nil)
+}
+
+func (p *process) compact(c vsr.Compact) {
+	p.writer.compact = &c
+	p.write()
+}
+
+// write begins the next thing that waits.
+func (p *process) write() {
+	w := &p.writer
+	switch {
+	case w.busy:
+	case len(w.waiting) > 0:
+		w.busy = true
+		w.batch, w.waiting = w.waiting, nil
+		p.after(p.h.latency(), p.written)
+	case w.compact != nil:
+		w.busy = true
+		p.after(p.h.latency(), p.compacted)
+	}
+}
+
+// written is the end of a batch, successful or not.
+func (p *process) written() {
+	w := &p.writer
+	err := p.io(func() error { return p.store.save(w.batch) })
+	switch {
+	case p.dead:
+		return
+	case vfs.IsFull(err):
+		p.tellFull(true)
+		p.after(100*time.Millisecond, p.written)
+		return
+	case err != nil:
+		p.broken("save", err)
+		return
+	}
+	p.tellFull(false)
+	if err := p.h.saved(w.batch); err != nil {
+		p.broken("save", err)
+		return
+	}
+	seq := w.batch[len(w.batch)-1].Seq
+	p.s.note(p.h.i, "has saved", seq, seq)
+	p.s.aimed(p.h, saved, nil)
+	if p.dead {
+		return
+	}
+	p.input(func(now time.Time) { p.core.Saved(now, seq) })
+	w.busy, w.batch = false, nil
+	p.write()
+}
+
+func (p *process) tellFull(full bool) {
+	if p.writer.full != full {
+		p.writer.full = full
+		p.input(func(now time.Time) { p.core.Full(now, full) })
+	}
+}
+
+// saved takes a batch into the account of what is durable.
+func (h *host) saved(batch []*vsr.Save) (err error) {
+	for _, s := range batch {
+		if h.truth, err = h.truth.after(h.s.ledger, s); err != nil {
+			return err
+		}
+	}
+	return h.s.checkQuorums()
+}
+
+// cutOff leaves on the disk what the writer had begun: any first part of it.
+func (p *process) cutOff(h *host) {
+	h.flight = p.writer.batch
+	if len(p.writer.batch) > 0 && !h.burnt && h.disk.chance(0.5) {
+		h.fuse = 1 + h.disk.IntN(6)
+		p.store.save(p.writer.batch)
+	}
+}
+
+func (p *process) compacted() {
+	w := &p.writer
+	c := *w.compact
+	w.busy, w.compact = false, nil
+	var first uint64
+	err := p.io(func() (err error) {
+		first, err = p.store.log.Compact(uint64(c.Keep), uint64(c.Snapshot), p.s.p.KeepLog)
+		return err
+	})
+	if p.dead {
+		return
+	}
+	if err != nil {
+		p.broken("compaction", err)
+		return
+	}
+	p.s.note(p.h.i, "has compacted to", first, first)
+	p.input(func(time.Time) { p.core.Compacted(vsr.OpNumber(first)) })
+	p.write()
+}
+
+// load reads older entries, beside the writer.
+func (p *process) load(l vsr.Load) {
+	p.after(p.h.latency(), func() {
+		entries, err := p.store.read(l.From, l.To)
+		if err != nil && !errors.Is(err, wal.ErrCompacted) {
+			p.broken("read", err)
+			return
+		}
+		p.s.stats.Loads++
+		p.s.note(p.h.i, "loads", uint64(len(entries)), l, len(entries))
+		p.input(func(now time.Time) { p.core.Loaded(l, entries) })
+	})
+}
