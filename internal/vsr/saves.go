@@ -2,6 +2,7 @@ package vsr
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -164,6 +165,15 @@ func (r *Replica) release() {
 func (r *Replica) dropHeld() {
 	clear(r.saves.held)
 	r.saves.held = r.saves.held[:0]
+}
+
+// dropDescription forgets a DoViewChange that has not left yet: the view has begun, and the log it
+// describes is changing.
+func (r *Replica) dropDescription() {
+	r.saves.held = slices.DeleteFunc(r.saves.held, func(h held) bool {
+		_, describes := h.out.Message.(*DoViewChange)
+		return describes
+	})
 }
 
 // diskDeadline returns when the oldest unfinished write is too old (D3); zero if there is none.

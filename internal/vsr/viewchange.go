@@ -184,6 +184,7 @@ func (r *Replica) settled() {
 	c := &r.change
 	c.timeout, c.giveUpAt, c.resendAt, c.sent, c.logs, c.best = 0, time.Time{}, time.Time{}, nil, nil, nil
 	c.fetching, c.barred = false, false
+	r.dropDescription()
 	r.withdraw()
 }
 
