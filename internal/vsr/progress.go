@@ -89,7 +89,7 @@ func (r *Replica) wants(i Index) bool {
 		return true
 	}
 	if p.next < r.log.tailFrom() {
-		return p.match >= p.loaded // one batch from the disk at a time
+		return p.match >= p.loaded || p.next <= p.loaded // one batch from the disk at a time; or it was lost
 	}
 	return p.elicit || p.next <= r.log.last.Op && r.log.bytesAbove(p.match)-r.log.bytesAbove(p.next-1) < maxInFlight
 }
