@@ -82,3 +82,8 @@ func TestSnapshotIsOfItsMoment(t *testing.T) {
 type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("unreadable") }
+
+func Example_main() {
+	main()
+	// Output: ann has 70, bob has 30
+}

@@ -52,13 +52,20 @@ func TestNothingIsLostWhenProcessesDie(t *testing.T) {
 	_, last := x.cluster.awaitPrimary()
 	x.readAll()
 	assert.Greater(t, last, first, "no primary was ever replaced: the faults did not hit")
-	assert.GreaterOrEqual(t, h.acked.Load(), int64(500), "too little happened")
+	assert.GreaterOrEqual(t, h.acked.Load(), int64(200), "too little happened")
 	require.NoError(t, h.linearizable(20*time.Second))
 	t.Logf("%d operations, %d of them acknowledged, views %d to %d, faults %v", len(h.operations), h.acked.Load(), first, last, x.faults)
 }
 
 func (x *chaos) run() {
-	for end := time.Now().Add(chaosTime); time.Now().Before(end); {
+	x.progress(50)
+	primary, _ := x.cluster.awaitPrimary()
+	x.fault("kill", primary)
+	length := chaosTime
+	if testing.Short() {
+		length /= 4
+	}
+	for end := time.Now().Add(length); time.Now().Before(end); {
 		x.progress(50)
 		victim := x.victim()
 		switch n := x.rand.IntN(10); {

@@ -43,7 +43,7 @@ const patience = 20 * time.Second
 
 // process is one kv serve, running or not.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	id     smr.ID
 	dir    string
 	url    string // of its HTTP
@@ -99,7 +99,7 @@ func (p *process) exit() int {
 
 // cluster is a group of three processes.
 type cluster struct {
-	t         *testing.T
+	t         testing.TB
 	processes []*process
 	web       *http.Client
 }
@@ -107,7 +107,7 @@ type cluster struct {
 // newCluster starts a group, with more flags for all; {id} in them stands for each one's id. Its
 // addresses are on a host of its own, so that no other program takes a port while a process is
 // dead.
-func newCluster(t *testing.T, flags ...string) *cluster {
+func newCluster(t testing.TB, flags ...string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, web: &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	t.Cleanup(c.web.CloseIdleConnections)
@@ -127,7 +127,7 @@ func newCluster(t *testing.T, flags ...string) *cluster {
 }
 
 // freeAddrs returns n addresses on the host that nobody listens on.
-func freeAddrs(t *testing.T, host string, n int) (addrs []string) {
+func freeAddrs(t testing.TB, host string, n int) (addrs []string) {
 	t.Helper()
 	for range n {
 		listener, err := net.Listen("tcp", host+":0")
@@ -183,23 +183,31 @@ func (c *cluster) other(p *process) *process {
 	return nil
 }
 
-// must sends a request to one process until it is answered as wanted, and returns the body.
-func (c *cluster) must(code int, p *process, method, path, body string) (got string) {
-	c.t.Helper()
-	send := func() bool {
-		request, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
-		if err != nil {
-			return false
-		}
-		response, err := c.web.Do(request)
-		if err != nil {
-			return false
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		got = string(text)
-		return err == nil && response.StatusCode == code
+// ask sends a request to one process. The code is 0 if there was no answer.
+func (c *cluster) ask(p *process, method, path, body string) (code int, got string) {
+	request, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
+	if err != nil {
+		return 0, err.Error()
 	}
-	c.eventually(send, "%s %s at %s is not answered %d", method, path, p.id, code)
+	response, err := c.web.Do(request)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, string(text)
+}
+
+// must sends a request to one process until it is answered as wanted, and returns the body.
+func (c *cluster) must(want int, p *process, method, path, body string) (got string) {
+	c.t.Helper()
+	c.eventually(func() bool {
+		var code int
+		code, got = c.ask(p, method, path, body)
+		return code == want
+	}, "%s %s at %s is not answered %d", method, path, p.id, want)
 	return got
 }

@@ -82,3 +82,15 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 		assert.Contains(t, errs, says)
 	}
 }
+
+func TestStory(t *testing.T) {
+	status, out, errs := kv(t)
+	require.Zero(t, status, errs)
+	assert.Regexp(t, `(?s) is the primary\.
+.* is the primary now\. The first write without (\w) was accepted after .*
+\w restarted from its directory with .*
+Checked at a, b and c: of 2001 acknowledged writes, none is missing\.
+$`, out)
+	_, root, _ := strings.Cut(strings.SplitN(out, ".\n", 2)[0], "under ")
+	assert.NoDirExists(t, root, "what was temporary is gone")
+}

@@ -57,6 +57,26 @@ func TestDataSurvivesTheDeathOfAll(t *testing.T) {
 	}
 }
 
+func TestWithoutAQuorum(t *testing.T) {
+	c := newCluster(t)
+	last := c.processes[1]
+	c.must(204, last, "PUT", "/kv/k", "before")
+	c.processes[0].kill()
+	c.processes[2].kill()
+
+	c.must(503, last, "GET", "/kv/k", "")
+	c.must(503, last, "GET", "/kv", "")
+	assert.Equal(t, "before", c.must(200, last, "GET", "/kv/k?level=local", ""))
+	code, answer := c.ask(last, "PUT", "/kv/k", "after")
+	outcomes := map[int]string{503: "not applied", 504: "unknown"}
+	require.Contains(t, outcomes, code, answer)
+	assert.Contains(t, answer, fmt.Sprintf(`"outcome":%q`, outcomes[code]))
+
+	c.processes[0].start()
+	c.must(204, last, "PUT", "/kv/k", "after")
+	assert.Equal(t, "after", c.must(200, c.processes[0], "GET", "/kv/k", ""))
+}
+
 func TestVolatileGroup(t *testing.T) {
 	c := newCluster(t, "-dir=", "-volatile")
 	c.must(204, c.processes[0], "PUT", "/kv/k", "v")
