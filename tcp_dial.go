@@ -221,10 +221,9 @@ func (p *tcpPeer) writeBatch(c *tcpConn, batch [][]byte) error {
 	return c.out.Flush()
 }
 
-// watch closes the connection when the other side does, which says nothing after its answer. It
-// notices so before a message is written that nobody reads.
+// watch waits for the end of a connection, whose other side says nothing after its answer, so that
+// it is noticed before a message is written that nobody reads.
 func (c *tcpConn) watch() error {
-	defer c.raw.Close()
 	var b [1]byte
 	n, err := c.in.Read(b[:])
 	if n > 0 {

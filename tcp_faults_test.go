@@ -2,6 +2,7 @@ package smr
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -121,6 +122,25 @@ func TestAHalfOpenConnectionIsGivenUp(t *testing.T) {
 	eventually(t, func() bool { a.Send("b", big); return proxy.dialed.Load() > 1 }, "a holds on to a dead connection")
 	a.reaches(t, b, "on another one")
 	a.says(t, "timeout", func() {})
+}
+
+// A connection without traffic outlives the timeout, and works then. That the time is over, a
+// stranger shows who is closed for it.
+func TestAQuietConnectionLasts(t *testing.T) {
+	g := newTCPGroup()
+	hasty := func(c *TCPConfig, _ *Endpoint) { c.Timeout = 200 * time.Millisecond }
+	a, b := g.start(t, "a", hasty), g.start(t, "b", hasty)
+	a.reaches(t, b, "before")
+	for range 2 {
+		raw, err := net.Dial("tcp", b.Addr().String())
+		require.NoError(t, err)
+		raw.SetDeadline(time.Now().Add(10 * time.Second))
+		(&tcpConn{raw: raw, in: raw}).ended(t)
+		require.NoError(t, raw.Close())
+	}
+	a.reaches(t, b, "after")
+	assert.Equal(t, 1, strings.Count(a.log.String(), "connected to member"))
+	assert.NotContains(t, a.log.String(), "broke")
 }
 
 // greetRaw writes the greeting of a dialling member and reads the preface of the answer.
@@ -270,8 +290,13 @@ func TestTooManyMembersAreRefused(t *testing.T) {
 	g := newTCPGroup()
 	a := g.start(t, "a", nil)
 	for i := range maxAccepted {
-		talkRaw(t, a, ID("b"+strings.Repeat("x", i%50)+string(rune('A'+i/50))))
+		talkRaw(t, a, ID(fmt.Sprint("b", i)))
 	}
+	eventually(t, func() bool {
+		a.TCP.mu.RLock()
+		defer a.TCP.mu.RUnlock()
+		return len(a.accepted) == maxAccepted
+	}, "not all are taken")
 	talkRaw(t, a, "one more").ended(t)
 	a.says(t, "messages of 64 members are taken already", func() {})
 }

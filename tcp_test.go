@@ -293,6 +293,15 @@ func TestTheQueueIsBoundedAndDrops(t *testing.T) {
 	assert.Len(t, p.queue, 1)
 }
 
+func TestWrittenMessagesMakeRoom(t *testing.T) {
+	g := newTCPGroup()
+	a := g.start(t, "a", func(c *TCPConfig, _ *Endpoint) { c.Queue = 10 * (100 + messageOverhead) })
+	b := g.start(t, "b", nil)
+	for i := range 30 {
+		a.reaches(t, b, fmt.Sprintf("%0100d", i))
+	}
+}
+
 func TestOrdinaryErrors(t *testing.T) {
 	assert.True(t, ordinary(fmt.Errorf("TLS: %w", net.ErrClosed)))
 	assert.True(t, ordinary(&net.OpError{Op: "dial", Err: errors.New("refused")}))

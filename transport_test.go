@@ -76,6 +76,31 @@ func TestNetworkDropsWhatDoesNotFit(t *testing.T) {
 	})
 }
 
+func TestNetworkCloseDropsWhatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := smr.NewNetwork()
+		a, b := network.Transport("a"), network.Transport("b")
+		gate := make(chan struct{})
+		count := 0
+		require.NoError(t, a.Open(endpoint("a", ignore)))
+		require.NoError(t, b.Open(endpoint("b", func(smr.ID, []byte) { <-gate; count++ })))
+		a.Send("b", []byte("taken before the rest"))
+		synctest.Wait()
+		gate <- struct{}{}
+		for range 3 {
+			a.Send("b", []byte("waits"))
+		}
+		synctest.Wait() // in Receive with the first of three
+		go func() {
+			synctest.Wait() // in Close
+			close(gate)
+		}()
+		require.NoError(t, b.Close())
+		assert.LessOrEqual(t, count, 2)
+		require.NoError(t, a.Close())
+	})
+}
+
 func TestNetworkOpensAMemberOnce(t *testing.T) {
 	network := smr.NewNetwork()
 	first, second := network.Transport("a"), network.Transport("a")
