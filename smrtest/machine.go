@@ -29,13 +29,14 @@ func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 	if len(ops) == 0 {
 		t.Fatal("TestStateMachine needs operations to apply; ops is empty")
 	}
-	enforce(t, machineRules, machines{new: new, ops: number(ops)})
+	enforce(t, machineRules, machinesOf(new, ops))
 }
 
 // machines is what the suite checks. new returns a machine in its initial state.
 type machines struct {
-	new func() smr.StateMachine
-	ops []smr.Op // their bodies are originals: machines get copies
+	new  func() smr.StateMachine
+	ops  []smr.Op // their bodies are originals: machines get copies
+	more []smr.Op // to come after ops: the same bodies once more
 }
 
 var machineRules = []rule[machines]{

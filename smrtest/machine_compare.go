@@ -43,17 +43,18 @@ func (r *run) sameEncore(other *run, why string) error {
 	if err != nil {
 		return err
 	}
+	again := &run{machines: machines{ops: r.more}}
 	for i := range results {
-		if err := r.sameResult(i, r.encored[i], results[i], why); err != nil {
+		if err := again.sameResult(i, r.encored[i], results[i], why); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// encore applies all operations to a machine that has reached their end.
+// encore applies the same bodies once more to a machine that has reached the end.
 func (r *run) encore() ([][]byte, error) {
-	again := &run{machines: r.machines, machine: r.machine}
+	again := &run{machines: machines{ops: r.more}, machine: r.machine}
 	err := again.apply(len(again.ops))
 	return again.results, err
 }

@@ -8,7 +8,7 @@ import (
 	"testing/iotest"
 )
 
-// restore restores what f wrote, and r reads, into the run's machine.
+// restore restores f into r's machine. from reads what f wrote.
 func (r *run) restore(f frozen, from io.Reader) error {
 	if err := guard("Restore of "+f.name, func() error { return r.machine.Restore(from) }); err != nil {
 		return fmt.Errorf("%s: Restore failed: %w", f.name, err)

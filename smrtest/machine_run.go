@@ -4,10 +4,17 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/smr-go/smr"
 )
+
+// machinesOf makes what the suite checks.
+func machinesOf(new func() smr.StateMachine, bodies [][]byte) machines {
+	ops := number(slices.Concat(bodies, bodies))
+	return machines{new: new, ops: ops[:len(bodies)], more: ops[len(bodies):]}
+}
 
 // number makes operations of bodies, as a group would: numbers rise with gaps, times do not fall.
 func number(bodies [][]byte) []smr.Op {

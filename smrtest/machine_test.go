@@ -1,10 +1,13 @@
 package smrtest
 
 import (
+	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,6 +23,9 @@ func TestStateMachineOnGoodOnes(t *testing.T) {
 	t.Run("snapshots in map order", func(t *testing.T) { TestStateMachine(t, newBook("snapshot in map order"), bookOps()) })
 	t.Run("no state", func(t *testing.T) {
 		TestStateMachine(t, func() smr.StateMachine { return echo{} }, bookOps())
+	})
+	t.Run("a machine that is strict with smr", func(t *testing.T) {
+		TestStateMachine(t, func() smr.StateMachine { return new(strict) }, bookOps())
 	})
 	t.Run("a number", func(t *testing.T) {
 		TestStateMachine(t, func() smr.StateMachine { return new(counter) }, bookOps())
@@ -70,7 +76,7 @@ func TestStateMachineFindsBugs(t *testing.T) {
 			if c.ops == nil {
 				c.ops = bookOps()
 			}
-			broken := verdicts(t, machineRules, machines{newBook(c.bug), number(c.ops)})
+			broken := verdicts(t, machineRules, machinesOf(newBook(c.bug), c.ops))
 			require.Contains(t, broken, c.rule)
 			assert.ErrorContains(t, broken[c.rule], c.text)
 			assert.True(t, len(broken) == 1 || !c.only, "all that is broken: %v", broken)
@@ -90,7 +96,7 @@ func verdicts[S any](t *testing.T, rules []rule[S], subject S) map[string]error 
 }
 
 func TestNewMayNotReturnNil(t *testing.T) {
-	nothing := machines{func() smr.StateMachine { return nil }, number(blindOps())}
+	nothing := machinesOf(func() smr.StateMachine { return nil }, blindOps())
 	require.Len(t, verdicts(t, machineRules, nothing), len(machineRules))
 	require.Len(t, verdicts(t, detectorRules, func() smr.Detector { return nil }), len(detectorRules))
 }
@@ -133,3 +139,24 @@ func (c counter) WriteTo(w io.Writer) (int64, error) {
 	return 8, binary.Write(w, binary.BigEndian, uint64(c))
 }
 func (c *counter) Restore(r io.Reader) error { return binary.Read(r, binary.BigEndian, (*uint64)(c)) }
+
+// strict panics if smr breaks its side of the contract.
+type strict struct{ Last smr.Op }
+
+func (s *strict) Apply(op smr.Op) []byte {
+	if op.Number <= s.Last.Number || op.Time.Before(s.Last.Time) || op.Time.Location() != time.UTC {
+		panic(fmt.Sprintf("%v after %v", op, s.Last))
+	}
+	op.Body = nil
+	s.Last = op
+	return nil
+}
+func (s *strict) Snapshot() (io.WriterTo, error) {
+	var b bytes.Buffer
+	err := json.NewEncoder(&b).Encode(s)
+	return &b, err
+}
+func (s *strict) Restore(r io.Reader) error {
+	*s = strict{}
+	return json.NewDecoder(r).Decode(s)
+}
