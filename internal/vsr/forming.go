@@ -125,6 +125,7 @@ func (r *Replica) hold(group GroupID, m Membership, v View) {
 	r.form = forming{strangers: make([]bool, r.n)}
 	r.status, r.problem = normal, ""
 	r.dropHeld()
+	r.out.Messages = nil // what it said while it held nothing; their header would say otherwise
 	r.saveHead()
 }
 
