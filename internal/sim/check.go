@@ -9,6 +9,7 @@ import (
 
 // epochView names one primary's period, and reign who had it.
 type epochView struct {
+	group vsr.GroupID
 	epoch vsr.Epoch
 	view  vsr.View
 }
@@ -31,6 +32,9 @@ func (s *Sim) record(p *process, out *vsr.Output) {
 func (s *Sim) enter(p *process, entries []vsr.Entry) {
 	for i := range entries {
 		e := &entries[i]
+		if e.Kind == vsr.Formation && !s.formed() {
+			s.ledger.ops = nil // of an attempt that left no trace on any disk (S2)
+		}
 		prev, ok := p.core.Stamp(e.Op - 1)
 		if !ok {
 			s.fail("%s saves entry %v, and has none before it", name(p.h.i), e.Stamp())
@@ -41,6 +45,11 @@ func (s *Sim) enter(p *process, entries []vsr.Entry) {
 			return
 		}
 	}
+}
+
+// formed reports whether any disk holds a formation.
+func (s *Sim) formed() bool {
+	return slices.ContainsFunc(s.hosts, func(h *host) bool { return h.truth.last.Op > 0 })
 }
 
 // learn takes in that a replica knows op, and all before it, to be committed.
@@ -97,7 +106,7 @@ func (s *Sim) check(p *process) {
 
 // checkReign: one process at most is ever primary of a view (11.5, V2).
 func (s *Sim) checkReign(p *process, now *vsr.State) {
-	key, who := epochView{now.Head.Epoch, now.Head.View}, reign{p.h.i, now.Head.Start}
+	key, who := epochView{now.Head.Group, now.Head.Epoch, now.Head.View}, reign{p.h.i, now.Head.Start}
 	if other, ok := s.reigns[key]; ok && other != who {
 		s.fail("11.5: view %d is led by %s of start %d and by %s of start %d", now.Head.View,
 			name(other.host), other.start, name(who.host), who.start)

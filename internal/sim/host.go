@@ -87,6 +87,10 @@ func (h *host) start() {
 		h.down(true)
 		return
 	}
+	if vfs.IsFull(err) {
+		h.down(false) // and later tries again
+		return
+	}
 	if err != nil {
 		h.s.fail("%s does not start: %v", name(h.i), err)
 		return

@@ -66,13 +66,13 @@ func (p *process) written() {
 		return
 	}
 	seq := w.batch[len(w.batch)-1].Seq
+	w.busy, w.batch = false, nil
 	p.s.note(p.h.i, "has saved", seq, seq)
 	p.s.aimed(p.h, saved, nil)
 	if p.dead {
 		return
 	}
 	p.input(func(now time.Time) { p.core.Saved(now, seq) })
-	w.busy, w.batch = false, nil
 	p.write()
 }
 
