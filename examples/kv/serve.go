@@ -69,7 +69,7 @@ func serveUntil(ctx context.Context, l net.Listener, d *db, replica *smr.Replica
 	select {
 	case <-ctx.Done():
 		stop() // those who wait for a view need not wait on
-		handOver(replica, timeout, log)
+		handOver(replica, log)
 		drain(web, timeout, log)
 		return nil
 	case <-replica.Done():
@@ -93,14 +93,18 @@ func newWeb(s *server, log hclog.Logger) *http.Server {
 	}
 }
 
+// handoverLimit is how long a replica that stops looks for another to take its role. It usually
+// takes some milliseconds, and for ever when the whole group is stopped at once.
+const handoverLimit = time.Second
+
 // handOver gives the primary's role to another replica, so that the group need not notice that
 // this one is gone.
-func handOver(replica *smr.Replica, timeout time.Duration, log hclog.Logger) {
+func handOver(replica *smr.Replica, log hclog.Logger) {
 	st := replica.Status()
 	if st.Primary != st.ID {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), handoverLimit)
 	defer cancel()
 	if err := replica.Handover(ctx, ""); err != nil {
 		log.Warn("nobody took the primary's role; the others will notice that this replica is gone", "error", err)
