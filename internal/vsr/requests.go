@@ -275,16 +275,13 @@ func (r *Replica) onReply(m *Reply) {
 		return
 	}
 	q.opening.refused(m.Attempt)
-	for i := 0; i < len(q.waiting); i++ {
-		number := q.floor + uint64(i)
-		w := q.waiting[i]
-		if w == nil || number < m.From || !w.refused(m.Attempt) {
-			continue
+	for number := max(q.floor, m.From); number < q.floor+uint64(len(q.waiting)); number++ {
+		if number < q.floor {
+			continue // settling the one before has moved the floor on
 		}
-		if m.Overloaded && len(w.attempts) == 0 {
-			before := q.floor
+		w := q.waiting[number-q.floor]
+		if w != nil && w.refused(m.Attempt) && m.Overloaded && len(w.attempts) == 0 {
 			r.settle(number, ErrOverloaded)
-			i -= int(q.floor - before)
 		}
 	}
 }
