@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/bench/internal/rig"
+)
+
+const (
+	bodySize = 128
+	patience = 30 * time.Second // more than a run's length: then it hangs
+)
+
+// load is what a group is put under.
+type load struct {
+	setting      setting
+	proposers    int
+	everywhere   bool // they propose at all replicas, not at the primary alone
+	warmup, long time.Duration
+}
+
+// result is what one run showed.
+type result struct {
+	rate               float64 // operations in a second
+	p50, p99           time.Duration
+	allocations, bytes float64 // of the whole process, for each operation
+	first, last        uint64  // the views at its ends
+}
+
+// measure runs the load on a new group, whose directories are below dir until it ends.
+func (l load) measure(ctx context.Context, dir string) (r result, err error) {
+	err = rig.InTemp(dir, func(dir string) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, l.warmup+l.long+patience, errors.New("the run hangs"))
+		defer cancel()
+		g, err := l.setting.start(ctx, dir)
+		if err != nil {
+			return err
+		}
+		r, err = l.run(ctx, g)
+		return errors.Join(err, g.close())
+	})
+	return r, err
+}
+
+// run has every proposer propose again and again, and counts what they do after the warm-up.
+func (l load) run(ctx context.Context, g group) (r result, err error) {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	var counting, over atomic.Bool
+	var running sync.WaitGroup
+	taken := make([]rig.Histogram, l.proposers)
+	for i := range taken {
+		running.Go(func() {
+			if err := propose(ctx, l.at(g, i), &taken[i], &counting, &over); err != nil {
+				fail(err)
+			}
+		})
+	}
+	wait(ctx, l.warmup)
+	r.first = g.primary().Status().View
+	before := begin(&counting)
+	wait(ctx, l.long)
+	after := end(&counting)
+	over.Store(true)
+	running.Wait()
+	r.last = g.primary().Status().View
+	r.sum(taken, before, after)
+	return r, context.Cause(ctx)
+}
+
+// at returns the replica at which a proposer proposes.
+func (l load) at(g group, proposer int) *smr.Replica {
+	if l.everywhere {
+		return g[proposer%len(g)]
+	}
+	return g.primary()
+}
+
+func propose(ctx context.Context, r *smr.Replica, taken *rig.Histogram, counting, over *atomic.Bool) error {
+	body := make([]byte, bodySize)
+	for !over.Load() {
+		began := time.Now()
+		if _, err := r.Propose(ctx, body); err != nil {
+			return err
+		}
+		if counting.Load() {
+			taken.Add(time.Since(began))
+		}
+	}
+	return nil
+}
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// moment is where a count begins or ends.
+type moment struct {
+	at     time.Time
+	memory runtime.MemStats
+}
+
+func begin(counting *atomic.Bool) (m moment) {
+	runtime.ReadMemStats(&m.memory)
+	m.at = time.Now()
+	counting.Store(true)
+	return m
+}
+
+func end(counting *atomic.Bool) (m moment) {
+	counting.Store(false)
+	m.at = time.Now()
+	runtime.ReadMemStats(&m.memory)
+	return m
+}
+
+// sum brings together what the proposers counted from one moment to the other.
+func (r *result) sum(taken []rig.Histogram, from, to moment) {
+	var all rig.Histogram
+	for i := range taken {
+		all.Merge(&taken[i])
+	}
+	n := float64(all.Total())
+	r.rate = n / to.at.Sub(from.at).Seconds()
+	r.p50, r.p99 = all.Quantile(0.5), all.Quantile(0.99)
+	r.allocations = float64(to.memory.Mallocs-from.memory.Mallocs) / n
+	r.bytes = float64(to.memory.TotalAlloc-from.memory.TotalAlloc) / n
+}
