@@ -21,13 +21,13 @@ const (
 func (c Config) withDefaults() (Config, error) {
 	c.Members = slices.Clone(c.Members)
 	c.Group = orElse(c.Group, "smr")
-	if c.Detector == nil {
-		c.Detector = NewAdaptiveDetector(0, 0)
-	}
 	if c.Logger == nil {
 		c.Logger = hclog.New(&hclog.LoggerOptions{Name: "smr", Level: hclog.Warn}) // a sublogger of Default would share its level
 	}
 	c.Heartbeat = orElse(c.Heartbeat, 50*time.Millisecond)
+	if c.Detector == nil {
+		c.Detector = NewAdaptiveDetector(5*c.Heartbeat, 40*c.Heartbeat)
+	}
 	c.Abdication = orElse(c.Abdication, time.Second)
 	c.DiskLimit = max(orElse(c.DiskLimit, 5*time.Second), 0)
 	c.SnapshotEvery = orElse(c.SnapshotEvery, 100_000)
