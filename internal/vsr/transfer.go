@@ -141,6 +141,9 @@ func (r *Replica) flushTransfer() {
 
 // onGetChunk has the shell send a chunk, whoever made the snapshot, and whoever leads (C2).
 func (r *Replica) onGetChunk(from Index, m *GetChunk) {
+	if r.saves.done == 0 {
+		return // the start number that goes with it is not durable yet; it will be asked for again
+	}
 	r.out.Chunks = append(r.out.Chunks, ChunkWanted{from, m.Snapshot, m.Chunk})
 }
 
