@@ -20,35 +20,36 @@ type call struct {
 	done   bool
 }
 
-// callers are those who wait at a process.
+// callers are those who wait at a process, in the order in which they came.
 type callers struct {
-	proposals []*call // by number
-	reads     []*call // by number
+	proposals []*call
+	reads     []*call
 }
 
 // propose hands a command to the core. The client is answered in one of three ways (X4).
 func (p *process) propose(c *call) {
+	p.callers.proposals = append(p.callers.proposals, c)
 	p.input(func(now time.Time) {
 		if c.done {
 			return
 		}
 		number, err := p.core.Propose(now, c.body)
 		if err != nil {
+			p.callers.proposals = without(p.callers.proposals, c)
 			p.s.refuse(c)
 			return
 		}
 		c.number = number
-		p.callers.proposals = append(p.callers.proposals, c)
 	})
 }
 
 func (p *process) readLinearizable(c *call) {
+	p.callers.reads = append(p.callers.reads, c)
 	p.input(func(now time.Time) {
 		if c.done {
 			return
 		}
 		c.number = p.core.Read(now)
-		p.callers.reads = append(p.callers.reads, c)
 	})
 }
 
@@ -69,7 +70,8 @@ func (p *process) cancel(c *call) {
 				p.s.refuse(c)
 				return
 			}
-		default:
+		default: // the core has not seen it
+			p.callers.proposals = without(p.callers.proposals, c)
 			p.s.refuse(c)
 			return
 		}
