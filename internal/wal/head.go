@@ -13,9 +13,9 @@ import (
 
 const headName = "head"
 
-// heads is the head file: two copies (F8), each in a block of its own. A change of what safety
-// needs goes into both, one sync after the other, or into one copy and the log, so that one rotten
-// or torn copy loses nothing; the mark and the commit number go into one.
+// heads is the head file: two copies (F8), each in a block of its own. What is saved goes into both,
+// one sync after the other, or into one copy and the log, so that one rotten or torn copy loses
+// nothing. Only a mark may be in one copy alone.
 type heads struct {
 	name   string
 	file   vfs.File

@@ -14,7 +14,7 @@ import (
 // Open takes the directory, made if absent, and brings back the log that it holds. It refuses one
 // that another process uses (vfs.ErrLocked, F18), that is another's (ErrForeign, F17), written by a
 // later version (ErrVersion), or damaged (ErrCorrupt). Then, and whenever it fails before it has
-// read everything, it has changed nothing.
+// read everything, it has changed nothing, but for making the directory and its lock.
 //
 // What it returns is on disk whatever happened before: saves that are not known to be synced are
 // written again to a new segment (S5). After a crash within Open, Open does the same again.

@@ -192,9 +192,12 @@ func (l *Log) activate(s *segment) error {
 	return nil
 }
 
-// saveHead saves a head alone: into both copies, but for a commit number, which is a hint.
+// saveHead saves a head alone, into both copies: there is no other in the log.
 func (l *Log) saveHead(h Head) error {
-	if err := l.writeHead(h, withoutCommit(h) != withoutCommit(l.state.head)); err != nil {
+	if h == l.state.head {
+		return nil
+	}
+	if err := l.writeHead(h, true); err != nil {
 		return err
 	}
 	l.mu.Lock()

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/smr-go/smr/internal/vfs"
@@ -31,7 +33,7 @@ func segmentName(number uint64) string { return fmt.Sprintf("%016x%s", number, s
 
 // segmentNumber is the inverse of segmentName.
 func segmentNumber(name string) (number uint64, ok bool) {
-	_, err := fmt.Sscanf(name, "%016x"+segmentSuffix, &number)
+	number, err := strconv.ParseUint(strings.TrimSuffix(name, segmentSuffix), 16, 64)
 	return number, err == nil && name == segmentName(number)
 }
 
