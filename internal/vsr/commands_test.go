@@ -21,19 +21,27 @@ import (
 //	request c x=1         a proposal of a caller at c, with sessions
 //	read b                a linearizable read of a caller at b
 //	deliver [a→b [Kind]]  messages in transit, now; all of them that are not held
-//	drop, duplicate, hold [a→b [Kind]]
+//	drop, duplicate [a→b [Kind]]
+//	hold, lose a→b [Kind] such messages, now and later, move only when named, or are lost
 //	saved a [n]           the oldest n saves are durable, all by default
 //	crash a [keep=n]      stop; of the saves not reported n were durable all the same
 //	wipe a                empty the disk of a stopped member
-//	cut a b, heal         the links between those members and the others are down, up again
+//	cut a b               the links between those members and the others are down
+//	join                  they are up again
+//	heal                  they are up again, and nothing is held or lost any more
+//	hang a, unhang a      saves stay undone
 //	pause a, resume a     the process stands still
 //	suspect a b           the detector suspects the primary
 //	tick 50ms             time passes
+//	run 50ms              time passes, and after each heartbeat it becomes quiet
 //	heartbeat a           the primary's heartbeat is due
 //	stabilize             all saves and messages, until it is quiet
 //	handover a b, cancel a, leave a, full a, space a, snapshot a, lapse a
+//	install a b           a has received b's snapshot
 //	status, log a         show
-//	quietly …             the same, without telling
+//	configure a qr=3      another configuration for one member, before it starts
+//	copy a, putback a     copy a member's disk, and put the copy back
+//	quietly …; …          several commands, without telling
 type script struct {
 	g     *testGroup
 	lines []string
@@ -47,7 +55,7 @@ func (s *script) run(t *testing.T, block string) string {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		err := s.command(strings.Fields(line))
+		err := s.commands(line)
 		if err == nil && s.g != nil {
 			err = s.g.broken
 		}
@@ -65,20 +73,38 @@ func (s *script) run(t *testing.T, block string) string {
 
 func (s *script) tell(line string) { s.lines = append(s.lines, line) }
 
+// commands runs the commands of a line, which semicolons part.
+func (s *script) commands(line string) error {
+	line, quiet := strings.CutPrefix(line, "quietly ")
+	if quiet && s.g != nil {
+		s.g.onto = nil
+		defer func() { s.g.onto = s.tell }()
+	}
+	for command := range strings.SplitSeq(line, ";") {
+		if err := s.command(strings.Fields(command)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *script) command(words []string) error {
 	name, args := words[0], words[1:]
 	switch name {
 	case "new", "group":
 		return s.create(name == "group", args)
-	case "quietly":
-		s.g.onto = func(string) {}
-		defer func() { s.g.onto = s.tell }()
-		return s.command(args)
-	case "deliver", "drop", "duplicate", "hold":
+	case "deliver", "drop", "duplicate", "hold", "lose":
 		return s.onMessages(name, args)
 	case "tick":
 		d, err := time.ParseDuration(strings.Join(args, ""))
 		s.g.tick(d)
+		return err
+	case "run":
+		d, err := time.ParseDuration(strings.Join(args, ""))
+		for ; d > 0; d -= s.g.config.Heartbeat {
+			s.g.tick(s.g.config.Heartbeat)
+			s.g.stabilize()
+		}
 		return err
 	case "stabilize":
 		s.g.stabilize()
@@ -95,8 +121,12 @@ func (s *script) command(words []string) error {
 			s.g.cut[h.index] = true
 		}
 		return nil
+	case "join":
+		clear(s.g.cut)
+		return nil
 	case "heal":
 		clear(s.g.cut)
+		s.g.held, s.g.lost = nil, nil
 		return nil
 	}
 	return s.onHosts(name, args)
@@ -109,7 +139,7 @@ func (s *script) create(form bool, args []string) error {
 		return err
 	}
 	s.g = newTestGroup(n)
-	if err := s.options(args[1:]); err != nil {
+	if err := s.options(&s.g.config, args[1:]); err != nil {
 		return err
 	}
 	if form {
@@ -119,11 +149,10 @@ func (s *script) create(form bool, args []string) error {
 	return nil
 }
 
-func (s *script) options(args []string) error {
+func (s *script) options(c *Config, args []string) error {
 	for _, arg := range args {
 		name, text, _ := strings.Cut(arg, "=")
 		value, _ := strconv.Atoi(text)
-		c := &s.g.config
 		switch name {
 		case "qr":
 			c.Members.Qr = value
@@ -146,17 +175,18 @@ func (s *script) options(args []string) error {
 
 // onMessages does something with the messages in transit on a link, of one kind if it is given.
 func (s *script) onMessages(name string, args []string) error {
-	from, to, kind := "*", "*", ""
-	if len(args) > 0 {
-		from, to, _ = strings.Cut(args[0], "→")
-	}
-	if len(args) > 1 {
-		kind = args[1]
+	on := s.pattern(args)
+	switch name {
+	case "hold":
+		s.g.held = append(s.g.held, on)
+		return nil
+	case "lose":
+		s.g.lost = append(s.g.lost, on)
+		return nil
 	}
 	matched := 0
 	for _, m := range slices.Clone(s.g.transit) {
-		is, _, _ := strings.Cut(messageText(m.message), " ")
-		if !link(s.g, from, m.from) || !link(s.g, to, m.to) || kind != "" && kind != is || m.held && len(args) == 0 {
+		if !on(m) || len(args) == 0 && matches(s.g.held, m) {
 			continue
 		}
 		matched++
@@ -167,17 +197,26 @@ func (s *script) onMessages(name string, args []string) error {
 			s.g.drop(m)
 		case "duplicate":
 			s.g.receive(m)
-		case "hold":
-			m.held = true
 		}
 	}
-	if matched == 0 {
+	if matched == 0 && len(args) > 0 {
 		return fmt.Errorf("no such message in transit")
 	}
 	return nil
 }
 
-func link(g *testGroup, id string, i Index) bool { return id == "*" || g.hosts[i].id == id }
+// pattern reads a link and how the message begins; either may be left out, and a star is any member.
+func (s *script) pattern(args []string) pattern {
+	from, to, what := "*", "*", ""
+	if len(args) > 0 {
+		from, to, _ = strings.Cut(args[0], "→")
+		what = strings.Join(args[1:], " ")
+	}
+	is := func(id string, i Index) bool { return id == "*" || s.g.hosts[i].id == id }
+	return func(m *sent) bool {
+		return is(from, m.from) && is(to, m.to) && strings.HasPrefix(messageText(m.message)+" ", what)
+	}
+}
 
 // onHosts does something at each of the members named.
 func (s *script) onHosts(name string, args []string) error {
@@ -207,6 +246,8 @@ var atEach = map[string]func(*script, *host){
 	"start":     func(s *script, h *host) { s.g.start(h) },
 	"restart":   func(s *script, h *host) { s.g.start(h) },
 	"pause":     func(_ *script, h *host) { h.paused = true },
+	"hang":      func(_ *script, h *host) { h.hung = true },
+	"unhang":    func(_ *script, h *host) { h.hung = false },
 	"suspect":   func(s *script, h *host) { s.g.suspect(h) },
 	"heartbeat": func(s *script, h *host) { s.g.heartbeat(h) },
 	"resume": func(s *script, h *host) {
@@ -214,7 +255,9 @@ var atEach = map[string]func(*script, *host){
 		h.core.Tick(s.g.now)
 		s.g.turn(h)
 	},
-	"wipe": func(s *script, h *host) { h.disk = disk{starts: h.disk.starts} },
+	"wipe":    func(_ *script, h *host) { h.disk = disk{starts: h.disk.starts} },
+	"copy":    func(_ *script, h *host) { h.copied = h.disk },
+	"putback": func(_ *script, h *host) { starts := h.disk.starts; h.disk = h.copied; h.disk.starts = starts },
 	"leave": func(s *script, h *host) {
 		h.core.Leave(s.g.now)
 		s.g.turn(h)
@@ -241,7 +284,7 @@ var atEach = map[string]func(*script, *host){
 		for i := range l.tail {
 			parts = append(parts, entryText(&l.tail[i]))
 		}
-		s.tell(fmt.Sprintf("%s  after %s: %s", h.id, stampText(l.base), strings.Join(parts, ", ")))
+		s.g.tell("%s  after %s: %s", h.id, stampText(l.base), strings.Join(parts, ", "))
 	},
 }
 
@@ -271,32 +314,29 @@ var atOne = map[string]func(*script, *host, []string) error{
 		return nil
 	},
 	"propose": func(s *script, h *host, args []string) error {
-		for i, body := range args {
-			if !h.core.accepts() || !h.core.room() {
-				s.tell(h.id + "  refuses " + body)
-			} else if i < len(args)-1 {
-				h.core.stampLog(Entry{Kind: Command, Body: []byte(body)})
-			} else {
-				s.g.propose(h, body)
+		for _, body := range args {
+			if !s.g.propose(h, body) {
+				s.g.tell("%s  refuses %s", h.id, body)
 			}
 		}
+		s.g.turn(h)
 		return nil
 	},
 	"request": func(s *script, h *host, args []string) error {
 		for _, body := range args {
 			number, err := h.core.Propose(s.g.now, []byte(body))
 			if err != nil {
-				s.tell(fmt.Sprintf("%s  refuses %s: %v", h.id, body, err))
+				s.g.tell("%s  refuses %s: %v", h.id, body, err)
 				continue
 			}
-			s.tell(fmt.Sprintf("%s  request %d is %s", h.id, number, body))
+			s.g.tell("%s  request %d is %s", h.id, number, body)
 		}
 		s.g.turn(h)
 		return nil
 	},
 	"forget": func(s *script, h *host, args []string) error {
 		number, err := strconv.Atoi(args[0])
-		s.tell(fmt.Sprintf("%s  request %d was sent: %v", h.id, number, h.core.Sent(uint64(number))))
+		s.g.tell("%s  request %d was sent: %v", h.id, number, h.core.Sent(uint64(number)))
 		h.core.Forget(uint64(number))
 		return err
 	},
@@ -315,6 +355,21 @@ var atOne = map[string]func(*script, *host, []string) error{
 		s.g.turn(h)
 		return nil
 	},
+	"configure": func(s *script, h *host, args []string) error {
+		c := s.g.config
+		h.config = &c
+		return s.options(h.config, args)
+	},
+	"install": func(s *script, h *host, args []string) error {
+		from, err := s.g.host(args[0])
+		if err != nil || from.disk.snapshot == nil {
+			return fmt.Errorf("%v: no snapshot", args)
+		}
+		h.disk.keepSnapshot(*from.disk.snapshot, from.disk.machine)
+		h.core.Received(s.g.now, *from.disk.snapshot, from.disk.machine.clock, nil)
+		s.g.turn(h)
+		return nil
+	},
 	"snapshot": func(s *script, h *host, _ []string) error { return s.g.takeSnapshot(h) },
 }
 
@@ -322,20 +377,19 @@ var atOne = map[string]func(*script, *host, []string) error{
 func (s *script) status() {
 	for _, h := range s.g.hosts {
 		if h.core == nil {
-			s.tell(fmt.Sprintf("%s  down, durable view %d, log %s", h.id, h.disk.head.View, stampText(h.disk.end())))
+			s.g.tell("%s  down, durable view %d, log %s", h.id, h.disk.head.View, stampText(h.disk.end()))
 			continue
 		}
 		st := h.core.State()
-		s.tell(fmt.Sprintf("%s  %s, log %d..%s, commit %d, applied %d", h.id, stateText(h.core), st.First, stampText(st.Last), st.Commit, st.Applied))
+		s.g.tell("%s  %s, log %d..%s, commit %d, applied %d", h.id, stateText(h.core), st.First, stampText(st.Last), st.Commit, st.Applied)
 	}
 	if n := len(s.g.transit); n > 0 {
 		kinds := map[string]int{}
 		for _, m := range s.g.transit {
-			kind, _, _ := strings.Cut(messageText(m.message), " ")
-			kinds[kind]++
+			kinds[kindOf(m.message)]++
 		}
 		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-			s.tell(fmt.Sprintf("   in transit: %d %s", kinds[kind], kind))
+			s.g.tell("   in transit: %d %s", kinds[kind], kind)
 		}
 	}
 }

@@ -19,6 +19,8 @@ type testGroup struct {
 	history *history
 	content map[SnapshotID]machine // what each snapshot holds
 	cut     map[Index]bool         // members whose links are down
+	held    []pattern              // messages that only an explicit deliver moves
+	lost    []pattern              // messages that get lost
 	fast    bool                   // saves are durable at once
 	onto    func(line string)      // where what happens is told; nil: nowhere
 	broken  error                  // the first invariant found broken
@@ -29,7 +31,13 @@ type sent struct {
 	from, to Index
 	header   Header
 	message  Message
-	held     bool // only an explicit deliver moves it
+}
+
+// pattern is a kind of message in transit.
+type pattern func(*sent) bool
+
+func matches(patterns []pattern, m *sent) bool {
+	return slices.ContainsFunc(patterns, func(p pattern) bool { return p(m) })
 }
 
 // host is the place of one member: its disk outlives its core.
@@ -38,10 +46,13 @@ type host struct {
 	index    Index
 	core     *Replica // nil: down
 	disk     disk
+	copied   disk    // an older copy of it
+	config   *Config // if it differs from the group's
 	unsaved  []*Save
 	machine  machine
 	detector *fixedTrust
 	paused   bool
+	hung     bool             // saves are done only when it is said
 	problem  string           // as last told
 	state    string           // as last told
 	waits    map[Message]bool // told to wait for a save
@@ -84,6 +95,9 @@ func newTestGroup(n int) *testGroup {
 // start starts a member from its disk.
 func (g *testGroup) start(h *host) {
 	cfg := g.config
+	if h.config != nil {
+		cfg = *h.config
+	}
 	h.detector = &fixedTrust{}
 	cfg.Self, cfg.Detector = h.index, h.detector
 	cfg.Rand = rand.New(rand.NewPCG(uint64(h.index), h.disk.starts))
@@ -136,13 +150,13 @@ func (g *testGroup) stabilize() {
 // settleOne does the next thing that can be done without time passing.
 func (g *testGroup) settleOne() bool {
 	for _, h := range g.hosts {
-		if h.core != nil && len(h.unsaved) > 0 {
+		if h.core != nil && !h.hung && len(h.unsaved) > 0 {
 			g.saved(h, len(h.unsaved))
 			return true
 		}
 	}
 	for _, m := range g.transit {
-		if !m.held {
+		if !matches(g.held, m) {
 			g.deliver(m)
 			return true
 		}
@@ -207,13 +221,13 @@ func (g *testGroup) suspect(h *host) {
 	g.turn(h)
 }
 
-// propose puts an operation without a session into the primary's log; false if it is refused.
+// propose puts an operation without a session into the primary's log, in this turn; false if it is
+// refused.
 func (g *testGroup) propose(h *host, body string) bool {
 	if !h.core.accepts() || !h.core.room() {
 		return false
 	}
 	h.core.stampLog(Entry{Kind: Command, Body: []byte(body)})
-	g.turn(h)
 	return true
 }
 

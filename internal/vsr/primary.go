@@ -112,7 +112,7 @@ func (r *Replica) onGap(from Index, m *Gap) {
 	}
 	r.answered(from)
 	p := &r.primary.progress[from]
-	if p.state == installing || m.Prev != p.next-1 && p.state == probing || m.Prev < p.match || p.loading {
+	if p.state == installing || m.Prev != p.prev && p.state == probing || m.Prev < p.match || p.loading {
 		return // answers a Prepare that was followed by others
 	}
 	p.probe(r.log.agree(m.Last) + 1)
@@ -193,7 +193,7 @@ func (r *Replica) heartbeat() {
 	for _, i := range r.others {
 		q := &p.progress[i]
 		q.mark, q.marked, q.told = p.round, q.next-1, r.commit
-		q.waits = false
+		q.waits = q.waits && q.since+1 >= p.round // not for a Prepare that has only just left
 		if q.state == installing {
 			r.offer(i)
 		}

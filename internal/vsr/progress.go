@@ -22,10 +22,12 @@ type progress struct {
 	state sending
 	match OpNumber // acknowledged: durable there up to here, in this view
 	next  OpNumber // next op to send; match < next
-	// waits: probing and sent; until an answer or the next heartbeat. loading: entries for it are
-	// being read from the disk.
+	// waits: probing and sent; until an answer or the heartbeat after the next. loading: entries for
+	// it are being read from the disk.
 	waits, loading bool
 	loaded         OpNumber // last op sent that came from the disk
+	prev           OpNumber // what the latest Prepare sent followed
+	since          Round    // the round before it
 
 	round   Round     // highest round answered (N6)
 	mark    Round     // the round of the latest heartbeat, and what was sent before it
@@ -121,6 +123,7 @@ func (r *Replica) sendPrepare(prev Viewstamp, entries []Entry, to []Index) {
 	for _, i := range to {
 		p := &r.primary.progress[i]
 		p.next = prev.Op + OpNumber(len(entries)) + 1
+		p.prev, p.since = prev.Op, r.primary.round
 		p.told, p.elicit, p.waits = r.commit, false, p.state == probing
 	}
 }

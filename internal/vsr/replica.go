@@ -167,8 +167,9 @@ func (r *Replica) reopen(d Durable) {
 		r.snapshot = *d.Snapshot
 		r.adoptMembers(d.Snapshot.Members)
 		r.commit = d.Snapshot.Last.Op
-		// C3, crashed between the snapshot and the log: done again.
+		// C3, crashed between the snapshot and the log: done again, and its view entered.
 		r.installLog(d.Snapshot.Last)
+		r.head.View = max(r.head.View, d.Snapshot.Last.View)
 	}
 	r.handed, r.applied = r.commit, r.commit
 	r.commit = max(r.commit, min(d.Head.Commit, l.last.Op))

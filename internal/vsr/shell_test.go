@@ -43,7 +43,7 @@ func (g *testGroup) perform(h *host, out *Output) (told bool) {
 	}
 	told = g.performDisk(h, out) || told
 	told = g.performFetch(h, out) || told
-	if g.fast && len(h.unsaved) > 0 {
+	if g.fast && !h.hung && len(h.unsaved) > 0 {
 		g.saved(h, len(h.unsaved))
 	}
 	return told && h.core != nil
@@ -54,7 +54,10 @@ func (g *testGroup) send(h *host, out Outgoing) {
 	var to []string
 	for _, i := range out.To {
 		to = append(to, g.hosts[i].id)
-		g.transit = append(g.transit, &sent{from: h.index, to: i, header: h.core.Header(), message: out.Message})
+		m := &sent{from: h.index, to: i, header: h.core.Header(), message: out.Message}
+		if !matches(g.lost, m) && g.cut[m.from] == g.cut[m.to] {
+			g.transit = append(g.transit, m)
+		}
 	}
 	g.tell("%s → %s  %s", h.id, strings.Join(to, ","), messageText(out.Message))
 	delete(h.waits, out.Message)

@@ -78,6 +78,9 @@ func messageText(m Message) string {
 	return strings.Join(parts, " ")
 }
 
+// kindOf is the name of the message's type.
+func kindOf(m Message) string { return reflect.TypeOf(m).Elem().Name() }
+
 // hidden fields are random, or the same in all of a test's messages.
 var hidden = map[string]bool{"Nonce": true, "List": true, "Data": true, "Keep": true}
 
@@ -124,12 +127,17 @@ var reasons = map[reason]string{noQuorum: "it hears no quorum", diskHung: "its d
 
 // stateText is what a replica does.
 func stateText(r *Replica) string {
-	text := r.phase().String()
+	if r.head.Group == (GroupID{}) {
+		return r.phase().String()
+	}
+	text := map[bool]string{true: "view change", false: "backup"}[r.status == viewChange]
+	if r.isPrimary() {
+		text = "primary"
+	}
+	if !r.confirmed() {
+		text += ", unconfirmed"
+	}
 	switch {
-	case r.head.Group == (GroupID{}):
-		return text
-	case r.phase() == Forming && r.isPrimary():
-		text = "primary, forming"
 	case r.change.barred:
 		text += ", never to lead it"
 	case r.change.best != nil:
