@@ -261,6 +261,7 @@ func checkSilent(l *transportLab) error {
 	late := l.letter("b", "a", 100)
 	b.tr.Send("a", late)
 	err = errors.Join(err, c.reaches(a, 100), a.reaches(c, 100))
+	<-time.After(watched) // b sees a late Receive for itself
 	close(stop)
 	if stuck := l.within("Send to a member that closes", sender.Wait); stuck != nil {
 		return stuck
@@ -282,9 +283,8 @@ func (m *transportMember) keepSending(to smr.ID, stop <-chan struct{}) {
 	}
 }
 
-// closeMustWait is how long a Close is watched that must not return yet. A right one never
-// fails for it.
-const closeMustWait = 50 * time.Millisecond
+// watched is how long nothing may happen where nothing must. A right transport never fails for it.
+const watched = 100 * time.Millisecond
 
 func checkCloseWaits(l *transportLab) error {
 	members, gate, err := l.stuckTrio()
@@ -300,7 +300,7 @@ func checkCloseWaits(l *transportLab) error {
 			return err
 		}
 		return errors.New("Close has returned while Receive was running")
-	case <-time.After(closeMustWait):
+	case <-time.After(watched):
 	}
 	gate.open()
 	return <-closed

@@ -13,33 +13,41 @@ type transportFault struct {
 	name  string
 	check string
 	want  string // of the error
+	seen  time.Duration
 	plant func(*testing.T, *smr.Network) opener
 }
 
+// How patient a check is, by when it sees the fault.
+const (
+	atOnce     = 10 * time.Second       // as soon as it happens
+	atEnd      = 300 * time.Millisecond // when patience ends
+	afterFlood = 2 * time.Second        // when patience ends, which must last for 256 MiB
+)
+
 var transportFaults = []transportFault{
-	{"carries nothing", "carries messages between all members", "has not arrived",
+	{"carries nothing", "carries messages between all members", "has not arrived", atEnd,
 		bendReceive(func(smr.Endpoint, smr.ID, []byte) {})},
-	{"takes all for a's", "carries messages between all members", `told "a" sent what "b" sent`,
+	{"takes all for a's", "carries messages between all members", `told "a" sent what "b" sent`, atEnd,
 		bendReceive(func(e smr.Endpoint, _ smr.ID, msg []byte) { e.Receive("a", msg) })},
-	{"sends all to all", "carries messages between all members", `received what was sent to "b"`,
+	{"sends all to all", "carries messages between all members", `received what was sent to "b"`, atOnce,
 		bendSend(func(good smr.Transport, _ <-chan struct{}) func(smr.ID, []byte) {
 			return func(_ smr.ID, msg []byte) { good.Send("a", msg); good.Send("b", msg); good.Send("c", msg) }
 		})},
-	{"uses the memory of a message again", "carries messages between all members", "after Receive had taken it",
+	{"uses the memory of a message again", "carries messages between all members", "after Receive had taken it", atOnce,
 		bendEndpoint(func(e smr.Endpoint) smr.Endpoint {
 			inner, buffer := e, make([]byte, labMaxMessage)
 			inner.Receive = func(from smr.ID, msg []byte) { e.Receive(from, buffer[:copy(buffer, msg)]) }
 			return inner
 		})},
-	{"cuts messages at 64 KiB", "carries the largest message", "changed on its way",
+	{"cuts messages at 64 KiB", "carries the largest message", "changed on its way", atEnd,
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) {
 			e.Receive(from, append(bytes.Clone(msg[:min(len(msg), 64<<10)]), 0))
 		})},
-	{"is cut to nothing", "carries the largest message", "that nobody sent",
+	{"is cut to nothing", "carries the largest message", "that nobody sent", atEnd,
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) { e.Receive(from, nil) })},
-	{"has no limit", "refuses larger ones and goes on", "MaxMessage is 1048576",
+	{"has no limit", "refuses larger ones and goes on", "MaxMessage is 1048576", atOnce,
 		bendEndpoint(func(e smr.Endpoint) smr.Endpoint { e.MaxMessage *= 2; return e })},
-	{"stops at a message too large", "refuses larger ones and goes on", "has not arrived",
+	{"stops at a message too large", "refuses larger ones and goes on", "has not arrived", atEnd,
 		bendSend(func(good smr.Transport, _ <-chan struct{}) func(smr.ID, []byte) {
 			stopped := false
 			return func(to smr.ID, msg []byte) {
@@ -48,10 +56,10 @@ var transportFaults = []transportFault{
 				}
 			}
 		})},
-	{"has only the sender's limit", "refuses what is too large for the receiver and goes on", "MaxMessage is 1000",
+	{"has only the sender's limit", "refuses what is too large for the receiver and goes on", "MaxMessage is 1000", atOnce,
 		bendEndpoint(func(e smr.Endpoint) smr.Endpoint { e.MaxMessage = labMaxMessage; return e })},
-	{"writes into what was sent", "leaves a sent message as it is", "a sent message was changed", scribbling},
-	{"sends one after the other, by waiting for ever", "sends from many goroutines", "has not returned",
+	{"writes into what was sent", "leaves a sent message as it is", "a sent message was changed", atOnce, scribbling},
+	{"sends one after the other, by waiting for ever", "sends from many goroutines", "has not returned", atEnd,
 		bendSend(func(good smr.Transport, stuck <-chan struct{}) func(smr.ID, []byte) {
 			var mu sync.Mutex
 			sent := 0
@@ -66,7 +74,7 @@ var transportFaults = []transportFault{
 				good.Send(to, msg)
 			}
 		})},
-	{"waits for who is not there", "does not block on an absent member", "has not returned",
+	{"waits for who is not there", "does not block on an absent member", "has not returned", atEnd,
 		bendSend(func(good smr.Transport, stuck <-chan struct{}) func(smr.ID, []byte) {
 			return func(to smr.ID, msg []byte) {
 				if to == "c" {
@@ -75,8 +83,8 @@ var transportFaults = []transportFault{
 				good.Send(to, msg)
 			}
 		})},
-	{"calls Receive in Send", "does not block on a member that takes nothing", "has not returned", synchronous},
-	{"queues without bound", "does not block on a member that takes nothing", "wait for a member that takes nothing",
+	{"calls Receive in Send", "does not block on a member that takes nothing", "has not returned", atEnd, synchronous},
+	{"queues without bound", "does not block on a member that takes nothing", "wait for a member that takes nothing", afterFlood,
 		bendSend(func(good smr.Transport, _ <-chan struct{}) func(smr.ID, []byte) {
 			var queue [][]byte
 			return func(to smr.ID, msg []byte) {
@@ -84,15 +92,12 @@ var transportFaults = []transportFault{
 				good.Send(to, msg)
 			}
 		})},
-	{"lets one member hold up another", "does not block on a member that takes nothing", "while another member takes nothing", inTurn},
-	{"does not know a restarted member", "carries messages to a restarted member", "after a restart of b", remembering},
-	{"delivers late", "is silent after Close", "after Close had returned",
-		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) {
-			time.AfterFunc(20*time.Millisecond, func() { e.Receive(from, msg) })
-		})},
-	{"closes nothing", "is silent after Close", "sent after Close",
+	{"lets one member hold up another", "does not block on a member that takes nothing", "while another member takes nothing", afterFlood, inTurn},
+	{"does not know a restarted member", "carries messages to a restarted member", "after a restart of b", atEnd, remembering},
+	{"delivers late", "is silent after Close", "after Close had returned", atOnce, late},
+	{"closes nothing", "is silent after Close", "sent after Close", atOnce,
 		bendClose(func(smr.Transport) error { return nil })},
-	{"leaves a goroutine", "is silent after Close", "goroutines are left",
+	{"leaves a goroutine", "is silent after Close", "goroutines are left", atEnd,
 		func(t *testing.T, n *smr.Network) opener {
 			stuck := make(chan struct{})
 			t.Cleanup(func() { close(stuck) })
@@ -101,26 +106,26 @@ var transportFaults = []transportFault{
 				return n.Transport(id)
 			}
 		}},
-	{"closes in the background", "waits in Close for Receive to return", "while Receive was running",
+	{"closes in the background", "waits in Close for Receive to return", "while Receive was running", atOnce,
 		bendClose(func(good smr.Transport) error { go good.Close(); return nil })},
-	{"does not heed Check", "talks only to those that Check allows", "though b's Check refuses a",
+	{"does not heed Check", "talks only to those that Check allows", "though b's Check refuses a", atOnce,
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) {
 			e.Check(from, helloOf(from))
 			e.Receive(from, msg)
 		})},
-	{"heeds Check on one side only", "talks only to those that Check allows", "does not when b does",
+	{"heeds Check on one side only", "talks only to those that Check allows", "does not when b does", atOnce,
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) {
 			if e.Check(from, helloOf(from)) == nil {
 				e.Receive(from, msg)
 			}
 		})},
-	{"swaps the hellos", "talks only to those that Check allows", `it was "hello from a"`,
+	{"swaps the hellos", "talks only to those that Check allows", `it was "hello from a"`, atOnce,
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) {
 			if e.Check(from, helloOf(e.ID)) == nil {
 				e.Receive(from, msg)
 			}
 		})},
-	{"refuses for ever", "talks only to those that Check allows", "after b's Check allows a", unforgiving},
+	{"refuses for ever", "talks only to those that Check allows", "after b's Check allows a", atEnd, unforgiving},
 }
 
 // synchronous calls the receiver in the sender's goroutine.
@@ -172,6 +177,30 @@ func scribbling(_ *testing.T, n *smr.Network) opener {
 			close: func() error {
 				clear(last)
 				return good.Close()
+			},
+		}
+	}
+}
+
+// late delivers the last message once more when Close has returned.
+func late(_ *testing.T, n *smr.Network) opener {
+	return func(id smr.ID) smr.Transport {
+		good := n.Transport(id)
+		again := func() {}
+		return &bent{
+			Transport: good,
+			endpoint: func(e smr.Endpoint) smr.Endpoint {
+				inner := e
+				inner.Receive = func(from smr.ID, msg []byte) {
+					again = func() { e.Receive(from, msg) }
+					again()
+				}
+				return inner
+			},
+			close: func() error {
+				err := good.Close()
+				time.AfterFunc(watched/10, again)
+				return err
 			},
 		}
 	}

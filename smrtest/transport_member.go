@@ -42,7 +42,9 @@ func (m *transportMember) receive(from smr.ID, msg []byte) {
 		err = errors.New("Receive was called after Close had returned")
 	}
 	if err != nil {
-		m.trouble = errors.Join(m.trouble, err)
+		if m.trouble == nil {
+			m.trouble = err
+		}
 		return
 	}
 	m.got[numberOf(msg)] = true
@@ -90,12 +92,15 @@ func (m *transportMember) close() error {
 func (m *transportMember) verdict() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.trouble != nil {
+		return m.trouble
+	}
 	for _, k := range m.kept {
 		if err := intact(k.msg, k.from, m.id); err != nil {
-			return errors.Join(m.trouble, errors.New("a message was changed after Receive had taken it"))
+			return fmt.Errorf("after Receive had taken it, a message was changed: %w", err)
 		}
 	}
-	return m.trouble
+	return nil
 }
 
 // reaches sends a letter until it has arrived.

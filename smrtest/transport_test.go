@@ -3,7 +3,6 @@ package smrtest
 import (
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,9 +15,8 @@ import (
 func TestTransportFindsFaults(t *testing.T) {
 	for _, fault := range transportFaults {
 		t.Run(fault.name, func(t *testing.T) {
-			t.Parallel()
 			open := fault.plant(t, smr.NewNetwork())
-			err := checkNamed(t, fault.check).try(500*time.Millisecond, func(id smr.ID) (smr.Transport, string) {
+			err := checkNamed(t, fault.check).try(fault.seen, func(id smr.ID) (smr.Transport, string) {
 				return open(id), ""
 			})
 			require.ErrorContains(t, err, fault.want)
