@@ -114,9 +114,9 @@ type Replica struct {
 	compacted  OpNumber // what the last compaction aimed at
 	compactDue bool
 
-	heard     []time.Time // when each member was last heard
-	starts    []uint64    // highest start number heard of each member's incarnation (S6)
-	lastEvent time.Time
+	heard    []time.Time // when each member was last heard
+	starts   []uint64    // highest start number heard of each member's incarnation (S6)
+	lastTick time.Time
 
 	primary  primary
 	change   change
@@ -134,7 +134,7 @@ type Replica struct {
 // which everything it says waits for.
 func New(cfg Config, d Durable, now time.Time) *Replica {
 	n := len(cfg.Members.Members)
-	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastEvent: now,
+	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastTick: now,
 		head: d.Head, heard: make([]time.Time, n), starts: make([]uint64, n)}
 	for i := range Index(n) {
 		if i != r.self {
@@ -201,10 +201,10 @@ func (r *Replica) advance(now time.Time) {
 // Tick tells the time. It is to be called at Deadline at the latest.
 func (r *Replica) Tick(now time.Time) {
 	r.advance(now)
-	if r.now.Sub(r.lastEvent) > r.pauseLimit() {
+	if r.now.Sub(r.lastTick) > r.pauseLimit() {
 		r.paused()
 	}
-	r.lastEvent = r.now
+	r.lastTick = r.now
 	switch {
 	case r.status == recovering:
 		r.tickForming()
@@ -235,7 +235,7 @@ func (r *Replica) paused() {
 
 // Deadline returns when Tick is due at the latest.
 func (r *Replica) Deadline() time.Time {
-	at := r.now.Add(2 * r.cfg.Heartbeat) // so that a pause is noticed
+	at := r.lastTick.Add(r.pauseLimit() / 2) // so that a pause is noticed, and nothing else taken for one
 	for _, t := range [...]time.Time{
 		r.form.at, r.primaryDeadline(), r.changeDeadline(),
 		r.requests.retryAt, r.reads.retryAt, r.transfer.retryAt,
