@@ -18,7 +18,10 @@ type fetcher struct {
 // sendChunk reads a chunk and sends it; an empty one if this replica does not hold the snapshot.
 func (p *process) sendChunk(c vsr.ChunkWanted) {
 	p.after(p.h.latency(), func() {
-		data, _ := p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
+		data, err := p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
+		if err != nil {
+			p.core.Unavailable(c.To, c.Snapshot)
+		}
 		p.send(vsr.Outgoing{To: []vsr.Index{c.To}, Message: &vsr.SnapshotChunk{Snapshot: c.Snapshot, Chunk: c.Chunk, Data: data}})
 	})
 }
