@@ -16,10 +16,18 @@ func (r *Replica) onDoViewChange(from Index, m *DoViewChange) {
 		p.probe(r.log.agree(m.Last) + 1)
 		return
 	}
-	if r.leads() && r.change.logs[from] == nil {
-		r.change.logs[from] = m
+	if c := &r.change; r.leads() && (c.logs[from] == nil || m.Last.Compare(c.logs[from].Last) > 0) {
+		c.logs[from], c.best, c.fetching = m, nil, false // a second one: it has installed a snapshot
 		r.tryLead()
 	}
+}
+
+// describeAgain tells what the log is now that a snapshot was installed during a view change: it
+// holds committed ops only, so that the log is better than the one described before.
+func (r *Replica) describeAgain() {
+	r.dropDescription()
+	r.change.best, r.change.fetching = nil, false
+	r.describeLog()
 }
 
 // leads reports whether this replica is to lead the view that is being changed to.

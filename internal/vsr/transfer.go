@@ -225,6 +225,9 @@ func (r *Replica) Received(now time.Time, s Snapshot, clock int64, err error) {
 	if s.Last.View > r.head.View { // of a later view: this replica is in that view now (C3)
 		r.follow(s.Last.View)
 	}
+	if r.status == viewChange && !r.change.barred {
+		r.describeAgain()
+	}
 	r.checked = max(r.checked, r.commit)
 	r.ackDue = r.status == normal && !r.isPrimary()
 	r.compactDue = true
