@@ -18,6 +18,10 @@ type write struct {
 	compact *vsr.Compact
 }
 
+// segmentSize is what the log takes from the disk at once: little enough for a small disk, enough
+// for a second of writing at full speed.
+const segmentSize = 16 << 20
+
 // Waits of the writer.
 const (
 	idleMark  = 200 * time.Millisecond // of quiet, before it writes the mark that S5 speaks of
