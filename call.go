@@ -67,7 +67,7 @@ type calls struct {
 func (c *calls) propose(x *call) {
 	number, err := c.core.Propose(c.core.now, x.body)
 	if err != nil {
-		x.outcome <- outcome{err: fmt.Errorf("%w: try again later", ErrOverloaded)}
+		x.outcome <- outcome{err: fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, err)}
 		return
 	}
 	x.number = number

@@ -89,6 +89,7 @@ func (r *Replica) saveAll(saves []*vsr.Save) error {
 		r.log.Error("the disk is full; this replica acknowledges nothing until there is space", "dir", r.cfg.Dir)
 		r.inbox.do(func() { r.core.Full(r.core.now, true) })
 		if err = r.waitForSpace(batch); err == nil {
+			r.log.Info("the disk has space again", "dir", r.cfg.Dir)
 			r.inbox.do(func() { r.core.Full(r.core.now, false) })
 		}
 	}
