@@ -29,16 +29,14 @@ type progress struct {
 	prev           OpNumber // what the latest Prepare sent followed
 	since          Round    // the round before it
 
-	round   Round     // highest round answered (N6)
-	mark    Round     // the round of the latest heartbeat, and what was sent before it
-	marked  OpNumber  //
-	before  OpNumber  // match at the answer before
-	heard   time.Time // when it answered last
-	elicit  bool      // ask for an acknowledgement with an empty Prepare
-	told    OpNumber  // commit number last sent
-	asked   OpNumber  // highest op that stands for a request of this backup's callers
-	attempt uint64    // highest attempt taken or refused in this view (X4), of start number start
-	start   uint64
+	round  Round     // highest round answered (N6)
+	mark   Round     // the round of the latest heartbeat, and what was sent before it
+	marked OpNumber  //
+	before OpNumber  // match at the answer before
+	heard  time.Time // when it answered last
+	elicit bool      // ask for an acknowledgement with an empty Prepare
+	told   OpNumber  // commit number last sent
+	asked  OpNumber  // highest op that stands for a request of this backup's callers
 
 	offered  Snapshot // while installing
 	overruns int      // how often the log went past the offered snapshot

@@ -143,6 +143,7 @@ func New(cfg Config, d Durable, now time.Time) *Replica {
 	}
 	r.change.votes = make([]time.Time, n)
 	r.form.strangers = make([]bool, n)
+	r.requests.handled, r.requests.began = make([]handled, n), d.Head.View
 	r.primary.progress = make([]progress, n)
 	cfg.Detector.Reset(now)
 	if d.Head.Incarnation == (Incarnation{}) {

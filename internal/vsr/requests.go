@@ -8,7 +8,8 @@ import (
 
 // The errors of Propose and the outcomes of Settled.
 var (
-	ErrOverloaded = errors.New("overloaded") // refused: the window is full
+	ErrOverloaded = errors.New("too much is waiting already") // the window is full
+	ErrFull       = errors.New("this replica's disk is full") // it would not learn the result (F13)
 )
 
 // Settled says that a proposal was refused by all it was sent to, and never will be applied (X4).
@@ -37,6 +38,24 @@ type requests struct {
 	attempt uint64     // last attempt's number
 	opening request    // the attempt to open the session
 	retryAt time.Time  // when the first of those sent is to be sent again
+
+	// Of the other members' requests: the highest attempt of each that this process has taken or
+	// refused, in whatever view, and the view that this process began in: what was sent to an
+	// earlier process of this member is of that view or lower, and may have been taken (X4).
+	handled []handled
+	began   View
+}
+
+// handled is an attempt of a member's process.
+type handled struct{ start, attempt uint64 }
+
+// fresh reports whether the attempt is handled for the first time.
+func (h *handled) fresh(start, attempt uint64) bool {
+	if start < h.start || start == h.start && attempt <= h.attempt {
+		return false
+	}
+	*h = handled{start, attempt}
+	return true
 }
 
 // SessionLimit is how far the numbers of a session's requests may be from its floor (X2).
@@ -46,9 +65,12 @@ const SessionLimit = 1 << 14
 const retryAfter = 20
 
 // Propose takes a proposal and returns its number in the session, under which its result will be
-// found, or ErrOverloaded. Body belongs to the core from then on.
+// found, or ErrOverloaded or ErrFull. Body belongs to the core from then on.
 func (r *Replica) Propose(now time.Time, body []byte) (uint64, error) {
 	r.advance(now)
+	if r.full {
+		return 0, ErrFull
+	}
 	q := &r.requests
 	if q.floor == 0 {
 		q.floor, q.cursor = 1, 1
@@ -239,22 +261,18 @@ func (r *Replica) openSession() {
 // onRequest takes or refuses another member's proposals: each attempt once in a view (X4, X5).
 func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	refusal := &Reply{View: m.View, Start: h.Start, Attempt: m.Attempt}
-	if m.View < r.head.View {
-		r.send(refusal, from)
-		return
+	over := m.View < r.head.View && m.View > r.requests.began
+	if !over && (!r.isPrimary() || m.View != r.head.View) {
+		return // not known here yet, or no longer: neither taken nor refused
 	}
-	if !r.isPrimary() || m.View != r.head.View {
-		return // not known here yet: neither taken nor refused
-	}
-	p := &r.primary.progress[from]
-	if h.Start == p.start && m.Attempt <= p.attempt {
+	if !r.requests.handled[from].fresh(h.Start, m.Attempt) {
 		return // a late copy
 	}
-	p.start, p.attempt = h.Start, m.Attempt
-	if !r.accepts() {
+	if over || !r.accepts() {
 		r.send(refusal, from)
 		return
 	}
+	p := &r.primary.progress[from]
 	for i := range m.Requests {
 		q := &m.Requests[i]
 		if !r.room() {
