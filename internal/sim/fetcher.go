@@ -20,7 +20,7 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 	p.after(p.h.latency(), func() {
 		data, err := p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
 		if err != nil {
-			p.core.Unavailable(c.To, c.Snapshot)
+			p.input(func(time.Time) { p.core.Unavailable(c.To, c.Snapshot) })
 		}
 		p.send(vsr.Outgoing{To: []vsr.Index{c.To}, Message: &vsr.SnapshotChunk{Snapshot: c.Snapshot, Chunk: c.Chunk, Data: data}})
 	})
