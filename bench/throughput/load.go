@@ -29,8 +29,9 @@ type load struct {
 type result struct {
 	rate               float64 // operations in a second
 	p50, p99           time.Duration
-	allocations, bytes float64 // of the whole process, for each operation
-	first, last        uint64  // the views at its ends
+	processor          time.Duration // of the whole process, for each operation; so are these:
+	allocations, bytes float64
+	first, last        uint64 // the views at its ends
 }
 
 // measure runs the load on a new group, whose directories are below dir until it ends.
@@ -107,19 +108,20 @@ func wait(ctx context.Context, d time.Duration) {
 // moment is where a count begins or ends.
 type moment struct {
 	at     time.Time
+	used   time.Duration // of processors
 	memory runtime.MemStats
 }
 
 func begin(counting *atomic.Bool) (m moment) {
 	runtime.ReadMemStats(&m.memory)
-	m.at = time.Now()
+	m.used, m.at = rig.ProcessorTime(), time.Now()
 	counting.Store(true)
 	return m
 }
 
 func end(counting *atomic.Bool) (m moment) {
 	counting.Store(false)
-	m.at = time.Now()
+	m.used, m.at = rig.ProcessorTime(), time.Now()
 	runtime.ReadMemStats(&m.memory)
 	return m
 }
@@ -133,6 +135,7 @@ func (r *result) sum(taken []rig.Histogram, from, to moment) {
 	n := float64(all.Total())
 	r.rate = n / to.at.Sub(from.at).Seconds()
 	r.p50, r.p99 = all.Quantile(0.5), all.Quantile(0.99)
+	r.processor = time.Duration(float64(to.used-from.used) / n)
 	r.allocations = float64(to.memory.Mallocs-from.memory.Mallocs) / n
 	r.bytes = float64(to.memory.TotalAlloc-from.memory.TotalAlloc) / n
 }

@@ -1,5 +1,5 @@
 // Throughput measures how many operations a group of three commits in a second, how long each
-// takes, and what it allocates. The group is in this one process: in memory, or over TCP on the
+// takes, and what it costs. The group is in this one process: in memory, or over TCP on the
 // loopback with directories and fdatasync. From the repository's root:
 //
 //	go -C bench run ./throughput [-on memory,disk] [-proposers 1,128,1024] [-at primary|all]
@@ -53,7 +53,7 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 		fmt.Printf("%s.\n\nGroups of three in one process, operations of %d bytes, proposers at %s. Median of %d runs of %v (and the range).\n"+
-			"Allocations are those of the whole process: all three replicas and the proposers.\n\n", facts, bodySize, o.where(), o.repeat, o.long)
+			"Processor time and allocations are those of the whole process: all three replicas and the proposers.\n\n", facts, bodySize, o.where(), o.repeat, o.long)
 		_, err = table.WriteTo(os.Stdout)
 		return err
 	})
@@ -91,7 +91,7 @@ func (o options) loads() (loads []load, err error) {
 }
 
 func measureAll(ctx context.Context, dir string, loads []load, repeat int) (rig.Table, error) {
-	table := rig.Table{{"group", "proposers", "operations/s", "p50", "p99", "allocations/op", "bytes/op"}}
+	table := rig.Table{{"group", "proposers", "operations/s", "p50", "p99", "processor time/op", "allocations/op", "bytes/op"}}
 	for _, l := range loads {
 		var results []result
 		for i := range repeat {
@@ -113,6 +113,7 @@ func row(l load, results []result) []string {
 		rig.Spread(each(results, func(r result) float64 { return r.rate }), rig.Count),
 		rig.Spread(each(results, func(r result) time.Duration { return r.p50 }), rig.Short),
 		rig.Spread(each(results, func(r result) time.Duration { return r.p99 }), rig.Short),
+		rig.Spread(each(results, func(r result) time.Duration { return r.processor }), rig.Short),
 		fmt.Sprintf("%.1f", rig.Quantile(each(results, func(r result) float64 { return r.allocations }), 0.5)),
 		rig.Count(rig.Quantile(each(results, func(r result) float64 { return r.bytes }), 0.5)),
 	}

@@ -20,9 +20,9 @@ func Facts(dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("measuring the file system: %w", err)
 	}
-	return fmt.Sprintf("%s/%s, %d CPUs, GOMAXPROCS %d, %s; fdatasync of 4 KiB, %d times: median %s, p99 %s",
+	return fmt.Sprintf("%s/%s, %d CPUs, GOMAXPROCS %d, %s; %s of 4 KiB, %d times: median %s, p99 %s",
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0), runtime.Version(),
-		probes, Short(Quantile(times, 0.5)), Short(Quantile(times, 0.99))), nil
+		syncName, probes, Short(Quantile(times, 0.5)), Short(Quantile(times, 0.99))), nil
 }
 
 // syncTimes returns how long it took to write a page and sync it, again and again, in a file whose

@@ -6,7 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
+
+const syncName = "fdatasync"
 
 func datasync(f *os.File) error {
 	for {
@@ -22,4 +25,14 @@ func diesWithUs(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsi
 // loopback returns a host on which no other program takes a port while a process is dead.
 func loopback() string {
 	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 2+rand.IntN(250))
+}
+
+// ProcessorTime returns how long this process has run on processors, the system's work for it
+// included; 0 if that is not known.
+func ProcessorTime() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
