@@ -25,10 +25,10 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = hclog.New(&hclog.LoggerOptions{Name: "smr", Level: hclog.Warn}) // a sublogger of Default would share its level
 	}
 	c.Heartbeat = orElse(c.Heartbeat, 50*time.Millisecond)
+	c.Abdication = orElse(c.Abdication, time.Second)
 	if c.Detector == nil {
 		c.Detector = NewAdaptiveDetector(5*c.Heartbeat, 40*c.Heartbeat)
 	}
-	c.Abdication = orElse(c.Abdication, time.Second)
 	c.DiskLimit = max(orElse(c.DiskLimit, 5*time.Second), 0)
 	c.SnapshotEvery = orElse(c.SnapshotEvery, 100_000)
 	c.SnapshotBytes = orElse(c.SnapshotBytes, 64<<20)
@@ -36,6 +36,15 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxOpSize = orElse(c.MaxOpSize, 1<<20)
 	c.Window = orElse(c.Window, 64<<20)
 	return c, c.check()
+}
+
+// idleHeartbeat returns what the heartbeat may grow to while nothing happens: with a detector that
+// learns the slower rhythm, and room for several of them in the times that go by it.
+func (c *Config) idleHeartbeat() time.Duration {
+	if d, ok := c.Detector.(*adaptiveDetector); ok {
+		return min(4*c.Heartbeat, c.Abdication/4, d.max/4)
+	}
+	return c.Heartbeat
 }
 
 func orElse[T comparable](value, fallback T) T {

@@ -169,7 +169,7 @@ func (r *Replica) coreConfig() vsr.Config {
 	crand.Read(seed[:])
 	return vsr.Config{
 		Self: r.cfg.index(r.cfg.ID), Members: r.cfg.membership(), Detector: r.cfg.Detector,
-		Heartbeat: r.cfg.Heartbeat, Abdication: r.cfg.Abdication, DiskLimit: r.cfg.DiskLimit,
+		Heartbeat: r.cfg.Heartbeat, IdleHeartbeat: r.cfg.idleHeartbeat(), Abdication: r.cfg.Abdication, DiskLimit: r.cfg.DiskLimit,
 		Window: r.cfg.Window, Tail: r.cfg.Window, KeepLog: r.cfg.KeepLog,
 		Volatile: r.cfg.Volatile, Rand: rand.New(rand.NewChaCha8(seed)),
 	}

@@ -77,7 +77,8 @@ type Config struct {
 	// Nil: NewAdaptiveDetector from 5 to 40 heartbeats: 250 ms to 2 s.
 	Detector Detector
 	// Heartbeat is how often a primary is heard when there is nothing to say. Zero: 50 ms.
-	// Negative: refused.
+	// Negative: refused. A primary to whom nothing happens slows down bit by bit, to a quarter
+	// of that, if the Detector is one that learns.
 	Heartbeat time.Duration
 	// Abdication is how long a primary goes on without hearing a quorum (rule V2). Zero: 1 s.
 	// Negative: refused.

@@ -11,6 +11,8 @@ type primary struct {
 	opening     OpNumber   // op of the view's opening entry; 0 while the group is not confirmed
 	round       Round
 	heartbeatAt time.Time
+	interval    time.Duration // of heartbeats; it grows while the log ends at idleOp
+	idleOp      OpNumber
 	resigned    reason // why it gives up its role, and takes no request
 	handover    handover
 }
@@ -188,7 +190,7 @@ func (r *Replica) flushPrimary() {
 func (r *Replica) heartbeat() {
 	p := &r.primary
 	p.round++
-	p.heartbeatAt = r.now.Add(r.cfg.Heartbeat)
+	p.heartbeatAt = r.now.Add(r.beat())
 	r.keep = r.lowestNeeded()
 	for _, i := range r.others {
 		q := &p.progress[i]
@@ -201,6 +203,18 @@ func (r *Replica) heartbeat() {
 	if len(r.others) > 0 {
 		r.send(&Commit{View: r.head.View, Commit: r.commit, Round: p.round, Keep: r.keep}, r.others...)
 	}
+}
+
+// beat returns the time to the next heartbeat. While nothing happens it grows, by so little at a time
+// that a detector that learns follows: waking three processes costs more than all they say.
+func (r *Replica) beat() time.Duration {
+	p := &r.primary
+	if idle := p.idleOp == r.log.last.Op && r.commit == r.log.last.Op && len(r.reads.rounds) == 0; !idle {
+		p.idleOp, p.interval = r.log.last.Op, r.cfg.Heartbeat
+	} else {
+		p.interval = min(p.interval+p.interval/16, max(r.cfg.IdleHeartbeat, r.cfg.Heartbeat))
+	}
+	return p.interval
 }
 
 // lowestNeeded returns the op above which a replica that still answers needs the log (N9).

@@ -16,17 +16,19 @@ type Detector interface {
 // Config is what a replica is told at its start. All fields are required but where zero is said
 // to mean something.
 type Config struct {
-	Self       Index
-	Members    Membership // as configured: without incarnations
-	Detector   Detector
-	Heartbeat  time.Duration
-	Abdication time.Duration
-	DiskLimit  time.Duration // 0: none
-	Window     int64         // bytes above the commit number (N1), and of waiting proposals
-	Tail       int64         // bytes of log in memory that are not needed there; 0 with Volatile
-	KeepLog    int64         // bytes of log below the snapshot kept for slow replicas (N9)
-	Volatile   bool          // there is no disk to load entries from
-	Rand       *rand.Rand    // for group ids, incarnations, nonces; never for order
+	Self      Index
+	Members   Membership // as configured: without incarnations
+	Detector  Detector
+	Heartbeat time.Duration
+	// IdleHeartbeat is what Heartbeat grows to while nothing happens; 0, or below it: it stays.
+	IdleHeartbeat time.Duration
+	Abdication    time.Duration
+	DiskLimit     time.Duration // 0: none
+	Window        int64         // bytes above the commit number (N1), and of waiting proposals
+	Tail          int64         // bytes of log in memory that are not needed there; 0 with Volatile
+	KeepLog       int64         // bytes of log below the snapshot kept for slow replicas (N9)
+	Volatile      bool          // there is no disk to load entries from
+	Rand          *rand.Rand    // for group ids, incarnations, nonces; never for order
 }
 
 // Durable is what a replica finds on its disk. The zero value is a disk that holds nothing.
@@ -221,7 +223,7 @@ func (r *Replica) Tick(now time.Time) {
 }
 
 // pauseLimit is the gap between two ticks from which on the process is taken to have been paused.
-func (r *Replica) pauseLimit() time.Duration { return 4 * r.cfg.Heartbeat }
+func (r *Replica) pauseLimit() time.Duration { return 10 * r.cfg.Heartbeat }
 
 // paused forgets how long others were silent: this replica was not there to hear them (D4).
 func (r *Replica) paused() {
