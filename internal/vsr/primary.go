@@ -195,7 +195,9 @@ func (r *Replica) heartbeat() {
 	for _, i := range r.others {
 		q := &p.progress[i]
 		q.mark, q.marked, q.told = p.round, q.next-1, r.commit
-		q.waits = q.waits && q.since+1 >= p.round // not for a Prepare that has only just left
+		if q.waits && q.since+1 < p.round { // not for a Prepare that has only just left
+			q.probe(q.prev + 1)
+		}
 		if q.state == installing {
 			r.offer(i)
 		}
@@ -248,13 +250,24 @@ func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 	}
 	switch {
 	case m.Op == 0 && p.marked > 0: // nothing checked in this view yet: a Prepare asks where its log stands
-		p.probe(p.marked + 1)
+		p.askAgain(m.Round)
 	case m.Op < p.marked: // Prepares sent before the heartbeat did not arrive
 		p.probe(m.Op + 1)
 	case p.match < p.marked && p.match == p.before: // its acknowledgement may be lost
 		p.elicit = true
 	}
 	p.before = p.match
+}
+
+// askAgain sends anew, from the log's end, or from where the search for what the logs have in common
+// has come to if the Prepare sent there must have arrived before the heartbeat that was answered.
+func (p *progress) askAgain(answered Round) {
+	switch {
+	case p.state != probing:
+		p.probe(p.marked + 1)
+	case p.waits && p.since < answered:
+		p.probe(p.prev + 1)
+	}
 }
 
 // answered takes an answer as a reason to go on, if this primary was about to leave for want of
