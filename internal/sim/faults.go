@@ -20,6 +20,7 @@ func (s *Sim) makeFaults() {
 	s.every("crash in storage", f.CrashInStorage, func(r stream) { s.victim(r).fuse = 1 + r.IntN(12) })
 	s.every("partition", f.Partition, s.partition)
 	s.every("cut", f.Cut, s.cut)
+	s.every("rotate", f.Rotate, func(r stream) { s.rotate(r, 1+r.IntN(6)) })
 	s.every("pause", f.Pause, func(r stream) { s.shoot(s.victim(r), pauses, r) })
 	s.every("slow disk", f.SlowDisk, s.slowDisk)
 	s.every("full disk", f.FullDisk, s.fullDisk)
@@ -52,10 +53,8 @@ func (s *Sim) every(kind string, mean time.Duration, do func(stream)) {
 // victim chooses a member: often the primary.
 func (s *Sim) victim(r stream) *host {
 	primary, other := r.chance(0.4), s.hosts[r.IntN(len(s.hosts))]
-	for _, h := range s.hosts {
-		if primary && h.proc != nil && h.proc.seen.Phase == vsr.Primary {
-			return h
-		}
+	if h := s.primary(); primary && h != nil {
+		return h
 	}
 	return other
 }
@@ -89,15 +88,56 @@ func (s *Sim) partition(r stream) {
 	}
 }
 
+// rotate cuts the primary off until another one is there, then that one, in the moment in which the
+// first comes back: so that old logs meet new ones with nobody between them who knows better.
+func (s *Sim) rotate(r stream, rounds int) {
+	h := s.primary()
+	if h == nil || rounds == 0 || !s.troubled() {
+		return
+	}
+	view, deaf := h.proc.seen.Head.View, r.chance(0.3)
+	s.note(h.i, "is cut off until there is another primary", uint64(view))
+	s.cutOff(h, 1, deaf)
+	patience := s.now + 3*time.Second
+	var look func()
+	look = func() {
+		if next := s.primary(); s.now < patience && (next == nil || next.proc.seen.Head.View <= view) {
+			s.after(5*time.Millisecond, look)
+			return
+		}
+		s.after(r.scale(time.Millisecond, 500*time.Millisecond), func() {
+			s.cutOff(h, -1, deaf)
+			s.rotate(r, rounds-1)
+		})
+	}
+	look()
+}
+
+// primary returns the host of the latest view's primary; nil if there is none.
+func (s *Sim) primary() (h *host) {
+	for _, x := range s.hosts {
+		if p := x.proc; p != nil && p.seen.Phase == vsr.Primary && (h == nil || p.seen.Head.View > h.proc.seen.Head.View) {
+			h = x
+		}
+	}
+	return h
+}
+
+// cutOff adds to the cuts of a member's links; of those to it only if it is to be deaf.
+func (s *Sim) cutOff(h *host, cuts int, deaf bool) {
+	for i := range s.hosts {
+		s.links[i][h.i].cuts += cuts
+		if !deaf {
+			s.links[h.i][i].cuts += cuts
+		}
+	}
+}
+
 // isolate cuts a member off from all others.
 func (s *Sim) isolate(h *host, d time.Duration) {
 	s.note(h.i, "is cut off for", uint64(d), d)
-	for i := range s.hosts {
-		if i != h.i {
-			s.links[i][h.i].cutFor(d)
-			s.links[h.i][i].cutFor(d)
-		}
-	}
+	s.cutOff(h, 1, false)
+	s.after(d, func() { s.cutOff(h, -1, false) })
 }
 
 // cut cuts one link, in both directions or one.

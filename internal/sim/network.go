@@ -12,8 +12,12 @@ type link struct {
 	s        *Sim
 	from, to int
 	rng      stream
-	cuts     int // faults that have cut it
+	cuts     int      // faults that have cut it
+	old      [][]byte // what it has carried lately, in no order: some of it comes again
 }
+
+// remembered is how many messages a link can carry again.
+const remembered = 32
 
 func (s *Sim) newLinks() {
 	for i := range s.p.Replicas {
@@ -49,6 +53,25 @@ func (l *link) send(b []byte, m vsr.Message) {
 			copies++
 		}
 		l.deliver(delay, b)
+	}
+	l.replay(b)
+}
+
+// replay has an old message come again, once in a while.
+func (l *link) replay(b []byte) {
+	odds := l.s.p.Network.Replay
+	switch {
+	case odds == 0:
+	case len(l.old) < remembered:
+		l.old = append(l.old, b)
+	default:
+		i := l.rng.IntN(4 * remembered)
+		if i < remembered {
+			l.old[i] = b
+		}
+		if l.rng.chance(odds) {
+			l.deliver(l.s.p.Network.Delay, l.old[l.rng.IntN(remembered)])
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ type NetworkProfile struct {
 	Double        float64
 	Late          float64 // delayed by up to Lateness
 	Lateness      time.Duration
+	Replay        float64 // followed by an old message
 	Corrupt       float64
 }
 
@@ -52,12 +53,12 @@ type ClientProfile struct {
 
 // FaultProfile is the mean time between faults of a kind; zero: none of that kind.
 type FaultProfile struct {
-	Crash, CrashAll, Partition, Cut, Pause, SlowDisk, FullDisk, Handover, StopInOrder time.Duration
-	CrashInStorage                                                                    time.Duration
-	MemoryLoss                                                                        bool // one member's, while the others go on
-	PowerCut                                                                          float64
-	Down                                                                              time.Duration // at most
-	Aims                                                                              []aim
+	Crash, CrashAll, Partition, Cut, Pause, SlowDisk, FullDisk, Handover, StopInOrder, Rotate time.Duration
+	CrashInStorage                                                                            time.Duration
+	MemoryLoss                                                                                bool // one member's, while the others go on
+	PowerCut                                                                                  float64
+	Down                                                                                      time.Duration // at most
+	Aims                                                                                      []aim
 }
 
 // draw chooses what the seed's run is like.
@@ -95,6 +96,7 @@ func drawNetwork(s stream) NetworkProfile {
 	n.Loss = oneOf(s, 0, 0, 0.01, 0.05, 0.2)
 	n.Double = oneOf(s, 0, 0, 0.01, 0.1)
 	n.Late = oneOf(s, 0, 0, 0.001, 0.02)
+	n.Replay = oneOf(s, 0, 0, 0.01, 0.1)
 	n.Corrupt = oneOf(s, 0, 0, 0, 0.01)
 	return n
 }
@@ -128,6 +130,7 @@ func drawFaults(s stream) FaultProfile {
 	f.FullDisk = every(0.15, 2*time.Second, 15*time.Second)
 	f.Handover = every(0.25, time.Second, 10*time.Second)
 	f.StopInOrder = every(0.2, 2*time.Second, 15*time.Second)
+	f.Rotate = every(0.4, 500*time.Millisecond, 10*time.Second)
 	f.CrashInStorage = every(0.4, 300*time.Millisecond, 10*time.Second)
 	f.MemoryLoss = s.chance(0.1)
 	f.Aims = drawAims(s)

@@ -18,6 +18,9 @@ const (
 func (s *Sim) settle() {
 	s.heal()
 	s.runFor(lastUse)
+	for end := s.now + healing; s.err == nil && s.stats.Answers == 0 && s.now < end; {
+		s.runFor(lastUse) // the group has only just formed
+	}
 	s.closing = true
 	var open error
 	for end := s.now + healing; s.err == nil && s.now < end; {
@@ -29,7 +32,7 @@ func (s *Sim) settle() {
 	switch {
 	case s.err != nil:
 	case open != nil:
-		s.fail("%v after the last fault: %v", lastUse+healing, open)
+		s.fail("%v after the last call began, and longer after the last fault: %v", healing, open)
 	case s.witness.commands == 0 || s.stats.Answers == 0:
 		s.fail("too little happened: %+v", s.stats)
 	}

@@ -22,7 +22,7 @@ var (
 )
 
 // quick is how many seeds every test run tries.
-const quick = 300
+const quick = 200
 
 func TestSeeds(t *testing.T) {
 	explore(t, 1, func(i int) bool { return i < quick })
