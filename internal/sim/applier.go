@@ -53,6 +53,9 @@ func (p *process) nextWork() {
 		if next.snapshot != nil {
 			p.restoreNow(next.snapshot)
 		}
+		if p.dead {
+			return
+		}
 		for i := range next.entries {
 			p.applyNow(&next.entries[i])
 		}
@@ -87,8 +90,12 @@ func (p *process) applyNow(e *vsr.Entry) {
 // restoreNow replaces the state by that of a snapshot, unless a newer one is there already, which
 // is to be restored next.
 func (p *process) restoreNow(s *vsr.Snapshot) {
-	x, err := p.store.restore(s)
-	if errors.Is(err, fs.ErrNotExist) {
+	var x restored
+	err := p.io(func() (err error) {
+		x, err = p.store.restore(s)
+		return err
+	})
+	if p.dead || errors.Is(err, fs.ErrNotExist) {
 		return
 	}
 	if err == nil {

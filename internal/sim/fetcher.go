@@ -18,7 +18,11 @@ type fetcher struct {
 // sendChunk reads a chunk and sends it; an empty one if this replica does not hold the snapshot.
 func (p *process) sendChunk(c vsr.ChunkWanted) {
 	p.after(p.h.latency(), func() {
-		data, err := p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
+		var data []byte
+		err := p.io(func() (err error) {
+			data, err = p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
+			return err
+		})
 		if err != nil {
 			p.input(func(time.Time) { p.core.Unavailable(c.To, c.Snapshot) })
 		}
