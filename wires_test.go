@@ -18,10 +18,12 @@ type wires struct {
 	delay   time.Duration // each message takes up to this long, and so they overtake each other
 	latency time.Duration // each message takes so long
 	sent    int
+	// receivers take what arrives late
+	receivers map[ID]func(ID, []byte)
 }
 
 func newWires() *wires {
-	return &wires{network: NewNetwork(), cuts: map[[2]ID]bool{}, random: rand.New(rand.NewPCG(3, 4))}
+	return &wires{network: NewNetwork(), receivers: map[ID]func(ID, []byte){}, cuts: map[[2]ID]bool{}, random: rand.New(rand.NewPCG(3, 4))}
 }
 
 func (w *wires) transport(id ID) Transport { return &plug{w.network.Transport(id), w, id} }
@@ -39,21 +41,36 @@ func (x *plug) Send(to ID, msg []byte) {
 			x.Transport.Send(to, msg)
 			continue
 		}
-		time.AfterFunc(d, func() {
-			if !x.wires.isCut(x.from, to) {
-				x.Transport.Send(to, msg)
-			}
-		})
+		time.AfterFunc(d, func() { x.wires.arrive(x.from, to, msg) })
 	}
 }
 
-// Close lets what was sent before arrive.
+func (x *plug) Open(e Endpoint) error {
+	err := x.Transport.Open(e)
+	if err == nil {
+		x.wires.set(x.from, e.Receive)
+	}
+	return err
+}
+
 func (x *plug) Close() error {
-	x.wires.mu.Lock()
-	slowest := x.wires.latency + x.wires.delay
-	x.wires.mu.Unlock()
-	time.Sleep(slowest)
+	x.wires.set(x.from, nil)
 	return x.Transport.Close()
+}
+
+func (w *wires) set(id ID, receive func(ID, []byte)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.receivers[id] = receive
+}
+
+// arrive delivers a message that was on its way for a while; its sender may be gone.
+func (w *wires) arrive(from, to ID, msg []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if receive := w.receivers[to]; receive != nil && !w.cuts[[2]ID{from, to}] {
+		receive(from, msg)
+	}
 }
 
 // fate returns when the copies of a message arrive.
@@ -76,12 +93,6 @@ func (w *wires) time() time.Duration {
 		return w.latency
 	}
 	return w.latency + time.Duration(w.random.Int64N(int64(w.delay)))
-}
-
-func (w *wires) isCut(from, to ID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.cuts[[2]ID{from, to}]
 }
 
 // disturb has messages lost, repeated and delayed from now on.
