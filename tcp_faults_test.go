@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,7 @@ type corrupter struct {
 
 func (c *corrupter) Write(p []byte) (int, error) {
 	if c.left < len(p) && c.left >= 0 {
+		p = slices.Clone(p)
 		p[c.left] ^= 4
 	}
 	c.left -= len(p)

@@ -85,11 +85,15 @@ func (f frozen) WriteTo(w io.Writer) (int64, error) {
 }
 
 // msgpack writes maps in the order of their keys, so that equal ledgers have equal snapshots.
-var msgpack = codec.MsgpackHandle{BasicHandle: codec.BasicHandle{EncodeOptions: codec.EncodeOptions{Canonical: true}}}
+var msgpack = func() *codec.MsgpackHandle {
+	h := new(codec.MsgpackHandle)
+	h.Canonical = true
+	return h
+}()
 
 func encode(v any) (encoded []byte) {
-	codec.NewEncoderBytes(&encoded, &msgpack).MustEncode(v)
+	codec.NewEncoderBytes(&encoded, msgpack).MustEncode(v)
 	return encoded
 }
 
-func decode(r io.Reader, v any) error { return codec.NewDecoder(r, &msgpack).Decode(v) }
+func decode(r io.Reader, v any) error { return codec.NewDecoder(r, msgpack).Decode(v) }

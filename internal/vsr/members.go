@@ -51,11 +51,6 @@ func (m *Membership) viewOf(i Index, v View) View {
 	}
 }
 
-// index returns the place of the member with that id, or -1.
-func (m *Membership) index(id string) Index {
-	return Index(slices.IndexFunc(m.Members, func(x Member) bool { return x.ID == id }))
-}
-
 // List is the configuration that all members must share (S2), for a person to read.
 func (m *Membership) List() string {
 	var b strings.Builder
