@@ -29,19 +29,11 @@ func (h *heads) close() error { return h.file.Close() }
 // written first: a crash in between leaves the other.
 func (h *heads) write(c headCopy, both bool) error {
 	c.identity = h.latest.identity
-	for range 1 + toInt(both) {
-		if err := h.writeTo(1-h.place, c); err != nil {
-			return err
-		}
+	err := h.writeTo(1-h.place, c)
+	if err == nil && both {
+		err = h.writeTo(1-h.place, c)
 	}
-	return nil
-}
-
-func toInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
+	return err
 }
 
 func (h *heads) writeTo(place int, c headCopy) error {

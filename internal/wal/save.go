@@ -12,8 +12,10 @@ const (
 	keepBatch = 8 << 20 // bytes: a larger buffer is not kept for the next batch
 )
 
-// Save makes saves durable, in order, with one sync. When it returns nil they are; before that a
-// crash may leave any first part of them. A nil Save is a no-op.
+// Save makes saves durable, in order, with one sync: two if there are heads alone or the head has
+// changed in more than Commit, a few when a segment begins. When it returns nil they are durable;
+// before that a crash may leave any first part of them. No saves, and a head alone that is the
+// present one, are no-ops.
 //
 // If the disk is full it returns an error that vfs.IsFull knows, nothing has changed, and the same
 // Save may be called again later (F13). Saves without records, From and Base need no space and
