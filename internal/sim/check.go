@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -74,10 +75,24 @@ func (s *Sim) learn(p *process, op vsr.OpNumber) {
 		}
 	}
 	if len(fresh) > 0 {
-		if err := s.checkQuorums(); err != nil {
+		if err := errors.Join(s.checkHolders(stamp), s.checkQuorums()); err != nil {
 			s.fail("%s has committed %v: %v", name(p.h.i), stamp, err)
 		}
 	}
+}
+
+// checkHolders: what is committed is on Qr disks, or was on those whose memory is lost (N4).
+func (s *Sim) checkHolders(stamp vsr.Viewstamp) error {
+	count := 0
+	for _, h := range s.hosts {
+		if h.lost || s.ledger.holds(h.truth.last, stamp) {
+			count++
+		}
+	}
+	if count < s.members.Qr {
+		return fmt.Errorf("N4: %d disks hold it, not %d", count, s.members.Qr)
+	}
+	return nil
 }
 
 // check checks the invariants of section 11 after a turn of a process.

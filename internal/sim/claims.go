@@ -36,9 +36,7 @@ func (s *Sim) claims(p *process, h vsr.Header, m vsr.Message) error {
 	case *vsr.Commit:
 		return s.claimsCommit(m.Commit)
 	case *vsr.PrepareOK:
-		if m.Op > d.last.Op {
-			return fmt.Errorf("op %d is not durable", m.Op)
-		}
+		return s.claimsLog(p, m)
 	case *vsr.DoViewChange:
 		if s.members.Members[int(uint64(m.View)%uint64(len(s.hosts)))].ID != name(p.h.i) && m.Last != d.last {
 			return fmt.Errorf("the log does not end so")
@@ -48,6 +46,26 @@ func (s *Sim) claims(p *process, h vsr.Header, m vsr.Message) error {
 		return s.claimsCommit(m.Op)
 	case *vsr.SnapshotOffer:
 		return s.claimsCommit(m.Snapshot.Last.Op)
+	}
+	return nil
+}
+
+// claimsLog: an acknowledgement is of the view that is durable (V5), and of entries that are, and
+// that agree with that view's primary (N3).
+func (s *Sim) claimsLog(p *process, m *vsr.PrepareOK) error {
+	d := &p.h.truth
+	if m.View != d.head.View {
+		return fmt.Errorf("view %d is left", m.View)
+	}
+	if m.Op > d.last.Op {
+		return fmt.Errorf("op %d is not durable", m.Op)
+	}
+	primary := s.hosts[uint64(m.View)%uint64(len(s.hosts))].proc
+	if primary == nil || primary.seen.Head.View != m.View || primary.seen.Primary != vsr.Index(primary.h.i) {
+		return nil
+	}
+	if theirs, ok := primary.core.Stamp(m.Op); ok && m.Op > d.base.Op && theirs != s.ledger.at(d.last, m.Op) {
+		return fmt.Errorf("its op %d is %v, the primary's is %v", m.Op, s.ledger.at(d.last, m.Op), theirs)
 	}
 	return nil
 }
