@@ -33,9 +33,10 @@ type reads struct {
 	rounds  []readBatch // begun at this primary, in order
 
 	// Elsewhere: one question to the primary at a time, for all reads that waited when it left.
-	asked   uint64 // the question's number: that of the highest read it is for; 0: none is out
-	own     []reader
-	retryAt time.Time
+	question uint64 // the latest question's number
+	asked    uint64 // the same while it is out; 0: none is
+	own      []reader
+	retryAt  time.Time
 }
 
 // Read asks for a linearizable read; its number comes back in Output.Reads.
@@ -109,7 +110,8 @@ func (r *Replica) flushReads() {
 		return
 	}
 	w.own, w.waiting = w.waiting, nil
-	w.asked = w.own[len(w.own)-1].read
+	w.question++ // an answer to an earlier question is not taken for one to this
+	w.asked = w.question
 	r.askRead()
 }
 
