@@ -1,0 +1,35 @@
+package vsr
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// N3: a backup acknowledges what it has checked against this view's primary, not all that it holds.
+func TestAcknowledgesWhatItChecked(t *testing.T) {
+	r := member(t, 0)
+	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command}, Entry{Op: 3, Epoch: 1, Kind: Command})
+	settle(r)
+	sent := hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 1), Commit: 1})
+	require.Contains(t, sent, &PrepareOK{View: 1, Op: 1})
+	sent = hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 2), Commit: 3})
+	assert.Contains(t, sent, &PrepareOK{View: 1, Op: 2})
+	assert.EqualValues(t, 2, r.commit, "N5: op 3 is not checked")
+}
+
+// N4: an acknowledgement counts in its own view only.
+func TestCountsAcknowledgementsOfItsViewOnly(t *testing.T) {
+	r := member(t, 1)
+	leadNext(t, r)
+	_, err := r.Propose(r.now, nil)
+	require.NoError(t, err)
+	settle(r)
+	last := r.log.last.Op
+	require.Less(t, r.commit, last)
+	hear(r, 1, &PrepareOK{View: 0, Op: last})
+	assert.Less(t, r.commit, last)
+	hear(r, 1, &PrepareOK{View: 3, Op: last})
+	assert.Equal(t, last, r.commit)
+}

@@ -1,0 +1,63 @@
+package vsr
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func refusals(sent []Message) (n int) {
+	for _, m := range sent {
+		if _, ok := m.(*Reply); ok {
+			n++
+		}
+	}
+	return n
+}
+
+func attemptOf(view View, attempt uint64) *Request {
+	return &Request{View: view, Attempt: attempt, Requests: []Proposal{{Session: 1, Request: attempt, Floor: 1, Kind: Command}}}
+}
+
+// X4: what was taken in a view is not refused when a late copy of it arrives after the view; what
+// was not taken is.
+func TestALateCopyOfARequestIsNotRefused(t *testing.T) {
+	r := member(t, 1)
+	leadNext(t, r)
+	assert.Zero(t, refusals(hear(r, 1, attemptOf(3, 1))), "it is taken")
+	hear(r, 1, &DoViewChange{View: 4, Last: stampOf(1, 0, 1), Commit: 1, First: 1})
+	require.Equal(t, View(4), r.head.View)
+	assert.Zero(t, refusals(hear(r, 1, attemptOf(3, 1))), "its copy")
+	assert.Equal(t, 1, refusals(hear(r, 1, attemptOf(3, 2))), "another one")
+	assert.Zero(t, refusals(hear(r, 1, attemptOf(3, 2))), "once")
+}
+
+// X4: a process does not know what an earlier one of its member has taken.
+func TestARestartedPrimaryRefusesNothingOfItsOldView(t *testing.T) {
+	r := member(t, 3)
+	hear(r, 1, &DoViewChange{View: 4, Last: stampOf(1, 0, 1), Commit: 1, First: 1})
+	assert.Zero(t, refusals(hear(r, 1, attemptOf(3, 1))))
+	leadNext(t, r)
+	require.Equal(t, View(6), r.head.View)
+	hear(r, 1, &DoViewChange{View: 7, Last: r.log.last, Commit: 1, First: 1})
+	assert.Equal(t, 1, refusals(hear(r, 1, attemptOf(6, 2))), "of a view in which this process was there")
+}
+
+// X4: a refusal of several requests, of which some were given up meanwhile.
+func TestARefusalOfForgottenRequests(t *testing.T) {
+	r := member(t, 1)
+	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
+	r.SessionOpened(1)
+	for range 4 {
+		_, err := r.Propose(r.now, nil)
+		require.NoError(t, err)
+	}
+	settle(r)
+	r.Forget(2)
+	r.Forget(3)
+	r.Receive(r.now, 1, Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
+		&Reply{View: 1, Start: r.head.Start, Attempt: 1, From: 1, Overloaded: true})
+	out := r.Ready(r.now)
+	assert.Equal(t, []Settled{{1, ErrOverloaded}, {4, ErrOverloaded}}, out.Settled)
+}
