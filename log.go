@@ -18,9 +18,15 @@ type write struct {
 	compact *vsr.Compact
 }
 
-// segmentSize is what the log takes from the disk at once: little enough for a small disk, enough
-// for a second of writing at full speed.
-const segmentSize = 16 << 20
+// segmentSize is what the log takes from the disk at once, and gives back at once below a snapshot:
+// a part of what is written from one snapshot to the next, little enough for a small disk.
+func (c *Config) segmentSize() int64 {
+	const least, most = 64 << 10, 16 << 20
+	if c.SnapshotBytes < 0 {
+		return most
+	}
+	return min(max(c.SnapshotBytes/4, least), most)
+}
 
 // Waits of the writer.
 const (

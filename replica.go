@@ -119,7 +119,7 @@ func (r *Replica) open(disk vfs.FS) error {
 	var err error
 	if !r.cfg.Volatile {
 		identity := r.cfg.Group + "/" + string(r.cfg.ID)
-		if r.wal, err = wal.Open(disk, path.Join(dir, "log"), wal.Options{Identity: identity, SegmentSize: segmentSize}); err != nil {
+		if r.wal, err = wal.Open(disk, path.Join(dir, "log"), wal.Options{Identity: identity, SegmentSize: r.cfg.segmentSize()}); err != nil {
 			return storageError(err)
 		}
 	}

@@ -1,0 +1,106 @@
+package smr
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// snapshots makes a group take snapshots often and keep no log below them for those that are away.
+// The log is cut by segments, which are small when snapshots are.
+func snapshots(cfg *Config) { cfg.SnapshotEvery, cfg.SnapshotBytes, cfg.KeepLog = 20, 64<<10, -1 }
+
+// fill writes more than two segments of the log, in small saves.
+func (g *group) fill(at ID, prefix string) {
+	for i := range 280 {
+		g.propose(at, fmt.Sprint(prefix, i))
+	}
+}
+
+// N3. A backup that was away gets what it lacks from the log.
+func TestCatchUpFromTheLog(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		away := g.backup()
+		g.crash(away)
+		g.proposeMany(g.primary(), 300, "while it was away ")
+		g.start(away)
+		g.settle()
+		require.Len(t, g.history(away), 301)
+		require.Zero(t, g.replica(away).Status().Snapshot)
+	})
+}
+
+// C1. A backup that needs what the log no longer holds gets a snapshot, while operations go on.
+func TestCatchUpFromASnapshot(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.wires.latency = time.Millisecond
+		g.start()
+		g.propose("a", "before")
+		away := g.backup()
+		g.crash(away)
+		g.fill(g.primary(), "while it was away ")
+		g.start(away)
+		g.proposeMany(g.primary(), 50, "while it catches up ")
+		g.settle()
+		require.Len(t, g.history(away), 331)
+		require.NotZero(t, g.replica(away).Status().Snapshot)
+		require.Less(t, len(g.states[away].numbers), 331, "it applied operations that the snapshot held")
+	})
+}
+
+// C2. The primary that sends the snapshot is lost midway; the next one sees it through.
+func TestSnapshotSurvivesItsSender(t *testing.T) {
+	scenarioWith(t, 5, snapshots, func(g *group) {
+		g.wires.latency = 20 * time.Millisecond
+		g.start()
+		g.propose("a", "before")
+		sender, away := g.primary(), g.backup()
+		g.crash(away)
+		g.fill(sender, "while it was away ")
+		g.start(away)
+		time.Sleep(150 * time.Millisecond)
+		g.crash(sender)
+		g.proposeMany(g.primary(), 20, "under the next ")
+		g.settle()
+		require.Len(t, g.history(away), 301)
+	})
+}
+
+// S5, C3. Restarted replicas go on from their snapshots and the logs above them.
+func TestRestartFromSnapshotAndLog(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		for i := range 5 {
+			g.proposeMany("a", 13, fmt.Sprint(i, ". "))
+			g.settle()
+			g.crash(g.all()...)
+			g.start()
+		}
+		require.Equal(t, "66", g.propose("b", "after all"))
+		g.settle()
+		require.NotZero(t, g.replica("a").Status().Snapshot)
+	})
+}
+
+// X3. A caller whose replica installs a snapshot that holds his operation gets its result from it.
+func TestCallerIsAnsweredFromASnapshot(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		at := g.backup()
+		g.propose(at, "opens the session")
+		p := g.primary()
+		g.wires.cutOneWay(p, at) // it is heard, but hears no more of the primary
+		g.wires.cutOneWay(g.others(p, at)[0], at)
+		answer := make(chan string, 1)
+		go func() { answer <- g.propose(at, "asked before") }()
+		g.wait("it was applied elsewhere", func() bool { return len(g.history(p)) == 2 })
+		g.fill(p, "meanwhile ")
+		g.wires.heal()
+		require.Equal(t, "2", <-answer)
+		require.NotZero(t, g.replica(at).Status().Snapshot)
+	})
+}

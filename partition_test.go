@@ -1,0 +1,152 @@
+package smr
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// R1, V2. A primary that is cut off serves no linearizable read, acknowledges nothing, and steps
+// down; Local reads work. The others go on, and it follows when it is back.
+func TestPrimaryCutOff(t *testing.T) {
+	for _, n := range []int{3, 5} {
+		scenario(t, n, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			old := g.primary()
+			g.wires.isolate(old)
+			began := time.Now()
+			g.propose(g.others(old)[0], "after")
+			require.Less(t, time.Since(began), 3*time.Second)
+
+			r := g.replica(old)
+			read := false
+			require.Error(t, r.Read(g.in(3*time.Second), Linearizable, func() { read = true }))
+			require.False(t, read, "a read that cannot have seen the last operation")
+			_, err := r.Propose(g.in(time.Second), []byte("alone"))
+			require.Error(t, err)
+			require.NoError(t, r.Read(t.Context(), Local, func() { read = true }))
+			require.True(t, read)
+
+			g.wires.heal()
+			g.settle()
+			require.Contains(t, g.history(old), "after")
+		})
+	}
+}
+
+// X4. What is proposed where no primary is known was not applied; what was sent may have been.
+func TestErrorsOfAMinority(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		p := g.primary()
+		g.wires.isolate(p)
+		_, err := g.replica(p).Propose(g.in(100*time.Millisecond), []byte("in its log"))
+		require.ErrorIs(t, err, ErrUnknown)
+		time.Sleep(3 * time.Second) // it has stepped down
+		_, err = g.replica(p).Propose(g.in(time.Second), []byte("nowhere"))
+		require.ErrorIs(t, err, ErrNotApplied)
+		g.wires.heal()
+		g.settle()
+		require.NotContains(t, g.history("a"), "nowhere")
+	})
+}
+
+// V1. A backup that is cut off and comes back does not disturb the others.
+func TestBackupCutOff(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		p, b := g.primary(), g.backup()
+		view := g.replica(p).Status().View
+		g.wires.isolate(b)
+		time.Sleep(30 * time.Second)
+		g.propose(p, "without it")
+		g.wires.heal()
+		g.settle()
+		require.Equal(t, view, g.replica(b).Status().View)
+	})
+}
+
+// V3. Every link but those of one member is down: the group goes on around that one.
+func TestOneMemberHearsAll(t *testing.T) {
+	for _, hub := range []ID{"a", "c", "e"} {
+		scenario(t, 5, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			for _, x := range g.others(hub) {
+				for _, y := range g.others(hub, x) {
+					g.wires.cut(x, y)
+				}
+			}
+			g.propose(hub, "around the hub")
+			g.wires.heal()
+			g.settle()
+		})
+	}
+}
+
+// V2. The primary sends and hears nothing, or hears and is not heard: either way another takes over.
+func TestOneWayCuts(t *testing.T) {
+	for _, deaf := range []bool{true, false} {
+		scenario(t, 3, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			p := g.primary()
+			for _, x := range g.others(p) {
+				if deaf {
+					g.wires.cutOneWay(x, p)
+				} else {
+					g.wires.cutOneWay(p, x)
+				}
+			}
+			g.propose(g.others(p)[0], "under another")
+			require.NotEqual(t, p, g.replica(g.others(p)[0]).Status().Primary)
+			g.wires.heal()
+			g.settle()
+		})
+	}
+}
+
+// Messages are lost, repeated, delayed and overtake each other, while clients write at all replicas.
+func TestBadNetwork(t *testing.T) {
+	for _, lose := range []float64{0.02, 0.2} {
+		scenarioWith(t, 3, snapshots, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			g.wires.disturb(lose, 0.1, 20*time.Millisecond)
+			c := g.clients(3)
+			time.Sleep(10 * time.Second)
+			c.stop()
+			g.wires.disturb(0, 0, 0)
+			g.settle()
+			c.check()
+			require.Greater(t, len(c.acknowledged), 50)
+		})
+	}
+}
+
+// Partitions come and go while clients write; what was acknowledged is there once.
+func TestPartitionsInTurn(t *testing.T) {
+	scenario(t, 5, func(g *group) {
+		g.wires.latency = time.Millisecond
+		g.start()
+		c := g.clients(2)
+		for i := range 8 {
+			g.wires.isolate(g.primary())
+			if i%2 == 1 {
+				g.wires.cut(g.all()[i%5], g.all()[(i+1)%5])
+			}
+			time.Sleep(3 * time.Second)
+			g.wires.heal()
+			time.Sleep(time.Second)
+		}
+		c.stop()
+		g.settle()
+		c.check()
+		require.Greater(t, len(c.acknowledged), 200, fmt.Sprint(len(c.unknown)))
+	})
+}
