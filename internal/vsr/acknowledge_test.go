@@ -33,3 +33,17 @@ func TestCountsAcknowledgementsOfItsViewOnly(t *testing.T) {
 	hear(r, 1, &PrepareOK{View: 3, Op: last})
 	assert.Equal(t, last, r.commit)
 }
+
+// N4: entries of older views are committed by an entry of this one, never by counting.
+func TestCountsEntriesOfItsViewOnly(t *testing.T) {
+	r := member(t, 1)
+	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command})
+	settle(r)
+	hear(r, 1, &DoViewChange{View: 3, Last: stampOf(1, 0, 1), Commit: 1, First: 1})
+	require.True(t, r.isPrimary())
+	require.Equal(t, stampOf(1, 3, 3), r.log.last)
+	hear(r, 1, &PrepareOK{View: 3, Op: 2})
+	assert.EqualValues(t, 1, r.commit, "two hold op 2, which is of view 0")
+	hear(r, 1, &PrepareOK{View: 3, Op: 3})
+	assert.EqualValues(t, 3, r.commit)
+}
