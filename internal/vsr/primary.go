@@ -114,8 +114,8 @@ func (r *Replica) onGap(from Index, m *Gap) {
 	}
 	r.answered(from)
 	p := &r.primary.progress[from]
-	if p.state == installing || m.Prev != p.prev && p.state == probing || m.Prev < p.match || p.loading {
-		return // answers a Prepare that was followed by others
+	if p.state == installing || m.Prev != p.prev && p.state == probing || m.Last.Op < p.match || p.loading {
+		return // answers a Prepare that was followed by others, or denies what it has acknowledged (S6)
 	}
 	p.probe(r.log.agree(m.Last) + 1)
 }
