@@ -47,16 +47,19 @@ type numbered struct {
 }
 
 // applyBatch is how many operations are applied between two moments at which readers get in.
-const applyBatch = 256
+const applyBatch = 32
 
-// apply applies committed entries, in order (N7).
-func (m *machine) apply(entries []vsr.Entry) (a applied, err error) {
+// apply applies committed entries, in order (N7), until over says that the replica stops.
+func (m *machine) apply(entries []vsr.Entry, over func() bool) (a applied, err error) {
 	m.Lock()
 	defer m.Unlock()
 	at := vsr.OpNumber(0)
 	defer func() { m.broken = err != nil }()
 	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: mend the program, then start it again on the same directory", &at)
 	for i := range entries {
+		if over() {
+			return a, nil // the replica stops; what is left is in the log
+		}
 		at = entries[i].Op
 		if err := m.applyOne(&entries[i], &a); err != nil {
 			return a, err
@@ -150,7 +153,7 @@ func (r *Replica) applyJob(j job) error {
 	}
 	for len(j.entries) > 0 && !r.stopping() {
 		n := min(len(j.entries), applyBatch)
-		a, err := r.machine.apply(j.entries[:n])
+		a, err := r.machine.apply(j.entries[:n], r.stopping)
 		if err != nil {
 			return err
 		}

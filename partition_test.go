@@ -27,7 +27,7 @@ func TestPrimaryCutOff(t *testing.T) {
 			require.False(t, read, "a read that cannot have seen the last operation")
 			_, err := r.Propose(g.in(time.Second), []byte("alone"))
 			require.Error(t, err)
-			require.NoError(t, r.Read(t.Context(), Local, func() { read = true }))
+			require.NoError(t, r.Read(g.t.Context(), Local, func() { read = true }))
 			require.True(t, read)
 
 			g.wires.heal()

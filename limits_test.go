@@ -1,0 +1,153 @@
+package smr
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// N1. What does not fit the window is refused at once and was not applied; afterwards all is well.
+func TestOverload(t *testing.T) {
+	scenarioWith(t, 3, func(cfg *Config) { cfg.MaxOpSize, cfg.Window = 100, 2000 }, func(g *group) {
+		g.wires.latency = 10 * time.Millisecond
+		g.start()
+		g.propose("a", "before")
+		for _, at := range g.ids() {
+			var busy sync.WaitGroup
+			var mu sync.Mutex
+			refused := 0
+			for i := range 100 {
+				busy.Go(func() {
+					_, err := g.replica(at).Propose(g.in(time.Minute), []byte(string(at)+time.Duration(i).String()))
+					if err != nil {
+						assert.ErrorIs(t, err, ErrOverloaded)
+						assert.ErrorIs(t, err, ErrNotApplied)
+						mu.Lock()
+						refused++
+						mu.Unlock()
+					}
+				})
+			}
+			busy.Wait()
+			require.NotZero(t, refused)
+			require.Less(t, refused, 100)
+			g.propose(at, "afterwards at "+string(at))
+		}
+	})
+}
+
+func TestTooLarge(t *testing.T) {
+	scenarioWith(t, 1, func(cfg *Config) { cfg.MaxOpSize = 100 }, func(g *group) {
+		g.start()
+		g.propose("a", string(make([]byte, 100)))
+		_, err := g.replica("a").Propose(g.t.Context(), make([]byte, 101))
+		require.ErrorIs(t, err, ErrTooLarge)
+		require.ErrorIs(t, err, ErrNotApplied)
+		require.ErrorContains(t, err, "101 bytes, the limit is 100")
+	})
+}
+
+// A context that has ended before is answered at once, for certain.
+func TestContextEndedBefore(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		ctx, cancel := context.WithCancel(g.t.Context())
+		cancel()
+		_, err := g.replica("a").Propose(ctx, []byte("never"))
+		require.ErrorIs(t, err, ErrNotApplied)
+		require.ErrorIs(t, err, context.Canceled)
+		require.ErrorIs(t, g.replica("a").Read(ctx, Linearizable, func() {}), context.Canceled)
+		require.ErrorIs(t, g.replica("a").Read(g.in(time.Second), AtLeast(1000), func() {}), context.DeadlineExceeded)
+	})
+}
+
+// Close leaves nobody waiting, and no goroutine: the bubble could not end.
+func TestCloseAnswersEverybody(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		b := g.backup()
+		g.wires.isolate(b)
+		r := g.replica(b)
+		var busy sync.WaitGroup
+		for range 10 {
+			busy.Go(func() {
+				_, err := r.Propose(context.Background(), []byte(time.Now().String()))
+				assert.ErrorIs(t, err, ErrClosed)
+			})
+			busy.Go(func() { assert.ErrorIs(t, r.Read(context.Background(), Linearizable, func() {}), ErrClosed) })
+			busy.Go(func() { assert.ErrorIs(t, r.Read(context.Background(), AtLeast(1000), func() {}), ErrClosed) })
+			time.Sleep(time.Millisecond)
+		}
+		require.NoError(t, g.close(b))
+		busy.Wait()
+		_, err := r.Propose(g.t.Context(), []byte("too late"))
+		require.ErrorIs(t, err, ErrNotApplied)
+		require.ErrorIs(t, err, ErrClosed)
+		require.ErrorIs(t, r.Read(g.t.Context(), Local, func() {}), ErrClosed)
+		require.ErrorIs(t, r.Handover(g.t.Context(), ""), ErrClosed)
+		require.ErrorIs(t, r.Err(), ErrClosed)
+		require.NoError(t, r.Close())
+	})
+}
+
+// Watch shows the latest status until the replica has stopped.
+func TestWatch(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		var seen []Phase
+		var busy sync.WaitGroup
+		r := g.replica("b")
+		busy.Go(func() {
+			for s := range r.Watch(context.Background()) {
+				if len(seen) == 0 || seen[len(seen)-1] != s.Phase {
+					seen = append(seen, s.Phase)
+				}
+			}
+		})
+		g.propose("a", "before")
+		g.settle()
+		g.close("b")
+		busy.Wait()
+		require.Equal(t, []Phase{Forming, Normal, Stopped}, seen)
+	})
+}
+
+// R4. A read at any replica sees the caller's own writes.
+func TestReadYourWrites(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		for _, id := range g.ids() {
+			op := g.replica("a").Status().Applied
+			var seen []string
+			require.NoError(t, g.replica(id).Read(g.in(time.Minute), AtLeast(op), func() { seen = g.states[id].bodies() }))
+			require.Contains(t, seen, "before")
+		}
+	})
+}
+
+// Groups of every size that is allowed do the same.
+func TestGroupSizes(t *testing.T) {
+	for n := 1; n <= 7; n++ {
+		scenario(t, n, func(g *group) {
+			g.start()
+			for _, id := range g.ids() {
+				g.propose(id, "at "+string(id))
+				var seen []string
+				require.NoError(t, g.replica(id).Read(g.in(time.Minute), Linearizable, func() { seen = g.states[id].bodies() }))
+				require.Contains(t, seen, "at "+string(id))
+			}
+			g.crash(g.all()...)
+			g.start()
+			g.propose("a", "after all were down")
+			g.settle()
+			require.Len(t, g.history("a"), n+1)
+		})
+	}
+}

@@ -1,0 +1,131 @@
+package smr
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// spoil changes the state machine of a running member.
+func (g *group) spoil(id ID, change func(s *recorder)) {
+	r := g.replica(id)
+	r.machine.Lock()
+	defer r.machine.Unlock()
+	change(g.states[id])
+}
+
+// stopped waits until a member has stopped by itself, and returns why.
+func (g *group) stopped(id ID) error {
+	g.t.Helper()
+	r := g.replica(id)
+	select {
+	case <-r.Done():
+	case <-time.After(time.Minute):
+		require.Fail(g.t, "waited in vain until it stopped")
+	}
+	require.Equal(g.t, Stopped, r.Status().Phase)
+	return r.Err()
+}
+
+// A panic in Apply stops that replica, which says at which op and keeps it; the others go on, and
+// with a mended program it goes on too.
+func TestPanicInApply(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.settle()
+		b := g.backup()
+		g.spoil(b, func(s *recorder) { s.before = func(Op) { panic("a bug") } })
+		g.propose(g.primary(), "the op")
+		err := g.stopped(b)
+		require.ErrorContains(t, err, "StateMachine.Apply panicked at op 4")
+		require.ErrorContains(t, err, "a bug")
+		require.ErrorIs(t, g.replica(b).Read(g.t.Context(), Local, func() {}), ErrClosed)
+		require.Error(t, g.close(b))
+		g.propose(g.primary(), "without it")
+		g.start(b)
+		g.settle()
+		require.Len(t, g.history(b), 3)
+	})
+}
+
+// Restore fails on the snapshot that a replica starts from, or is sent: it says so and stops.
+func TestRestoreFails(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		g.proposeMany("a", 40, "op ")
+		g.settle()
+		g.wait("c has a snapshot", func() bool { return g.replica("c").Status().Snapshot > 0 })
+		g.close("c")
+		state := newRecorder()
+		state.restore = func() error { return errors.New("cannot read it") }
+		_, err := start(g.config("c", state), g.disks["c"])
+		require.ErrorContains(t, err, "StateMachine.Restore")
+		require.ErrorContains(t, err, "cannot read it")
+		state.restore = func() error { panic("a bug") }
+		_, err = start(g.config("c", state), g.disks["c"])
+		require.ErrorContains(t, err, "StateMachine.Restore panicked")
+		g.start("c")
+		g.settle()
+	})
+}
+
+// A snapshot that cannot be taken or written costs nothing but the snapshot.
+func TestSnapshotFails(t *testing.T) {
+	for name, spoil := range map[string]func(s *recorder){
+		"Snapshot fails": func(s *recorder) { s.refuse = func() error { return errors.New("not now") } },
+		"WriteTo fails":  func(s *recorder) { s.fail = func(io.Writer) (io.Writer, error) { return nil, errors.New("not now") } },
+		"WriteTo panics": func(s *recorder) { s.fail = func(io.Writer) (io.Writer, error) { panic("a bug") } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			scenarioWith(t, 3, snapshots, func(g *group) {
+				g.start()
+				g.propose("a", "before")
+				g.spoil("a", spoil)
+				g.proposeMany("a", 60, "op ")
+				g.settle()
+				require.Zero(t, g.replica("a").Status().Snapshot)
+				require.NoError(t, g.replica("a").Err())
+			})
+		})
+	}
+}
+
+// N7. A slow Apply delays results, but no heartbeat: nobody is deposed. Close does not wait for what
+// is left.
+func TestSlowApply(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		p := g.primary()
+		view := g.replica(p).Status().View
+		g.settle()
+		var slow atomic.Bool
+		slow.Store(true)
+		for _, id := range g.ids() {
+			g.spoil(id, func(s *recorder) {
+				s.before = func(Op) {
+					if slow.Load() {
+						time.Sleep(time.Second)
+					}
+				}
+			})
+		}
+		r := g.replica(p)
+		for range 200 {
+			go r.Propose(g.t.Context(), []byte(time.Now().String()))
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(20 * time.Second)
+		require.Equal(t, view, r.Status().View)
+		began := time.Now()
+		g.close(p)
+		require.Less(t, time.Since(began), 3*time.Second)
+		slow.Store(false)
+		g.settle()
+	})
+}
