@@ -248,6 +248,8 @@ func storageError(err error) error {
 		return err
 	case errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt):
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case errors.Is(err, vfs.ErrLocked):
+		return fmt.Errorf("smr: Config.Dir is in use: %w; stop that one first, or name another directory", err)
 	}
 	return fmt.Errorf("smr: %w", err)
 }

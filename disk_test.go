@@ -1,0 +1,142 @@
+package smr
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vfs"
+)
+
+// F13. The primary's disk is full: it says so and gives up its role, and refuses at once what it could
+// not learn the result of. When there is space it goes on without a restart.
+func TestFullDisk(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		p := g.primary()
+		g.disks[p].SetCapacity(g.disks[p].Used())
+		for i := range 400 { // until its segment is used up
+			g.propose(g.others(p)[i%2], fmt.Sprint("meanwhile ", i))
+		}
+		r := g.replica(p)
+		g.wait("it says that the disk is full", func() bool { return strings.Contains(r.Status().Problem, "full") })
+		g.wait("another leads", func() bool { return g.replica(g.others(p)[0]).Status().Primary != p })
+		_, err := r.Propose(g.in(time.Second), []byte("through it"))
+		require.ErrorIs(t, err, ErrNotApplied)
+		require.ErrorContains(t, err, "disk is full")
+		require.NoError(t, r.Read(g.t.Context(), Local, func() {}))
+
+		g.disks[p].SetCapacity(1 << 30)
+		g.wait("it goes on", func() bool { return r.Status().Problem == "" })
+		g.propose(p, "afterwards")
+		g.settle()
+		require.Len(t, g.history(p), 402)
+	})
+}
+
+// F12. After a failed sync a replica stops with the error; it comes back on its directory.
+func TestFailedSync(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		p := g.primary()
+		broken := errors.New("the disk is broken")
+		var fail atomic.Bool
+		fail.Store(true)
+		g.disks[p].SetHook(func(op vfs.Op) error {
+			if op.Kind == vfs.OpSync && fail.Load() {
+				return broken
+			}
+			return nil
+		})
+		g.replica(p).Propose(g.in(time.Second), []byte("perhaps"))
+		require.ErrorIs(t, g.stopped(p), broken)
+		fail.Store(false)
+		require.ErrorIs(t, g.close(p), broken)
+		g.propose(g.primary(), "without it")
+		g.start(p)
+		g.settle()
+	})
+}
+
+// F6. Damage in the log is an error that names file and offset, and the directory stays as it is.
+func TestDamagedLog(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		for i := range 20 {
+			g.propose("a", fmt.Sprint("op ", i))
+		}
+		g.settle()
+		g.close("c")
+		disk := g.disks["c"]
+		names, err := disk.ReadDir("data/log")
+		require.NoError(t, err)
+		var segment string
+		for _, name := range names {
+			if strings.HasSuffix(name, ".log") {
+				segment = "data/log/" + name
+			}
+		}
+		require.NoError(t, disk.FlipBit(segment, 4*512+50, 3))
+		before, err := disk.ReadFile(segment)
+		require.NoError(t, err)
+		err = g.tryStart("c", g.change)
+		require.ErrorIs(t, err, ErrCorrupt)
+		require.ErrorContains(t, err, segment)
+		require.ErrorContains(t, err, "at byte")
+		after, err := disk.ReadFile(segment)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		g.propose("a", "without c")
+	})
+}
+
+// F17, F18. A directory is used by one replica at a time, and always by the same.
+func TestDirectoryOfAnother(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		_, err := start(g.config("a", newRecorder()), g.disks["a"])
+		require.ErrorIs(t, err, vfs.ErrLocked)
+		require.ErrorContains(t, err, "stop")
+		g.close("a")
+		_, err = start(g.config("b", newRecorder()), g.disks["a"])
+		require.ErrorContains(t, err, "smr/a")
+		require.ErrorContains(t, err, "smr/b")
+		g.start("a")
+	})
+}
+
+// D3. The primary's disk hangs: another takes over. A backup's may hang without harm.
+func TestHungDisk(t *testing.T) {
+	for _, primary := range []bool{true, false} {
+		scenario(t, 3, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			hung := g.primary()
+			if !primary {
+				hung = g.backup()
+			}
+			over := make(chan struct{})
+			g.disks[hung].SetHook(func(op vfs.Op) error {
+				if op.Kind == vfs.OpSync {
+					<-over
+				}
+				return nil
+			})
+			go g.replica(hung).Propose(g.in(time.Minute), []byte("through it"))
+			time.Sleep(10 * time.Second)
+			other := g.others(hung)[0]
+			g.propose(other, "meanwhile")
+			require.Equal(t, primary, g.replica(other).Status().Primary != "a")
+			close(over)
+			g.settle()
+		})
+	}
+}
