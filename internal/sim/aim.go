@@ -76,13 +76,13 @@ func (s *Sim) aimed(h *host, when moment, m vsr.Message) {
 }
 
 func (s *Sim) shoot(h *host, what shot, rng stream) {
-	for_ := rng.scale(10*time.Millisecond, 3*time.Second)
+	d := rng.scale(10*time.Millisecond, 3*time.Second)
 	switch what {
 	case crashes:
 		h.down(rng.chance(s.p.Faults.PowerCut))
 	case isolates:
-		s.isolate(h, for_)
+		s.isolate(h, d)
 	case pauses:
-		h.pausedUntil = max(h.pausedUntil, s.now+for_)
+		h.pausedUntil = max(h.pausedUntil, s.now+d)
 	}
 }

@@ -6,6 +6,7 @@ import "time"
 // less frequent, so that many seeds together try very different worlds.
 type Profile struct {
 	Replicas  int
+	Qr, Qv    int           // zero: the default quorums
 	Trouble   time.Duration // how long faults are made
 	Heartbeat time.Duration
 	Trust     time.Duration // of the detector
@@ -82,6 +83,10 @@ func draw(seed uint64) *Profile {
 		Apply: s.scale(10*time.Microsecond, 5*time.Millisecond),
 		Turn:  oneOf(s, 0, 0, 100*time.Microsecond, 2*time.Millisecond),
 		Drift: oneOf(s, 0, 1e-4, 1e-2), ClockGap: oneOf(s, 0, time.Hour),
+	}
+	if q := newStream(seed, "quorums"); q.chance(0.15) {
+		p.Qv = 1 + q.IntN(p.Replicas)
+		p.Qr = p.Replicas - p.Qv + 1 + q.IntN(p.Qv)
 	}
 	p.Network, p.Clients, p.Faults = drawNetwork(s), drawClients(s), drawFaults(s)
 	return p

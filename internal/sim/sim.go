@@ -81,6 +81,9 @@ func newSim(seed uint64, p *Profile, lines int) *Sim {
 		members = append(members, vsr.Member{ID: name(i), Addr: name(i)})
 	}
 	s.members = vsr.NewMembership(members)
+	if p.Qr > 0 {
+		s.members.Qr, s.members.Qv = p.Qr, p.Qv
+	}
 	s.newLinks()
 	for i := range p.Replicas {
 		s.hosts = append(s.hosts, newHost(s, i))

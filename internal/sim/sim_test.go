@@ -35,6 +35,9 @@ func TestSeeds(t *testing.T) {
 // The seeds that found a bug, in the order of finding. A seed dies when the code around it changes;
 // what each showed is a transcript of internal/vsr or a planted bug too, where it was worth one.
 func TestRegressions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("each run has one thread: the race detector would see nothing new")
+	}
 	for _, seed := range []uint64{
 		2,     // a log described by DoViewChange that no disk ever held
 		11,    // a batch from the disk awaited for ever after a snapshot
@@ -131,7 +134,11 @@ func BenchmarkThree(b *testing.B) {
 // The same seed gives the same run, whatever else the machine does.
 func TestSameSeedSameRun(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for seed := range uint64(6) {
+	seeds := uint64(6)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		once, err := Run(seed+1, 0)
 		require.NoError(t, err)
 		for _, procs := range []int{1, 4} {
