@@ -21,7 +21,7 @@
 //
 //	func main() {
 //		members := []smr.Member{{ID: "a", Addr: "10.0.0.1:7000"}, {ID: "b", Addr: "10.0.0.2:7000"}, {ID: "c", Addr: "10.0.0.3:7000"}}
-//		transport, err := smr.ListenTCP(":7000", smr.TCPOptions{})
+//		transport, err := smr.ListenTCP(smr.TCPConfig{Listen: ":7000"})
 //		…
 //		state := &counter{}
 //		replica, err := smr.Start(smr.Config{ID: "a", Members: members, StateMachine: state, Transport: transport, Dir: "data"})
