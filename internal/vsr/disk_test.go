@@ -70,16 +70,17 @@ func (d *disk) load(from, to OpNumber) []Entry {
 	return slices.Clone(d.entries[from-d.base.Op-1 : to-d.base.Op])
 }
 
-// compact drops what is asked, and more below the snapshot if that is above the limit.
+// compact drops what is asked, and more below the snapshot if that is above the limit, as far as the log is durable.
 func (d *disk) compact(c *Compact, limit int64) {
-	to := max(c.Keep, d.base.Op)
+	snapshot := min(c.Snapshot, d.last().Op)
+	to := max(min(c.Keep, snapshot), d.base.Op)
 	kept := func() (bytes int64) {
-		for op := to + 1; op <= c.Snapshot; op++ {
+		for op := to + 1; op <= snapshot; op++ {
 			bytes += d.entries[op-d.base.Op-1].size()
 		}
 		return bytes
 	}
-	for to < c.Snapshot && kept() > limit {
+	for to < snapshot && kept() > limit {
 		to++
 	}
 	base, _ := d.stamp(to)

@@ -1,0 +1,122 @@
+package vsr
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// naiveSessions is the session table as maps that forget nothing.
+type naiveSessions struct {
+	open    map[string]naiveSession // by member: the latest
+	results map[[2]uint64]string    // by session and request: of all that executed
+}
+
+type naiveSession struct{ number, start, floor uint64 }
+
+// begin says whether the entry executes (X1, X2).
+func (n *naiveSessions) begin(e *Entry) bool {
+	if e.Kind == OpenSession {
+		id, _, start, _ := cutSession(e.Body)
+		if was, ok := n.open[id]; !ok || start > was.start {
+			n.open[id] = naiveSession{uint64(e.Op), start, 1}
+		}
+		return false
+	}
+	for id, s := range n.open {
+		if s.number != e.Session {
+			continue
+		}
+		s.floor = max(s.floor, e.Floor)
+		n.open[id] = s
+		_, done := n.results[[2]uint64{e.Session, e.Request}]
+		return !done && e.Request >= s.floor && e.Request < s.floor+SessionLimit
+	}
+	return false
+}
+
+// result is what is kept of a request: that of an open session, from its floor on.
+func (n *naiveSessions) result(session, request uint64) (string, bool) {
+	for _, s := range n.open {
+		if s.number == session && request >= s.floor {
+			v, ok := n.results[[2]uint64{session, request}]
+			return v, ok
+		}
+	}
+	return "", false
+}
+
+// randomEntry opens a session of one of three members, at times an earlier process's, or is a request of any session.
+func randomEntry(rnd *rand.Rand, op OpNumber) Entry {
+	if rnd.IntN(6) == 0 {
+		body := appendSession(nil, memberNames[rnd.IntN(3):][:1], Incarnation{7}, rnd.Uint64N(uint64(op)/8+2))
+		return Entry{Op: op, Kind: OpenSession, Body: body}
+	}
+	e := Entry{Op: op, Kind: Command, Session: rnd.Uint64N(uint64(op)) + 1, Request: rnd.Uint64N(12) + 1, Floor: rnd.Uint64N(6)}
+	if rnd.IntN(40) == 0 {
+		e.Request += SessionLimit // too far ahead
+	}
+	return e
+}
+
+// TestSessionsAgainstMaps gives the same entries to the table and to the maps, and at times puts the table through
+// its bytes or goes on with a clone, as a snapshot would (X1 to X3).
+func TestSessionsAgainstMaps(t *testing.T) {
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 0))
+		n := naiveSessions{map[string]naiveSession{}, map[[2]uint64]string{}}
+		var s Sessions
+		for op := OpNumber(1); op <= 60; op++ {
+			e := randomEntry(rnd, op)
+			want := n.begin(&e)
+			require.Equal(t, want, s.Begin(&e), "seed %d, op %d: %+v", seed, op, e)
+			if want {
+				value := fmt.Sprint("result of ", op)
+				n.results[[2]uint64{e.Session, e.Request}] = value
+				s.Finish(&e, []byte(value))
+			}
+			s = again(t, rnd, s)
+			compareResults(t, seed, op, &s, &n)
+		}
+	}
+}
+
+func again(t *testing.T, rnd *rand.Rand, s Sessions) Sessions {
+	switch rnd.IntN(4) {
+	case 0:
+		decoded, err := DecodeSessions(s.Append(nil))
+		require.NoError(t, err)
+		return decoded
+	case 1:
+		return s.Clone()
+	}
+	return s
+}
+
+func compareResults(t *testing.T, seed uint64, op OpNumber, s *Sessions, n *naiveSessions) {
+	for session := uint64(1); session <= uint64(op); session++ {
+		for request := uint64(1); request <= 12; request++ {
+			want, wanted := n.result(session, request)
+			got, ok := s.Result(session, request)
+			require.Equal(t, wanted, ok, "seed %d, op %d: request %d of session %d", seed, op, request, session)
+			require.Equal(t, want, string(got))
+		}
+	}
+}
+
+// TestSessionsCloneIsApart changes a table after it was cloned for a snapshot (C4).
+func TestSessionsCloneIsApart(t *testing.T) {
+	var s Sessions
+	s.Begin(&Entry{Op: 1, Kind: OpenSession, Body: appendSession(nil, "a", Incarnation{1}, 1)})
+	first := &Entry{Op: 2, Kind: Command, Session: 1, Request: 1}
+	require.True(t, s.Begin(first))
+	s.Finish(first, []byte("one"))
+	frozen := s.Clone()
+	before := frozen.Append(nil)
+	second := &Entry{Op: 3, Kind: Command, Session: 1, Request: 2, Floor: 2}
+	require.True(t, s.Begin(second))
+	s.Finish(second, []byte("two"))
+	require.Equal(t, before, frozen.Append(nil))
+}
