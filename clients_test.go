@@ -1,6 +1,7 @@
 package smr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -49,7 +50,9 @@ func (c *clients) write(at ID, name string) {
 			continue
 		}
 		body := name + strconv.Itoa(i)
-		result, err := r.Propose(c.g.in(3*time.Second), []byte(body))
+		ctx, cancel := context.WithTimeout(c.g.t.Context(), 3*time.Second)
+		result, err := r.Propose(ctx, []byte(body))
+		cancel()
 		c.ended(body, string(result), err)
 		time.Sleep(10 * time.Millisecond)
 	}

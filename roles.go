@@ -2,6 +2,7 @@ package smr
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -15,6 +16,7 @@ type roles struct {
 // handing is a caller of Handover who waits.
 type handing struct {
 	to     ID
+	view   vsr.View // in which this replica is, or was, primary
 	result chan error
 }
 
@@ -25,7 +27,7 @@ func (q *roles) handover(r *Replica, to ID, i vsr.Index, result chan error) {
 	case s.Phase == vsr.Primary && to == r.cfg.ID:
 		result <- nil
 	case s.Phase == vsr.Primary && r.core.Handover(r.core.now, i):
-		q.waiting = append(q.waiting, handing{to, result})
+		q.waiting = append(q.waiting, handing{to, s.Head.View, result})
 	case to == "" || to == primaryOf(&s):
 		result <- nil
 	default:
@@ -53,17 +55,23 @@ func (q *roles) follow(r *Replica, s *vsr.State) {
 		r.log.Warn(s.Problem)
 	}
 	q.last = *s
-	if len(q.waiting) == 0 || s.Primary < 0 || s.Phase == vsr.Primary {
-		return
+	if s.Primary >= 0 {
+		q.waiting = slices.DeleteFunc(q.waiting, func(w handing) bool { return w.ended(s) })
 	}
-	for _, w := range q.waiting {
-		if now := primaryOf(s); w.to != "" && w.to != now {
-			w.result <- fmt.Errorf("smr: handover to %q: %q became primary instead", w.to, now)
-		} else {
-			w.result <- nil
-		}
+}
+
+// ended answers the caller if another view has begun.
+func (w *handing) ended(s *vsr.State) bool {
+	now := primaryOf(s)
+	switch {
+	case s.Head.View == w.view:
+		return false
+	case w.to != now && (w.to != "" || s.Phase == vsr.Primary):
+		w.result <- fmt.Errorf("smr: handover to %q: %q became primary instead", w.to, now)
+	default:
+		w.result <- nil
 	}
-	q.waiting = nil
+	return true
 }
 
 // primaryOf returns the primary's id, "" if it is not known.

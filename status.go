@@ -73,8 +73,14 @@ func (b *board) next(s *Status) <-chan struct{} {
 	return b.changed
 }
 
-// Status returns what the replica is and how far it is. It never blocks.
-func (r *Replica) Status() Status { return *r.status.now.Load() }
+// Status returns what the replica is and how far it is. It never blocks. Applied is at least the
+// number of any operation whose Propose has returned here.
+func (r *Replica) Status() Status {
+	s := *r.status.now.Load()
+	s.Applied = max(s.Applied, r.machine.applied.Load()) // callers are answered before the loop publishes
+	s.Commit, s.Op = max(s.Commit, s.Applied), max(s.Op, s.Applied)
+	return s
+}
 
 // Watch returns the replica's status now and whenever it has changed, the latest only: a slow
 // reader misses what lies between and delays nobody. It ends with ctx, or after the status of the
@@ -102,12 +108,12 @@ func (r *Replica) Watch(ctx context.Context) iter.Seq[Status] {
 func (r *Replica) publish() {
 	s := r.core.State()
 	r.greeter.update(&s)
-	r.roles.follow(r, &s)
 	r.status.put(Status{
 		ID: r.cfg.ID, Phase: phases[s.Phase], Epoch: uint64(s.Head.Epoch), View: uint64(s.Head.View), Primary: primaryOf(&s),
 		Op: uint64(s.Last.Op), Commit: uint64(s.Commit), Applied: uint64(r.core.appliedOp), Snapshot: uint64(s.Snapshot),
 		Members: r.cfg.Members, Problem: s.Problem,
 	})
+	r.roles.follow(r, &s) // callers of Handover then see the new primary
 }
 
 var phases = [...]Phase{vsr.Forming: Forming, vsr.Recovering: Recovering, vsr.InViewChange: ViewChange, vsr.Backup: Normal, vsr.Primary: Normal}
