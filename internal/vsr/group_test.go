@@ -42,21 +42,22 @@ func matches(patterns []pattern, m *sent) bool {
 
 // host is the place of one member: its disk outlives its core.
 type host struct {
-	id       string
-	index    Index
-	core     *Replica // nil: down
-	disk     disk
-	copied   disk    // an older copy of it
-	config   *Config // if it differs from the group's
-	unsaved  []*Save
-	machine  machine
-	detector *fixedTrust
-	paused   bool
-	hung     bool             // saves are done only when it is said
-	problem  string           // as last told
-	state    string           // as last told
-	waits    map[Message]bool // told to wait for a save
-	parts    map[SnapshotID]map[uint32]bool
+	id         string
+	index      Index
+	core       *Replica // nil: down
+	disk       disk
+	copied     disk    // an older copy of it
+	config     *Config // if it differs from the group's
+	unsaved    []*Save
+	compaction *Compact // asked for, and waiting for unsaved
+	machine    machine
+	detector   *fixedTrust
+	paused     bool
+	hung       bool             // saves are done only when it is said
+	problem    string           // as last told
+	state      string           // as last told
+	waits      map[Message]bool // told to wait for a save
+	parts      map[SnapshotID]map[uint32]bool
 }
 
 // fixedTrust is a detector that trusts for a fixed time, or until it is told to suspect.
@@ -102,7 +103,7 @@ func (g *testGroup) start(h *host) {
 	cfg.Self, cfg.Detector = h.index, h.detector
 	cfg.Rand = rand.New(rand.NewPCG(uint64(h.index), h.disk.starts))
 	h.disk.starts++
-	h.unsaved, h.state, h.problem, h.paused = nil, "", "", false
+	h.unsaved, h.compaction, h.state, h.problem, h.paused = nil, nil, "", "", false
 	h.waits = map[Message]bool{}
 	h.machine = h.disk.machine.clone()
 	h.core = New(cfg, h.disk.durable(), g.now)
@@ -173,6 +174,7 @@ func (g *testGroup) saved(h *host, n int) {
 	}
 	h.unsaved = h.unsaved[n:]
 	h.core.Saved(g.now, seq)
+	g.compact(h)
 	g.turn(h)
 }
 

@@ -115,12 +115,23 @@ func (g *testGroup) performDisk(h *host, out *Output) bool {
 		g.tell("%s  load %d..%d for %s", h.id, l.From, l.To, g.hosts[l.For].id)
 		h.core.Loaded(l, h.disk.load(l.From, l.To))
 	}
-	if c := out.Compact; c != nil {
-		h.disk.compact(c, g.config.KeepLog)
-		g.tell("%s  log from %d on", h.id, h.disk.base.Op+1)
-		h.core.Compacted(h.disk.base.Op + 1)
+	if out.Compact != nil {
+		h.compaction = out.Compact
 	}
-	return len(out.Loads) > 0 || out.Compact != nil
+	return g.compact(h) || len(out.Loads) > 0
+}
+
+// compact cuts the log once all saves issued before are done: the disk takes them in order.
+func (g *testGroup) compact(h *host) bool {
+	c := h.compaction
+	if c == nil || len(h.unsaved) > 0 {
+		return false
+	}
+	h.compaction = nil
+	h.disk.compact(c, g.config.KeepLog)
+	g.tell("%s  log from %d on", h.id, h.disk.base.Op+1)
+	h.core.Compacted(h.disk.base.Op + 1)
+	return true
 }
 
 // performFetch gives away chunks of snapshots and takes them.

@@ -1,0 +1,179 @@
+package vsr
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// walk takes steps of a group in an order that a seed chooses: any message, again or never, any save, crashes with any
+// part of the saves done, suspicion, proposals, snapshots. Time stands still but for the heartbeats.
+type walk struct {
+	g     *testGroup
+	rnd   *rand.Rand
+	steps []string
+}
+
+func newWalk(seed uint64) *walk {
+	w := &walk{rnd: rand.New(rand.NewPCG(seed, 1))}
+	w.g = newTestGroup([]int{3, 3, 2, 5, 4}[w.rnd.IntN(5)])
+	w.g.config.KeepLog = int64(w.rnd.IntN(2)) << 20
+	w.g.form()
+	w.g.onto = func(line string) { w.steps = append(w.steps, line) }
+	return w
+}
+
+// step does one thing. Most often a message moves or a save is done, or nothing would get anywhere.
+func (w *walk) step() {
+	h := w.g.hosts[w.rnd.IntN(len(w.g.hosts))]
+	switch choice := w.rnd.IntN(40); {
+	case choice < 22:
+		w.message()
+	case h.core == nil:
+		w.did("%s starts", h.id)
+		w.g.start(h)
+	case choice < 31:
+		if n := len(h.unsaved); n > 0 {
+			w.g.saved(h, 1+w.rnd.IntN(n))
+		}
+	case choice < 33:
+		w.did("%s suspects", h.id)
+		w.g.suspect(h)
+	case choice == 33:
+		w.did("%s crashes", h.id)
+		w.g.crash(h, w.rnd.IntN(len(h.unsaved)+1))
+	case choice == 34:
+		w.g.heartbeat(h)
+	case choice == 35 && h.machine.applied > h.core.snapshot.Last.Op:
+		w.did("%s takes a snapshot", h.id)
+		w.g.keep(w.g.takeSnapshot(h))
+	case choice == 36:
+		w.g.history.readAsked(h, h.core.Read(w.g.now))
+		w.g.turn(h)
+	default:
+		w.propose(h)
+	}
+}
+
+func (w *walk) did(format string, args ...any) {
+	w.steps = append(w.steps, "# "+fmt.Sprintf(format, args...))
+}
+
+// message delivers, loses or doubles a message, not always the oldest.
+func (w *walk) message() {
+	n := len(w.g.transit)
+	if n == 0 {
+		return
+	}
+	m := w.g.transit[min(w.rnd.IntN(n), w.rnd.IntN(n))]
+	switch w.rnd.IntN(12) {
+	case 0:
+		w.g.drop(m)
+	case 1:
+		w.g.receive(m)
+	default:
+		w.g.deliver(m)
+	}
+}
+
+func (w *walk) propose(h *host) {
+	body := fmt.Sprintf("x=%d", len(w.steps))
+	if h.core.isPrimary() && w.rnd.IntN(2) == 0 {
+		w.g.propose(h, body)
+	} else if _, err := h.core.Propose(w.g.now, []byte(body)); err != nil {
+		w.did("%s refuses: %v", h.id, err)
+	}
+	w.g.turn(h)
+}
+
+// keep remembers the first error.
+func (g *testGroup) keep(err error) {
+	if g.broken == nil {
+		g.broken = err
+	}
+}
+
+func (w *walk) run(steps int) {
+	for range steps {
+		if w.g.broken != nil {
+			return
+		}
+		w.step()
+	}
+}
+
+// heal starts all, lets all messages through, and gives the group time.
+func (w *walk) heal() {
+	for _, h := range w.g.hosts {
+		if h.core == nil {
+			w.g.start(h)
+		}
+	}
+	w.g.fast = true
+	for range 600 {
+		w.g.tick(w.g.config.Heartbeat)
+		w.g.stabilize()
+		if w.g.broken != nil || w.whole() == nil {
+			return
+		}
+	}
+}
+
+// whole says why the group is not one view with one log.
+func (w *walk) whole() error {
+	first := w.g.hosts[0].core
+	primaries := 0
+	for _, h := range w.g.hosts {
+		r := h.core
+		if r == nil {
+			return fmt.Errorf("%s has stopped", h.id)
+		}
+		if r.status != normal || r.head.View != first.head.View || r.log.last != first.log.last || r.applied != r.log.last.Op {
+			return fmt.Errorf("%s is %s, with log %v applied up to %d; %s's is %v in view %d", h.id, stateText(r), r.log.last, r.applied,
+				w.g.hosts[0].id, first.log.last, first.head.View)
+		}
+		if r.isPrimary() {
+			primaries++
+		}
+	}
+	if primaries != 1 {
+		return fmt.Errorf("%d primaries", primaries)
+	}
+	return nil
+}
+
+// TestWalks checks section 11 after every step of many walks, and that each group becomes one again in the end.
+func TestWalks(t *testing.T) {
+	walks := uint64(60)
+	if testing.Short() {
+		walks = 10
+	}
+	views, ops := 0, 0
+	for seed := range walks {
+		w := newWalk(seed)
+		w.run(300)
+		told := len(w.steps)
+		if w.g.broken == nil {
+			w.heal()
+		}
+		require.NoError(t, w.g.broken, "seed %d:\n%s", seed, strings.Join(w.steps, "\n"))
+		require.NoError(t, w.whole(), "seed %d, healed after:\n%s", seed, strings.Join(w.steps[:told], "\n"))
+		views += int(w.g.hosts[0].core.head.View)
+		ops += len(w.g.history.canon)
+	}
+	require.Greater(t, views, int(walks), "too few view changes to show anything")
+	require.Greater(t, ops, 10*int(walks), "too few operations to show anything")
+}
+
+// TestSameEventsSameOutputs runs walks twice: the core has no randomness but what it is given, and no order of a map.
+func TestSameEventsSameOutputs(t *testing.T) {
+	for seed := range uint64(20) {
+		first, second := newWalk(seed), newWalk(seed)
+		first.run(300)
+		second.run(300)
+		require.Equal(t, first.steps, second.steps, "seed %d", seed)
+	}
+}
