@@ -65,7 +65,7 @@ func TestQuickRestartOfThePrimary(t *testing.T) {
 		g.crash("a")
 		g.start("a")
 		require.Equal(t, "2", g.propose("a", "after"))
-		require.Greater(t, g.replica("b").Status().View, view)
+		require.Greater(t, g.replica("a").Status().View, view)
 	})
 }
 
