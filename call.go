@@ -52,7 +52,7 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 // refusedAtDoor says why the inbox took nothing.
 func (r *Replica) refusedAtDoor() error {
 	if r.stopping() {
-		return fmt.Errorf("%w: %w", ErrNotApplied, ErrClosed)
+		return fmt.Errorf("%w: %w", ErrNotApplied, r.whyClosed())
 	}
 	return fmt.Errorf("%w: %d bytes of messages and proposals wait already (Config.Window)", ErrOverloaded, r.cfg.Window)
 }
@@ -120,9 +120,9 @@ func (c *calls) numbers() []uint64 {
 }
 
 // end ends all calls because the replica stops.
-func (c *calls) end() {
+func (c *calls) end(why error) {
 	for number, x := range c.waiting {
-		x.outcome <- outcome{err: c.unanswered(number, ErrClosed)}
+		x.outcome <- outcome{err: c.unanswered(number, why)}
 	}
 	clear(c.waiting)
 }

@@ -101,6 +101,9 @@ func (c *Config) checkMembers() error {
 		}
 		seen[m.ID] = true
 	}
+	if c.ID == "" {
+		return errors.New("smr: Config.ID is missing; it is this replica's name, one of Config.Members")
+	}
 	if !seen[c.ID] {
 		return fmt.Errorf("smr: Config.ID %q is not one of Config.Members", c.ID)
 	}

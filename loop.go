@@ -156,12 +156,13 @@ func (r *Replica) onApplied(a applied) {
 
 // endCalls answers everybody who waits, since the loop ends.
 func (r *Replica) endCalls() {
+	why := r.whyClosed()
 	for _, e := range r.inbox.close() {
 		if e.call != nil {
-			e.call.outcome <- outcome{err: fmt.Errorf("%w: %w", ErrNotApplied, ErrClosed)}
+			e.call.outcome <- outcome{err: fmt.Errorf("%w: %w", ErrNotApplied, why)}
 		}
 	}
-	r.calls.end()
+	r.calls.end(why)
 	for _, w := range r.roles.waiting {
 		w.result <- ErrClosed
 	}

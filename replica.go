@@ -151,6 +151,9 @@ func (r *Replica) reopen() error {
 	if err != nil {
 		return err
 	}
+	if err := r.checkList(&durable); err != nil {
+		return err
+	}
 	now := time.Now()
 	r.core = &core{Replica: vsr.New(r.coreConfig(), durable, now), now: now, appliedOp: m.last.Op}
 	r.calls = calls{core: r.core, waiting: map[uint64]*call{}}
@@ -161,6 +164,27 @@ func (r *Replica) reopen() error {
 	r.greeter.own = greeting{name: r.cfg.Group, list: list.List()}
 	r.greeter.differs = func(from ID, list string) { r.inbox.do(func() { r.core.Misconfigured(string(from), list) }) }
 	r.greeter.starts = map[vsr.Incarnation]uint64{}
+	return nil
+}
+
+// checkList refuses a configuration whose members are not those of the group that the disk holds.
+func (r *Replica) checkList(d *vsr.Durable) error {
+	held, own := vsr.Membership{}, r.cfg.membership()
+	switch {
+	case d.Snapshot != nil:
+		held = d.Snapshot.Members
+	case len(d.Entries) > 0 && d.Entries[0].Kind == vsr.Formation:
+		m, err := vsr.DecodeMembership(d.Entries[0].Body)
+		if err != nil {
+			return fmt.Errorf("%w: op 1: %w", ErrCorrupt, err)
+		}
+		held = m
+	default:
+		return nil
+	}
+	if held.List() != own.List() {
+		return fmt.Errorf("smr: %s holds a group of %s, Config.Members is %s; give the same members in the same order (their addresses may change)", r.cfg.Dir, held.List(), own.List())
+	}
 	return nil
 }
 
@@ -201,6 +225,14 @@ func (r *Replica) fail(err error) {
 		}
 		close(r.stop)
 	})
+}
+
+// whyClosed is an ErrClosed that wraps what stopped the replica, which has stopped.
+func (r *Replica) whyClosed() error {
+	if errors.Is(r.err, ErrClosed) {
+		return r.err
+	}
+	return fmt.Errorf("%w: %w", ErrClosed, r.err)
 }
 
 func (r *Replica) stopping() bool {

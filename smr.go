@@ -57,7 +57,8 @@ type Config struct {
 	// ID is this replica's name, one of Members. Required.
 	ID ID
 	// Members are the group's first members, at most 7: the same list in the same order on every
-	// replica. Required. The first one forms the group when all are there (rule S2).
+	// replica, at every start; only addresses may change. Required. The first one forms the group
+	// when all are there (rule S2).
 	Members []Member
 	// StateMachine is in its initial state, the same on all replicas. Required.
 	StateMachine StateMachine
@@ -157,7 +158,8 @@ var (
 )
 
 // AtLeast reads wait until this replica has applied op (rule R4): with the number of a caller's
-// last write, he sees his own writes on any replica.
+// last write, he sees his own writes on any replica. The number is Op.Number as Apply saw it; a state
+// machine that wants it known outside makes it part of its results.
 func AtLeast(op uint64) ReadLevel { return ReadLevel{kind: readAtLeast, op: op} }
 
 // Phase is what a replica is doing.

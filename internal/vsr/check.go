@@ -1,6 +1,9 @@
 package vsr
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // State is what a replica tells of itself.
 type State struct {
@@ -36,8 +39,11 @@ func (p Phase) String() string { return phaseNames[p] }
 func (r *Replica) State() State {
 	s := State{Phase: r.phase(), Head: r.head, Primary: -1, Members: r.members, Last: r.log.last, First: r.log.base.Op + 1,
 		Commit: r.commit, Applied: r.applied, Snapshot: r.snapshot.Last.Op, Problem: r.problem}
-	if r.status == normal {
+	if r.status == normal && s.Phase != InViewChange {
 		s.Primary = r.prim()
+	}
+	if s.Problem == "" {
+		s.Problem = r.silence()
 	}
 	if r.full {
 		s.Problem = "the disk is full: this replica acknowledges nothing until there is space"
@@ -53,10 +59,31 @@ func (r *Replica) phase() Phase {
 		return Forming
 	case r.status == viewChange:
 		return InViewChange
+	case r.isPrimary() && r.primary.resigned == noQuorum:
+		return InViewChange // it takes nothing, and waits for another, or for answers
 	case r.isPrimary():
 		return Primary
 	}
 	return Backup
+}
+
+// silence says which members are missing when too few are heard for the group to go on.
+func (r *Replica) silence() string {
+	left := r.isPrimary() && r.primary.resigned == noQuorum
+	if !left && (r.status != viewChange || r.change.timeout <= changeTimeout*r.cfg.Heartbeat) {
+		return "" // nothing is wrong, or it has not lasted
+	}
+	var silent []string
+	for _, i := range r.others {
+		if !r.lately(i) {
+			silent = append(silent, r.memberID(i))
+		}
+	}
+	if r.n-len(silent) >= max(r.members.Qr, r.members.Qv) {
+		return ""
+	}
+	return fmt.Sprintf("no quorum: %d of %d members are there, %d are needed; %s cannot be heard",
+		r.n-len(silent), r.n, max(r.members.Qr, r.members.Qv), strings.Join(silent, ", "))
 }
 
 // Stamp returns the viewstamp of an op that the log holds, or that it begins after.

@@ -1,0 +1,111 @@
+package smr
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Start says what is wrong with a configuration, by the field's name.
+func TestStartRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		says   string
+	}{
+		"no members":         {func(c *Config) { c.Members = nil }, "Config.Members has 0 members; it must have 1 to 7"},
+		"too many members":   {func(c *Config) { c.Members = make([]Member, 8) }, "Config.Members has 8 members"},
+		"member without id":  {func(c *Config) { c.Members = []Member{{ID: "a"}, {}} }, `Config.Members[1].ID "" must have 1 to 64 bytes`},
+		"long id":            {func(c *Config) { c.Members = []Member{{ID: ID(strings.Repeat("a", 65))}} }, "must have 1 to 64 bytes"},
+		"long address":       {func(c *Config) { c.Members[1].Addr = strings.Repeat("a", 256) }, "Config.Members[1].Addr has 256 bytes"},
+		"member twice":       {func(c *Config) { c.Members[2].ID = "a" }, `Config.Members has "a" twice`},
+		"other role":         {func(c *Config) { c.Members[1].Role = 1 }, "Config.Members[1].Role is 1; only Voter"},
+		"not a member":       {func(c *Config) { c.ID = "z" }, `Config.ID "z" is not one of Config.Members`},
+		"no id":              {func(c *Config) { c.ID = "" }, "Config.ID is missing"},
+		"no state machine":   {func(c *Config) { c.StateMachine = nil }, "Config.StateMachine is missing"},
+		"no transport":       {func(c *Config) { c.Transport = nil }, "Config.Transport is missing"},
+		"no directory":       {func(c *Config) { c.Volatile = false }, "Config.Dir is missing; name a directory"},
+		"two places":         {func(c *Config) { c.Dir = "data" }, `Config.Volatile is set and Dir is "data"`},
+		"long group":         {func(c *Config) { c.Group = strings.Repeat("a", 256) }, "Config.Group has 256 bytes"},
+		"negative heartbeat": {func(c *Config) { c.Heartbeat = -1 }, "Config.Heartbeat is -1ns; it must be at least 1ms"},
+		"short abdication":   {func(c *Config) { c.Abdication = time.Millisecond }, "Config.Abdication is 1ms, less than Heartbeat, 50ms"},
+		"negative op size":   {func(c *Config) { c.MaxOpSize = -1 }, "Config.MaxOpSize is -1"},
+		"huge op size":       {func(c *Config) { c.MaxOpSize = 1 << 30 }, "Config.MaxOpSize is 1073741824"},
+		"window too small":   {func(c *Config) { c.Window = 1000 }, "Config.Window is 1000 bytes, less than MaxOpSize"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			members := []Member{{ID: "a"}, {ID: "b"}, {ID: "c"}}
+			cfg := Config{ID: "a", Members: members, StateMachine: newRecorder(), Transport: NewNetwork().Transport("a"),
+				Volatile: true, Logger: hclog.NewNullLogger()}
+			c.change(&cfg)
+			r, err := Start(cfg)
+			require.ErrorContains(t, err, c.says)
+			assert.Nil(t, r)
+			assert.True(t, strings.HasPrefix(err.Error(), "smr: "), err)
+		})
+	}
+}
+
+// On a real directory: a second replica is refused while the first runs, and then finds what it
+// left.
+func TestDirectoryInUse(t *testing.T) {
+	cfg := Config{ID: "a", Members: []Member{{ID: "a"}}, Dir: t.TempDir() + "/new/dir", Logger: hclog.NewNullLogger()}
+	start := func() (*Replica, *recorder, error) {
+		state := newRecorder()
+		cfg.StateMachine = state
+		r, err := Start(cfg)
+		return r, state, err
+	}
+	r, _, err := start()
+	require.NoError(t, err)
+	_, err = r.Propose(t.Context(), []byte("kept"))
+	require.NoError(t, err)
+	_, _, err = start()
+	require.ErrorContains(t, err, "locked by another process or replica")
+	require.NoError(t, r.Close())
+
+	r, state, err := start()
+	require.NoError(t, err)
+	require.NoError(t, r.Read(t.Context(), Linearizable, func() { assert.Equal(t, []string{"kept"}, state.bodies()) }))
+	require.NoError(t, r.Close())
+}
+
+// The caller's list of members stays the caller's, and the default logger's level as it is.
+func TestStartChangesNothingOfTheCallers(t *testing.T) {
+	level := hclog.Default().GetLevel()
+	members := []Member{{ID: "a", Addr: "here"}}
+	r, err := Start(Config{ID: "a", Members: members, StateMachine: newRecorder(), Volatile: true})
+	require.NoError(t, err)
+	members[0].Addr = "elsewhere"
+	assert.Equal(t, "here", r.Status().Members[0].Addr)
+	assert.Equal(t, level, hclog.Default().GetLevel())
+	require.NoError(t, r.Close())
+	require.NoError(t, r.Close(), "closing twice")
+	assert.ErrorIs(t, r.Err(), ErrClosed)
+}
+
+// The result of Propose is the caller's: what he does to it shows nowhere.
+func TestResultIsTheCallers(t *testing.T) {
+	state := &echo{}
+	r, err := Start(Config{ID: "a", Members: []Member{{ID: "a"}}, StateMachine: state, Volatile: true, SnapshotEvery: 1})
+	require.NoError(t, err)
+	body := []byte("unchanged")
+	for range 100 {
+		result, err := r.Propose(t.Context(), body)
+		require.NoError(t, err)
+		require.Equal(t, "unchanged", string(result))
+		clear(result)
+	}
+	require.NoError(t, r.Close())
+}
+
+// echo returns the operation as its result, in the memory that it shares with the log.
+type echo struct{}
+
+func (*echo) Apply(op Op) []byte             { return op.Body }
+func (*echo) Snapshot() (io.WriterTo, error) { return strings.NewReader("none"), nil }
+func (*echo) Restore(io.Reader) error        { return nil }

@@ -1,0 +1,52 @@
+package smr
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// S2. A restart with other members, or in another order, is refused: the list in the log holds.
+func TestRestartWithAnotherList(t *testing.T) {
+	for name, members := range map[string][]Member{
+		"reordered": {{ID: "c"}, {ID: "b"}, {ID: "a"}},
+		"replaced":  {{ID: "a"}, {ID: "d"}, {ID: "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scenarioWith(t, 3, snapshots, func(g *group) {
+				g.start()
+				g.proposeMany("a", 30, "op ")
+				g.settle()
+				for _, id := range g.all() {
+					g.close(id)
+				}
+				for _, id := range []ID{"a", "c"} {
+					err := g.tryStart(id, func(cfg *Config) { cfg.Members = members })
+					require.ErrorContains(t, err, "same members in the same order")
+					require.ErrorContains(t, err, "a(0) b(0) c(0)")
+				}
+				g.start()
+				g.propose("b", "after")
+			})
+		})
+	}
+}
+
+// A replica that is alone says that there is no quorum, and who is missing, and leads nobody.
+func TestStatusWithoutAQuorum(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		p := g.primary()
+		g.crash(g.others(p)...)
+		time.Sleep(10 * time.Second)
+		s := g.replica(p).Status()
+		require.Equal(t, ViewChange, s.Phase)
+		require.Empty(t, s.Primary)
+		require.Contains(t, s.Problem, "no quorum: 1 of 3 members are there, 2 are needed")
+		g.start()
+		g.settle()
+		require.Empty(t, g.replica(p).Status().Problem)
+	})
+}
