@@ -67,3 +67,11 @@ func (s *recorder) Restore(r io.Reader) error {
 	}
 	return nil
 }
+
+// last returns the operation applied last, "" if there is none.
+func (s *recorder) last() string {
+	if len(s.history) == 0 {
+		return ""
+	}
+	return s.history[len(s.history)-1]
+}

@@ -1,0 +1,138 @@
+package smr
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// V2. The primary's role goes to the member named, with nothing refused meanwhile.
+func TestHandoverToANamedMember(t *testing.T) {
+	scenario(t, 5, func(g *group) {
+		g.wires.latency = time.Millisecond
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		c := g.clients(2)
+		for _, to := range []ID{"d", "b", "e", "a"} {
+			time.Sleep(time.Second)
+			at := time.Now()
+			p := g.primary()
+			require.NoError(t, g.replica(p).Handover(g.in(time.Minute), to))
+			require.Equal(t, to, g.replica(p).Status().Primary)
+			require.Less(t, time.Since(at), 50*time.Millisecond)
+			require.Equal(t, to, g.primary())
+		}
+		c.stop()
+		g.settle()
+		c.check()
+		require.Empty(t, c.refused)
+		require.Empty(t, c.unknown)
+	})
+}
+
+// Where there is nothing to hand over, Handover says what is so.
+func TestHandoverElsewhere(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.settle()
+		ctx := g.in(time.Minute)
+		assert.NoError(t, g.replica("a").Handover(ctx, "a"), "it is primary")
+		assert.NoError(t, g.replica("b").Handover(ctx, ""), "another one is primary")
+		assert.ErrorContains(t, g.replica("b").Handover(ctx, "c"), `not primary, "a" is`)
+		assert.ErrorContains(t, g.replica("b").Handover(ctx, "z"), "not a member")
+		b := g.replica("b")
+		g.close("b")
+		assert.ErrorIs(t, b.Handover(ctx, ""), ErrClosed)
+	})
+	scenario(t, 1, func(g *group) {
+		g.start()
+		g.propose("a", "alone")
+		assert.NoError(t, g.replica("a").Handover(g.in(time.Minute), ""))
+		g.propose("a", "still alone")
+	})
+}
+
+// A primary that waits for an absent member to hand over to serves on, and stays when its caller
+// gives up.
+func TestHandoverCancelled(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.propose("a", "before")
+		g.crash("c")
+		time.Sleep(2 * time.Second) // a has missed it
+		ended := make(chan error, 1)
+		go func() { ended <- g.replica("a").Handover(g.in(time.Second), "c") }()
+		time.Sleep(time.Millisecond)
+		at := time.Now()
+		require.Equal(t, "2", g.propose("b", "meanwhile"))
+		require.Less(t, time.Since(at), 100*time.Millisecond)
+		require.Empty(t, ended)
+		require.ErrorIs(t, <-ended, context.DeadlineExceeded)
+		require.Equal(t, ID("a"), g.primary())
+	})
+}
+
+// A handover ends when the view does, whoever is primary then.
+func TestHandoverOvertakenByEvents(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.propose("a", "before")
+		g.crash("c")
+		time.Sleep(2 * time.Second)
+		ended := make(chan error, 1)
+		go func() { ended <- g.replica("a").Handover(g.in(time.Minute), "c") }()
+		time.Sleep(time.Second)
+		g.wires.isolate("a")
+		time.Sleep(10 * time.Second)
+		g.wires.heal("a")
+		require.ErrorContains(t, <-ended, "became primary instead")
+		g.propose("a", "after")
+	})
+}
+
+// A handover is over when the replica is closed.
+func TestHandoverEndsWithClose(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.crash("c")
+		time.Sleep(2 * time.Second)
+		ended := make(chan error, 1)
+		go func() { ended <- g.replica("a").Handover(g.in(time.Minute), "c") }()
+		time.Sleep(time.Millisecond)
+		require.NoError(t, g.close("a"))
+		require.ErrorIs(t, <-ended, ErrClosed)
+	})
+}
+
+// D4. A process that was paused deposes nobody, and a primary that was paused finds out that it is
+// one no more before it answers anything.
+func TestPausedProcess(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.propose("a", "before")
+		view := g.replica("a").Status().View
+		g.pause("b", 10*time.Second)
+		time.Sleep(11 * time.Second)
+		g.settle()
+		require.Equal(t, view, g.replica("b").Status().View)
+
+		g.pause("a", 10*time.Second)
+		time.Sleep(5 * time.Second)
+		g.propose("c", "while a was paused")
+		var seen []string
+		require.NoError(t, g.replica("a").Read(g.in(time.Minute), Linearizable, func() { seen = g.states["a"].bodies() }))
+		require.Equal(t, []string{"before", "while a was paused"}, seen)
+		require.NotEqual(t, ID("a"), g.primary())
+	})
+}
+
+// pause keeps a replica's loop from running for d, as a stopped process or a long collection does.
+func (g *group) pause(id ID, d time.Duration) { g.replica(id).inbox.do(func() { time.Sleep(d) }) }
