@@ -140,3 +140,46 @@ func TestHungDisk(t *testing.T) {
 		})
 	}
 }
+
+// F9. A damaged snapshot is never restored: the log does without it if it reaches back far enough,
+// and else the replica does not start, and the directory stays as it is.
+func TestDamagedSnapshot(t *testing.T) {
+	for _, whole := range []bool{true, false} {
+		scenarioWith(t, 3, snapshots, func(g *group) {
+			if whole {
+				g.change = func(cfg *Config) { cfg.SnapshotEvery = 20 } // the log is cut by large segments
+			}
+			g.start()
+			g.fill("a", "op ")
+			g.settle()
+			g.close("c")
+			file := g.damageSnapshot("c")
+			before, err := g.disks["c"].ReadFile(file)
+			require.NoError(t, err)
+			err = g.tryStart("c", g.change)
+			if whole {
+				require.NoError(t, err)
+				g.settle()
+				require.Len(t, g.history("c"), 280)
+				return
+			}
+			require.ErrorIs(t, err, ErrCorrupt)
+			require.ErrorContains(t, err, "no sound snapshot")
+			after, err := g.disks["c"].ReadFile(file)
+			require.NoError(t, err)
+			require.Equal(t, before, after)
+		})
+	}
+}
+
+// damageSnapshot flips a bit in the middle of a stopped member's snapshot, and returns its file.
+func (g *group) damageSnapshot(id ID) string {
+	names, err := g.disks[id].ReadDir("data/snapshots")
+	require.NoError(g.t, err)
+	require.NotEmpty(g.t, names)
+	file := "data/snapshots/" + names[len(names)-1]
+	b, err := g.disks[id].ReadFile(file)
+	require.NoError(g.t, err)
+	require.NoError(g.t, g.disks[id].FlipBit(file, int64(len(b)/2), 1))
+	return file
+}

@@ -111,10 +111,10 @@ func TestExactlyOnceThroughFailovers(t *testing.T) {
 			g.start()
 			c := g.clients(3)
 			for range 6 {
-				time.Sleep(2 * time.Second)
+				time.Sleep(700 * time.Millisecond)
 				p := g.primary()
 				g.crash(p)
-				time.Sleep(2 * time.Second)
+				time.Sleep(1300 * time.Millisecond)
 				g.start(p)
 			}
 			c.stop()

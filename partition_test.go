@@ -134,7 +134,7 @@ func TestPartitionsInTurn(t *testing.T) {
 	scenario(t, 5, func(g *group) {
 		g.wires.latency = time.Millisecond
 		g.start()
-		c := g.clients(2)
+		c := g.clients(1)
 		for i := range 8 {
 			g.wires.isolate(g.primary())
 			if i%2 == 1 {
