@@ -39,6 +39,10 @@ func (r *Replica) loop() {
 		case <-r.inbox.wake:
 		case <-timer.C:
 		}
+		if r.stopping() { // what the core said last may not have been done
+			r.endCalls()
+			return
+		}
 		events := r.inbox.take(spare)
 		r.core.now = time.Now()
 		r.core.Tick(r.core.now)
@@ -115,6 +119,7 @@ func (r *Replica) hand(out *vsr.Output) {
 func (r *Replica) handJobs(out *vsr.Output) {
 	if s := out.Restore; s != nil {
 		id := storeID(s.SnapshotID)
+		r.hold(s.SnapshotID, r.core.now) // a newer one may come before the applier gets to it
 		r.jobs.add(job{
 			restore: func() (*restored, error) { return r.machine.restore(r.store, id) },
 			wanted:  r.calls.numbers(),

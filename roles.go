@@ -40,7 +40,9 @@ func (q *roles) cancel(r *Replica, result chan error) {
 	for i, w := range q.waiting {
 		if w.result == result {
 			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
-			r.core.CancelHandover(r.core.now)
+			if len(q.waiting) == 0 {
+				r.core.CancelHandover(r.core.now)
+			}
 			return
 		}
 	}

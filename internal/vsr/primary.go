@@ -79,12 +79,13 @@ func (r *Replica) room() bool {
 	if r.overrun() {
 		window /= 8 // N9: a replica that is being sent a snapshot was overrun twice
 	}
-	return r.log.last.Op-r.commit < maxWindow && r.log.bytesAbove(r.commit) < window &&
-		(r.commit-r.applied < maxWindow || r.log.bytesAbove(r.applied) < window)
+	return r.log.last.Op-r.applied < maxWindow && r.log.bytesAbove(r.applied) < window
 }
 
 func (r *Replica) overrun() bool {
-	return slices.ContainsFunc(r.primary.progress, func(p progress) bool { return p.state == installing && p.overruns >= 2 })
+	return slices.ContainsFunc(r.primary.progress, func(p progress) bool {
+		return p.state == installing && p.overruns >= 2 && r.now.Sub(p.heard) <= r.cfg.Abdication
+	})
 }
 
 // ackOwn counts what this replica has made durable itself (N4).

@@ -61,7 +61,7 @@ func (h *handled) fresh(start, attempt uint64) bool {
 // SessionLimit is how far the numbers of a session's requests may be from its floor (X2).
 const SessionLimit = 1 << 14
 
-// retryAfter is how many heartbeats a request waits before it is sent again.
+// retryAfter is how many heartbeats a request waits before it is sent again; each time twice as long.
 const retryAfter = 20
 
 // Propose takes a proposal and returns its number in the session, under which its result will be
@@ -185,8 +185,11 @@ func (r *Replica) due(w *request) bool {
 
 func (r *Replica) sentNow(w *request, attempt uint64) {
 	w.attempts = append(w.attempts, attempt)
-	w.view, w.sent, w.retryAt = r.head.View, true, r.after(retryAfter)
-	if q := &r.requests; q.retryAt.IsZero() {
+	w.view, w.sent, w.retryAt = r.head.View, true, farAway // in its own log it is not lost while the view lasts
+	if attempt > 0 {
+		w.retryAt = r.after(retryAfter << min(len(w.attempts)-1, 5))
+	}
+	if q := &r.requests; q.retryAt.IsZero() || w.retryAt.Before(q.retryAt) {
 		q.retryAt = w.retryAt
 	}
 }
@@ -213,7 +216,6 @@ func (r *Replica) flushOwn() bool {
 func (r *Replica) settle(number uint64, err error) {
 	r.out.Settled = append(r.out.Settled, Settled{number, err})
 	r.Forget(number)
-	r.requests.cursor = max(r.requests.cursor, number+1)
 }
 
 // gather takes the requests from the cursor on that fit one message.

@@ -178,7 +178,7 @@ func (r *Replica) dropDescription() {
 
 // diskDeadline returns when the oldest unfinished write is too old (D3); zero if there is none.
 func (r *Replica) diskDeadline() time.Time {
-	if r.cfg.DiskLimit <= 0 || len(r.saves.issued) == 0 {
+	if r.cfg.DiskLimit <= 0 || r.n == 1 || len(r.saves.issued) == 0 {
 		return time.Time{}
 	}
 	return r.saves.issued[0].at.Add(r.cfg.DiskLimit)
