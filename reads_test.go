@@ -97,13 +97,15 @@ func (g *group) readersAndWriters(h *register) (stop func()) {
 }
 
 func (g *group) access(ctx context.Context, h *register, i int, id ID, write bool, n int) {
-	r := g.replica(id)
+	g.mu.Lock() // members are started meanwhile
+	r, state := g.running[id], g.states[id]
+	g.mu.Unlock()
 	if r == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	state, from, value := g.states[id], time.Now(), fmt.Sprint(id, n)
+	from, value := time.Now(), fmt.Sprint(id, n)
 	if write {
 		_, err := r.Propose(ctx, []byte(value))
 		if !isNotApplied(err) {
