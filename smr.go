@@ -100,7 +100,7 @@ type Config struct {
 	// MaxOpSize is the largest body that Propose takes, in bytes. Zero: 1 MiB. Negative: refused.
 	// The same on all replicas.
 	MaxOpSize int
-	// Window is the bytes of operations that may wait for their commitment at the primary, and
+	// Window is the bytes of operations that may wait to be committed and applied at the primary, and
 	// the same for the proposals of this replica's callers; above it Propose fails with
 	// ErrOverloaded. Zero: 64 MiB. Negative: refused.
 	Window int64

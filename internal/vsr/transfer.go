@@ -183,7 +183,8 @@ func (r *Replica) ChunkPut(now time.Time, id SnapshotID, chunk uint32, ok bool) 
 	}
 }
 
-// tickTransfer asks again for chunks that did not come, and gives up a silent source.
+// tickTransfer has chunks asked for again that did not come. (A silent source is given up when
+// another snapshot is offered.)
 func (r *Replica) tickTransfer() {
 	t := &r.transfer
 	if !t.active || r.now.Before(t.retryAt) {
