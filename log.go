@@ -212,7 +212,8 @@ func (r *Replica) readLog(from, to vsr.OpNumber) ([]vsr.Entry, error) {
 	return entries, nil
 }
 
-// recover returns what the disk holds, with the entries above the snapshot's last op.
+// recover returns what the disk holds. Of the entries only the last is read: the others are when
+// somebody needs them.
 func (r *Replica) recover(s *vsr.Snapshot, clock int64) (vsr.Durable, error) {
 	d := vsr.Durable{Snapshot: s, Time: clock}
 	if r.wal == nil {
@@ -223,20 +224,25 @@ func (r *Replica) recover(s *vsr.Snapshot, clock int64) (vsr.Durable, error) {
 	for _, run := range r.wal.Stamps() {
 		d.Runs = append(d.Runs, stampIn(run))
 	}
-	from := d.Base.Op + 1
+	from := d.Base.Op
 	if s != nil {
-		from = max(from, s.Last.Op+1)
+		from = s.Last.Op
 	}
-	if s == nil && d.Base.Op > 0 || s != nil && d.Base.Op > s.Last.Op {
+	if d.Base.Op > from || s == nil && d.Base.Op > 0 {
 		return d, fmt.Errorf("%w: the log begins after op %d, and no sound snapshot in %s reaches that far; restore the directory from this replica's own disk, or leave this replica out", ErrCorrupt, d.Base.Op, r.cfg.Dir)
 	}
-	for from <= d.Last.Op {
-		entries, err := r.readLog(from, d.Last.Op)
+	if d.Base.Op == 0 && d.Last.Op > 0 {
+		first, err := r.readLog(1, 1)
 		if err != nil {
 			return d, storageError(err)
 		}
-		d.Entries = append(d.Entries, entries...)
-		from += vsr.OpNumber(len(entries))
+		d.First = &first[0]
+	}
+	if d.Last.Op > from {
+		var err error
+		if d.Entries, err = r.readLog(d.Last.Op, d.Last.Op); err != nil {
+			return d, storageError(err)
+		}
 	}
 	return d, nil
 }

@@ -173,8 +173,8 @@ func (r *Replica) checkList(d *vsr.Durable) error {
 	switch {
 	case d.Snapshot != nil:
 		held = d.Snapshot.Members
-	case len(d.Entries) > 0 && d.Entries[0].Kind == vsr.Formation:
-		m, err := vsr.DecodeMembership(d.Entries[0].Body)
+	case d.First != nil:
+		m, err := vsr.DecodeMembership(d.First.Body)
 		if err != nil {
 			return fmt.Errorf("%w: op 1: %w", ErrCorrupt, err)
 		}

@@ -86,6 +86,9 @@ func (st *storage) readLog(f *found) error {
 		f.Entries = append(f.Entries, entries...)
 		from += vsr.OpNumber(len(entries))
 	}
+	if f.Base.Op == 0 && len(f.Entries) > 0 {
+		f.First = &f.Entries[0]
+	}
 	return nil
 }
 

@@ -37,7 +37,7 @@ func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
 		!r.fromPrimary(from, m.View) {
 		return
 	}
-	if r.full {
+	if r.full || r.swamped() {
 		return // F13: what cannot be saved is not taken
 	}
 	if m.Prev.Op > r.commit && !r.log.has(m.Prev) {
@@ -98,59 +98,6 @@ func (r *Replica) onCommit(from Index, m *Commit) {
 	r.learnCommit(m.Commit)
 	r.keep = m.Keep
 	r.send(&CommitOK{View: m.View, Round: m.Round, Op: r.checked}, from)
-}
-
-// maxHanded is the bytes of operations handed to the state machine and not applied yet, about.
-const maxHanded = 8 << 20
-
-// handOut gives committed entries to the shell to apply, in order (N7).
-func (r *Replica) handOut() {
-	if r.handed >= r.commit || r.loading || r.log.bytesAbove(r.applied)-r.log.bytesAbove(r.handed) > maxHanded {
-		return
-	}
-	entries := r.log.entries(r.handed+1, r.commit, maxHanded)
-	if entries == nil {
-		r.loading = true
-		r.load(Load{For: r.self, From: r.handed + 1, To: r.commit})
-		return
-	}
-	r.handed += OpNumber(len(entries))
-	r.out.Apply = joined(r.out.Apply, entries)
-}
-
-// joined returns a followed by b, without a copy where one is empty.
-func joined(a, b []Entry) []Entry {
-	if len(a) == 0 {
-		return b[:len(b):len(b)]
-	}
-	return append(a, b...)
-}
-
-// loadedApply takes committed entries that had to be read from the disk.
-func (r *Replica) loadedApply(entries []Entry) {
-	r.loading = false
-	if len(entries) == 0 || entries[0].Op != r.handed+1 {
-		return // a snapshot came between
-	}
-	r.handed += OpNumber(len(entries))
-	r.out.Apply = joined(r.out.Apply, entries)
-}
-
-// Applied reports that the state machine has applied everything up to op.
-func (r *Replica) Applied(op OpNumber) {
-	r.applied = max(r.applied, op)
-	r.trimTail()
-}
-
-// trimTail lets go of the bodies that memory need not hold: durable, applied, above the limit.
-func (r *Replica) trimTail() {
-	if r.cfg.Volatile {
-		return
-	}
-	if excess := r.log.bytesAbove(r.log.tailFrom()-1) - r.cfg.Tail; excess > r.cfg.Tail/8 {
-		to := r.log.opWithin(0, r.cfg.Tail)
-		r.log.trim(min(to, r.applied, r.saves.durable))
-	}
 }
 
 // compactStep is how many ops a compaction is worth.

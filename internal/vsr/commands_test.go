@@ -37,6 +37,8 @@ import (
 //	heartbeat a           the primary's heartbeat is due
 //	stabilize             all saves and messages, until it is quiet
 //	handover a b, cancel a, leave a, full a, space a, snapshot a, lapse a
+//	slow a                the state machine applies only when it is said
+//	apply a [n]           the next n operations, all by default, are applied
 //	install a b           a has received b's snapshot
 //	status, log a         show
 //	configure a qr=3      another configuration for one member, before it starts
@@ -248,6 +250,7 @@ var atEach = map[string]func(*script, *host){
 	"pause":     func(_ *script, h *host) { h.paused = true },
 	"hang":      func(_ *script, h *host) { h.hung = true },
 	"unhang":    func(_ *script, h *host) { h.hung = false },
+	"slow":      func(_ *script, h *host) { h.slow = true },
 	"suspect":   func(s *script, h *host) { s.g.suspect(h) },
 	"heartbeat": func(s *script, h *host) { s.g.heartbeat(h) },
 	"resume": func(s *script, h *host) {
@@ -311,6 +314,17 @@ var atOne = map[string]func(*script, *host, []string) error{
 			return fmt.Errorf("%d saves are out", len(h.unsaved))
 		}
 		s.g.saved(h, n)
+		return nil
+	},
+	"apply": func(s *script, h *host, args []string) error {
+		n := len(h.unapplied)
+		if len(args) > 0 {
+			n, _ = strconv.Atoi(args[0])
+		}
+		if n == 0 || n > len(h.unapplied) {
+			return fmt.Errorf("%d operations were handed out", len(h.unapplied))
+		}
+		s.g.applyFirst(h, n)
 		return nil
 	},
 	"propose": func(s *script, h *host, args []string) error {

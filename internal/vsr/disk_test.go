@@ -35,11 +35,12 @@ func (d *disk) durable() Durable {
 		}
 		before = stamp
 	}
-	from := d.base.Op
-	if d.snapshot != nil {
-		from = max(from, min(d.snapshot.Last.Op, found.Last.Op))
+	if d.base.Op == 0 && len(d.entries) > 0 {
+		found.First = &d.entries[0]
 	}
-	found.Entries = slices.Clone(d.entries[from-d.base.Op:])
+	if d.snapshot == nil || found.Last.Op > d.snapshot.Last.Op {
+		found.Entries = slices.Clone(d.entries[max(len(d.entries)-1, 0):])
+	}
 	return found
 }
 

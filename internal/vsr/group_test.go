@@ -54,6 +54,8 @@ type host struct {
 	detector   *fixedTrust
 	paused     bool
 	hung       bool             // saves are done only when it is said
+	slow       bool             // what is handed out is applied only when it is said
+	unapplied  []Entry          // handed out
 	problem    string           // as last told
 	state      string           // as last told
 	waits      map[Message]bool // told to wait for a save
@@ -103,7 +105,7 @@ func (g *testGroup) start(h *host) {
 	cfg.Self, cfg.Detector = h.index, h.detector
 	cfg.Rand = rand.New(rand.NewPCG(uint64(h.index), h.disk.starts))
 	h.disk.starts++
-	h.unsaved, h.compaction, h.state, h.problem, h.paused = nil, nil, "", "", false
+	h.unsaved, h.compaction, h.state, h.problem, h.paused, h.unapplied = nil, nil, "", "", false, nil
 	h.waits = map[Message]bool{}
 	h.machine = h.disk.machine.clone()
 	h.core = New(cfg, h.disk.durable(), g.now)

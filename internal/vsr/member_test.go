@@ -28,7 +28,7 @@ func member(t *testing.T, view View) *Replica {
 	r := New(Config{Self: 0, Members: configured, Detector: patient{}, Heartbeat: time.Second, Abdication: time.Hour,
 		Window: 1 << 20, Tail: 1 << 20, Rand: rand.New(rand.NewPCG(1, 2))},
 		Durable{Head: Head{Group: GroupID{9}, Incarnation: threeIDs[0], Epoch: 1, View: view, Commit: 1},
-			Last: first.Stamp(), Runs: []Viewstamp{first.Stamp()}, Entries: []Entry{first}}, time.Unix(0, 0))
+			Last: first.Stamp(), Runs: []Viewstamp{first.Stamp()}, First: &first, Entries: []Entry{first}}, time.Unix(0, 0))
 	settle(r)
 	return r
 }

@@ -108,7 +108,7 @@ func (r *Replica) prepare(next OpNumber, group []Index) bool {
 	if entries == nil && next <= r.log.last.Op {
 		for _, i := range group {
 			r.primary.progress[i].loading = true
-			r.load(Load{For: i, From: next, To: r.log.last.Op})
+			r.load(Load{For: i, From: next, To: r.log.tailFrom() - 1})
 		}
 		return false
 	}
@@ -126,7 +126,8 @@ func (r *Replica) sendPrepare(prev Viewstamp, entries []Entry, to []Index) {
 	}
 }
 
-// load asks the shell for entries that are not in memory. With Volatile all of them are.
+// load asks the shell for entries that are not in memory: with Volatile all of them are. Those that
+// are may stand differently on the disk still.
 func (r *Replica) load(l Load) { r.out.Loads = append(r.out.Loads, l) }
 
 // Loaded gives what a Load asked for; no entries if they are gone.

@@ -24,8 +24,8 @@ type Config struct {
 	IdleHeartbeat time.Duration
 	Abdication    time.Duration
 	DiskLimit     time.Duration // 0: none
-	Window        int64         // bytes above the commit number (N1), and of waiting proposals
-	Tail          int64         // bytes of log in memory that are not needed there; 0 with Volatile
+	Window        int64         // bytes above the commit number (N1), of waiting proposals, and of log in memory that is durable and not applied
+	Tail          int64         // bytes of durable, applied log in memory; 0 with Volatile
 	KeepLog       int64         // bytes of log below the snapshot kept for slow replicas (N9)
 	Volatile      bool          // there is no disk to load entries from
 	Rand          *rand.Rand    // for group ids, incarnations, nonces; never for order
@@ -37,7 +37,8 @@ type Durable struct {
 	Base     Viewstamp   // the log holds Base.Op+1 .. Last.Op
 	Last     Viewstamp   // Base if the log is empty
 	Runs     []Viewstamp // first entry of each stretch of one view
-	Entries  []Entry     // those above the snapshot, if the log has them
+	First    *Entry      // op 1, if the log holds it
+	Entries  []Entry     // the newest of the log: the last one, unless the snapshot has it too, and any before
 	Snapshot *Snapshot   // the latest, restored already; nil if none
 	Time     int64       // Time of the last operation in it
 }
@@ -111,7 +112,6 @@ type Replica struct {
 	checked  OpNumber // last op checked against this view's primary (N3)
 	keep     OpNumber // entries above are needed by a slow replica, says the primary (N9)
 	ackDue   bool     // a PrepareOK is due at the end of the turn
-	loading  bool     // entries to apply are being loaded
 
 	compacted  OpNumber // what the last compaction aimed at
 	compactDue bool
@@ -120,6 +120,7 @@ type Replica struct {
 	starts   []uint64    // highest start number heard of each member's incarnation (S6)
 	lastTick time.Time
 
+	applying applying
 	primary  primary
 	change   change
 	form     forming
@@ -176,8 +177,8 @@ func (r *Replica) reopen(d Durable) {
 	}
 	r.handed, r.applied = r.commit, r.commit
 	r.commit = max(r.commit, min(d.Head.Commit, l.last.Op))
-	if first := l.entries(1, 1, 0); len(first) == 1 && first[0].Kind == Formation {
-		if m, err := DecodeMembership(first[0].Body); err == nil {
+	if d.First != nil {
+		if m, err := DecodeMembership(d.First.Body); err == nil {
 			r.adoptMembers(m)
 		}
 	}

@@ -121,6 +121,7 @@ func (r *Replica) Saved(now time.Time, seq uint64) {
 		s.issued = s.issued[1:]
 	}
 	s.done = max(s.done, seq)
+	r.trimTail()
 	r.release()
 	if r.isPrimary() {
 		r.ackOwn()

@@ -27,12 +27,12 @@ func (g *testGroup) perform(h *host, out *Output) (told bool) {
 	}
 	if out.Restore != nil {
 		g.tell("%s  restore %s", h.id, stampText(out.Restore.Last))
-		h.machine = g.content[out.Restore.SnapshotID].clone()
+		h.machine, h.unapplied = g.content[out.Restore.SnapshotID].clone(), nil
 		r.Applied(out.Restore.Last.Op)
 		told = g.sessionOpened(h) || told
 	}
-	for i := range out.Apply {
-		told = g.apply(h, &out.Apply[i]) || told
+	if h.unapplied = append(h.unapplied, out.Apply...); !h.slow {
+		told = g.applySome(h, len(h.unapplied)) || told
 	}
 	for _, s := range out.Settled {
 		g.tell("%s  settled %d: %v", h.id, s.Request, s.Err)
@@ -77,6 +77,20 @@ func (g *testGroup) tellWaiting(h *host) {
 		}
 		g.tell("%s ⇢ %s  %s", h.id, strings.Join(to, ","), messageText(w.out.Message))
 	}
+}
+
+// applyFirst applies the next n of the operations that were handed out.
+func (g *testGroup) applyFirst(h *host, n int) {
+	g.applySome(h, n)
+	g.turn(h)
+}
+
+func (g *testGroup) applySome(h *host, n int) (told bool) {
+	for i := range h.unapplied[:n] {
+		told = g.apply(h, &h.unapplied[i]) || told
+	}
+	h.unapplied = h.unapplied[n:]
+	return told
 }
 
 // apply applies an entry; it reports whether the core was told of its session or result.

@@ -21,6 +21,7 @@ func newWalk(seed uint64) *walk {
 	w := &walk{rnd: rand.New(rand.NewPCG(seed, 1))}
 	w.g = newTestGroup([]int{3, 3, 2, 5, 4}[w.rnd.IntN(5)])
 	w.g.config.KeepLog = int64(w.rnd.IntN(2)) << 20
+	w.g.config.Tail = int64(w.rnd.IntN(2)) << 20
 	w.g.form()
 	w.g.onto = func(line string) { w.steps = append(w.steps, line) }
 	return w

@@ -1,0 +1,96 @@
+package vsr
+
+// The handing of committed entries to the state machine, from memory or from the disk. However far
+// behind the state machine is, what is durable and waits for it need not stay in memory.
+
+// applying is what the shell has been given to apply and not reported yet.
+type applying struct {
+	batches []batch // in order
+	bytes   int64   // of all of them
+	loading bool    // the entries to be handed out next are being read from the disk
+}
+
+// batch is entries handed out together.
+type batch struct {
+	last  OpNumber
+	bytes int64
+}
+
+// maxHanded is the bytes of operations handed to the state machine and not applied yet, about.
+const maxHanded = 8 << 20
+
+// handOut gives committed entries to the shell to apply, in order (N7).
+func (r *Replica) handOut() {
+	a, limit := &r.applying, min(maxHanded, r.cfg.Window)
+	if r.handed >= r.commit || a.loading || a.bytes > limit {
+		return
+	}
+	if entries := r.log.entries(r.handed+1, r.commit, limit); entries != nil {
+		r.hand(entries)
+		return
+	}
+	a.loading = true
+	r.load(Load{For: r.self, From: r.handed + 1, To: min(r.commit, r.log.tailFrom()-1)})
+}
+
+func (r *Replica) hand(entries []Entry) {
+	b := batch{last: entries[len(entries)-1].Op}
+	for i := range entries {
+		b.bytes += entries[i].size()
+	}
+	r.applying.batches = append(r.applying.batches, b)
+	r.applying.bytes += b.bytes
+	r.handed = b.last
+	r.out.Apply = joined(r.out.Apply, entries)
+}
+
+// joined returns a followed by b, without a copy where one is empty.
+func joined(a, b []Entry) []Entry {
+	if len(a) == 0 {
+		return b[:len(b):len(b)]
+	}
+	return append(a, b...)
+}
+
+// loadedApply takes committed entries that had to be read from the disk.
+func (r *Replica) loadedApply(entries []Entry) {
+	r.applying.loading = false
+	if len(entries) == 0 || entries[0].Op != r.handed+1 {
+		return // a snapshot came between
+	}
+	r.hand(entries)
+}
+
+// Applied reports that the state machine has applied everything up to op.
+func (r *Replica) Applied(op OpNumber) {
+	r.applied = max(r.applied, op)
+	a := &r.applying
+	for len(a.batches) > 0 && a.batches[0].last <= r.applied {
+		a.bytes -= a.batches[0].bytes
+		a.batches = a.batches[1:]
+	}
+	r.trimTail()
+}
+
+// trimTail lets go of the bodies that memory need not hold: they are durable, and above the limit
+// for what is applied, or for what is not.
+func (r *Replica) trimTail() {
+	if r.cfg.Volatile {
+		return
+	}
+	if excess := r.log.bytesAbove(r.log.tailFrom()-1) - r.cfg.Tail; excess <= r.cfg.Tail/8 {
+		return
+	}
+	to := r.log.opWithin(0, r.cfg.Tail)
+	if to > r.applied {
+		fits := r.log.opWithin(1, r.cfg.Window)
+		to = max(r.applied, min(to, fits-1)) // what is left fills the window: a primary takes no more (N1)
+	}
+	r.log.trim(min(to, r.saves.durable))
+}
+
+// swamped reports whether so much waits to be applied that memory can take no more. Only a replica
+// without a disk gets there; a snapshot helps it on.
+func (r *Replica) swamped() bool {
+	return r.cfg.Volatile && r.log.bytesAbove(r.applied) > 2*r.cfg.Window
+}
