@@ -40,6 +40,55 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
+// F13. A save lacks the space that a compaction behind it would give: the compaction does not wait for it.
+func TestFullDiskIsCompacted(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		b := g.backup()
+		var refuse atomic.Bool
+		g.spoil(b, func(s *recorder) {
+			s.refuse = func() error {
+				if refuse.Swap(true) {
+					return errors.New("not now")
+				}
+				return nil
+			}
+		})
+		refuse.Store(true)
+		large := strings.Repeat("x", 8<<10)
+		for i := range 40 { // more than the segments that are to be given back
+			g.propose("a", fmt.Sprint(large, i))
+		}
+		over := g.hang(b)
+		for i := range 40 { // saves of more than a segment, and behind them a compaction
+			refuse.Store(i < 20)
+			g.propose(g.others(b)[0], fmt.Sprint("meanwhile ", large, i))
+		}
+		g.wait("it has a snapshot", func() bool { return g.replica(b).Status().Snapshot > 0 })
+		g.disks[b].SetCapacity(g.disks[b].Used())
+		over()
+		g.wait("all is durable", func() bool {
+			_, last := g.replica(b).wal.Bounds()
+			return last.Op == g.replica(b).Status().Op
+		})
+		g.settle()
+		require.Len(t, g.history(b), 81)
+	})
+}
+
+// hang keeps a member's log from being synced, until the function that it returns is called.
+func (g *group) hang(id ID) (end func()) {
+	over := make(chan struct{})
+	g.disks[id].SetHook(func(op vfs.Op) error {
+		if op.Kind == vfs.OpSync && strings.HasPrefix(op.Name, "data/log/") {
+			<-over
+		}
+		return nil
+	})
+	return func() { close(over) }
+}
+
 // F12. After a failed sync a replica stops with the error; it comes back on its directory.
 func TestFailedSync(t *testing.T) {
 	scenario(t, 3, func(g *group) {
@@ -123,19 +172,13 @@ func TestHungDisk(t *testing.T) {
 			if !primary {
 				hung = g.backup()
 			}
-			over := make(chan struct{})
-			g.disks[hung].SetHook(func(op vfs.Op) error {
-				if op.Kind == vfs.OpSync {
-					<-over
-				}
-				return nil
-			})
+			over := g.hang(hung)
 			go g.replica(hung).Propose(g.in(time.Minute), []byte("through it"))
 			time.Sleep(10 * time.Second)
 			other := g.others(hung)[0]
 			g.propose(other, "meanwhile")
 			require.Equal(t, primary, g.replica(other).Status().Primary != "a")
-			close(over)
+			over()
 			g.settle()
 		})
 	}

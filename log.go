@@ -3,6 +3,7 @@ package smr
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/smr-go/smr/internal/snap"
@@ -53,7 +54,8 @@ func (r *Replica) writer() {
 			continue
 		case <-r.writes.wake:
 		}
-		if err := r.perform(r.writes.take()); err != nil {
+		r.backlog = append(r.backlog, r.writes.take()...)
+		if err := r.perform(); err != nil {
 			r.fail(storageError(err))
 			return
 		}
@@ -62,29 +64,30 @@ func (r *Replica) writer() {
 }
 
 // perform does what waits, in order; neighbouring saves go together.
-func (r *Replica) perform(writes []write) error {
-	var saves []*vsr.Save
-	flush := func() error {
-		if len(saves) == 0 {
-			return nil
+func (r *Replica) perform() error {
+	for len(r.backlog) > 0 {
+		var err error
+		if c := r.backlog[0].compact; c != nil {
+			r.backlog = r.backlog[1:]
+			err = r.compactLog(c)
+		} else {
+			err = r.saveAll(r.nextSaves())
 		}
-		err := r.saveAll(saves)
-		saves = saves[:0]
-		return err
-	}
-	for _, w := range writes {
-		if w.save != nil {
-			saves = append(saves, w.save)
-			continue
-		}
-		if err := flush(); err != nil {
-			return err
-		}
-		if err := r.compactLog(w.compact); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return flush()
+	r.backlog = nil
+	return nil
+}
+
+// nextSaves takes the saves at the head of what waits.
+func (r *Replica) nextSaves() (saves []*vsr.Save) {
+	for len(r.backlog) > 0 && r.backlog[0].save != nil {
+		saves = append(saves, r.backlog[0].save)
+		r.backlog = r.backlog[1:]
+	}
+	return saves
 }
 
 // saveAll makes saves durable with one sync. On a full disk it tries until there is space (F13).
@@ -92,12 +95,7 @@ func (r *Replica) saveAll(saves []*vsr.Save) error {
 	batch := r.encodeSaves(saves)
 	err := r.wal.Save(batch)
 	if vfs.IsFull(err) {
-		r.log.Error("the disk is full; this replica acknowledges nothing until there is space", "dir", r.cfg.Dir)
-		r.inbox.do(func() { r.core.Full(r.core.now, true) })
-		if err = r.waitForSpace(batch); err == nil {
-			r.log.Info("the disk has space again", "dir", r.cfg.Dir)
-			r.inbox.do(func() { r.core.Full(r.core.now, false) })
-		}
+		err = r.saveFull(saves, batch)
 	}
 	if err != nil {
 		return err
@@ -107,18 +105,56 @@ func (r *Replica) saveAll(saves []*vsr.Save) error {
 	return nil
 }
 
-// waitForSpace tries a save again until it succeeds, fails otherwise, or the replica stops.
-func (r *Replica) waitForSpace(batch []wal.Save) error {
-	for {
+// saveFull saves on a disk that was full: at once if compaction gives the space, else when there is.
+func (r *Replica) saveFull(saves []*vsr.Save, batch []wal.Save) error {
+	err := r.compactAndSave(saves, batch)
+	if !vfs.IsFull(err) {
+		return err
+	}
+	r.log.Error("the disk is full; this replica acknowledges nothing until there is space", "dir", r.cfg.Dir)
+	r.inbox.do(func() { r.core.Full(r.core.now, true) })
+	for vfs.IsFull(err) {
 		select {
 		case <-r.stop:
 			return ErrClosed
+		case <-r.writes.wake:
+			r.backlog = append(r.backlog, r.writes.take()...)
 		case <-time.After(fullRetry):
 		}
-		if err := r.wal.Save(batch); !vfs.IsFull(err) {
+		err = r.compactAndSave(saves, batch)
+	}
+	if err == nil {
+		r.log.Info("the disk has space again", "dir", r.cfg.Dir)
+		r.inbox.do(func() { r.core.Full(r.core.now, false) })
+	}
+	return err
+}
+
+func (r *Replica) compactAndSave(saves []*vsr.Save, batch []wal.Save) error {
+	if err := r.compactAhead(saves); err != nil {
+		return err
+	}
+	return r.wal.Save(batch)
+}
+
+// compactAhead does those compactions that wait behind saves which lack the space that they would
+// give. It leaves what the saves will cut, and the compactions too, to be done whole in their turn.
+func (r *Replica) compactAhead(saves []*vsr.Save) error {
+	limit := vsr.OpNumber(math.MaxUint64)
+	for _, s := range saves {
+		limit = min(limit, s.From-1) // From is 0 if nothing is cut
+	}
+	for _, w := range r.backlog {
+		if w.save != nil {
+			limit = min(limit, w.save.From-1)
+			continue
+		}
+		c := vsr.Compact{Keep: min(w.compact.Keep, limit), Snapshot: min(w.compact.Snapshot, limit)}
+		if err := r.compactLog(&c); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // encodeSaves turns saves into records, in buffers that are used again for the next.

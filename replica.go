@@ -50,6 +50,7 @@ type Replica struct {
 
 	// The writer's:
 	writes  *queue[write]
+	backlog []write  // taken from it and not done
 	wal     *wal.Log // nil with Volatile
 	encoded []byte
 	batch   []wal.Save
