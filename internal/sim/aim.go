@@ -1,30 +1,94 @@
 package sim
 
-import (
-	"fmt"
-	"time"
+import "time"
 
-	"github.com/smr-go/smr/internal/vsr"
-)
-
-// aim is a fault that follows something the protocol does: chance alone rarely hits the moments
-// that matter.
-type aim struct {
-	when moment
-	kind string  // of the message; "" for saves
-	odds float64 // that a moment of this kind is followed by the fault
-	what shot
+// armed is a fault that waits for its moment.
+type armed struct {
+	fault Fault
+	left  int // of its moments
 }
 
-// moment is a point at which an aim can be taken.
-type moment uint8
+// hook is what a test wants done at a moment.
+type hook struct {
+	host    int
+	when    Moment
+	message MessageKind // 0: any
+	do      func()
+}
 
-const (
-	sent     moment = iota // right after a message went to one of those it is for
-	received               // right after a message came in
-	saves                  // right after a save was issued
-	saved                  // right after a save became durable, before the core hears of it
-)
+// On has do called right after each moment of this kind at host; message 0 is any.
+func (s *Sim) On(host int, when Moment, message MessageKind, do func()) {
+	s.hooks = append(s.hooks, hook{host, when, message, do})
+}
+
+// instant is what has happened at the present time.
+type instant struct {
+	at      time.Duration
+	moments []Aim
+}
+
+// count returns how many such moments there were at the present time.
+func (x *instant) count(host int, when Moment, m MessageKind) (n int) {
+	for _, a := range x.moments {
+		if a.Host == host && a.When == when && (m == 0 || a.Message == m) {
+			n++
+		}
+	}
+	return n
+}
+
+// happened lets follow what was to follow this moment.
+func (s *Sim) happened(h *host, when Moment, m MessageKind) {
+	if s.instant.at != s.now {
+		s.instant.at, s.instant.moments = s.now, s.instant.moments[:0]
+	}
+	s.instant.moments = append(s.instant.moments, Aim{Host: h.i, When: when, Message: m})
+	if len(s.armed) > 0 {
+		s.shootArmed(h, when, m)
+	}
+	if s.makers != nil {
+		s.makers.aimed(s, h, when, m)
+	}
+	for i := range s.hooks {
+		if x := &s.hooks[i]; x.host == h.i && x.when == when && (x.message == 0 || x.message == m) && h.proc != nil {
+			x.do()
+		}
+	}
+}
+
+// shootArmed makes the faults that have waited for this moment.
+func (s *Sim) shootArmed(h *host, when Moment, m MessageKind) {
+	var due []Fault
+	kept := s.armed[:0]
+	for _, x := range s.armed {
+		a := x.fault.After
+		if a.Host == h.i && a.When == when && (a.Message == 0 || a.Message == m) {
+			x.left--
+		}
+		if x.left == 0 {
+			due = append(due, x.fault)
+		} else {
+			kept = append(kept, x)
+		}
+	}
+	s.armed = kept
+	for _, f := range due {
+		a := *f.After
+		a.Nth = s.instant.count(a.Host, a.When, a.Message)
+		s.aim = &a
+		s.make(f)
+		s.aim = nil
+	}
+}
+
+// aim is a fault that chance makes after something the protocol does: by time alone it rarely hits
+// the moments that matter.
+type aim struct {
+	when    Moment
+	message MessageKind
+	odds    float64 // that a moment of this kind is followed by the fault
+	what    shot
+}
 
 // shot is the fault itself.
 type shot uint8
@@ -35,54 +99,54 @@ const (
 	pauses               // its process stands still for a while
 )
 
-func (a aim) String() string {
-	return fmt.Sprintf("%s when it has %s %s",
-		[]string{"crash", "isolate", "pause"}[a.what], []string{"sent", "received", "issued a save", "saved"}[a.when], a.kind)
-}
-
 func drawAims(s stream) []aim {
 	kinds := []string{"Prepare", "PrepareOK", "Commit", "StartViewChange", "DoViewChange", "DoViewChange",
 		"GetState", "NewState", "Gap", "Request", "SnapshotOffer", "SnapshotChunk", "ReadRoundOK"}
 	var aims []aim
 	for range s.IntN(4) {
-		a := aim{when: moment(s.IntN(4)), what: oneOf(s, crashes, crashes, isolates, pauses), kind: oneOf(s, kinds...)}
+		a := aim{when: Moment(s.IntN(int(moments))), what: oneOf(s, crashes, crashes, isolates, pauses), message: MessageNamed(oneOf(s, kinds...))}
 		a.odds = oneOf(s, 0.001, 0.01, 0.05)
-		switch a.kind {
+		switch a.message.String() {
 		case "Prepare", "PrepareOK", "Commit":
 			a.odds /= 10
 		case "StartViewChange", "DoViewChange", "GetState", "NewState":
 			a.odds *= 4
 		}
-		if a.when == saves || a.when == saved {
-			a.kind, a.odds = "", 0.002
+		switch a.when {
+		case Issued, Saved, Applied:
+			a.message, a.odds = 0, 0.002
+		case Led, Changes:
+			a.message, a.odds = 0, oneOf(s, 0.05, 0.3)
 		}
 		aims = append(aims, a)
 	}
 	return aims
 }
 
-// aimed lets the faults happen that are aimed at this moment.
-func (s *Sim) aimed(h *host, when moment, m vsr.Message) {
+// aimed makes the faults that are aimed at this moment.
+func (x *makers) aimed(s *Sim, h *host, when Moment, m MessageKind) {
 	if !s.troubled() {
 		return
 	}
-	for i, a := range s.p.Faults.Aims {
-		if a.when != when || m != nil && a.kind != kindOf(m) || h.proc == nil || !s.aims[i].chance(a.odds) {
+	for i := range x.Aims {
+		a := &x.Aims[i]
+		if a.when != when || a.message != m || h.proc == nil || !x.aims[i].chance(a.odds) {
 			continue
 		}
-		s.note(h.i, "is aimed at:", uint64(i), a)
-		s.shoot(h, a.what, s.aims[i])
+		s.aim = &Aim{Host: h.i, When: when, Message: m, Nth: s.instant.count(h.i, when, m)}
+		s.shoot(h, a.what, x.aims[i])
+		s.aim = nil
 	}
 }
 
-func (s *Sim) shoot(h *host, what shot, rng stream) {
-	d := rng.scale(10*time.Millisecond, 3*time.Second)
+func (s *Sim) shoot(h *host, what shot, r stream) {
+	d := r.scale(10*time.Millisecond, 3*time.Second)
 	switch what {
 	case crashes:
-		h.down(rng.chance(s.p.Faults.PowerCut))
+		s.crash(r, h)
 	case isolates:
-		s.isolate(h, d)
+		s.make(Fault{Kind: Isolate, Host: h.i, For: d})
 	case pauses:
-		h.pausedUntil = max(h.pausedUntil, s.now+d)
+		s.make(Fault{Kind: oneOf(r, Pause, Pause, Suspend), Host: h.i, For: d})
 	}
 }

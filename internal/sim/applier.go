@@ -16,39 +16,39 @@ type applier struct {
 	restored              // the state, and the session table that belongs to it
 	at       vsr.OpNumber // applied
 	busy     bool
-	work     []work
+	jobs     []job
 
 	session  uint64       // of this process, once it is open
 	snapshot vsr.OpNumber // the last one taken or restored
 	taking   bool
 }
 
-// work is entries to apply, or a snapshot to restore.
-type work struct {
+// job is entries to apply, or a snapshot to restore.
+type job struct {
 	entries  []vsr.Entry
 	snapshot *vsr.Snapshot
 }
 
 func (p *process) apply(entries []vsr.Entry) {
 	if len(entries) > 0 {
-		p.applier.work = append(p.applier.work, work{entries: slices.Clone(entries)})
-		p.nextWork()
+		p.applier.jobs = append(p.applier.jobs, job{entries: slices.Clone(entries)})
+		p.nextJob()
 	}
 }
 
 func (p *process) restore(s vsr.Snapshot) {
-	p.applier.work = append(p.applier.work, work{snapshot: &s})
-	p.nextWork()
+	p.applier.jobs = append(p.applier.jobs, job{snapshot: &s})
+	p.nextJob()
 }
 
-func (p *process) nextWork() {
+func (p *process) nextJob() {
 	a := &p.applier
-	if a.busy || len(a.work) == 0 || p.dead {
+	if a.busy || len(a.jobs) == 0 || p.dead {
 		return
 	}
 	a.busy = true
-	next := a.work[0]
-	a.work = a.work[1:]
+	next := a.jobs[0]
+	a.jobs = a.jobs[1:]
 	p.after(p.h.core.about(p.s.p.Apply), func() {
 		if next.snapshot != nil {
 			p.restoreNow(next.snapshot)
@@ -61,25 +61,30 @@ func (p *process) nextWork() {
 		}
 		a.busy = false
 		p.applied()
-		p.nextWork()
+		p.nextJob()
 	})
 }
 
 func (p *process) applyNow(e *vsr.Entry) {
 	a := &p.applier
 	if e.Op != a.at+1 {
-		p.s.fail("%s: N7: op %d is applied after op %d", name(p.h.i), e.Op, a.at)
+		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.at)
 		return
 	}
 	out := outcome{executed: a.sessions.Begin(e)}
 	if out.executed {
-		out.result = a.machine.apply(uint64(e.Op), e.Body)
+		var err error
+		if out.result, err = a.machine.apply(e); err != nil {
+			p.s.broke(Name(p.h.i), named(err, e))
+			return
+		}
 		a.sessions.Finish(e, out.result)
+		out.digest = a.machine.digest()
 	}
-	out.digest, out.version = a.machine.digest, a.machine.version
 	a.at = e.Op
-	if err := p.s.witness.applied(e.Op, out); err != nil {
-		p.s.fail("%s: %v", name(p.h.i), err)
+	if err := p.s.witness.applied(e, out, a.machine); err != nil {
+		p.s.broke(Name(p.h.i), err)
+		return
 	}
 	if e.Kind == vsr.Command && e.Session == a.session {
 		p.callers.look(p, e.Request)
@@ -90,24 +95,26 @@ func (p *process) applyNow(e *vsr.Entry) {
 // restoreNow replaces the state by that of a snapshot, unless a newer one is there already, which
 // is to be restored next.
 func (p *process) restoreNow(s *vsr.Snapshot) {
-	var x restored
+	a := &p.applier
+	var sessions vsr.Sessions
 	err := p.io(func() (err error) {
-		x, err = p.store.restore(s)
+		sessions, err = p.store.restore(s, a.machine)
 		return err
 	})
 	if p.dead || errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	if err == nil {
-		err = p.s.witness.restored(s.Last.Op, &x.machine)
-	}
 	if err != nil {
 		p.broken("restore", err)
 		return
 	}
+	if err := p.s.witness.restored(s.Last.Op, a.machine); err != nil {
+		p.s.broke(Name(p.h.i), err)
+		return
+	}
 	p.s.stats.Restores++
 	p.s.note(p.h.i, "has restored", uint64(s.Last.Op), s.Last)
-	p.applier.restored, p.applier.at, p.applier.snapshot = x, s.Last.Op, s.Last.Op
+	a.sessions, a.at, a.snapshot = sessions, s.Last.Op, s.Last.Op
 	p.callers.lookAll(p) // X3
 }
 
@@ -115,7 +122,7 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 func (p *process) applied() {
 	a := &p.applier
 	if head := p.core.State().Head; a.session == 0 {
-		if a.session = a.sessions.Opened(name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
+		if a.session = a.sessions.Opened(Name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
 			session := a.session
 			p.input(func(time.Time) { p.core.SessionOpened(session) })
 		}
@@ -123,6 +130,7 @@ func (p *process) applied() {
 	at := a.at
 	p.input(func(time.Time) { p.core.Applied(at) })
 	p.callers.readable(p)
+	p.s.happened(p.h, Applied, 0)
 }
 
 // maybeSnapshot freezes the state, if it is time, and has it written (C4).
@@ -131,25 +139,33 @@ func (p *process) maybeSnapshot(e *vsr.Entry) {
 	if a.taking || a.at-a.snapshot < vsr.OpNumber(p.s.p.SnapshotEvery) {
 		return
 	}
+	frozen, err := freeze(a, e, p.core.State().Members)
+	if err != nil {
+		p.s.broke(Name(p.h.i), named(err, e))
+		return
+	}
 	a.taking, a.snapshot = true, a.at
-	frozen := restored{a.machine, a.sessions.Clone()}
-	last, at, members := e.Stamp(), e.Time, p.core.State().Members
 	p.after(10*p.h.latency(), func() {
 		a.taking = false
 		var s vsr.Snapshot
 		err := p.io(func() (err error) {
-			s, err = p.store.take(last, members, at, &frozen)
+			s, err = p.store.take(frozen)
 			return err
 		})
-		switch {
-		case p.dead || errors.Is(err, snap.ErrSuperseded) || vfs.IsFull(err):
-			return
-		case err != nil:
-			p.broken("snapshot", err)
+		if p.dead {
 			return
 		}
-		p.s.stats.Snapshots++
-		p.s.note(p.h.i, "has a snapshot at", uint64(last.Op), last)
-		p.input(func(time.Time) { p.core.TookSnapshot(s) })
+		if err == nil || frozen.written != 0 {
+			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.at))
+		}
+		_, isBroken := errors.AsType[*broken](err)
+		switch {
+		case err == nil:
+			p.s.stats.Snapshots++
+			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.last.Op), frozen.last)
+			p.input(func(time.Time) { p.core.TookSnapshot(s) })
+		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.everFailed:
+			p.s.broke(Name(p.h.i)+": snapshot", err)
+		}
 	})
 }

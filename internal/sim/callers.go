@@ -1,85 +1,116 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// call is an operation that a client waits for.
-type call struct {
-	client *client
-	read   bool
-	id     uint64 // of the command
-	body   []byte
-	floor  vsr.OpNumber // what some caller had seen when it began: it must come after that (11.9)
-	number uint64       // the request's or the read's, once the core has it
-	op     vsr.OpNumber // of a confirmed read: to be applied first
-	ready  bool         // a confirmed read
-	done   bool
+// Outcome is how a call ended.
+type Outcome uint8
+
+// The outcomes: those that smr has (X4).
+const (
+	Pending Outcome = iota
+	Answered
+	NotApplied // not applied, and never will be
+	Unknown
+)
+
+// Call is an operation that somebody waits for at a replica.
+type Call struct {
+	Operation
+	Host    int
+	Outcome Outcome
+	Result  []byte        // of a command
+	Value   any           // of a read
+	At      uint64        // op: where the command was executed, or what state the read saw
+	Began   time.Duration // virtual time
+	Ended   time.Duration
+	Caller  int // a number of his own; callers that the test makes itself too
+
+	then    func() // what follows its end; may be nil
+	order   int64  // of its beginning among all beginnings and ends
+	floor   vsr.OpNumber
+	number  uint64 // the request's or the read's, once the core has it
+	session uint64 // of an unknown command
+	need    vsr.OpNumber
+	ready   bool // a read that needs nothing but op need
 }
 
 // callers are those who wait at a process, in the order in which they came.
 type callers struct {
-	proposals []*call
-	reads     []*call
+	proposals []*Call
+	reads     []*Call
 }
 
-// propose hands a command to the core. The client is answered in one of three ways (X4).
-func (p *process) propose(c *call) {
-	p.callers.proposals = append(p.callers.proposals, c)
-	p.input(func(now time.Time) {
-		if c.done {
-			return
+// begin hands a call to the process.
+func (p *process) begin(c *Call) {
+	switch {
+	case c.Body != nil:
+		p.callers.proposals = append(p.callers.proposals, c)
+		p.input(func(now time.Time) { p.propose(now, c) })
+	case c.Level == Linearizable:
+		p.callers.reads = append(p.callers.reads, c)
+		p.input(func(now time.Time) {
+			if c.Outcome == Pending {
+				c.number = p.core.Read(now)
+			}
+		})
+	default:
+		c.ready = true
+		if c.Level == AtLeast {
+			c.need = vsr.OpNumber(c.Op)
 		}
-		number, err := p.core.Propose(now, c.body)
-		if err != nil {
-			p.callers.proposals = without(p.callers.proposals, c)
-			p.s.refuse(c)
-			return
-		}
-		c.number = number
-	})
+		p.callers.reads = append(p.callers.reads, c)
+		p.callers.readable(p)
+	}
 }
 
-func (p *process) readLinearizable(c *call) {
-	p.callers.reads = append(p.callers.reads, c)
-	p.input(func(now time.Time) {
-		if c.done {
-			return
-		}
-		c.number = p.core.Read(now)
-	})
+func (p *process) propose(now time.Time, c *Call) {
+	if c.Outcome != Pending {
+		return
+	}
+	number, err := p.core.Propose(now, c.Body)
+	if err != nil {
+		p.callers.proposals = without(p.callers.proposals, c)
+		p.s.refuse(p, c)
+		return
+	}
+	c.number = number
 }
 
 // cancel gives a call up: it is taken back if it never was sent, and otherwise its outcome stays
 // unknown.
-func (p *process) cancel(c *call) {
+func (p *process) cancel(c *Call) {
 	p.input(func(time.Time) {
 		switch {
-		case c.done:
+		case c.Outcome != Pending:
 			return
-		case c.read:
+		case c.Body == nil:
 			p.callers.reads = without(p.callers.reads, c)
-		case c.number != 0:
-			sent := p.core.Sent(c.number)
-			p.core.Forget(c.number)
+			p.core.ForgetRead(c.number)
+			p.s.unknown(p, c)
+			return
+		case c.number == 0: // the core has not seen it
 			p.callers.proposals = without(p.callers.proposals, c)
-			if !sent {
-				p.s.refuse(c)
-				return
-			}
-		default: // the core has not seen it
-			p.callers.proposals = without(p.callers.proposals, c)
-			p.s.refuse(c)
+			p.s.refuse(p, c)
 			return
 		}
-		p.s.unknown(c)
+		sent := p.core.Sent(c.number)
+		p.core.Forget(c.number)
+		p.callers.proposals = without(p.callers.proposals, c)
+		if sent {
+			p.s.unknown(p, c)
+		} else {
+			p.s.refuse(p, c)
+		}
 	})
 }
 
-func without(calls []*call, c *call) []*call {
+func without(calls []*Call, c *Call) []*Call {
 	if i := slices.Index(calls, c); i >= 0 {
 		return slices.Delete(calls, i, i+1)
 	}
@@ -91,7 +122,7 @@ func (w *callers) settled(p *process, x vsr.Settled) {
 	for _, c := range w.proposals {
 		if c.number == x.Request {
 			w.proposals = without(w.proposals, c)
-			p.s.refuse(c)
+			p.s.refuse(p, c)
 			return
 		}
 	}
@@ -105,7 +136,7 @@ func (w *callers) look(p *process, number uint64) {
 		}
 		if result, ok := p.applier.sessions.Result(p.applier.session, number); ok {
 			w.proposals = without(w.proposals, c)
-			p.s.answer(c, result)
+			p.s.answer(p, c, result)
 			p.input(func(time.Time) { p.core.Forget(number) })
 		}
 		return
@@ -121,8 +152,8 @@ func (w *callers) lookAll(p *process) {
 // confirmed notes what a read must see.
 func (w *callers) confirmed(p *process, x vsr.ReadReady) {
 	for _, c := range w.reads {
-		if c.number == x.Read {
-			c.op, c.ready = x.Op, true
+		if c.number == x.Read && !c.ready {
+			c.need, c.ready = x.Op, true
 		}
 	}
 	w.readable(p)
@@ -130,25 +161,40 @@ func (w *callers) confirmed(p *process, x vsr.ReadReady) {
 
 // readable runs the reads that are confirmed, and whose op is applied.
 func (w *callers) readable(p *process) {
-	waiting := w.reads[:0]
-	for _, c := range w.reads {
-		if c.ready && c.op <= p.applier.at {
-			p.s.sawState(c, vsr.OpNumber(p.applier.machine.version))
+	for i := 0; i < len(w.reads); {
+		if c := w.reads[i]; c.ready && c.need <= p.applier.at {
+			w.reads = slices.Delete(w.reads, i, i+1)
+			p.s.read(p, c)
 		} else {
-			waiting = append(waiting, c)
+			i++
 		}
 	}
-	clear(w.reads[len(waiting):])
-	w.reads = waiting
 }
 
 // gone leaves all who wait without an answer: the process has ended.
-func (w *callers) gone(s *Sim) {
-	for _, c := range w.proposals {
-		s.unknown(c)
-	}
-	for _, c := range w.reads {
-		s.unknown(c)
-	}
+func (w *callers) gone(p *process) {
+	all := slices.Concat(w.proposals, w.reads)
 	*w = callers{}
+	for _, c := range all {
+		p.s.unknown(p, c)
+	}
+}
+
+func (c *Call) String() string {
+	what := c.Operation.Name
+	if c.Body != nil {
+		what += " " + quote(c.Body)
+	}
+	switch c.Outcome {
+	case Answered:
+		if c.Body != nil {
+			return fmt.Sprintf("%s: %s at op %d", what, quote(c.Result), c.At)
+		}
+		return fmt.Sprintf("%s: %v at op %d", what, c.Value, c.At)
+	case NotApplied:
+		return what + ": not applied"
+	case Unknown:
+		return what + ": unknown"
+	}
+	return what
 }

@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -38,11 +38,11 @@ func (s *Sim) enter(p *process, entries []vsr.Entry) {
 		}
 		prev, ok := p.core.Stamp(e.Op - 1)
 		if !ok {
-			s.fail("%s saves entry %v, and has none before it", name(p.h.i), e.Stamp())
+			s.fail("11.4", "%s saves entry %v, and has none before it", Name(p.h.i), e.Stamp())
 			return
 		}
 		if err := s.ledger.add(prev, e); err != nil {
-			s.fail("%s: %v", name(p.h.i), err)
+			s.broke(Name(p.h.i), err)
 			return
 		}
 	}
@@ -60,23 +60,23 @@ func (s *Sim) learn(p *process, op vsr.OpNumber) {
 	}
 	stamp, ok := p.core.Stamp(op)
 	if !ok {
-		s.fail("%s knows op %d committed, and does not hold it", name(p.h.i), op)
+		s.fail("11.2", "%s knows op %d committed, and does not hold it", Name(p.h.i), op)
 		return
 	}
 	fresh, err := s.ledger.commit(stamp)
 	if err != nil {
-		s.fail("%s: %v", name(p.h.i), err)
+		s.broke(Name(p.h.i), err)
 		return
 	}
 	for _, f := range fresh {
 		if err := s.witness.replay(&s.ledger.find(f).entry); err != nil {
-			s.fail("%v", err)
+			s.broke("the log replayed", err)
 			return
 		}
 	}
 	if len(fresh) > 0 {
-		if err := errors.Join(s.checkHolders(stamp), s.checkQuorums()); err != nil {
-			s.fail("%s has committed %v: %v", name(p.h.i), stamp, err)
+		if err := cmp.Or(s.checkHolders(stamp), s.checkQuorums()); err != nil {
+			s.broke(fmt.Sprintf("%s has committed %v", Name(p.h.i), stamp), err)
 		}
 	}
 }
@@ -98,33 +98,49 @@ func (s *Sim) checkHolders(stamp vsr.Viewstamp) error {
 // check checks the invariants of section 11 after a turn of a process.
 func (s *Sim) check(p *process) {
 	if err := p.core.Check(); err != nil {
-		s.fail("%s: %v", name(p.h.i), err)
+		s.broke(Name(p.h.i), err)
 		return
 	}
 	now, was := p.core.State(), &p.seen
 	switch {
 	case now.Head.View < was.Head.View && now.Head.Epoch == was.Head.Epoch, now.Head.Epoch < was.Head.Epoch,
 		now.Commit < was.Commit, now.Applied < was.Applied, now.Head.View < p.h.truth.head.View:
-		s.fail("%s: 11.1: from view %d, commit %d, applied %d to %d, %d, %d", name(p.h.i),
+		s.fail("11.1", "%s: from view %d, commit %d, applied %d to %d, %d, %d", Name(p.h.i),
 			was.Head.View, was.Commit, was.Applied, now.Head.View, now.Commit, now.Applied)
 	case p.h.lost && now.Head.Group != (vsr.GroupID{}):
-		s.fail("%s: S3: its memory was lost, and it holds group %v", name(p.h.i), now.Head.Group)
+		s.fail("S3", "%s: its memory was lost, and it holds group %v", Name(p.h.i), now.Head.Group)
 	case now.Primary == vsr.Index(p.h.i):
 		s.checkReign(p, &now)
 	}
-	if now.Phase != was.Phase || now.Head.View != was.Head.View {
-		s.note(p.h.i, "is", uint64(now.Head.View), now.Phase, fmt.Sprintf("view %d", now.Head.View))
-		s.stats.Views = max(s.stats.Views, uint64(now.Head.View))
-	}
+	turned := now.Phase != was.Phase || now.Head.View != was.Head.View
 	p.seen = now
+	if s.watcher != nil {
+		s.watcher.Turned(s.now, p.h.i, &p.seen)
+	}
+	if turned {
+		s.turned(p)
+	}
+}
+
+// turned follows a change of a replica's phase or view.
+func (s *Sim) turned(p *process) {
+	now := &p.seen
+	s.note(p.h.i, "is", uint64(now.Head.View), now.Phase, now.Head.View)
+	s.stats.Views = max(s.stats.Views, uint64(now.Head.View))
+	switch now.Phase {
+	case vsr.Primary:
+		s.happened(p.h, Led, 0)
+	case vsr.InViewChange:
+		s.happened(p.h, Changes, 0)
+	}
 }
 
 // checkReign: one process at most is ever primary of a view (11.5, V2).
 func (s *Sim) checkReign(p *process, now *vsr.State) {
 	key, who := epochView{now.Head.Group, now.Head.Epoch, now.Head.View}, reign{p.h.i, now.Head.Start}
 	if other, ok := s.reigns[key]; ok && other != who {
-		s.fail("11.5: view %d is led by %s of start %d and by %s of start %d", now.Head.View,
-			name(other.host), other.start, name(who.host), who.start)
+		s.fail("11.5", "view %d is led by %s of start %d and by %s of start %d", now.Head.View,
+			Name(other.host), other.start, Name(who.host), who.start)
 	}
 	s.reigns[key] = who
 }

@@ -10,7 +10,7 @@ import (
 // sent that is not yet true there (section 2, 11.6).
 func (s *Sim) checkClaims(p *process, h vsr.Header, m vsr.Outgoing) {
 	if err := s.claims(p, h, m.Message); err != nil {
-		s.fail("11.6: %s sends %s, and its disk holds view %d, log %v..%v: %v", name(p.h.i), showMessage(m.Message),
+		s.fail("11.6", "%s sends %s, and its disk holds view %d, log %v..%v: %v", Name(p.h.i), showMessage(m.Message),
 			p.h.truth.head.View, p.h.truth.base, p.h.truth.last, err)
 	}
 }
@@ -38,7 +38,7 @@ func (s *Sim) claims(p *process, h vsr.Header, m vsr.Message) error {
 	case *vsr.PrepareOK:
 		return s.claimsLog(p, m)
 	case *vsr.DoViewChange:
-		if s.members.Members[int(uint64(m.View)%uint64(len(s.hosts)))].ID != name(p.h.i) && m.Last != d.last {
+		if s.members.Members[int(uint64(m.View)%uint64(len(s.hosts)))].ID != Name(p.h.i) && m.Last != d.last {
 			return fmt.Errorf("the log does not end so")
 		}
 		return s.claimsCommit(m.Commit)

@@ -2,27 +2,26 @@ package sim
 
 import (
 	"time"
-
-	"github.com/smr-go/smr/internal/vsr"
 )
 
 // client is a caller at one member: it does one thing at a time, waits for its outcome, thinks,
 // and goes on.
 type client struct {
-	s    *Sim
-	at   *host
-	rng  stream
-	call *call // under way, or the last one
+	s      *Sim
+	at     *host
+	rng    stream
+	number int
 }
 
-func newClient(s *Sim, h *host, number int) *client {
-	return &client{s: s, at: h, rng: newStream(s.seed, "client", h.i, number)}
+func (s *Sim) newClient(h *host, i int) *client {
+	s.callers++
+	return &client{s: s, at: h, rng: newStream(s.p.Seed, "client", h.i, i), number: s.callers}
 }
 
 // think has the next operation follow.
 func (c *client) think() {
-	wait := c.rng.about(c.s.p.Clients.Think)
-	if c.rng.chance(c.s.p.Clients.Burst) {
+	wait := c.rng.about(c.s.p.Callers.Think)
+	if c.rng.chance(c.s.p.Callers.Burst) {
 		wait = 0
 	}
 	c.s.after(wait, c.act)
@@ -30,83 +29,101 @@ func (c *client) think() {
 
 // act begins an operation, if the client's process runs.
 func (c *client) act() {
-	switch p := c.at.proc; {
+	p := c.at.proc
+	switch {
 	case c.s.closing:
+		return
 	case p == nil || c.at.lost:
 		c.s.after(c.rng.between(10*time.Millisecond, 200*time.Millisecond), c.act)
-	case c.rng.chance(c.s.p.Clients.Reads):
-		c.begin(&call{client: c, read: true}, p)
-		p.readLinearizable(c.call)
-	default:
-		c.begin(c.command(), p)
-		p.propose(c.call)
+		return
+	}
+	x := &Call{Operation: c.s.work.Next(c.rng.Rand), Host: c.at.i, Caller: c.number, then: c.think}
+	c.s.call(p, x)
+	if c.rng.chance(c.s.p.Callers.Cancels) {
+		p.after(c.rng.between(0, c.s.p.Callers.Patience), func() { p.cancel(x) })
 	}
 }
 
-func (c *client) begin(x *call, p *process) {
-	c.call, x.floor = x, c.s.floor
-	if c.rng.chance(c.s.p.Clients.Cancels) {
-		p.after(c.rng.between(0, c.s.p.Clients.Patience), func() { p.cancel(x) })
+// Call begins an operation at a host; nil if it is down. The call ends in some later step.
+func (s *Sim) Call(host, caller int, o Operation) *Call {
+	p := s.hosts[host].proc
+	if p == nil {
+		return nil
+	}
+	c := &Call{Operation: o, Host: host, Caller: caller}
+	s.call(p, c)
+	return c
+}
+
+func (s *Sim) call(p *process, c *Call) {
+	s.order++
+	c.Began, c.order, c.floor = s.now, s.order, s.floor
+	if s.watcher != nil {
+		s.watcher.Called(s.now, c)
+	}
+	p.begin(c)
+}
+
+// ended ends a call.
+func (s *Sim) ended(c *Call, outcome Outcome) {
+	s.order++
+	c.Ended, c.Outcome = s.now, outcome
+	s.history.add(c, s.order)
+	s.mark(c.Host, uint64(outcome), c.At)
+	if s.watcher != nil {
+		s.watcher.Returned(s.now, c)
+	}
+	if c.then != nil {
+		c.then()
 	}
 }
 
-func (c *client) command() *call {
-	s := c.s
-	s.lastID++
-	key := byte(c.rng.IntN(keys))
-	kind, length := byte(appends), uint64(0)
-	if c.rng.chance(s.p.Clients.Compares) {
-		kind, length = compares, s.witness.machine.keys[key].count
-	}
-	return &call{client: c, id: s.lastID, body: command(kind, key, s.lastID, length, c.rng.IntN(s.p.Clients.Fill))}
-}
-
-// answer gives a client its result, which must be that of the log, and come after everything that
+// answer gives a caller its result, which must be that of the log, and come after everything that
 // any caller had seen before the operation began (11.7, 11.9).
-func (s *Sim) answer(c *call, result []byte) {
-	op, err := s.witness.answered(c.id, result)
-	if err == nil && op <= c.floor {
-		s.fail("11.9: command %d was executed at op %d; when it was proposed, a caller had seen op %d", c.id, op, c.floor)
-	}
+func (s *Sim) answer(p *process, c *Call, result []byte) {
+	op, err := s.witness.answered(request{p.applier.session, c.number}, result)
 	if err != nil {
-		s.fail("%v", err)
+		s.broke(Name(p.h.i), err)
+	} else if op <= c.floor {
+		s.fail("11.9", "%s was executed at op %d; when it was proposed, a caller had seen op %d", quote(c.Body), op, c.floor)
 	}
+	c.Result, c.At = result, uint64(op)
 	s.stats.Answers++
 	s.floor = max(s.floor, op)
-	s.note(c.client.at.i, "answers command", c.id, c.id, op)
-	c.end()
+	s.ended(c, Answered)
 }
 
-// sawState ends a read that saw the state after the command at version (11.9).
-func (s *Sim) sawState(c *call, version vsr.OpNumber) {
-	if version < c.floor {
-		s.fail("11.9: a read at %s saw the state after op %d; when it began, a caller had seen op %d", name(c.client.at.i), version, c.floor)
+// read runs a read on the state as it is (11.9).
+func (s *Sim) read(p *process, c *Call) {
+	at := p.applier.at
+	if c.Level == Linearizable {
+		if at < c.floor {
+			s.fail("11.9", "a read at %s saw the state after op %d; when it began, a caller had seen op %d", Name(c.Host), at, c.floor)
+		}
+		s.floor = max(s.floor, at)
 	}
+	if err := guard("a read", func() error { c.Value = c.Read(p.applier.machine.user); return nil }); err != nil {
+		s.broke(Name(p.h.i), err)
+	}
+	c.At = uint64(at)
 	s.stats.Reads++
-	s.floor = max(s.floor, version)
-	s.note(c.client.at.i, "answers a read, state", uint64(version), version)
-	c.end()
+	s.ended(c, Answered)
 }
 
-// refuse tells a client that its command was not and never will be applied.
-func (s *Sim) refuse(c *call) {
-	if c.id != 0 {
-		if err := s.witness.never(c.id); err != nil {
-			s.fail("%v", err)
+// refuse tells a caller that its command was not and never will be applied.
+func (s *Sim) refuse(p *process, c *Call) {
+	if session := p.applier.session; session != 0 && c.number != 0 {
+		if err := s.witness.never(request{session, c.number}); err != nil {
+			s.broke(Name(p.h.i), err)
 		}
 	}
 	s.stats.Refusals++
-	s.note(c.client.at.i, "refuses command", c.id, c.id)
-	c.end()
+	s.ended(c, NotApplied)
 }
 
 // unknown ends a call without an outcome.
-func (s *Sim) unknown(c *call) {
+func (s *Sim) unknown(p *process, c *Call) {
+	c.session = p.applier.session
 	s.stats.Unknown++
-	c.end()
-}
-
-func (c *call) end() {
-	c.done = true
-	c.client.think()
+	s.ended(c, Unknown)
 }

@@ -12,10 +12,15 @@ type event struct {
 // events is the heap of what will happen: by time, and in the order of their making where that is
 // the same. It is the simulation's only clock.
 type events struct {
-	now  time.Duration // since the beginning
-	seq  uint64
-	heap []event
+	now    time.Duration // since the beginning
+	seq    uint64
+	faults uint64
+	heap   []event
 }
+
+// ordinary is the least seq of what is no fault: faults come first, and numbering them apart keeps
+// the order of everything else the same whether chance makes the faults or a schedule says them.
+const ordinary = 1 << 62
 
 // after has do called d from now; never before what is due now already.
 func (e *events) after(d time.Duration, do func()) { e.at(e.now+max(d, 0), do) }
@@ -23,7 +28,17 @@ func (e *events) after(d time.Duration, do func()) { e.at(e.now+max(d, 0), do) }
 // at has do called at that time, or now if it has passed.
 func (e *events) at(at time.Duration, do func()) {
 	e.seq++
-	e.heap = append(e.heap, event{max(at, e.now), e.seq, do})
+	e.push(event{max(at, e.now), ordinary + e.seq, do})
+}
+
+// faultAt is at for what makes a fault.
+func (e *events) faultAt(at time.Duration, do func()) {
+	e.faults++
+	e.push(event{max(at, e.now), e.faults, do})
+}
+
+func (e *events) push(x event) {
+	e.heap = append(e.heap, x)
 	i := len(e.heap) - 1
 	for i > 0 {
 		parent := (i - 1) / 2

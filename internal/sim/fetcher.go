@@ -23,6 +23,9 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 			data, err = p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
 			return err
 		})
+		if p.dead {
+			return
+		}
 		if err != nil {
 			p.input(func(time.Time) { p.core.Unavailable(c.To, c.Snapshot) })
 		}
@@ -50,21 +53,19 @@ func (p *process) nextStep() {
 		case f.Data != nil:
 			p.put(f)
 		default:
-			p.begin(f.Snapshot)
+			p.beginFetch(f.Snapshot)
 		}
 		x.busy = false
 		p.nextStep()
 	})
 }
 
-// begin begins or resumes, and says which chunks are missing.
-func (p *process) begin(s vsr.Snapshot) {
+// beginFetch begins or resumes, and says which chunks are missing.
+func (p *process) beginFetch(s vsr.Snapshot) {
 	var missing []uint32
 	err := p.io(func() (err error) {
 		if p.store.incoming != nil {
-			if err := p.store.incoming.Close(); err != nil {
-				return err
-			}
+			p.store.incoming.Close()
 		}
 		p.store.incoming, err = p.store.snaps.Receive(snap.Info{ID: toSnapID(s.SnapshotID), Size: s.Size, Chunks: s.Chunks})
 		return err
@@ -82,10 +83,10 @@ func (p *process) begin(s vsr.Snapshot) {
 
 // usual reports whether an error is nil, or one that happens without anything being wrong.
 func (p *process) usual(what string, err error) bool {
-	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) {
+	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.everFailed {
 		return true
 	}
-	p.broken(what, err)
+	p.s.broke(Name(p.h.i)+": "+what, err)
 	return false
 }
 
@@ -99,7 +100,13 @@ func (p *process) put(f vsr.FetchStep) {
 		return
 	}
 	err := p.io(func() error { return p.store.incoming.Put(f.Chunk, f.Data) })
-	if p.dead || !p.usual("chunk", err) {
+	switch {
+	case p.dead || !p.usual("chunk", err):
+		return
+	case err != nil && !errors.Is(err, snap.ErrRefused):
+		p.store.incoming.Close()
+		p.store.incoming = nil
+		p.input(func(now time.Time) { p.core.Fetching(now, f.Snapshot.SnapshotID, nil, err) })
 		return
 	}
 	p.input(func(now time.Time) { p.core.ChunkPut(now, f.Snapshot.SnapshotID, f.Chunk, err == nil) })
@@ -114,10 +121,10 @@ func (p *process) complete(s vsr.Snapshot) {
 	var at int64
 	err := p.io(func() error {
 		info, err := p.store.incoming.Complete()
+		p.store.incoming = nil
 		if err != nil {
 			return err
 		}
-		p.store.incoming = nil
 		got, at, err = describe(info)
 		return err
 	})
@@ -127,7 +134,9 @@ func (p *process) complete(s vsr.Snapshot) {
 	if err != nil {
 		got = s
 	}
-	p.s.stats.Transfers++
-	p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
+	if err == nil {
+		p.s.stats.Transfers++
+		p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
+	}
 	p.input(func(now time.Time) { p.core.Received(now, got, at, err) })
 }

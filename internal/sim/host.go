@@ -3,131 +3,204 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// host is a member's place: its disk and its clock, which outlive the processes that run there.
+// host is a member's place: its disk and its clocks, which outlive the processes that run there.
 type host struct {
 	s    *Sim
 	i    int
 	fs   *vfs.Mem
 	proc *process // nil: down
 	lost bool     // its memory is gone, and since S3 is not built it stays out
+	idle bool     // it is down until told to start
 
-	truth  durable     // what its disk holds
-	flight []*vsr.Save // begun, and cut off when it went down: a first part of them may be there
+	truth   durable      // what its disk holds
+	covered vsr.OpNumber // up to here rot is told from a torn write: a later save says so (S5)
+	flight  []*vsr.Save  // begun, and cut off when it went down: a first part of them may be there
 
-	drift  float64 // of its clock, and what that showed at the beginning
-	offset time.Duration
+	clock  clock
+	disk   stream
+	core   stream
+	starts int
+	ailing ailing
 
-	disk, core  stream
-	starts      int
-	fuse        int  // changes of the disk until the machine goes down; 0: it does not
-	burnt       bool // it has
-	pausedUntil time.Duration
-	slowUntil   time.Duration
-	slowness    time.Duration
+	pausedUntil, slowUntil, dullUntil time.Duration
+	slowness, dullness                time.Duration
+}
+
+// ailing is what is wrong with a host's disk.
+type ailing struct {
+	fuse       int    // changes until the machine goes down; 0: it does not
+	fault      *Fault // that has lit the fuse
+	burnt      bool   // it has
+	syncs      int    // syncs until one fails; 0: none
+	noReads    bool
+	noWrites   bool
+	rotten     bool // some of what it holds is not what was written
+	everFailed bool // something of this was the case in the life of this process: errors are no surprise
 }
 
 func newHost(s *Sim, i int) *host {
-	h := &host{s: s, i: i, disk: newStream(s.seed, "disk", i), core: newStream(s.seed, "core", i)}
-	h.drift = (2*h.core.Float64() - 1) * s.p.Drift
-	h.offset = h.core.between(0, s.p.ClockGap)
+	h := &host{s: s, i: i, disk: newStream(s.p.Seed, "disk", i), core: newStream(s.p.Seed, "core", i)}
+	h.clock.drift = (2*h.core.Float64() - 1) * s.p.Drift
+	h.clock.wall = h.core.between(0, s.p.ClockGap)
 	h.newDisk()
 	return h
 }
 
 func (h *host) newDisk() {
-	h.fs, h.truth, h.flight = vfs.NewCrashable(), durable{}, nil
+	h.fs, h.truth, h.flight, h.covered = vfs.NewCrashable(), durable{}, nil, 0
 	h.fs.SetHook(h.hook)
 }
 
-var errCut = errors.New("the machine went down")
+var (
+	errCut    = errors.New("the machine went down")
+	errFaulty = errors.New("the disk fails")
+)
 
-// hook counts what changes the disk down to the moment when the machine goes down.
+// hook makes the disk fail as it ails.
 func (h *host) hook(op vfs.Op) error {
-	if h.burnt {
+	a := &h.ailing
+	changes := op.Kind.Changes()
+	switch {
+	case a.burnt:
 		return errCut
-	}
-	if h.fuse > 0 && op.Kind.Changes() {
-		if h.fuse--; h.fuse == 0 {
-			h.burnt = true
+	case a.fuse > 0 && changes:
+		if a.fuse--; a.fuse == 0 {
+			a.burnt = true
 			h.s.note(h.i, "goes down in", uint64(op.Length), op)
 			return errCut
+		}
+	case a.noReads && op.Kind == vfs.OpRead, a.noWrites && changes:
+		a.everFailed = true
+		return fmt.Errorf("%w: %v", errFaulty, op)
+	case a.syncs > 0 && op.Kind == vfs.OpSync:
+		if a.syncs--; a.syncs == 0 {
+			a.everFailed = true
+			h.s.note(h.i, "fails a sync", 0)
+			return fmt.Errorf("%w: %v", errFaulty, op)
 		}
 	}
 	return nil
 }
 
-// began is what the hosts' clocks show at the beginning, but for their offsets.
-var began = time.Unix(1_700_000_000, 0).UTC()
-
-// clock returns what the host's clock shows now.
-func (h *host) clock() time.Time {
-	now := h.s.now
-	return began.Add(h.offset + now + time.Duration(float64(now)*h.drift))
-}
-
-// when returns the virtual time at which the host's clock shows at.
-func (h *host) when(at time.Time) time.Duration {
-	return time.Duration(float64(at.Sub(began)-h.offset) / (1 + h.drift))
-}
+// now returns what the host's clocks show.
+func (h *host) now() time.Time { return h.clock.at(h.s.now) }
 
 // start runs a process there, unless one does.
 func (h *host) start() {
+	h.idle = false
 	if h.proc != nil || h.s.err != nil {
 		return
 	}
 	h.starts++
-	st, f, err := openStorage(h.fs, h.s.p, name(h.i))
-	if h.burnt {
-		h.down(true)
+	h.ailing.everFailed = h.ailing.noReads || h.ailing.noWrites || h.ailing.syncs > 0
+	st, f, err := openStorage(h.fs, h.s.p, h.s.work, Name(h.i))
+	switch {
+	case h.ailing.burnt:
+		h.burnDown()
+		return
+	case vfs.IsFull(err), errors.Is(err, errFaulty):
+		h.down(false, h.patience()) // and later tries again
+		return
+	case err != nil && h.ailing.rotten:
+		h.loseMemory(err)
+		return
+	case err != nil:
+		h.s.broke(fmt.Sprintf("S5: %s does not start", Name(h.i)), err)
 		return
 	}
-	if vfs.IsFull(err) {
-		h.down(false) // and later tries again
-		return
-	}
-	if err != nil {
-		h.s.fail("%s does not start: %v", name(h.i), err)
-		return
-	}
-	truth, err := h.truth.recovered(h.s.ledger, h.flight, &f)
-	if err == nil && f.Snapshot != nil {
-		err = h.s.witness.restored(f.Snapshot.Last.Op, &f.machine)
-	}
-	if err != nil {
-		h.s.fail("%s: %v", name(h.i), err)
+	if err := h.takeUp(&f); err != nil {
+		h.s.broke(Name(h.i), err)
 		return
 	}
 	h.s.stats.Starts++
-	h.truth, h.flight = truth, nil
-	h.s.note(h.i, "starts, log", uint64(truth.last.Op), truth.base, truth.last, fmt.Sprintf("view %d", truth.head.View))
+	h.s.note(h.i, "starts, log", uint64(h.truth.last.Op), h.truth.base, h.truth.last, fmt.Sprintf("view %d", h.truth.head.View))
 	h.proc = newProcess(h, st, &f)
+	if h.s.watcher != nil {
+		h.s.watcher.Lived(h.s.now, h.i, true)
+	}
 }
 
-// down ends the process there, by a power cut or as SIGKILL does, and has it started again later.
-func (h *host) down(power bool) {
-	if p := h.proc; p != nil {
-		p.cutOff(h)
-		p.end()
-		h.proc = nil
-		h.s.stats.Crashes++
+// takeUp compares what was found with what the disk may hold.
+func (h *host) takeUp(f *found) error {
+	truth, err := h.truth.recovered(h.s.ledger, h.flight, f)
+	if err == nil && f.Snapshot != nil {
+		err = h.s.witness.restored(f.Snapshot.Last.Op, f.machine)
 	}
-	h.fuse, h.burnt = 0, false
+	h.truth, h.flight, h.covered = truth, nil, truth.last.Op
+	return err
+}
+
+// loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).
+func (h *host) loseMemory(err error) {
+	h.s.note(h.i, "has lost its memory", 0, err)
+	h.lost, h.idle = true, true
+	h.s.stats.Damaged++
+}
+
+// patience is how long an operator waits before he starts a replica that stopped by itself.
+func (h *host) patience() time.Duration { return h.disk.scale(10*time.Millisecond, time.Second) }
+
+// down ends the process there, by a power cut or as SIGKILL does, and has it started again later;
+// 0: when it is told.
+func (h *host) down(power bool, later time.Duration) {
+	h.fall(power, h.disk.Rand)
+	h.later(later, 0)
+}
+
+// burnDown is the end of a fuse: the power is cut.
+func (h *host) burnDown() {
+	f := h.ailing.fault
+	rng := rand.New(rand.NewPCG(f.Seed, 0))
+	h.fall(true, rng)
+	h.later(f.For, 0)
+}
+
+// fall ends the process there; rng says what a power cut leaves.
+func (h *host) fall(power bool, rng *rand.Rand) {
+	h.fell(rng)
+	h.ailing.fuse, h.ailing.burnt = 0, false
 	if power {
-		h.fs.Crash(h.disk.Rand)
+		h.fs.Crash(rng)
 	} else {
 		h.fs.Kill()
 	}
-	later := h.disk.scale(time.Millisecond, h.s.p.Faults.Down)
-	h.s.note(h.i, "is down for", uint64(later), later)
-	h.s.after(later, func() {
-		if h.s.p.Faults.CrashInStorage > 0 && !h.s.healed && h.disk.chance(0.2) {
-			h.fuse = 1 + h.disk.IntN(15)
+}
+
+// fell ends the process, if there is one.
+func (h *host) fell(rng *rand.Rand) {
+	p := h.proc
+	if p == nil {
+		return
+	}
+	p.cutOff(h, rng)
+	p.end()
+	h.proc = nil
+	h.s.stats.Crashes++
+	if h.s.watcher != nil {
+		h.s.watcher.Lived(h.s.now, h.i, false)
+	}
+}
+
+// later has the host started again; with fuse > 0 it goes down again at that change of its disk.
+func (h *host) later(d time.Duration, fuse int) {
+	if d == 0 {
+		h.idle = true
+		return
+	}
+	h.s.note(h.i, "is down for", uint64(d), d)
+	h.s.after(d, func() {
+		if h.proc != nil || h.lost {
+			return
+		}
+		if fuse > 0 && !h.s.healed {
+			h.ailing.fuse, h.ailing.fault = fuse, &Fault{For: h.patience(), Seed: h.disk.Uint64()}
 		}
 		h.start()
 	})
@@ -140,4 +213,13 @@ func (h *host) latency() time.Duration {
 		d += h.disk.between(0, h.slowness)
 	}
 	return d
+}
+
+// turnWait is how long a turn of the loop waits.
+func (h *host) turnWait() time.Duration {
+	most := h.s.p.Turn
+	if h.s.now < h.dullUntil {
+		most = max(most, h.dullness)
+	}
+	return h.core.between(0, most)
 }

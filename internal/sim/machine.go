@@ -1,65 +1,173 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
-	"hash/fnv"
-	"slices"
+	"hash/maphash"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/vsr"
 )
 
-// machine is the replicated state: keys with lists that are appended to, of which the length, a
-// digest and the last value are kept. Its results say what was there before, so that an operation
-// lost, doubled or out of place shows in the next.
+// machine is the user's state machine at one place, handled as its contract allows at worst: what
+// it must not keep is overwritten, and what it must not do is noticed.
 type machine struct {
-	keys    [keys]value
-	version uint64 // op of the last command applied
-	digest  uint64 // of all commands applied, and their results
+	work *Work
+	user smr.StateMachine
+	body []byte // lent to Apply
 }
 
-const keys = 8
-
-type value struct {
-	count  uint64
-	digest uint64
-	last   []byte
+func newMachine(w *Work) (*machine, error) {
+	m := &machine{work: w}
+	err := guard("new", func() error {
+		if m.user = w.New(); m.user == nil {
+			return errors.New("new returned no state machine")
+		}
+		return nil
+	})
+	return m, err
 }
 
-// A command: a kind, a key, a number that no other command has, the length that compare asks for,
-// then filling.
+// Rules that a state machine can break.
 const (
-	appends      = 1 // append to the list
-	compares     = 2 // append if the list has the length asked for
-	commandBytes = 18
+	rulePanic         = "panic"
+	ruleBody          = "kept or changed body"
+	ruleDeterministic = "not deterministic"
+	ruleFrozen        = "snapshot not frozen"
+	ruleRestore       = "restore incomplete"
+	ruleInvariant     = "invariant"
 )
 
-func command(kind, key byte, id, length uint64, fill int) []byte {
-	b := append(make([]byte, 0, commandBytes+fill), kind, key)
-	b = binary.LittleEndian.AppendUint64(b, id)
-	b = binary.LittleEndian.AppendUint64(b, length)
-	for i := range fill {
-		b = append(b, byte(id>>(i%8)))
-	}
-	return b
+// broken is a rule of the contract that a machine has broken.
+type broken struct {
+	rule, text string
 }
 
-// commandID returns the number that no other command has.
-func commandID(body []byte) uint64 { return binary.LittleEndian.Uint64(body[2:]) }
+func (b *broken) Error() string { return b.text }
 
-// apply appends, and returns whether it did, the length before, and a digest of the list before.
-func (m *machine) apply(op uint64, body []byte) []byte {
-	v := &m.keys[body[1]%keys]
-	result := binary.LittleEndian.AppendUint64([]byte{1}, v.count)
-	result = binary.LittleEndian.AppendUint64(result, v.digest)
-	if body[0] == compares && binary.LittleEndian.Uint64(body[10:]) != v.count {
-		result[0] = 0
-	} else {
-		*v = value{v.count + 1, mix(v.digest, body), slices.Clone(body)}
-	}
-	m.version = op
-	m.digest = mix(mix(m.digest, body), result)
-	return result
+func breaks(rule, format string, args ...any) error {
+	return &broken{rule, fmt.Sprintf(format, args...)}
 }
 
+// guard calls f, and makes an error of its panic.
+func guard(what string, f func() error) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = breaks(rulePanic, "%s panicked: %v\n%s", what, x, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// apply applies a command. The body is lent: once Apply has returned it is overwritten.
+func (m *machine) apply(e *vsr.Entry) (result []byte, err error) {
+	m.body = append(m.body[:0], e.Body...)
+	body := m.body[:len(m.body):len(m.body)]
+	err = guard("Apply", func() error {
+		result = m.user.Apply(smr.Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: body})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(body, e.Body) {
+		return nil, breaks(ruleBody, "Apply changed op.Body to %s: it is smr's, and shared", quote(body))
+	}
+	before := sumOf(result)
+	for i := range body {
+		body[i] ^= 0xa5
+	}
+	if sumOf(result) != before {
+		return nil, breaks(ruleBody, "the result is a part of op.Body, which is smr's once Apply has returned: copy it")
+	}
+	if m.work.Invariant != nil {
+		if err := guard("Invariant", func() error { return m.work.Invariant(m.user) }); err != nil {
+			return nil, breaks(ruleInvariant, "%v", err)
+		}
+	}
+	return result, nil
+}
+
+func (m *machine) digest() uint64 {
+	if m.work.Digest == nil {
+		return 0
+	}
+	return m.work.Digest(m.user)
+}
+
+// freeze takes a snapshot, to be written later.
+func (m *machine) freeze() (w io.WriterTo, err error) {
+	err = guard("Snapshot", func() error {
+		w, err = m.user.Snapshot()
+		if err == nil && w == nil {
+			err = errors.New("Snapshot returned nothing")
+		}
+		return err
+	})
+	return w, err
+}
+
+// write writes a frozen state and closes it.
+func write(w io.WriterTo, to io.Writer) error {
+	err := guard("WriteTo", func() error {
+		_, err := w.WriteTo(to)
+		return err
+	})
+	if c, ok := w.(io.Closer); ok {
+		err = errors.Join(err, guard("Close", c.Close))
+	}
+	return err
+}
+
+// encode returns the state as a snapshot has it.
+func (m *machine) encode() ([]byte, error) {
+	w, err := m.freeze()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = write(w, &b)
+	return b.Bytes(), err
+}
+
+// restore replaces the state.
+func (m *machine) restore(r io.Reader) error {
+	return guard("Restore", func() error { return m.user.Restore(r) })
+}
+
+var sums = maphash.MakeSeed()
+
+// sumOf tells byte strings apart within this process.
+func sumOf(b []byte) uint64 { return maphash.Bytes(sums, b) }
+
+// stable reports whether two snapshots of one state have the same bytes. One that was written in
+// the order of a map cannot be compared with another.
+func (m *machine) stable() bool {
+	first, err := m.encode()
+	for range 16 {
+		again, err2 := m.encode()
+		if err != nil || err2 != nil || !bytes.Equal(first, again) {
+			return false
+		}
+	}
+	return true
+}
+
+// quote shows the beginning of b.
+func quote(b []byte) string {
+	const most = 60
+	if len(b) > most {
+		return fmt.Sprintf("%q... of %d bytes", b[:most], len(b))
+	}
+	return fmt.Sprintf("%q", b)
+}
+
+// mix takes bytes into a sum that is the same in every process.
 func mix(sum uint64, b []byte) uint64 {
 	for ; len(b) >= 8; b = b[8:] {
 		sum = (sum ^ binary.LittleEndian.Uint64(b)) * 0x9e3779b97f4a7c15
@@ -69,50 +177,4 @@ func mix(sum uint64, b []byte) uint64 {
 		sum = (sum ^ uint64(c)) * 1099511628211
 	}
 	return sum
-}
-
-// append writes the state, for a snapshot.
-func (m *machine) append(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint64(b, m.version)
-	b = binary.LittleEndian.AppendUint64(b, m.digest)
-	for i := range m.keys {
-		v := &m.keys[i]
-		b = binary.LittleEndian.AppendUint64(b, v.count)
-		b = binary.LittleEndian.AppendUint64(b, v.digest)
-		b = binary.LittleEndian.AppendUint64(b, uint64(len(v.last)))
-		b = append(b, v.last...)
-	}
-	return b
-}
-
-// restore reads what append wrote.
-func (m *machine) restore(b []byte) error {
-	*m = machine{}
-	next := func() (n uint64) {
-		if len(b) >= 8 {
-			n, b = binary.LittleEndian.Uint64(b), b[8:]
-		}
-		return n
-	}
-	m.version, m.digest = next(), next()
-	for i := range m.keys {
-		v := value{count: next(), digest: next()}
-		n := next()
-		if n > uint64(len(b)) {
-			return fmt.Errorf("state ends inside key %d", i)
-		}
-		v.last, b = slices.Clone(b[:n]), b[n:]
-		m.keys[i] = v
-	}
-	if len(b) > 0 {
-		return fmt.Errorf("%d bytes behind the state", len(b))
-	}
-	return nil
-}
-
-// sum is a hash of the whole state.
-func (m *machine) sum() uint64 {
-	h := fnv.New64a()
-	h.Write(m.append(nil))
-	return h.Sum64()
 }

@@ -12,7 +12,11 @@ type link struct {
 	s        *Sim
 	from, to int
 	rng      stream
-	cuts     int      // faults that have cut it
+	cuts     int           // faults that have cut it for a while
+	cutOff   bool          // until Mend or Join
+	slow     time.Duration // added
+	lossy    float64
+	healings int      // how often all of this was ended by Rejoin
 	old      [][]byte // what it has carried lately, in no order: some of it comes again
 }
 
@@ -23,42 +27,49 @@ func (s *Sim) newLinks() {
 	for i := range s.p.Replicas {
 		s.links = append(s.links, nil)
 		for j := range s.p.Replicas {
-			s.links[i] = append(s.links[i], &link{s: s, from: i, to: j, rng: newStream(s.seed, "link", i, j)})
+			s.links[i] = append(s.links[i], &link{s: s, from: i, to: j, rng: newStream(s.p.Seed, "link", i, j)})
 		}
 	}
 }
 
 // send carries a message: it may be lost, doubled, delayed, overtaken by others, and altered.
 func (l *link) send(b []byte, m vsr.Message) {
-	n := &l.s.p.Network
-	l.s.note(l.from, "sends to", uint64(b[1])<<32|uint64(len(b)), vsr.Index(l.to), m)
-	l.s.stats.Messages++
-	if l.s.healed {
-		l.deliver(n.Delay, b)
+	s, n := l.s, &l.s.p.Network
+	s.messages++
+	id := s.messages
+	s.mark(l.from, marksSend, uint64(b[1])<<40|uint64(l.to)<<32|uint64(len(b)))
+	if s.watcher != nil {
+		s.watcher.Sent(s.now, id, l.from, l.to, m)
+	}
+	s.stats.Messages++
+	if s.healed {
+		l.deliver(n.Delay, id, b)
 		return
 	}
 	if l.rng.chance(n.Corrupt) {
 		l.corrupt(b)
+		l.ended(id, Lost)
 		return
 	}
 	for copies := 1; copies > 0; copies-- {
-		if l.rng.chance(n.Loss) {
+		if l.rng.chance(n.Loss) || l.rng.chance(l.lossy) {
+			l.ended(id, Lost)
 			continue
 		}
-		delay := n.Delay + l.rng.about(n.Jitter)
+		delay := n.Delay + l.slow + l.rng.about(n.Jitter)
 		if l.rng.chance(n.Late) {
 			delay += l.rng.between(0, n.Lateness)
 		}
 		if l.rng.chance(n.Double) && copies == 1 {
 			copies++
 		}
-		l.deliver(delay, b)
+		l.deliver(delay, id, b)
 	}
-	l.replay(b)
+	l.replay(id, b)
 }
 
 // replay has an old message come again, once in a while.
-func (l *link) replay(b []byte) {
+func (l *link) replay(id uint64, b []byte) {
 	odds := l.s.p.Network.Replay
 	switch {
 	case odds == 0:
@@ -70,7 +81,7 @@ func (l *link) replay(b []byte) {
 			l.old[i] = b
 		}
 		if l.rng.chance(odds) {
-			l.deliver(l.s.p.Network.Delay, l.old[l.rng.IntN(remembered)])
+			l.deliver(l.s.p.Network.Delay, id, l.old[l.rng.IntN(remembered)])
 		}
 	}
 }
@@ -80,25 +91,103 @@ func (l *link) corrupt(b []byte) {
 	altered := append([]byte(nil), b...)
 	altered[l.rng.IntN(len(b))] ^= 1 << l.rng.IntN(8)
 	if _, _, err := wire.DecodeMessage(altered, l.s.tag); err == nil {
-		l.s.fail("a message with a flipped bit is taken for a good one")
+		l.s.fail("F2", "a message with a flipped bit is taken for a good one")
 	}
 }
 
-func (l *link) deliver(delay time.Duration, b []byte) {
+func (l *link) deliver(delay time.Duration, id uint64, b []byte) {
 	if l.cut() {
+		l.ended(id, CutOff)
 		return
 	}
 	l.s.after(delay, func() {
-		if p := l.s.hosts[l.to].proc; p != nil && !l.cut() {
+		p := l.s.hosts[l.to].proc
+		switch {
+		case l.cut():
+			l.ended(id, CutOff)
+		case p == nil:
+			l.ended(id, Refused)
+		default:
+			l.ended(id, Arrived)
 			p.receive(l.from, b)
 		}
 	})
 }
 
-func (l *link) cut() bool { return l.cuts > 0 && !l.s.healed }
+func (l *link) ended(id uint64, fate Fate) {
+	if w := l.s.watcher; w != nil {
+		w.Ended(l.s.now, id, fate)
+	}
+}
+
+func (l *link) cut() bool { return (l.cuts > 0 || l.cutOff) && !l.s.healed }
+
+// disturb is what befalls the network.
+func (s *Sim) disturb(f *Fault) {
+	if f.Kind.hasTo() {
+		s.links[f.Host][f.To].disturb(f)
+		return
+	}
+	for i := range s.hosts {
+		for j := range s.hosts {
+			l := s.links[i][j]
+			switch {
+			case f.Kind == Join && (f.Host == i || f.Host == j):
+				l.cutOff = false
+			case i == j || !s.parts(f, i, j):
+			case f.For == 0:
+				l.cutOff = true
+			default:
+				l.cutFor(f.For)
+			}
+		}
+	}
+}
+
+// parts reports whether the fault cuts the link from i to j.
+func (s *Sim) parts(f *Fault, i, j int) bool {
+	a, b, n := f.N>>i&1, f.N>>j&1, len(s.hosts)
+	switch f.Kind {
+	case Isolate:
+		return f.Host == i || f.Host == j
+	case Deafen:
+		return f.Host == j
+	case Split:
+		return a != b
+	case SplitOneWay:
+		return a > b
+	case Bridge:
+		return a != b && f.Host != i && f.Host != j
+	case Ring:
+		return (i+1)%n != j && (j+1)%n != i
+	}
+	return false
+}
+
+func (l *link) disturb(f *Fault) {
+	switch f.Kind {
+	case Cut:
+		if l.cutOff = f.For == 0; f.For > 0 {
+			l.cutFor(f.For)
+		}
+	case Mend:
+		l.cutOff = false
+	case SlowLink:
+		l.slow = time.Duration(f.N)
+		l.s.after(f.For, func() { l.slow = 0 })
+	case LossyLink:
+		l.lossy = float64(f.N) / 1000
+		l.s.after(f.For, func() { l.lossy = 0 })
+	}
+}
 
 // cutFor cuts the link for a while.
 func (l *link) cutFor(d time.Duration) {
 	l.cuts++
-	l.s.after(d, func() { l.cuts-- })
+	healing := l.healings
+	l.s.after(d, func() {
+		if l.healings == healing {
+			l.cuts--
+		}
+	})
 }

@@ -14,8 +14,8 @@ func stamp(view vsr.View, op vsr.OpNumber) vsr.Viewstamp {
 	return vsr.Viewstamp{Epoch: 1, View: view, Op: op}
 }
 
-// history is a ledger with 1@0 2@0 3@0, and another log that goes on from 1@0 with 2@1 3@1.
-func history(t *testing.T) *ledger {
+// twoLogs is a ledger with 1@0 2@0 3@0, and another log that goes on from 1@0 with 2@1 3@1.
+func twoLogs(t *testing.T) *ledger {
 	l := newLedger()
 	prev := vsr.Viewstamp{}
 	for _, s := range []vsr.Viewstamp{stamp(0, 1), stamp(0, 2), stamp(0, 3)} {
@@ -32,7 +32,7 @@ func history(t *testing.T) *ledger {
 
 // The last viewstamp of a log tells what is in it.
 func TestLedgerKnowsLogsByTheirEnds(t *testing.T) {
-	l := history(t)
+	l := twoLogs(t)
 	assert.Equal(t, stamp(0, 1), l.at(stamp(1, 3), 1))
 	assert.Equal(t, stamp(1, 2), l.at(stamp(1, 3), 2))
 	assert.True(t, l.holds(stamp(0, 3), stamp(0, 2)))
@@ -42,7 +42,7 @@ func TestLedgerKnowsLogsByTheirEnds(t *testing.T) {
 
 // 11.4, 11.2: another entry at a known viewstamp, or another history, is noticed.
 func TestLedgerNoticesForks(t *testing.T) {
-	l := history(t)
+	l := twoLogs(t)
 	assert.ErrorContains(t, l.add(stamp(0, 1), &vsr.Entry{Op: 2, Epoch: 1, Kind: vsr.Command, Body: []byte("x")}), "11.4")
 	assert.ErrorContains(t, l.add(stamp(1, 3), &vsr.Entry{Op: 4, Epoch: 1, Kind: vsr.Command}), "11.4")
 	_, err := l.commit(stamp(0, 2))
@@ -53,9 +53,10 @@ func TestLedgerNoticesForks(t *testing.T) {
 
 // 11.3: with (Qr, Qv) = (2, 2), one disk of three is not enough for what is committed.
 func TestQuorumsThatCouldLoseAnOp(t *testing.T) {
-	s := newSim(1, &Profile{Replicas: 3}, 0)
-	s.ledger = history(t)
-	_, err := s.ledger.commit(stamp(0, 2))
+	s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+	require.NoError(t, err)
+	s.ledger = twoLogs(t)
+	_, err = s.ledger.commit(stamp(0, 2))
 	require.NoError(t, err)
 	s.hosts[0].truth.last = stamp(0, 3)
 	s.hosts[1].truth.last = stamp(0, 1)
@@ -71,7 +72,7 @@ func TestQuorumsThatCouldLoseAnOp(t *testing.T) {
 
 // S5: of the saves under way in a crash, a first part may be there, and nothing else.
 func TestWhatADiskMayHoldAfterACrash(t *testing.T) {
-	l := history(t)
+	l := twoLogs(t)
 	d := durable{head: vsr.Head{Start: 1}, last: stamp(0, 3)}
 	flight := []*vsr.Save{
 		{Seq: 1, Head: vsr.Head{Start: 1, View: 1}, From: 2, Entries: []vsr.Entry{{Op: 2, View: 1, Epoch: 1}}},
@@ -88,30 +89,6 @@ func TestWhatADiskMayHoldAfterACrash(t *testing.T) {
 		_, err := d.recovered(l, flight, bad)
 		assert.ErrorContains(t, err, "S5", "view %d, %v", bad.Head.View, bad.Last)
 	}
-}
-
-// 11.7, 11.8, X4: the witness compares what it has not done itself.
-func TestWitness(t *testing.T) {
-	w := newWitness()
-	open := vsr.Entry{Op: 1, Kind: vsr.OpenSession, Body: append([]byte{1, 'a'}, make([]byte, 17)...)}
-	require.NoError(t, w.replay(&open))
-	run := func(op vsr.OpNumber, request, id uint64) error {
-		return w.replay(&vsr.Entry{Op: op, Kind: vsr.Command, Session: 1, Request: request, Floor: 1, Body: command(appends, 0, id, 0, 3)})
-	}
-	require.NoError(t, run(2, 1, 7))
-	require.NoError(t, run(3, 1, 7), "the same request again has no effect")
-	assert.Equal(t, 1, w.commands)
-	op, err := w.answered(7, w.outcomes[2].result)
-	assert.NoError(t, err)
-	assert.EqualValues(t, 2, op)
-	_, err = w.answered(7, []byte("else"))
-	assert.ErrorContains(t, err, "11.7")
-	assert.ErrorContains(t, w.applied(2, outcome{executed: true, result: w.outcomes[2].result}), "11.8")
-	assert.ErrorContains(t, w.applied(4, outcome{}), "not committed")
-	assert.ErrorContains(t, run(4, 2, 7), "11.7", "one command in two requests")
-	assert.NoError(t, w.never(8))
-	assert.ErrorContains(t, run(5, 3, 8), "X4")
-	assert.ErrorContains(t, w.never(7), "X4")
 }
 
 // Events happen in the order of their times, and of their making.

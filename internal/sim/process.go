@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -37,31 +38,26 @@ func newProcess(h *host, st *storage, f *found) *process {
 	if f.Snapshot != nil {
 		p.applier.at, p.applier.snapshot = f.Snapshot.Last.Op, f.Snapshot.Last.Op
 	}
-	p.core = vsr.New(vsr.Config{
-		Self: vsr.Index(h.i), Members: s.members, Detector: &detector{timeout: s.p.Trust},
+	cfg := vsr.Config{
+		Self: vsr.Index(h.i), Members: s.members, Detector: smr.NewFixedDetector(s.p.Trust),
 		Heartbeat: s.p.Heartbeat, Abdication: time.Second, DiskLimit: s.p.DiskLimit,
 		Window: s.p.Window, Tail: s.p.Tail, KeepLog: s.p.KeepLog,
 		Rand: rand.New(rand.NewPCG(h.core.Uint64(), uint64(h.starts))),
-	}, f.Durable, h.clock())
+	}
+	if s.p.Trust == 0 {
+		cfg.Detector = smr.NewAdaptiveDetector(5*s.p.Heartbeat, 40*s.p.Heartbeat)
+		cfg.IdleHeartbeat = 4 * s.p.Heartbeat
+	}
+	p.core = vsr.New(cfg, f.Durable, h.now())
 	p.seen = p.core.State()
 	p.input(func(time.Time) {})
 	return p
 }
 
-// detector trusts for a fixed time.
-type detector struct {
-	timeout time.Duration
-	last    time.Time
-}
-
-func (d *detector) Reset(now time.Time) { d.last = now }
-func (d *detector) Heard(now time.Time) { d.last = now }
-func (d *detector) Deadline() time.Time { return d.last.Add(d.timeout) }
-
 // end is the end of the process: nothing of it happens any more.
 func (p *process) end() {
 	p.dead = true
-	p.callers.gone(p.s)
+	p.callers.gone(p)
 }
 
 // after has do called then, by this process: not if it has ended, and later if it is paused.
@@ -82,15 +78,22 @@ func (p *process) after(d time.Duration, do func()) {
 // io does something with the disk, in which the machine may go down.
 func (p *process) io(do func() error) error {
 	err := do()
-	if p.h.burnt {
-		p.h.down(true)
+	if p.h.ailing.burnt {
+		p.h.burnDown()
 	}
 	return err
 }
 
-// broken stops the simulation for an error that the disk has not been made to give.
+// broken is an error that a replica stops for: the process ends. If the disk was not made to give
+// it, something is wrong.
 func (p *process) broken(what string, err error) {
-	p.s.fail("%s: %s: %v", name(p.h.i), what, err)
+	a := &p.h.ailing
+	if !a.everFailed && !a.rotten {
+		p.s.broke(Name(p.h.i)+": "+what, err)
+		return
+	}
+	p.s.note(p.h.i, "stops:", 0, what, err)
+	p.h.down(false, p.h.patience())
 }
 
 // input puts an event into the inbox of the loop, which comes round soon.
@@ -98,14 +101,14 @@ func (p *process) input(event func(now time.Time)) {
 	p.inbox = append(p.inbox, event)
 	if !p.turnDue {
 		p.turnDue = true
-		p.after(p.h.core.between(0, p.s.p.Turn), p.turn)
+		p.after(p.h.turnWait(), p.turn)
 	}
 }
 
 // turn is one round of the loop: all events that wait, one Ready.
 func (p *process) turn() {
 	p.turnDue = false
-	now := p.h.clock()
+	now := p.h.now()
 	inbox := p.inbox
 	p.inbox = nil
 	for _, event := range inbox {
@@ -119,13 +122,15 @@ func (p *process) turn() {
 	p.perform(&out)
 	if !p.dead {
 		p.s.check(p)
+	}
+	if !p.dead {
 		p.sleep()
 	}
 }
 
 // sleep has the loop wake up when the core wants to be told the time.
 func (p *process) sleep() {
-	at := max(p.h.when(p.core.Deadline()), p.s.now+time.Microsecond)
+	at := max(p.h.clock.when(p.core.Deadline()), p.s.now+time.Microsecond)
 	if p.tickAt > p.s.now && p.tickAt <= at {
 		return // wakes up before, and sees then
 	}
@@ -134,7 +139,7 @@ func (p *process) sleep() {
 		if p.s.now < p.tickAt || p.turnDue {
 			return
 		}
-		if p.h.clock().Before(p.core.Deadline()) {
+		if p.h.now().Before(p.core.Deadline()) {
 			p.sleep()
 			return
 		}
@@ -145,7 +150,7 @@ func (p *process) sleep() {
 // perform does what a turn has given out. The process may go down at any point of it.
 func (p *process) perform(out *vsr.Output) {
 	if out.Err != nil {
-		p.broken("the core stops", out.Err)
+		p.s.broke(Name(p.h.i)+": the core stops", out.Err)
 		return
 	}
 	if out.Save != nil {
@@ -186,9 +191,10 @@ func (p *process) send(m vsr.Outgoing) {
 	header := p.core.Header()
 	p.s.checkClaims(p, header, m)
 	b := wire.AppendMessage(nil, p.s.tag, header, m.Message)
+	kind := kindOf(m.Message)
 	for _, to := range m.To {
 		p.s.links[p.h.i][to].send(b, m.Message)
-		p.s.aimed(p.h, sent, m.Message)
+		p.s.happened(p.h, Sent, kind)
 		if p.dead {
 			return
 		}
@@ -199,10 +205,10 @@ func (p *process) send(m vsr.Outgoing) {
 func (p *process) receive(from int, b []byte) {
 	h, m, err := wire.DecodeMessage(b, p.s.tag)
 	if err != nil {
-		p.broken("a message from "+name(from), err)
+		p.s.broke(Name(p.h.i)+": a message from "+Name(from), err)
 		return
 	}
-	p.s.note(p.h.i, "takes from", uint64(from), vsr.Index(from), m)
+	p.s.mark(p.h.i, marksReceive, uint64(from))
 	p.input(func(now time.Time) { p.core.Receive(now, vsr.Index(from), h, m) })
-	p.s.aimed(p.h, received, m)
+	p.s.happened(p.h, Received, kindOf(m))
 }

@@ -7,9 +7,6 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// name is a replica's id: a, b, c, …
-func name(i int) string { return string(rune('a' + i)) }
-
 // show makes text of what stands in a trace.
 func show(a any) string {
 	switch a := a.(type) {
@@ -18,14 +15,11 @@ func show(a any) string {
 	case *vsr.Save:
 		return showSave(a)
 	case vsr.Index:
-		return name(int(a))
+		return Name(int(a))
 	default:
 		return fmt.Sprintf("%v", a)
 	}
 }
-
-// kindOf names a message's kind.
-func kindOf(m vsr.Message) string { return strings.TrimPrefix(fmt.Sprintf("%T", m), "*vsr.") }
 
 func showMessage(m vsr.Message) string {
 	fields := fmt.Sprintf("%+v", m)
@@ -39,7 +33,7 @@ func showMessage(m vsr.Message) string {
 	case *vsr.SnapshotChunk:
 		fields = fmt.Sprintf("%v chunk=%d %d bytes", m.Snapshot.Last, m.Chunk, len(m.Data))
 	}
-	return kindOf(m) + " " + strings.TrimPrefix(fields, "&")
+	return kindOf(m).String() + " " + strings.TrimPrefix(fields, "&")
 }
 
 func showSave(s *vsr.Save) string {

@@ -1,84 +1,86 @@
 // Package sim runs a group of replicas in virtual time, on one thread, from a seed: the real core,
-// wire codec, log, snapshots and recovery, over a network, disks and clocks that fail as the seed
-// says. The same seed gives the same run, bit for bit. After every step it checks the invariants of
-// PROTOCOL.md section 11; at the end it heals everything, and expects that the group does too.
+// wire codec, log, snapshots and recovery, and the user's state machine, over a network, disks and
+// clocks that fail. The same seed gives the same run, bit for bit, and so do the same faults. After
+// every step it checks the invariants of PROTOCOL.md section 11; at the end it heals everything,
+// and expects that the group does too.
 package sim
 
 import (
+	"errors"
 	"fmt"
-	"runtime/debug"
+	"regexp"
 	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// Report is what happened in a run.
-type Report struct {
-	Seed    uint64
-	Hash    uint64        // of everything that happened, in order
-	Virtual time.Duration // how long it took
-	Stats   Stats
-	Trace   string // the last things that happened
+// Violation is what went wrong in a run.
+type Violation struct {
+	Rule string // of PROTOCOL.md, or of the state machine's contract
+	Text string
+	At   time.Duration
+}
+
+func (v *Violation) Error() string {
+	return fmt.Sprintf("at %.6f s: %s: %s", v.At.Seconds(), v.Rule, v.Text)
 }
 
 // Stats counts what happened.
 type Stats struct {
-	Commands, Answers, Reads, Refusals, Unknown int
-	Messages, Faults, Crashes, Starts           int
-	Snapshots, Transfers, Restores, Loads       int
-	Views                                       uint64
+	Commands, Answers, Reads, Refusals, Unknown    int
+	Events, Messages, Faults, Crashes, Starts      int
+	Snapshots, Transfers, Restores, Loads, Damaged int
+	Views                                          uint64
 }
 
 // Sim is one run. One goroutine owns it.
 type Sim struct {
 	events
-	trace
-	seed uint64
-	p    *Profile
+	p    *Setup
+	work *Work
 	tag  wire.GroupTag
-	err  error
+	sum  tally
+	err  *Violation
 
 	members vsr.Membership
 	hosts   []*host
 	links   [][]*link // [from][to]
-	clients []*client
-	aims    []stream
 
-	ledger  *ledger
-	witness *witness
-	reigns  map[epochView]reign
-	logs    []vsr.Viewstamp
-	floor   vsr.OpNumber // the latest state that any caller has seen
-	lastID  uint64       // of a command
+	makers  *makers
+	made    []Fault // all that were made
+	armed   []armed // faults that wait for their moments
+	aim     *Aim    // the moment that the present fault has waited for
+	instant instant
+	hooks   []hook
+	watcher Watcher
+
+	ledger   *ledger
+	witness  *witness
+	history  history
+	order    int64 // of beginnings and ends of calls
+	callers  int
+	reigns   map[epochView]reign
+	logs     []vsr.Viewstamp
+	floor    vsr.OpNumber // the latest state that any caller has seen
+	messages uint64
 
 	healed  bool // no faults any more
 	closing bool // clients begin nothing more
 	stats   Stats
 }
 
-// Run lets the seed's run happen. The error says which invariant was violated and when. lines is how
-// many of the last lines the report's trace has.
-func Run(seed uint64, lines int) (r Report, err error) {
-	s := newSim(seed, draw(seed), lines)
-	defer func() {
-		if x := recover(); x != nil {
-			s.fail("panic: %v\n%s", x, debug.Stack())
-		}
-		s.stats.Commands = s.witness.commands
-		r = Report{Seed: seed, Hash: s.sum, Virtual: s.now, Stats: s.stats, Trace: s.trace.String()}
-		err = s.err
-	}()
-	s.run()
-	return r, err
-}
-
-func newSim(seed uint64, p *Profile, lines int) *Sim {
-	s := &Sim{seed: seed, p: p, trace: newTrace(lines), tag: wire.TagOf("sim"),
-		ledger: newLedger(), witness: newWitness(), reigns: map[epochView]reign{}}
+// New returns a run that has not begun. A watcher may be nil.
+func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
+	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), sum: 14695981039346656037,
+		ledger: newLedger(), reigns: map[epochView]reign{}}
+	var err error
+	if s.witness, err = newWitness(w, p.CompareEvery); err != nil {
+		return s, err
+	}
 	var members []vsr.Member
 	for i := range p.Replicas {
-		members = append(members, vsr.Member{ID: name(i), Addr: name(i)})
+		members = append(members, vsr.Member{ID: Name(i), Addr: Name(i)})
 	}
 	s.members = vsr.NewMembership(members)
 	if p.Qr > 0 {
@@ -87,34 +89,75 @@ func newSim(seed uint64, p *Profile, lines int) *Sim {
 	s.newLinks()
 	for i := range p.Replicas {
 		s.hosts = append(s.hosts, newHost(s, i))
-		for j := range p.Clients.PerReplica {
-			s.clients = append(s.clients, newClient(s, s.hosts[i], j))
-		}
 	}
-	return s
+	return s, nil
 }
 
-func (s *Sim) run() {
+// Begin starts the replicas and, if the work has any, the callers.
+func (s *Sim) Begin() {
 	for _, h := range s.hosts {
 		s.after(h.core.between(0, 300*time.Millisecond), h.start)
 	}
-	for _, c := range s.clients {
-		c.think()
+	if s.work.Next == nil {
+		return
 	}
-	s.makeFaults()
-	for s.err == nil && s.step(s.p.Trouble) {
+	for _, h := range s.hosts {
+		for i := range s.p.Callers.PerReplica {
+			s.newClient(h, i).think()
+		}
 	}
-	s.settle()
 }
+
+// RunFor lets d of virtual time pass, or what passes until something goes wrong.
+func (s *Sim) RunFor(d time.Duration) {
+	for end := s.now + d; s.err == nil; {
+		if !s.step(end) {
+			s.now = end
+			return
+		}
+		s.stats.Events++
+	}
+}
+
+// RunUntil lets time pass until cond holds after some event, for at most d. It reports whether it
+// does.
+func (s *Sim) RunUntil(cond func() bool, d time.Duration) bool {
+	for end := s.now + d; s.err == nil && !cond(); s.stats.Events++ {
+		if !s.step(end) {
+			s.now = end
+			return cond()
+		}
+	}
+	return s.err == nil
+}
+
+// Now returns the virtual time.
+func (s *Sim) Now() time.Duration { return s.now }
+
+// Violation returns what has gone wrong; nil if nothing has.
+func (s *Sim) Violation() *Violation { return s.err }
 
 // fail ends the run with the first thing that went wrong.
-func (s *Sim) fail(format string, args ...any) {
+func (s *Sim) fail(rule, format string, args ...any) {
 	if s.err == nil {
-		s.err = fmt.Errorf("seed %d at %.6f s: %s", s.seed, s.now.Seconds(), fmt.Sprintf(format, args...))
+		s.err = &Violation{Rule: rule, Text: fmt.Sprintf(format, args...), At: s.now}
+		s.note(-1, "violated:", 0, rule, s.err.Text)
 	}
 }
 
-// note adds a line to the trace, at the present time.
-func (s *Sim) note(who int, what string, number uint64, args ...any) {
-	s.trace.note(s.now, who, what, number, args...)
+var leadingRule = regexp.MustCompile(`^([A-Z][0-9]+|11\.[0-9]+): `)
+
+// broke is fail for an error, whose text may begin with its rule.
+func (s *Sim) broke(what string, err error) {
+	rule := "error"
+	if m := leadingRule.FindStringSubmatch(err.Error()); m != nil {
+		rule = m[1]
+	}
+	if b, ok := errors.AsType[*broken](err); ok {
+		rule = b.rule
+	}
+	s.fail(rule, "%s: %v", what, err)
 }
+
+// Name is a replica's id: a, b, c, …
+func Name(i int) string { return string(rune('a' + i)) }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -26,15 +27,42 @@ type found struct {
 	restored
 }
 
-// restored is what a snapshot held.
+// restored is the state, and the session table that belongs to it.
 type restored struct {
-	machine  machine
+	machine  *machine
 	sessions vsr.Sessions
 }
 
+// frozen is a state to be written as a snapshot while later operations are applied.
+type frozen struct {
+	last    vsr.Viewstamp
+	time    int64
+	members vsr.Membership
+	table   []byte // of sessions
+	state   io.WriterTo
+	at      uint64 // hash of the state as it was written when it was frozen
+	written uint64 // and later
+}
+
+// freeze freezes the state after e.
+func freeze(a *applier, e *vsr.Entry, m vsr.Membership) (*frozen, error) {
+	f := &frozen{last: e.Stamp(), time: e.Time, members: m, table: a.sessions.Append(nil)}
+	b, err := a.machine.encode()
+	if err != nil {
+		return nil, err
+	}
+	f.at = sumOf(b)
+	f.state, err = a.machine.freeze()
+	return f, err
+}
+
 // openStorage opens what the disk holds, and reads it (S5).
-func openStorage(disk vfs.FS, p *Profile, identity string) (*storage, found, error) {
+func openStorage(disk vfs.FS, p *Setup, w *Work, identity string) (*storage, found, error) {
 	var f found
+	var err error
+	if f.machine, err = newMachine(w); err != nil {
+		return nil, f, err
+	}
 	log, err := wal.Open(disk, "data/log", wal.Options{Identity: identity, SegmentSize: p.SegmentSize})
 	if err != nil {
 		return nil, f, err
@@ -60,7 +88,7 @@ func (st *storage) readSnapshot(f *found) error {
 		return err
 	}
 	f.Snapshot, f.Time = &s, at
-	f.restored, err = st.restore(&s)
+	f.sessions, err = st.restore(&s, f.machine)
 	return err
 }
 
@@ -128,46 +156,54 @@ func (st *storage) save(saves []*vsr.Save) error {
 }
 
 // take writes a snapshot (C4). Its header is what Restore needs beside the state.
-func (st *storage) take(last vsr.Viewstamp, m vsr.Membership, at int64, x *restored) (vsr.Snapshot, error) {
-	members := m.Encode()
-	header := binary.AppendVarint(nil, at)
-	header = binary.AppendUvarint(header, uint64(len(members)))
-	header = append(header, members...)
-	header = x.sessions.Append(header)
-	w, err := st.snaps.Create(uint64(last.Epoch), uint64(last.View), uint64(last.Op), header)
-	if err != nil {
-		return vsr.Snapshot{}, err
+func (st *storage) take(f *frozen) (s vsr.Snapshot, err error) {
+	var b bytes.Buffer
+	if err := write(f.state, &b); err != nil {
+		return s, err
 	}
-	if _, err := w.Write(x.machine.append(nil)); err != nil {
-		return vsr.Snapshot{}, err
+	f.written = sumOf(b.Bytes())
+	members := f.members.Encode()
+	header := binary.AppendVarint(nil, f.time)
+	header = binary.AppendUvarint(header, uint64(len(members)))
+	header = append(append(header, members...), f.table...)
+	w, err := st.snaps.Create(uint64(f.last.Epoch), uint64(f.last.View), uint64(f.last.Op), header)
+	if err != nil {
+		return s, err
+	}
+	defer w.Abort()
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return s, err
 	}
 	info, err := w.Commit()
 	if err != nil {
-		return vsr.Snapshot{}, err
+		return s, err
 	}
-	s, _, err := describe(info)
+	s, _, err = describe(info)
 	return s, err
 }
 
-// restore reads a snapshot whole.
-func (st *storage) restore(s *vsr.Snapshot) (x restored, err error) {
+// restore reads a snapshot whole into the machine.
+func (st *storage) restore(s *vsr.Snapshot, m *machine) (sessions vsr.Sessions, err error) {
 	state, info, err := st.snaps.Read(toSnapID(s.SnapshotID))
 	if err != nil {
-		return x, err
+		return sessions, err
 	}
 	defer state.Close()
 	_, _, table, err := splitHeader(info.Header)
 	if err != nil {
-		return x, err
+		return sessions, err
 	}
-	if x.sessions, err = vsr.DecodeSessions(table); err != nil {
-		return x, err
+	if sessions, err = vsr.DecodeSessions(table); err != nil {
+		return sessions, err
 	}
-	b, err := io.ReadAll(state)
+	err = m.restore(state)
+	if _, err2 := io.Copy(io.Discard, state); err2 != nil {
+		return sessions, err2
+	}
 	if err != nil {
-		return x, err
+		return sessions, breaks(ruleRestore, "Restore of the snapshot after op %d: %v", s.Last.Op, err)
 	}
-	return x, x.machine.restore(b)
+	return sessions, nil
 }
 
 var errHeader = errors.New("snapshot's header does not parse")

@@ -4,68 +4,77 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/smr-go/smr/internal/vsr"
 )
 
-// trace remembers the last things that happened, as values that are made into text only when
-// somebody wants to read them, and a hash of everything: the same seed gives the same.
-type trace struct {
-	sum  uint64
-	ring []traceLine
-	next int
+// Trace is a Watcher that remembers the last things that happened, as text.
+type Trace struct {
+	lines []string
+	next  int
+	sent  map[uint64]string // messages under way
 }
 
-type traceLine struct {
-	at   time.Duration
-	who  int
-	what string
-	args [3]any
+// NewTrace returns a trace of that many lines.
+func NewTrace(lines int) *Trace {
+	return &Trace{lines: make([]string, max(lines, 1)), sent: map[uint64]string{}}
 }
 
-func newTrace(lines int) trace {
-	return trace{sum: 14695981039346656037, ring: make([]traceLine, lines)}
-}
-
-// mix takes a number into the hash.
-func (t *trace) mix(n uint64) {
-	t.sum = (t.sum ^ n) * 1099511628211
-	t.sum ^= t.sum >> 29
-}
-
-// note adds a line: at that time, who did what. number stands for the arguments in the hash.
-func (t *trace) note(at time.Duration, who int, what string, number uint64, args ...any) {
-	t.mix(uint64(at))
-	t.mix(uint64(who)<<32 ^ uint64(len(what)))
-	t.mix(number)
-	if len(t.ring) == 0 {
-		return
+func (t *Trace) add(at time.Duration, host int, format string, args ...any) {
+	who := "-"
+	if host >= 0 {
+		who = Name(host)
 	}
-	line := &t.ring[t.next%len(t.ring)]
-	*line = traceLine{at: at, who: who, what: what}
-	copy(line.args[:], args)
+	t.lines[t.next%len(t.lines)] = fmt.Sprintf("%12.6f %s  %s", at.Seconds(), who, fmt.Sprintf(format, args...))
 	t.next++
 }
 
 // String returns the lines that are remembered, oldest first.
-func (t *trace) String() string {
+func (t *Trace) String() string {
 	var b strings.Builder
-	for i := max(0, t.next-len(t.ring)); i < t.next; i++ {
-		b.WriteString(t.ring[i%len(t.ring)].String())
+	for i := max(0, t.next-len(t.lines)); i < t.next; i++ {
+		b.WriteString(t.lines[i%len(t.lines)])
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-func (l *traceLine) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%12.6f ", l.at.Seconds())
-	if l.who >= 0 {
-		fmt.Fprintf(&b, "%s  ", name(l.who))
+// Note is Watcher.Note.
+func (t *Trace) Note(at time.Duration, host int, what string, args []any) {
+	text := what
+	for _, a := range args {
+		text += " " + show(a)
 	}
-	b.WriteString(l.what)
-	for _, a := range l.args {
-		if a != nil {
-			fmt.Fprintf(&b, " %s", show(a))
-		}
-	}
-	return b.String()
+	t.add(at, host, "%s", text)
+}
+
+// Sent is Watcher.Sent.
+func (t *Trace) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
+	text := showMessage(m)
+	t.sent[id] = fmt.Sprintf("%s → %s  %s", Name(from), Name(to), text)
+	t.add(at, from, "→ %s  %s", Name(to), text)
+}
+
+// Ended is Watcher.Ended.
+func (t *Trace) Ended(at time.Duration, id uint64, fate Fate) {
+	t.add(at, -1, "%s: %s", fateNames[fate], t.sent[id])
+}
+
+var fateNames = [...]string{"arrives", "is lost", "is cut off", "finds nobody"}
+
+// Turned is Watcher.Turned.
+func (t *Trace) Turned(time.Duration, int, *vsr.State) {}
+
+// Called is Watcher.Called.
+func (t *Trace) Called(at time.Duration, c *Call) { t.add(at, c.Host, "is called: %s", c) }
+
+// Returned is Watcher.Returned.
+func (t *Trace) Returned(at time.Duration, c *Call) { t.add(at, c.Host, "returns: %s", c) }
+
+// Faulted is Watcher.Faulted.
+func (t *Trace) Faulted(at time.Duration, f *Fault) { t.add(at, -1, "%s", f) }
+
+// Lived is Watcher.Lived.
+func (t *Trace) Lived(at time.Duration, host int, up bool) {
+	t.add(at, host, "%s", map[bool]string{true: "starts", false: "ends"}[up])
 }

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/smr-go/smr/internal/vfs"
@@ -16,13 +17,18 @@ type writer struct {
 	waiting []*vsr.Save
 	batch   []*vsr.Save // under way
 	compact *vsr.Compact
+	markAt  time.Duration
+	markDue bool
 }
 
 func (p *process) save(s *vsr.Save) {
-	p.s.note(p.h.i, "saves", s.Seq, s)
+	p.s.mark(p.h.i, marksSave, s.Seq)
+	if p.s.watcher != nil {
+		p.s.watcher.Note(p.s.now, p.h.i, "saves", []any{s})
+	}
 	p.writer.waiting = append(p.writer.waiting, s)
 	p.write()
-	p.s.aimed(p.h, saves, nil)
+	p.s.happened(p.h, Issued, 0)
 }
 
 func (p *process) compact(c vsr.Compact) {
@@ -42,6 +48,36 @@ func (p *process) write() {
 	case w.compact != nil:
 		w.busy = true
 		p.after(p.h.latency(), p.compacted)
+	default:
+		w.markAt = p.s.now + idleMark
+		if !w.markDue {
+			w.markDue = true
+			p.after(idleMark, p.markIdle)
+		}
+	}
+}
+
+// idleMark is how long the log is quiet before it writes the mark that S5 speaks of.
+const idleMark = 200 * time.Millisecond
+
+func (p *process) markIdle() {
+	w := &p.writer
+	w.markDue = false
+	switch {
+	case w.busy:
+		return // comes again when it has nothing to do
+	case p.s.now < w.markAt:
+		w.markDue = true
+		p.after(w.markAt-p.s.now, p.markIdle)
+		return
+	}
+	err := p.io(p.store.log.Mark)
+	switch {
+	case p.dead || vfs.IsFull(err):
+	case err != nil:
+		p.broken("mark", err)
+	default:
+		p.h.covered = p.h.truth.last.Op
 	}
 }
 
@@ -62,13 +98,16 @@ func (p *process) written() {
 	}
 	p.tellFull(false)
 	if err := p.h.saved(w.batch); err != nil {
-		p.broken("save", err)
+		p.s.broke(Name(p.h.i), err)
 		return
 	}
 	seq := w.batch[len(w.batch)-1].Seq
 	w.busy, w.batch = false, nil
-	p.s.note(p.h.i, "has saved", seq, seq)
-	p.s.aimed(p.h, saved, nil)
+	p.s.mark(p.h.i, marksSaved, seq)
+	if p.s.watcher != nil {
+		p.s.watcher.Note(p.s.now, p.h.i, "has saved", []any{seq})
+	}
+	p.s.happened(p.h, Saved, 0)
 	if p.dead {
 		return
 	}
@@ -85,19 +124,21 @@ func (p *process) tellFull(full bool) {
 
 // saved takes a batch into the account of what is durable.
 func (h *host) saved(batch []*vsr.Save) (err error) {
+	h.covered = h.truth.last.Op
 	for _, s := range batch {
 		if h.truth, err = h.truth.after(h.s.ledger, s); err != nil {
 			return err
 		}
+		h.covered = min(h.covered, h.truth.last.Op)
 	}
 	return h.s.checkQuorums()
 }
 
 // cutOff leaves on the disk what the writer had begun: any first part of it.
-func (p *process) cutOff(h *host) {
+func (p *process) cutOff(h *host, rng *rand.Rand) {
 	h.flight = p.writer.batch
-	if len(p.writer.batch) > 0 && !h.burnt && h.disk.chance(0.5) {
-		h.fuse = 1 + h.disk.IntN(6)
+	if len(p.writer.batch) > 0 && !h.ailing.burnt && rng.IntN(2) == 0 {
+		h.ailing.fuse = 1 + rng.IntN(6)
 		p.store.save(p.writer.batch)
 	}
 }

@@ -1,0 +1,182 @@
+package sim
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/smr-go/smr"
+)
+
+// lists is the state machine that smr itself is proved with: keys with lists that are appended to,
+// of which the length, a digest and the last value are kept. Its results say what was there before,
+// so that an operation lost, doubled or out of place shows in the next.
+type lists struct {
+	keys   [keys]list
+	digest uint64 // of all commands applied, and their results
+}
+
+const keys = 8
+
+type list struct {
+	count  uint64
+	digest uint64
+	last   []byte
+}
+
+// A command: a kind, a key, a number that no other command has, then filling.
+const (
+	appends      = 1 // append to the list
+	compares     = 2 // append if the last two bits of the list's digest are those of the number
+	commandBytes = 10
+)
+
+// ListWork is the work that smr itself is proved with. fill is how many bytes a command has more,
+// at most; reads and compares are the parts of all operations, and of all commands.
+func ListWork(fill int, reads, compares float64) *Work {
+	return &Work{
+		New:      func() smr.StateMachine { return &lists{} },
+		Next:     func(r *rand.Rand) Operation { return nextOfLists(r, fill, reads, compares) },
+		Digest:   func(m smr.StateMachine) uint64 { return m.(*lists).digest },
+		Model:    &listModel,
+		Distinct: true,
+	}
+}
+
+// drawWork chooses what the callers of the seed's run do.
+func drawWork(seed uint64) *Work {
+	s := newStream(seed, "work")
+	return ListWork(oneOf(s, 10, 100, 1500), oneOf(s, 0.1, 0.3, 0.6), oneOf(s, 0, 0.3))
+}
+
+func nextOfLists(r *rand.Rand, fill int, reads, compare float64) Operation {
+	key := byte(r.IntN(keys))
+	if r.Float64() < reads {
+		return Operation{Name: "read", Input: listInput{key: key}, Read: func(m smr.StateMachine) any {
+			l := &m.(*lists).keys[key]
+			return listOutput{l.count, l.digest, false}
+		}}
+	}
+	kind := byte(appends)
+	if r.Float64() < compare {
+		kind = compares
+	}
+	b := append(make([]byte, 0, commandBytes+fill), kind, key)
+	b = binary.LittleEndian.AppendUint64(b, r.Uint64())
+	for n := r.IntN(fill); n > 0; n-- {
+		b = append(b, byte(n))
+	}
+	return Operation{Name: "append", Body: b, Input: listInput{key, b}, Output: func(result []byte) any {
+		return listOutput{binary.LittleEndian.Uint64(result[1:]), binary.LittleEndian.Uint64(result[9:]), result[0] == 1}
+	}}
+}
+
+// Apply appends, and returns whether it did, the length before, and the list's digest before.
+func (m *lists) Apply(op smr.Op) []byte {
+	l := &m.keys[op.Body[1]%keys]
+	result := binary.LittleEndian.AppendUint64(append(make([]byte, 0, 17), 1), l.count)
+	result = binary.LittleEndian.AppendUint64(result, l.digest)
+	if l.takes(op.Body) {
+		*l = list{l.count + 1, mix(l.digest, op.Body), slices.Clone(op.Body)}
+	} else {
+		result[0] = 0
+	}
+	m.digest = mix(mix(m.digest+op.Number, op.Body), result)
+	return result
+}
+
+func (l *list) takes(body []byte) bool {
+	return body[0] != compares || (uint64(body[2])^l.digest)&3 == 0
+}
+
+// Snapshot is short enough to be written at once.
+func (m *lists) Snapshot() (io.WriterTo, error) { return bytes.NewReader(m.append(nil)), nil }
+
+func (m *lists) append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, m.digest)
+	for i := range m.keys {
+		l := &m.keys[i]
+		b = binary.LittleEndian.AppendUint64(b, l.count)
+		b = binary.LittleEndian.AppendUint64(b, l.digest)
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(l.last)))
+		b = append(b, l.last...)
+	}
+	return b
+}
+
+// Restore reads what append wrote.
+func (m *lists) Restore(r io.Reader) error {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	*m = lists{}
+	next := func() (n uint64) {
+		if len(b) >= 8 {
+			n, b = binary.LittleEndian.Uint64(b), b[8:]
+		}
+		return n
+	}
+	m.digest = next()
+	for i := range m.keys {
+		l := list{count: next(), digest: next()}
+		n := next()
+		if n > uint64(len(b)) {
+			return fmt.Errorf("state ends inside key %d", i)
+		}
+		l.last, b = slices.Clone(b[:n]), b[n:]
+		m.keys[i] = l
+	}
+	if len(b) > 0 {
+		return fmt.Errorf("%d bytes behind the state", len(b))
+	}
+	return nil
+}
+
+type listInput struct {
+	key  byte
+	body []byte // nil: a read
+}
+
+type listOutput struct {
+	count, digest uint64
+	done          bool
+}
+
+// listModel is what lists does to one key, for porcupine.
+var listModel = porcupine.Model{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		parts := make([][]porcupine.Operation, keys)
+		for _, o := range history {
+			key := o.Input.(listInput).key
+			parts[key] = append(parts[key], o)
+		}
+		return parts
+	},
+	Init: func() any { return listOutput{} },
+	Step: func(state, input, output any) (bool, any) {
+		was, in := state.(listOutput), input.(listInput)
+		l := list{count: was.count, digest: was.digest}
+		done := in.body != nil && l.takes(in.body)
+		next := was
+		if done {
+			next = listOutput{was.count + 1, mix(was.digest, in.body), false}
+		}
+		return output == any(listOutput{was.count, was.digest, done}), next
+	},
+	DescribeOperation: func(input, output any) string {
+		in, got := input.(listInput), output
+		if in.body == nil {
+			return fmt.Sprintf("read %d: %v", in.key, got)
+		}
+		return fmt.Sprintf("append %d %x: %v", in.key, in.body[2:commandBytes], got)
+	},
+	DescribeState: func(state any) string {
+		s := state.(listOutput)
+		return fmt.Sprintf("%d values, %x", s.count, s.digest)
+	},
+}

@@ -1,0 +1,251 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Troubles is how often chance makes faults: the mean time between those of a kind; zero: none.
+type Troubles struct {
+	Crash, CrashAll, CrashIn, StopInOrder, Pause, SlowTurns    time.Duration
+	Partition, Cut, BadLink, Rotate                            time.Duration
+	SlowDisk, FullDisk, FailSync, FailIO, Rot, Clock, HandOver time.Duration
+	MemoryLoss                                                 bool          // one member's, while the others go on
+	PowerCut                                                   float64       // the part of crashes that cut the power
+	Down                                                       time.Duration // at most
+	Aims                                                       []aim
+}
+
+// drawTroubles turns each kind on in some seeds. Calm seeds are some too.
+func drawTroubles(s stream) *Troubles {
+	var t Troubles
+	t.Down = s.scale(10*time.Millisecond, 8*time.Second)
+	t.PowerCut = oneOf(s, 0, 0.5, 1)
+	every := func(p float64, a, b time.Duration) time.Duration {
+		if d := s.scale(a, b); s.chance(p) {
+			return d
+		}
+		return 0
+	}
+	calm := s.chance(0.1)
+	t.Crash = every(0.5, 300*time.Millisecond, 10*time.Second)
+	t.CrashAll = every(0.15, 2*time.Second, 15*time.Second)
+	t.Partition = every(0.4, 500*time.Millisecond, 10*time.Second)
+	t.Cut = every(0.4, 200*time.Millisecond, 5*time.Second)
+	t.Pause = every(0.3, 500*time.Millisecond, 10*time.Second)
+	t.SlowDisk = every(0.3, time.Second, 10*time.Second)
+	t.FullDisk = every(0.15, 2*time.Second, 15*time.Second)
+	t.HandOver = every(0.25, time.Second, 10*time.Second)
+	t.StopInOrder = every(0.2, 2*time.Second, 15*time.Second)
+	t.Rotate = every(0.4, 500*time.Millisecond, 10*time.Second)
+	t.CrashIn = every(0.4, 300*time.Millisecond, 10*time.Second)
+	t.SlowTurns = every(0.15, 2*time.Second, 10*time.Second)
+	t.BadLink = every(0.2, time.Second, 10*time.Second)
+	t.FailSync = every(0.2, 2*time.Second, 15*time.Second)
+	t.FailIO = every(0.15, 2*time.Second, 15*time.Second)
+	t.Rot = every(0.15, 2*time.Second, 15*time.Second)
+	t.Clock = every(0.2, 2*time.Second, 15*time.Second)
+	t.MemoryLoss = s.chance(0.1)
+	t.Aims = drawAims(s)
+	if calm {
+		return &Troubles{Down: t.Down}
+	}
+	return &t
+}
+
+// makers choose faults while a run goes on: each has its own randomness, and what it does is a
+// Fault like any other.
+type makers struct {
+	*Troubles
+	atlas atlas
+	aims  []stream
+}
+
+// MakeTrouble has chance make faults until the run's Trouble is over.
+func (s *Sim) MakeTrouble(t *Troubles) {
+	s.makers = &makers{Troubles: t, atlas: newAtlas(s)}
+	for i := range t.Aims {
+		s.makers.aims = append(s.makers.aims, newStream(s.p.Seed, "aim", i))
+	}
+	s.every("crash", t.Crash, func(r stream) { s.crash(r, s.victim(r)) })
+	s.every("crash all", t.CrashAll, func(r stream) {
+		for _, h := range s.hosts {
+			s.crash(r, h)
+		}
+	})
+	s.every("crash in storage", t.CrashIn, func(r stream) {
+		s.make(Fault{Kind: CrashIn, Host: s.victim(r).i, N: 1 + r.Int64N(12), For: s.downFor(r), Seed: r.Uint64()})
+	})
+	s.every("partition", t.Partition, s.partition)
+	s.every("cut", t.Cut, s.cut)
+	s.every("bad link", t.BadLink, s.badLink)
+	s.every("rotate", t.Rotate, func(r stream) { s.rotate(r, 1+r.IntN(6)) })
+	s.every("pause", t.Pause, func(r stream) { s.shoot(s.victim(r), pauses, r) })
+	s.every("slow turns", t.SlowTurns, func(r stream) {
+		s.make(Fault{Kind: SlowTurns, Host: s.victim(r).i, N: int64(r.scale(time.Millisecond, 100*time.Millisecond)), For: r.scale(100*time.Millisecond, 5*time.Second)})
+	})
+	s.every("slow disk", t.SlowDisk, func(r stream) {
+		s.make(Fault{Kind: SlowDisk, Host: s.victim(r).i, N: int64(r.scale(time.Millisecond, 30*time.Second)), For: r.scale(100*time.Millisecond, 10*time.Second)})
+	})
+	s.every("full disk", t.FullDisk, func(r stream) {
+		s.make(Fault{Kind: FullDisk, Host: s.victim(r).i, N: r.Int64N(8<<10) + 1, For: r.scale(50*time.Millisecond, 10*time.Second)})
+	})
+	s.every("fail sync", t.FailSync, func(r stream) { s.make(Fault{Kind: FailSync, Host: s.victim(r).i, N: 1 + r.Int64N(8)}) })
+	s.every("fail io", t.FailIO, func(r stream) {
+		s.make(Fault{Kind: oneOf(r, FailReads, FailWrites), Host: s.victim(r).i, For: r.scale(10*time.Millisecond, 5*time.Second)})
+	})
+	s.every("rot", t.Rot, s.rotSomething)
+	s.every("clock", t.Clock, func(r stream) {
+		s.make(Fault{Kind: ClockJump, Host: s.victim(r).i, N: int64(r.scale(time.Millisecond, 24*time.Hour)) * oneOf[int64](r, -1, 1)})
+	})
+	s.every("hand over", t.HandOver, s.handOver)
+	s.every("stop in order", t.StopInOrder, func(r stream) {
+		s.make(Fault{Kind: Stop, Host: s.victim(r).i, For: s.downFor(r), Seed: r.Uint64()})
+	})
+	if t.MemoryLoss {
+		r := newStream(s.p.Seed, "memory")
+		s.faultAt(r.between(0, s.p.Trouble), func() { s.loseMemory(r) })
+	}
+}
+
+// every makes a kind of fault again and again.
+func (s *Sim) every(kind string, mean time.Duration, do func(stream)) {
+	if mean == 0 {
+		return
+	}
+	rng := newStream(s.p.Seed, kind)
+	var next func()
+	next = func() {
+		if s.troubled() {
+			do(rng)
+			s.faultAt(s.now+rng.about(mean), next)
+		}
+	}
+	s.faultAt(rng.about(mean), next)
+}
+
+// troubled reports whether faults are being made now.
+func (s *Sim) troubled() bool { return !s.healed && s.now < s.p.Trouble && s.err == nil }
+
+// victim chooses a member: often the primary.
+func (s *Sim) victim(r stream) *host {
+	primary, other := r.chance(0.4), s.hosts[r.IntN(len(s.hosts))]
+	if h := s.primary(); primary && h != nil {
+		return h
+	}
+	return other
+}
+
+// primary returns the host of the latest view's primary; nil if there is none.
+func (s *Sim) primary() (h *host) {
+	for _, x := range s.hosts {
+		if p := x.proc; p != nil && p.seen.Phase == vsr.Primary && (h == nil || p.seen.Head.View > h.proc.seen.Head.View) {
+			h = x
+		}
+	}
+	return h
+}
+
+func (s *Sim) downFor(r stream) time.Duration {
+	return r.scale(time.Millisecond, s.makers.Down)
+}
+
+// crash takes a machine down, and sometimes again while it starts.
+func (s *Sim) crash(r stream, h *host) {
+	f := Fault{Kind: Crash, Host: h.i, For: s.downFor(r), Seed: r.Uint64()}
+	if r.chance(s.makers.PowerCut) {
+		f.Kind = PowerCut
+	}
+	if s.makers.CrashIn > 0 && r.chance(0.2) {
+		f.N = 1 + r.Int64N(15)
+	}
+	if h.proc != nil {
+		s.make(f)
+	}
+}
+
+// partition cuts the members into two sides, or one off from the others, in both directions or one.
+func (s *Sim) partition(r stream) {
+	f := Fault{For: r.scale(50*time.Millisecond, 8*time.Second), Host: s.victim(r).i, N: r.Int64N(1 << len(s.hosts))}
+	f.Kind = oneOf(r, Isolate, Isolate, Isolate, Split, Split, SplitOneWay, Deafen, Bridge, Ring)
+	s.make(f)
+}
+
+// cut cuts one link, in both directions or one.
+func (s *Sim) cut(r stream) {
+	f := Fault{Kind: Cut, Host: r.IntN(len(s.hosts)), To: r.IntN(len(s.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	s.make(f)
+	if r.chance(0.5) {
+		f.Host, f.To = f.To, f.Host
+		s.make(f)
+	}
+}
+
+// badLink makes a link slow or lossy.
+func (s *Sim) badLink(r stream) {
+	f := Fault{Kind: SlowLink, Host: r.IntN(len(s.hosts)), To: r.IntN(len(s.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	f.N = int64(r.scale(time.Millisecond, 5*time.Second))
+	if r.chance(0.5) {
+		f.Kind, f.N = LossyLink, 1+r.Int64N(999)
+	}
+	s.make(f)
+}
+
+// rotate cuts the primary off until another one is there, then that one, in the moment in which the
+// first comes back: so that old logs meet new ones with nobody between them who knows better.
+func (s *Sim) rotate(r stream, rounds int) {
+	h := s.primary()
+	if h == nil || rounds == 0 || !s.troubled() {
+		return
+	}
+	view, kind := h.proc.seen.Head.View, Isolate
+	if r.chance(0.3) {
+		kind = Deafen
+	}
+	s.make(Fault{Kind: kind, Host: h.i})
+	patience := s.now + 3*time.Second
+	var look func()
+	look = func() {
+		if next := s.primary(); s.now < patience && (next == nil || next.proc.seen.Head.View <= view) {
+			s.faultAt(s.now+5*time.Millisecond, look)
+			return
+		}
+		s.faultAt(s.now+r.scale(time.Millisecond, 500*time.Millisecond), func() {
+			s.make(Fault{Kind: Join, Host: h.i})
+			s.rotate(r, rounds-1)
+		})
+	}
+	look()
+}
+
+func (s *Sim) handOver(r stream) {
+	f := Fault{Kind: HandOver, Host: s.victim(r).i, To: r.IntN(len(s.hosts)+1) - 1}
+	if r.chance(0.5) {
+		f.For = r.between(1, time.Second)
+	}
+	if f.To != f.Host {
+		s.make(f)
+	}
+}
+
+// rotSomething flips a bit on a disk that may be lost.
+func (s *Sim) rotSomething(r stream) {
+	h := s.victim(r)
+	f := Fault{Kind: oneOf(r, RotLog, RotLog, RotHead, RotSnapshot), Host: h.i, N: r.Int64N(2), Seed: r.Uint64()}
+	if f.Kind == RotLog {
+		f.N = int64(h.truth.base.Op) + 1 + r.Int64N(max(1, int64(h.covered)-int64(h.truth.base.Op)))
+	}
+	if s.makers.atlas.mayLose(h) {
+		s.make(f)
+	}
+}
+
+// loseMemory takes everything from a member's disk, for good: since S3 is not built it never comes
+// back in. Not before the group is confirmed.
+func (s *Sim) loseMemory(r stream) {
+	h := s.victim(r)
+	if s.troubled() && len(s.ledger.committed) > 2 && s.makers.atlas.mayLose(h) {
+		s.make(Fault{Kind: Wipe, Host: h.i, For: s.downFor(r), Seed: r.Uint64()})
+	}
+}

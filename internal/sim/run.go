@@ -1,0 +1,114 @@
+package sim
+
+import (
+	"reflect"
+	"runtime/debug"
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Report is what happened in a run.
+type Report struct {
+	Violation *Violation // nil: none
+	Schedule  Schedule   // makes the same run again
+	Hash      uint64     // of everything that happened, in order
+	Virtual   time.Duration
+	Stats     Stats
+}
+
+// Run lets the seed's run of smr's own state machine happen. A watcher may be nil.
+func Run(seed uint64, watcher Watcher) *Report {
+	p, t := Draw(seed)
+	return Play(p, t, nil, drawWork(seed), watcher)
+}
+
+// Play lets a run happen: chance makes troubles, which may be nil, and the faults happen too.
+func Play(p *Setup, t *Troubles, faults []Fault, w *Work, watcher Watcher) *Report {
+	s, err := New(p, w, watcher)
+	if err != nil {
+		s.broke("the state machine", err)
+		return s.Report()
+	}
+	s.guarded(func() {
+		s.Begin()
+		for _, f := range faults {
+			s.Inject(f)
+		}
+		if t != nil {
+			s.MakeTrouble(t)
+		}
+		s.RunFor(p.Trouble)
+		s.Settle()
+	})
+	return s.Report()
+}
+
+// guarded makes a violation of a panic.
+func (s *Sim) guarded(do func()) {
+	defer func() {
+		if x := recover(); x != nil {
+			s.fail(rulePanic, "%v\n%s", x, debug.Stack())
+		}
+	}()
+	do()
+}
+
+// Report says what has happened so far.
+func (s *Sim) Report() *Report {
+	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Stats: s.stats,
+		Schedule: Schedule{Setup: *s.p, Faults: s.Made()}}
+	if s.witness != nil {
+		r.Stats.Commands = s.witness.commands
+	}
+	return r
+}
+
+// Plus returns the sums.
+func (s Stats) Plus(o Stats) Stats {
+	x, y := reflect.ValueOf(&s).Elem(), reflect.ValueOf(o)
+	for i := range x.NumField() {
+		if f := x.Field(i); f.CanInt() {
+			f.SetInt(f.Int() + y.Field(i).Int())
+		}
+	}
+	s.Views += o.Views
+	return s
+}
+
+// HostStatus is what a host is for those outside.
+type HostStatus struct {
+	Up, Lost, Paused bool
+	State            vsr.State // of a process that is up
+	Applied          uint64
+	Machine          smr.StateMachine // of a process that is up; not to be changed
+}
+
+// Status returns what a host is now.
+func (s *Sim) Status(host int) HostStatus {
+	h := s.hosts[host]
+	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.now < h.pausedUntil}
+	if p := h.proc; p != nil {
+		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.at), p.applier.machine.user
+	}
+	return x
+}
+
+// Primary returns the primary of the latest view that has one; -1 if none has.
+func (s *Sim) Primary() int {
+	if h := s.primary(); h != nil {
+		return h.i
+	}
+	return -1
+}
+
+// Rejoin ends all that was done to the network.
+func (s *Sim) Rejoin() {
+	for _, links := range s.links {
+		for _, l := range links {
+			l.cuts, l.cutOff, l.slow, l.lossy = 0, false, 0, 0
+			l.healings++
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The faults that chance made, written down, read again and made once more, make the same run.
+func TestScheduleMakesTheSameRun(t *testing.T) {
+	seeds := uint64(60)
+	if testing.Short() {
+		seeds = 3
+	}
+	aimed := 0
+	for seed := uint64(1); seed <= seeds; seed++ {
+		once := Run(seed, nil)
+		var text strings.Builder
+		_, err := once.Schedule.WriteTo(&text)
+		require.NoError(t, err)
+		read, err := ReadSchedule(strings.NewReader(text.String()))
+		require.NoError(t, err, "seed %d:\n%s", seed, &text)
+		require.Equal(t, once.Schedule, *read, "seed %d", seed)
+		again := Play(&read.Setup, nil, read.Faults, drawWork(seed), nil)
+		assert.Equal(t, once.Hash, again.Hash, "seed %d:\n%s", seed, &text)
+		once.Stats.Events, again.Stats.Events = 0, 0 // what chance does to choose faults are some too
+		assert.Equal(t, once.Stats, again.Stats, "seed %d", seed)
+		aimed += strings.Count(text.String(), " after ")
+	}
+	assert.NotZero(t, aimed, "no fault waited for its moment")
+}

@@ -1,0 +1,70 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Watcher is told what happens in a run, in order, for traces and pictures. It changes nothing. Runs
+// without one are faster, and otherwise the same.
+type Watcher interface {
+	// Note says in words what host did, or what befell it; host -1 is the world.
+	Note(at time.Duration, host int, what string, args []any)
+	// Sent says that a message is on its way, or lost at once. id is its own.
+	Sent(at time.Duration, id uint64, from, to int, m vsr.Message)
+	// Ended says what became of a message; one that is doubled ends twice.
+	Ended(at time.Duration, id uint64, fate Fate)
+	// Turned says what a replica is after a turn of its loop.
+	Turned(at time.Duration, host int, now *vsr.State)
+	// Called and Returned say that a caller has begun something, and how it ended.
+	Called(at time.Duration, c *Call)
+	Returned(at time.Duration, c *Call)
+	// Faulted says what goes wrong.
+	Faulted(at time.Duration, f *Fault)
+	// Lived says that a host's process started, or ended.
+	Lived(at time.Duration, host int, up bool)
+}
+
+// Fate is what becomes of a message.
+type Fate uint8
+
+// The fates.
+const (
+	Arrived Fate = iota
+	Lost
+	CutOff  // the link was cut
+	Refused // nobody was there
+)
+
+// tally is the hash of everything that happens: the same seed gives the same.
+type tally uint64
+
+// mix takes a number into the hash.
+func (t *tally) mix(n uint64) {
+	x := (uint64(*t) ^ n) * 1099511628211
+	*t = tally(x ^ x>>29)
+}
+
+// mark takes into the hash that a host did something with a number.
+func (s *Sim) mark(host int, what uint64, number uint64) {
+	s.sum.mix(uint64(s.now))
+	s.sum.mix(uint64(host)<<32 ^ what)
+	s.sum.mix(number)
+}
+
+// What is marked where there is no note.
+const (
+	marksSend = 1<<16 + iota
+	marksReceive
+	marksSave
+	marksSaved
+)
+
+// note tells the watcher something in words, and takes it into the hash: number stands for args.
+func (s *Sim) note(host int, what string, number uint64, args ...any) {
+	s.mark(host, uint64(len(what)), number)
+	if s.watcher != nil {
+		s.watcher.Note(s.now, host, what, args)
+	}
+}

@@ -1,0 +1,48 @@
+package sim
+
+import (
+	"math/rand/v2"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/smr-go/smr"
+)
+
+// Work is what a group is for: its state machine, and what its callers do.
+type Work struct {
+	// New returns a machine in the initial state.
+	New func() smr.StateMachine
+	// Next returns a caller's next operation. Nil: the callers do nothing by themselves.
+	Next func(r *rand.Rand) Operation
+	// Digest tells states apart quickly; it is compared after every operation. Nil: states are
+	// compared by their snapshots only.
+	Digest func(smr.StateMachine) uint64
+	// Invariant is checked after every operation on every machine. Nil: none.
+	Invariant func(smr.StateMachine) error
+	// Model is what answers are checked against by porcupine, with Operation.Input and what
+	// Operation.Output made of the answer. Nil: they are checked against the log alone.
+	Model *porcupine.Model
+	// Distinct says that no two commands have the same body, so that one applied under two
+	// numbers is noticed.
+	Distinct bool
+}
+
+// Operation is what a caller wants: a command to be proposed, or a read.
+type Operation struct {
+	Name   string
+	Body   []byte                          // of a command; not nil
+	Read   func(m smr.StateMachine) any    // of a read, which Body nil says
+	Level  Level                           // of a read
+	Op     uint64                          // of AtLeast
+	Input  any                             // for the model
+	Output func(result []byte) (value any) // of a command, for the model; nil: the result itself
+}
+
+// Level is how fresh a read must be.
+type Level uint8
+
+// The levels, as smr has them.
+const (
+	Linearizable Level = iota
+	AtLeast
+	Local
+)
