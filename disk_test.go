@@ -46,34 +46,42 @@ func TestFullDiskIsCompacted(t *testing.T) {
 		g.start()
 		g.propose("a", "before")
 		b := g.backup()
-		var refuse atomic.Bool
+		var due atomic.Bool
 		g.spoil(b, func(s *recorder) {
 			s.refuse = func() error {
-				if refuse.Swap(true) {
-					return errors.New("not now")
+				if due.CompareAndSwap(true, false) {
+					return nil
 				}
-				return nil
+				return errors.New("not now")
 			}
 		})
-		refuse.Store(true)
 		large := strings.Repeat("x", 8<<10)
-		for i := range 40 { // more than the segments that are to be given back
+		for i := range 100 { // segments that are to be given back
 			g.propose("a", fmt.Sprint(large, i))
 		}
+		g.durable(b)
 		over := g.hang(b)
-		for i := range 40 { // saves of more than a segment, and behind them a compaction
-			refuse.Store(i < 20)
+		for i := range 40 { // saves of more than a segment, and behind most of them a compaction
+			if i == 20 {
+				due.Store(true)
+			}
 			g.propose(g.others(b)[0], fmt.Sprint("meanwhile ", large, i))
 		}
 		g.wait("it has a snapshot", func() bool { return g.replica(b).Status().Snapshot > 0 })
 		g.disks[b].SetCapacity(g.disks[b].Used())
 		over()
-		g.wait("all is durable", func() bool {
-			_, last := g.replica(b).wal.Bounds()
-			return last.Op == g.replica(b).Status().Op
-		})
+		g.durable(b)
 		g.settle()
-		require.Len(t, g.history(b), 81)
+		require.Len(t, g.history(b), 141)
+	})
+}
+
+// durable waits until a member's log holds all that it shows.
+func (g *group) durable(id ID) {
+	g.t.Helper()
+	g.wait("all is durable", func() bool {
+		_, last := g.replica(id).wal.Bounds()
+		return last.Op == g.replica(id).Status().Op
 	})
 }
 
