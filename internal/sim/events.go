@@ -6,6 +6,7 @@ import "time"
 type event struct {
 	at  time.Duration
 	seq uint64
+	of  *process // does it, unless it has ended; nil: it happens in any case
 	do  func()
 }
 
@@ -28,13 +29,19 @@ func (e *events) after(d time.Duration, do func()) { e.at(e.now+max(d, 0), do) }
 // at has do called at that time, or now if it has passed.
 func (e *events) at(at time.Duration, do func()) {
 	e.seq++
-	e.push(event{max(at, e.now), ordinary + e.seq, do})
+	e.push(event{at: max(at, e.now), seq: ordinary + e.seq, do: do})
+}
+
+// byProcess is after for what a process does.
+func (e *events) byProcess(p *process, d time.Duration, do func()) {
+	e.seq++
+	e.push(event{e.now + max(d, 0), ordinary + e.seq, p, do})
 }
 
 // faultAt is at for what makes a fault.
 func (e *events) faultAt(at time.Duration, do func()) {
 	e.faults++
-	e.push(event{max(at, e.now), e.faults, do})
+	e.push(event{at: max(at, e.now), seq: e.faults, do: do})
 }
 
 func (e *events) push(x event) {
@@ -62,7 +69,15 @@ func (e *events) step(limit time.Duration) bool {
 	e.heap = e.heap[:last]
 	e.sink()
 	e.now = next.at
-	next.do()
+	switch p := next.of; {
+	case p == nil:
+		next.do()
+	case p.dead:
+	case e.now < p.h.pausedUntil:
+		e.byProcess(p, p.h.pausedUntil-e.now, next.do)
+	default:
+		next.do()
+	}
 	return true
 }
 

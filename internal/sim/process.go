@@ -19,9 +19,11 @@ type process struct {
 	store *storage
 	dead  bool
 
-	inbox   []func(now time.Time) // what the loop will take up in its next turn
-	turnDue bool
-	tickAt  time.Duration // when the loop wakes up by itself
+	inbox    []func(now time.Time) // what the loop will take up in its next turn
+	nextTurn func()                // turn, made once
+	wakeUp   func()                // awake, likewise
+	turnDue  bool
+	tickAt   time.Duration // when the loop wakes up by itself
 
 	writer  writer
 	applier applier
@@ -49,8 +51,8 @@ func newProcess(h *host, st *storage, f *found) *process {
 		cfg.IdleHeartbeat = 4 * s.p.Heartbeat
 	}
 	p.core = vsr.New(cfg, f.Durable, h.now())
-	p.seen = p.core.State()
-	p.input(func(time.Time) {})
+	p.seen, p.nextTurn, p.wakeUp = p.core.State(), p.turn, p.awake
+	p.input(nothing)
 	return p
 }
 
@@ -61,19 +63,7 @@ func (p *process) end() {
 }
 
 // after has do called then, by this process: not if it has ended, and later if it is paused.
-func (p *process) after(d time.Duration, do func()) {
-	var run func()
-	run = func() {
-		switch {
-		case p.dead || p.s.err != nil:
-		case p.s.now < p.h.pausedUntil:
-			p.s.at(p.h.pausedUntil, run)
-		default:
-			do()
-		}
-	}
-	p.s.after(d, run)
-}
+func (p *process) after(d time.Duration, do func()) { p.s.byProcess(p, d, do) }
 
 // io does something with the disk, in which the machine may go down.
 func (p *process) io(do func() error) error {
@@ -101,7 +91,7 @@ func (p *process) input(event func(now time.Time)) {
 	p.inbox = append(p.inbox, event)
 	if !p.turnDue {
 		p.turnDue = true
-		p.after(p.h.turnWait(), p.turn)
+		p.after(p.h.turnWait(), p.nextTurn)
 	}
 }
 
@@ -135,17 +125,21 @@ func (p *process) sleep() {
 		return // wakes up before, and sees then
 	}
 	p.tickAt = at
-	p.after(at-p.s.now, func() {
-		if p.s.now < p.tickAt || p.turnDue {
-			return
-		}
-		if p.h.now().Before(p.core.Deadline()) {
-			p.sleep()
-			return
-		}
-		p.input(func(time.Time) {})
-	})
+	p.after(at-p.s.now, p.wakeUp)
 }
+
+func (p *process) awake() {
+	switch {
+	case p.s.now < p.tickAt || p.turnDue:
+	case p.h.now().Before(p.core.Deadline()):
+		p.sleep()
+	default:
+		p.input(nothing)
+	}
+}
+
+// nothing is an event that only has the loop come round.
+func nothing(time.Time) {}
 
 // perform does what a turn has given out. The process may go down at any point of it.
 func (p *process) perform(out *vsr.Output) {

@@ -84,23 +84,6 @@ func failure(seed uint64, r *Report) string {
 	return b.String()
 }
 
-// BenchmarkThree says how many virtual seconds of a group of three, with faults, pass in a second.
-func BenchmarkThree(b *testing.B) {
-	var virtual time.Duration
-	seed := uint64(0)
-	for b.Loop() {
-		for seed++; ; seed++ {
-			if p, _ := Draw(seed); p.Replicas == 3 {
-				break
-			}
-		}
-		r := Run(seed, nil)
-		require.Nil(b, r.Violation)
-		virtual += r.Virtual
-	}
-	b.ReportMetric(virtual.Seconds()/b.Elapsed().Seconds(), "virtual-s/s")
-}
-
 // The same seed gives the same run, whatever else the machine does.
 func TestSameSeedSameRun(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))

@@ -1,15 +1,19 @@
 package vfs
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
 // pageSize is the unit in which Mem takes memory.
-const pageSize = 32 << 10
+const pageSize = 8 << 10
 
 // pages is the content of a file in memory. A page that was never written is nil and reads as
 // zeros. What a page holds at and above size is zero.
 type pages struct {
-	size int64
-	page [][]byte
+	size   int64
+	page   [][]byte
+	shared []bool // a clone has the page too: it is copied before it changes
 }
 
 func (p *pages) readAt(b []byte, off int64) (int, error) {
@@ -42,35 +46,42 @@ func (p *pages) writeAt(b []byte, off int64) {
 		p.resize(end)
 	}
 	for len(b) > 0 {
-		i := off / pageSize
-		if p.page[i] == nil {
-			p.page[i] = make([]byte, pageSize)
-		}
-		n := copy(p.page[i][off%pageSize:], b)
+		n := copy(p.own(int(off / pageSize))[off%pageSize:], b)
 		b, off = b[n:], off+int64(n)
 	}
+}
+
+// own returns a page that may be changed.
+func (p *pages) own(i int) []byte {
+	switch {
+	case p.page[i] == nil:
+		p.page[i] = make([]byte, pageSize)
+	case p.shared[i]:
+		p.page[i] = append(make([]byte, 0, pageSize), p.page[i]...)
+	}
+	p.shared[i] = false
+	return p.page[i]
 }
 
 // resize cuts, or extends with zeros.
 func (p *pages) resize(size int64) {
 	count := int((size + pageSize - 1) / pageSize)
 	for len(p.page) < count {
-		p.page = append(p.page, nil)
+		p.page, p.shared = append(p.page, nil), append(p.shared, false)
 	}
 	clear(p.page[count:])
-	p.page = p.page[:count]
+	clear(p.shared[count:])
+	p.page, p.shared = p.page[:count], p.shared[:count]
 	if at := size % pageSize; size < p.size && at > 0 && p.page[count-1] != nil {
-		clear(p.page[count-1][at:])
+		clear(p.own(count - 1)[at:])
 	}
 	p.size = size
 }
 
+// clone returns a copy, which shares the pages that neither changes.
 func (p *pages) clone() pages {
-	c := pages{size: p.size, page: make([][]byte, len(p.page))}
-	for i, page := range p.page {
-		if page != nil {
-			c.page[i] = append([]byte(nil), page...)
-		}
+	for i := range p.shared {
+		p.shared[i] = p.page[i] != nil
 	}
-	return c
+	return pages{size: p.size, page: slices.Clone(p.page), shared: slices.Clone(p.shared)}
 }

@@ -123,9 +123,20 @@ func (l *log) check() error {
 	if (len(l.runs) == 0) != (l.base == l.last) || before.Op > l.last.Op || !before.sameView(l.last) {
 		return fmt.Errorf("last run %v, log ends at %v", before, l.last)
 	}
+	return l.checkTail()
+}
+
+// checkTail checks that the entries in memory are those that the runs say. Both are walked through
+// side by side: it is done after every step.
+func (l *log) checkTail() error {
+	run := -1
 	for i := range l.tail {
-		if s, ok := l.stamp(l.tail[i].Op); !ok || s != l.tail[i].Stamp() {
-			return fmt.Errorf("entry %v is at %v", l.tail[i].Stamp(), s)
+		s := l.tail[i].Stamp()
+		for run+1 < len(l.runs) && l.runs[run+1].Op <= s.Op {
+			run++
+		}
+		if run < 0 || s.Op > l.last.Op || !s.sameView(l.runs[run]) || i > 0 && s.Op != l.tail[i-1].Op+1 {
+			return fmt.Errorf("11.4: entry %v is in memory, and not in the log: base %v, last %v, runs %v", s, l.base, l.last, l.runs)
 		}
 	}
 	return nil
