@@ -13,30 +13,31 @@ import (
 
 // TestStateMachine checks the contract of smr.StateMachine on the machines that new returns, each
 // call a new one in the initial state. It applies ops, which are bodies of operations, in order,
-// many times over: on twins, at other times of the day, with other numbers of processors, with
-// snapshots in between, and on machines restored from them. All must give the same results and end
-// in the same state, or it fails and names the operation: "op 12 (ops[8])" is the one with
-// Op.Number 12, whose body is ops[8].
+// many times over: on twins, at other times of the day, with other numbers of processors, in
+// another process, with snapshots in between, and on machines restored from them. All must give the
+// same results and end in the same state, or it fails and names the first operation at which they
+// are seen to part: "op 12 (ops[8])" is the one with Op.Number 12, whose body is ops[8].
 //
 // States are compared by their snapshots, and by the results of ops applied once more. So ops
 // should change every part of the state, more than once, and read it back; and snapshots should
 // be written in a fixed order, for those of a machine that does not can hardly be compared.
 //
-// Machines run inside a testing/synctest bubble as well, and must leave no goroutine there. Run
-// the suite with the race detector, too: one check applies operations while a snapshot is written.
+// Machines run inside a testing/synctest bubble as well, and must leave no goroutine there. The
+// other process is the test binary once more, in another time zone: it runs this test, and what
+// contains it, up to this call, gets ops from here, and exits. If it does not come to the call
+// within a minute, or if processes cannot be started, that check is skipped; so it is in what a
+// fuzzer makes up. Run the suite with the race detector, too: one check applies operations while a
+// snapshot is written.
 func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 	t.Helper()
 	if len(ops) == 0 {
 		t.Fatal("TestStateMachine needs operations to apply; ops is empty")
 	}
-	enforce(t, machineRules, machinesOf(new, ops))
-}
-
-// machines is what the suite checks. new returns a machine in its initial state.
-type machines struct {
-	new  func() smr.StateMachine
-	ops  []smr.Op // their bodies are originals: machines get copies
-	more []smr.Op // to come after ops: the same bodies once more
+	m := machinesOf(t, new, ops)
+	if errand != nil {
+		return // this process is for another call
+	}
+	enforce(t, machineRules, m)
 }
 
 var machineRules = []rule[machines]{
@@ -44,6 +45,7 @@ var machineRules = []rule[machines]{
 	{name: "Apply is deterministic", check: isDeterministic, first: true},
 	{name: "Apply uses no clock but op.Time", check: usesNoClock},
 	{name: "Apply does not depend on GOMAXPROCS", check: ignoresProcessors},
+	{name: "Apply does not depend on the process", check: ignoresProcess},
 	{name: "Apply neither keeps nor changes op.Body", check: leavesBodies},
 	{name: "a result is not changed once returned", check: leavesResults},
 	{name: "Snapshot changes nothing", check: snapshotsChangeNothing},
@@ -57,8 +59,9 @@ var machineRules = []rule[machines]{
 	{name: "WriteTo returns the writer's error", check: writeToFails},
 }
 
-// replays is how often a run is repeated to see whether chance, as in a map's order, changes it.
-const replays = 10
+// replays is how often a run is repeated to see whether chance, as in a map's order, changes it:
+// two keys of a map change places in one of eight runs.
+func (m machines) replays() int { return min(max(8_000/len(m.ops), 20), 100) }
 
 func doesNotPanic(_ *testing.T, m machines) error {
 	_, err := m.run()
@@ -66,77 +69,109 @@ func doesNotPanic(_ *testing.T, m machines) error {
 }
 
 func isDeterministic(_ *testing.T, m machines) error {
+	const why = "two runs of the same operations"
 	first, err := m.run()
 	if err != nil {
 		return err
 	}
-	for range replays - 1 {
+	for range m.replays() {
 		again, err := m.run()
 		if err != nil {
 			return err
 		}
-		if err := first.same(again, "two runs of the same operations"); err != nil {
-			return fmt.Errorf("%w\nApply must depend on nothing but the state before and op: no clock, no random source, no order of a map, no variable that machines share, no sum of floats in changing order", err)
+		if err := first.same(again, why); err != nil {
+			return fmt.Errorf("%w\nApply must depend on nothing but the state before and op: no clock, no random source, no order of a map, no variable that machines share, no sum of floats in changing order",
+				m.earlier(err, why, machines.run, machines.run))
 		}
 	}
 	return nil
 }
 
 func usesNoClock(t *testing.T, m machines) error {
+	const why = "a run now and one in the year 2000"
 	now, err := m.run()
 	if err != nil {
 		return err
 	}
-	return elsewhen(t, func() error {
-		for _, pace := range []time.Duration{0, 37 * time.Hour} {
-			then, err := m.runWith(func(*run) error { time.Sleep(pace); return nil })
+	for _, pace := range []time.Duration{0, 37 * time.Hour} {
+		err := elsewhen(t, func() error {
+			then, err := m.runAtPace(pace)
 			if err != nil {
 				return err
 			}
-			if err := now.same(then, "a run now and one in the year 2000"); err != nil {
-				return fmt.Errorf("%w\nApply must not ask for the time: replicas apply the same operation at different times. It is in op.Time", err)
-			}
-		}
-		return nil
-	})
-}
-
-func ignoresProcessors(_ *testing.T, m machines) error {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	one, err := m.run()
-	if err != nil {
-		return err
-	}
-	runtime.GOMAXPROCS(8)
-	for range replays {
-		many, err := m.run()
+			return now.same(then, why)
+		})
 		if err != nil {
-			return err
-		}
-		if err := one.same(many, "runs on one processor and on eight"); err != nil {
-			return err
+			return fmt.Errorf("%w\nApply must not ask for the time: replicas apply the same operation at different times. It is in op.Time",
+				m.earlier(err, why, machines.run, inBubble(t, pace)))
 		}
 	}
 	return nil
 }
 
+// runAtPace lets time go by between operations.
+func (m machines) runAtPace(pace time.Duration) (*run, error) {
+	return m.runWith(func(*run) error { time.Sleep(pace); return nil })
+}
+
+func inBubble(t *testing.T, pace time.Duration) way {
+	return func(m machines) (r *run, err error) {
+		err = elsewhen(t, func() (err error) { r, err = m.runAtPace(pace); return err })
+		return r, err
+	}
+}
+
+func ignoresProcessors(_ *testing.T, m machines) error {
+	const why = "runs on one processor and on eight"
+	one, err := onProcessors(1)(m)
+	if err != nil {
+		return err
+	}
+	for range m.replays() / 2 {
+		many, err := onProcessors(8)(m)
+		if err != nil {
+			return err
+		}
+		if err := one.same(many, why); err != nil {
+			return m.earlier(err, why, onProcessors(1), onProcessors(8))
+		}
+	}
+	return nil
+}
+
+// onProcessors is to run with GOMAXPROCS at n.
+func onProcessors(n int) way {
+	return func(m machines) (*run, error) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
+		return m.run()
+	}
+}
+
 func leavesBodies(_ *testing.T, m machines) error {
+	const why = "two runs, one of which overwrote each body after Apply returned"
 	clean, err := m.run()
 	if err != nil {
 		return err
 	}
-	poisoned, err := m.start()
+	poisoned, err := m.runPoisoned()
 	if err != nil {
 		return err
 	}
-	poisoned.poison = true
-	if err := poisoned.apply(len(m.ops)); err != nil {
-		return err
-	}
-	if err := clean.same(poisoned, "two runs, one of which overwrote each body after Apply returned"); err != nil {
-		return fmt.Errorf("%w\nop.Body is smr's once Apply has returned: copy what is to be kept", err)
+	if err := clean.same(poisoned, why); err != nil {
+		return fmt.Errorf("%w\nop.Body is smr's once Apply has returned: copy what is to be kept",
+			m.earlier(err, why, machines.run, machines.runPoisoned))
 	}
 	return nil
+}
+
+// runPoisoned applies all operations, and overwrites each body afterwards.
+func (m machines) runPoisoned() (*run, error) {
+	r, err := m.start()
+	if err != nil {
+		return nil, err
+	}
+	r.poison = true
+	return r, r.apply(len(r.ops))
 }
 
 func leavesResults(_ *testing.T, m machines) error {

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -77,7 +80,10 @@ func blindOps() (ops [][]byte) {
 	return ops
 }
 
-var applications atomic.Int64 // of all books
+var (
+	applications atomic.Int64 // of all books
+	processSeed  = maphash.MakeSeed()
+)
 
 func (b *book) Apply(op smr.Op) []byte {
 	b.page.Count++
@@ -111,8 +117,11 @@ func (b *book) apply(op smr.Op) []byte {
 	switch command {
 	case "put":
 		b.page.Notes[key] = []byte(text)
-		if b.bug == "body kept" {
+		switch b.bug {
+		case "body kept":
 			b.page.Notes[key] = op.Body[len(op.Body)-len(text):]
+		case "process id":
+			b.page.Notes["by"] = strconv.AppendInt(nil, int64(os.Getpid()), 10)
 		}
 		return nil
 	case "append":
@@ -171,6 +180,8 @@ func (b *book) when() any {
 		return time.Now().Year()
 	case "expiry by the clock":
 		return time.Since(b.page.Last) > 24*time.Hour
+	case "time zone":
+		return b.page.Last.Local()
 	}
 	return b.page.Last
 }
@@ -187,6 +198,8 @@ func (b *book) count() any {
 		return applications.Add(1)
 	case "processors":
 		return runtime.GOMAXPROCS(0)
+	case "hash seed":
+		return maphash.String(processSeed, "count") % 1_000_000
 	}
 	return b.page.Count
 }

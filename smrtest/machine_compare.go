@@ -10,8 +10,8 @@ import (
 // other's machine up, and leaves r's as it is.
 func (r *run) same(other *run, why string) error {
 	for i := other.first; i < other.next; i++ {
-		if err := r.sameResult(i, r.results[i], other.results[i-other.first], why); err != nil {
-			return err
+		if p := r.sameResult(i, r.results[i], other.results[i-other.first], why); p != nil {
+			return p
 		}
 	}
 	if err := r.sameState(other, why); err != nil {
@@ -20,11 +20,19 @@ func (r *run) same(other *run, why string) error {
 	return r.sameEncore(other, why+", with all operations applied once more,")
 }
 
-func (r *run) sameResult(i int, a, b []byte, why string) error {
+// parting says that two runs do not do the same, and since which operation that can be seen.
+type parting struct {
+	op   int // of ops; -1: before any; from len(ops) on: of those applied once more
+	text string
+}
+
+func (p *parting) Error() string { return p.text }
+
+func (r *run) sameResult(i int, a, b []byte, why string) *parting {
 	if bytes.Equal(a, b) {
 		return nil
 	}
-	return fmt.Errorf("%s differ from %s on: its result is %s in the first and %s in the second", why, r.name(i), quote(a), quote(b))
+	return &parting{i, fmt.Sprintf("%s differ from %s on: its result is %s in the first and %s in the second", why, r.name(i), quote(a), quote(b))}
 }
 
 // sameEncore applies all operations once more: what the results of the last ones depended on may
@@ -39,14 +47,17 @@ func (r *run) sameEncore(other *run, why string) error {
 			return err
 		}
 	}
-	results, err := other.encore()
-	if err != nil {
-		return err
+	if other.encored == nil {
+		var err error
+		if other.encored, err = other.encore(); err != nil {
+			return err
+		}
 	}
 	again := &run{machines: machines{ops: r.more}}
-	for i := range results {
-		if err := again.sameResult(i, r.encored[i], results[i], why); err != nil {
-			return err
+	for i := range r.encored {
+		if p := again.sameResult(i, r.encored[i], other.encored[i], why); p != nil {
+			p.op += len(r.ops)
+			return p
 		}
 	}
 	return nil
@@ -76,17 +87,22 @@ func (r *run) sameState(other *run, why string) error {
 		return err
 	}
 	if difference := differ(a, b); difference != "" {
-		return fmt.Errorf("%s are in different states after %s: %s", why, r.lastOp(), difference)
+		return r.otherState(r.next, difference, why)
 	}
 	return nil
 }
 
-// lastOp names the operation that was applied last.
-func (r *run) lastOp() string {
-	if r.next == 0 {
+// otherState is the parting of two runs that are in different states after n operations.
+func (r *run) otherState(n int, difference, why string) *parting {
+	return &parting{n - 1, fmt.Sprintf("%s are in different states after %s: %s", why, r.after(n), difference)}
+}
+
+// after names the last of n operations.
+func (m machines) after(n int) string {
+	if n == 0 {
 		return "no operation"
 	}
-	return r.name(r.next - 1)
+	return m.name(n - 1)
 }
 
 // manyLooks is how many snapshots of a state tell whether they vary by themselves, as those of a
@@ -113,6 +129,11 @@ func differ(a, b [][]byte) string {
 	if alike(a, bytes.Equal) && alike(b, bytes.Equal) {
 		return difference(a[0], b[0])
 	}
+	return differAnyhow(a, b)
+}
+
+// differAnyhow says how two states differ whose snapshots vary by themselves.
+func differAnyhow(a, b [][]byte) string {
 	if alike(a, sameBytes) && alike(b, sameBytes) && !sameBytes(a[0], b[0]) {
 		return fmt.Sprintf("their snapshots, of %d and %d bytes, hold different bytes whatever the order", len(a[0]), len(b[0]))
 	}

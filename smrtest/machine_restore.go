@@ -2,6 +2,7 @@ package smrtest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"testing"
@@ -13,18 +14,23 @@ func (r *run) restore(f frozen, from io.Reader) error {
 	if err := guard("Restore of "+f.name, func() error { return r.machine.Restore(from) }); err != nil {
 		return fmt.Errorf("%s: Restore failed: %w", f.name, err)
 	}
-	r.first, r.next, r.results, r.returned = f.at, f.at, nil, nil
-	return nil
+	r.first, r.next, r.results, r.returned, r.states = f.at, f.at, nil, nil, nil
+	return r.watched()
 }
 
-// resume restores f into r, compares r's state with that of a machine that applied the operations
-// instead, applies the rest, and compares all with whole, a run of all operations.
-func (r *run) resume(whole *run, f frozen, from io.Reader, why string) error {
+// resume restores f into a machine of start's, compares its state with that of a machine that
+// applied the operations instead, applies the rest, and compares all with whole, a run of all
+// operations. from reads what f wrote.
+func (m machines) resume(whole *run, f frozen, start way, from func() io.Reader, why string) error {
 	why = fmt.Sprintf("a machine that applied every operation and %s %s", why, f.name)
-	if err := r.restore(f, from); err != nil {
+	r, err := start(m)
+	if err != nil {
+		return err
+	}
+	if err := r.restore(f, from()); err != nil {
 		return fmt.Errorf("of %s: %w", why, err)
 	}
-	twin, err := r.runTo(f.at)
+	twin, err := m.runTo(f.at)
 	if err != nil {
 		return err
 	}
@@ -34,48 +40,61 @@ func (r *run) resume(whole *run, f frozen, from io.Reader, why string) error {
 	if err := r.apply(len(r.ops)); err != nil {
 		return err
 	}
-	return whole.same(r, why)
+	if err := whole.same(r, why); err != nil {
+		return m.earlier(err, why, machines.run, resumed(f, start, from))
+	}
+	return nil
 }
 
-// resumeFresh is resume with a new machine.
-func (m machines) resumeFresh(whole *run, f frozen, from io.Reader, why string) error {
-	r, err := m.start()
-	if err != nil {
-		return err
+// resumed is to restore and to apply the rest.
+func resumed(f frozen, start way, from func() io.Reader) way {
+	return func(m machines) (*run, error) {
+		r, err := start(m)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.restore(f, from()); err != nil {
+			return nil, err
+		}
+		return r, r.apply(len(r.ops))
 	}
-	return r.resume(whole, f, from, why)
+}
+
+// reading is to read b from its beginning.
+func reading(b []byte) func() io.Reader {
+	return func() io.Reader { return bytes.NewReader(b) }
 }
 
 // each takes a snapshot at every point of a run, and calls visit with it, what it wrote, and a run
-// of all operations to compare with.
-func (m machines) each(visit func(whole *run, f frozen, written []byte) error) error {
+// of all operations to compare with. If visit fails it looks for the earliest snapshot at which it
+// does, so that the operation is named that makes the difference.
+func (m machines) each(visit func(m machines, whole *run, f frozen, written []byte) error) error {
 	whole, err := m.run()
 	if err != nil {
 		return err
 	}
+	try := func(m machines, at int) error {
+		f, written, err := m.snapshotAt(at)
+		if err != nil {
+			return err
+		}
+		return visit(m, whole, f, written)
+	}
+	rough, good := m, -1
+	rough.rough = true
 	for _, at := range m.points() {
-		r, err := m.runTo(at)
-		if err != nil {
-			return err
+		if err := try(rough, at); err != nil {
+			_, closer := m.least(good, at, try)
+			return cmp.Or(closer, err)
 		}
-		f, err := r.freeze()
-		if err != nil {
-			return err
-		}
-		written, err := f.bytes()
-		if err != nil {
-			return err
-		}
-		if err := visit(whole, f, written); err != nil {
-			return err
-		}
+		good = at
 	}
 	return nil
 }
 
 func restoresAll(_ *testing.T, m machines) error {
-	return m.each(func(whole *run, f frozen, written []byte) error {
-		err := m.resumeFresh(whole, f, bytes.NewReader(written), "one restored from")
+	return m.each(func(m machines, whole *run, f frozen, written []byte) error {
+		err := m.resume(whole, f, machines.start, reading(written), "one restored from")
 		if err != nil {
 			return fmt.Errorf("%w\nWriteTo must write, and Restore bring back, whatever state or result depends on; every other field must stay as in a new machine", err)
 		}
@@ -84,12 +103,8 @@ func restoresAll(_ *testing.T, m machines) error {
 }
 
 func restoresOverOld(_ *testing.T, m machines) error {
-	used, err := m.run()
-	if err != nil {
-		return err
-	}
-	return m.each(func(whole *run, f frozen, written []byte) error {
-		err := used.resume(whole, f, bytes.NewReader(written), "one that had applied them all, and then restored")
+	return m.each(func(m machines, whole *run, f frozen, written []byte) error {
+		err := m.resume(whole, f, machines.run, reading(written), "one that had applied them all, and then restored")
 		if err != nil {
 			return fmt.Errorf("%w\nRestore must replace the whole state, and keep nothing of the old one", err)
 		}
@@ -115,7 +130,8 @@ func restoresByPieces(_ *testing.T, m machines) error {
 		return err
 	}
 	for _, p := range pieces {
-		err := m.resumeFresh(whole, f, p.reader(bytes.NewReader(written)), "one that read, "+p.how+",")
+		from := func() io.Reader { return p.reader(bytes.NewReader(written)) }
+		err := m.resume(whole, f, machines.start, from, "one that read, "+p.how+",")
 		if err != nil {
 			return fmt.Errorf("%w\nRead may return less than it is asked for: io.ReadFull and io.ReadAll go on", err)
 		}

@@ -5,13 +5,37 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/smr-go/smr"
 )
 
-// machinesOf makes what the suite checks.
-func machinesOf(new func() smr.StateMachine, bodies [][]byte) machines {
+// machines is what the suite checks. new returns a machine in its initial state.
+type machines struct {
+	new    func() smr.StateMachine
+	ops    []smr.Op // their bodies are originals: machines get copies
+	more   []smr.Op // to come after ops: the same bodies once more
+	caller caller   // of the suite
+	watch  lookout
+	rough  bool // the earliest operation at which runs part is not wanted
+
+	patience time.Duration // with another process
+}
+
+// machinesOf makes what the suite checks. In a process with an errand it does it, if it is for this
+// call, and does not return.
+func machinesOf(t *testing.T, new func() smr.StateMachine, bodies [][]byte) machines {
+	c := callerOf(t)
+	if errand != nil {
+		errand.run(c, new)
+	}
+	m := withOps(new, bodies)
+	m.caller, m.patience = c, processPatience
+	return m
+}
+
+func withOps(new func() smr.StateMachine, bodies [][]byte) machines {
 	ops := number(slices.Concat(bodies, bodies))
 	return machines{new: new, ops: ops[:len(bodies)], more: ops[len(bodies):]}
 }
@@ -64,8 +88,9 @@ type run struct {
 	first    int  // ops[first] was applied first
 	next     int  // ops[next] is to be applied next
 	results  [][]byte
-	returned [][]byte // the very slices that results are copies of
-	encored  [][]byte // encore's, once asked for
+	returned [][]byte         // the very slices that results are copies of
+	encored  [][]byte         // encore's, once asked for
+	states   map[int][][]byte // by how many operations were applied, if watched
 }
 
 // start makes a machine in its initial state.
@@ -74,7 +99,8 @@ func (m machines) start() (*run, error) {
 	if machine == nil {
 		return nil, errors.New("new returned nil")
 	}
-	return &run{machines: m, machine: machine}, nil
+	r := &run{machines: m, machine: machine}
+	return r, r.watched()
 }
 
 // run applies all operations to a new machine.
@@ -110,8 +136,12 @@ func (m machines) runTo(upTo int) (*run, error) {
 
 // apply applies the operations from r.next to before upTo.
 func (r *run) apply(upTo int) error {
-	for ; r.next < upTo; r.next++ {
+	for r.next < upTo {
 		if err := r.applyNext(); err != nil {
+			return err
+		}
+		r.next++
+		if err := r.watched(); err != nil {
 			return err
 		}
 	}
@@ -120,11 +150,11 @@ func (r *run) apply(upTo int) error {
 
 // applyNext applies a copy of ops[next].
 func (r *run) applyNext() error {
-	op, what := r.ops[r.next], r.name(r.next)
+	op, what := r.ops[r.next], opName{r, r.next}
 	original := op.Body
 	op.Body = bytes.Clone(original)
 	var result []byte
-	if err := guard("Apply of "+what, func() error { result = r.machine.Apply(op); return nil }); err != nil {
+	if err := guard(applying(what), func() error { result = r.machine.Apply(op); return nil }); err != nil {
 		return fmt.Errorf("%w\na panic stops every replica that reaches the operation: let a failure be part of the result", err)
 	}
 	r.returned, r.results = append(r.returned, result), append(r.results, bytes.Clone(result))
@@ -134,17 +164,30 @@ func (r *run) applyNext() error {
 	return poison(op.Body, original, result, what)
 }
 
+// opName prints as the name of an operation, which is made only if it is wanted.
+type opName struct {
+	of *run
+	i  int
+}
+
+func (n opName) String() string { return n.of.name(n.i) }
+
+// applying prints as what Apply of it is called.
+type applying opName
+
+func (a applying) String() string { return "Apply of " + opName(a).String() }
+
 // poison overwrites a body as Apply left it. The result must not feel it.
-func poison(body, original, result []byte, what string) error {
+func poison(body, original, result []byte, what opName) error {
 	if !bytes.Equal(body, original) {
-		return fmt.Errorf("the body of %s was changed by Apply to %s: it is smr's, and shared", what, quote(body))
+		return fmt.Errorf("the body of %v was changed by Apply to %s: it is smr's, and shared", what, quote(body))
 	}
 	was := bytes.Clone(result)
 	for i := range body {
 		body[i] ^= 0xa5
 	}
 	if !bytes.Equal(result, was) {
-		return fmt.Errorf("the result of %s is a part of op.Body, which is smr's once Apply has returned: copy it", what)
+		return fmt.Errorf("the result of %v is a part of op.Body, which is smr's once Apply has returned: copy it", what)
 	}
 	return nil
 }

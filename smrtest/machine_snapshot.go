@@ -2,6 +2,7 @@ package smrtest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +21,8 @@ type frozen struct {
 
 // freeze calls Snapshot.
 func (r *run) freeze() (frozen, error) {
-	f := frozen{at: r.next, name: "the snapshot after " + r.lastOp()}
-	err := guard("Snapshot after "+r.lastOp(), func() (err error) { f.WriterTo, err = r.machine.Snapshot(); return err })
+	f := frozen{at: r.next, name: "the snapshot after " + r.after(r.next)}
+	err := guard("Snapshot after "+r.after(r.next), func() (err error) { f.WriterTo, err = r.machine.Snapshot(); return err })
 	if err != nil {
 		return f, fmt.Errorf("%s failed: %w", f.name, err)
 	}
@@ -63,9 +64,9 @@ func (r *run) snapshot() ([]byte, error) {
 	return f.bytes()
 }
 
-// last returns a snapshot of the state after all operations.
-func (m machines) last() (frozen, []byte, error) {
-	r, err := m.run()
+// snapshotAt returns a snapshot of the state after so many operations, and what it writes at once.
+func (m machines) snapshotAt(at int) (frozen, []byte, error) {
+	r, err := m.runTo(at)
 	if err != nil {
 		return frozen{}, nil, err
 	}
@@ -77,17 +78,33 @@ func (m machines) last() (frozen, []byte, error) {
 	return f, b, err
 }
 
+// last returns a snapshot of the state after all operations.
+func (m machines) last() (frozen, []byte, error) { return m.snapshotAt(len(m.ops)) }
+
 func snapshotsAreFrozen(_ *testing.T, m machines) error {
 	whole, err := m.run()
 	if err != nil {
 		return err
 	}
+	rough := m
+	rough.rough = true
 	for _, at := range m.points() {
-		if err := m.writeLate(whole, at, (*run).writeAfter); err != nil {
-			return err
+		if err := rough.writeLate(whole, at, writeAfter(len(m.ops))); err != nil {
+			return m.firstSeen(whole, at, err)
 		}
 	}
 	return nil
+}
+
+// firstSeen adds to err, of a snapshot after at operations that sees later ones, the first that it
+// sees.
+func (m machines) firstSeen(whole *run, at int, err error) error {
+	try := func(m machines, n int) error { return m.writeLate(whole, at, writeAfter(n)) }
+	if try(m, at) != nil {
+		return err // it is not a later one that matters
+	}
+	n, closer := m.least(at, len(m.ops), try)
+	return fmt.Errorf("%w; the first that it sees is %s", cmp.Or(closer, err), m.after(n))
 }
 
 func snapshotsRunBeside(t *testing.T, m machines) error {
@@ -106,7 +123,7 @@ func snapshotsRunBeside(t *testing.T, m machines) error {
 	return nil
 }
 
-// writeLate takes a snapshot after at operations, and lets write apply the others and write it.
+// writeLate takes a snapshot after at operations, lets write write it, and applies the others.
 // Neither may have felt the other.
 func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte, error)) error {
 	r, err := m.runTo(at)
@@ -121,7 +138,10 @@ func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte
 	if err != nil {
 		return err
 	}
-	if err := m.resumeFresh(whole, f, bytes.NewReader(written), "one restored from"); err != nil {
+	if err := r.apply(len(r.ops)); err != nil {
+		return err
+	}
+	if err := m.resume(whole, f, machines.start, reading(written), "one restored from"); err != nil {
 		return fmt.Errorf("%w\nit was taken before later operations were applied and written after: WriteTo must not see what they changed, inside maps and slices too", err)
 	}
 	if err := whole.same(r, "a run without a snapshot and one with "+f.name); err != nil {
@@ -130,12 +150,14 @@ func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte
 	return nil
 }
 
-// writeAfter applies the rest of the operations, then writes f.
-func (r *run) writeAfter(f frozen) ([]byte, error) {
-	if err := r.apply(len(r.ops)); err != nil {
-		return nil, err
+// writeAfter is to apply operations, up to n in all, and then to write f.
+func writeAfter(n int) func(*run, frozen) ([]byte, error) {
+	return func(r *run, f frozen) ([]byte, error) {
+		if err := r.apply(n); err != nil {
+			return nil, err
+		}
+		return f.bytes()
 	}
-	return f.bytes()
 }
 
 // writeBeside applies the rest of the operations while f is written.

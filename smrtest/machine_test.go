@@ -48,6 +48,8 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "clock, coarse", only: true, rule: "Apply uses no clock but op.Time", text: `its result is "20`},
 		{bug: "expiry by the clock", rule: "Apply uses no clock but op.Time", text: `"when") on: its result is`},
 		{bug: "processors", only: true, rule: "Apply does not depend on GOMAXPROCS", text: `its result is "1" in the first and "8" in the second`},
+		{bug: "hash seed", only: true, rule: "Apply does not depend on the process", text: `one in another differ from op 12 (ops[8] = "count") on: its result is "`},
+		{bug: "process id", only: true, rule: "Apply does not depend on the process", text: `in different states after op 3 (ops[0] = "put a text 0")`, ops: blindOps()},
 		{bug: "body kept", only: true, rule: "Apply neither keeps nor changes op.Body", text: `copy what is to be kept`},
 		{bug: "body changed", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the body of op 3 (ops[0] = "put a some text 0") was changed by Apply to "Xut a some text 0"`},
 		{bug: "body returned", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the result of op 3 (ops[0] = "put a some text 0") is a part of op.Body`},
@@ -76,7 +78,7 @@ func TestStateMachineFindsBugs(t *testing.T) {
 			if c.ops == nil {
 				c.ops = bookOps()
 			}
-			broken := verdicts(t, machineRules, machinesOf(newBook(c.bug), c.ops))
+			broken := verdicts(t, machineRules, machinesOf(t, newBook(c.bug), c.ops))
 			require.Contains(t, broken, c.rule)
 			assert.ErrorContains(t, broken[c.rule], c.text)
 			assert.True(t, len(broken) == 1 || !c.only, "all that is broken: %v", broken)
@@ -96,7 +98,7 @@ func verdicts[S any](t *testing.T, rules []rule[S], subject S) map[string]error 
 }
 
 func TestNewMayNotReturnNil(t *testing.T) {
-	nothing := machinesOf(func() smr.StateMachine { return nil }, blindOps())
+	nothing := machinesOf(t, func() smr.StateMachine { return nil }, blindOps())
 	require.Len(t, verdicts(t, machineRules, nothing), len(machineRules))
 	require.Len(t, verdicts(t, detectorRules, func() smr.Detector { return nil }), len(detectorRules))
 }
