@@ -20,7 +20,7 @@ type Run struct {
 	Cuts     []Cut
 	Marks    []Mark
 	States   []State
-	End      time.Duration // when the run ended; what happened later extends it
+	End      time.Duration // of the run; it is no earlier than what began, was sent or arrived last
 }
 
 // Lane is who something happens to. Lanes are named by their index in Run.Lanes.
@@ -36,7 +36,7 @@ const Everyone = -1
 type Message struct {
 	From, To int
 	Sent     time.Duration
-	Arrived  time.Duration // or was lost, cut or refused; not above Sent: it did not get far
+	Arrived  time.Duration // or was lost, cut off or refused; not above Sent: it did not get far
 	Kind     string        // as the protocol names it; colours and the choice of what to show go by it
 	Text     string        // its contents, without the kind; may have several lines
 	Fate     Fate
