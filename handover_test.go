@@ -77,6 +77,29 @@ func TestHandoverCancelled(t *testing.T) {
 	})
 }
 
+// A member that is there but does not come to hold the log, since its disk hangs, is given up: the
+// operations that wait go on at this primary.
+func TestHandoverGivenUp(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.propose("a", "before")
+		g.settle()
+		over := g.hang("c")
+		g.propose("a", "what c does not save")
+		ended := make(chan error, 1)
+		go func() { ended <- g.replica("a").Handover(g.in(time.Minute), "c") }()
+		time.Sleep(time.Millisecond)
+		require.Equal(t, "3", g.propose("b", "waits"))
+		require.ErrorContains(t, <-ended, `"a" goes on as primary`)
+		require.Equal(t, ID("a"), g.primary())
+		over()
+		g.settle()
+		require.NoError(t, g.replica("a").Handover(g.in(time.Minute), "c"))
+		require.Equal(t, ID("c"), g.primary())
+	})
+}
+
 // A handover ends when the view does, whoever is primary then.
 func TestHandoverOvertakenByEvents(t *testing.T) {
 	scenario(t, 3, func(g *group) {

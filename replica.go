@@ -299,9 +299,10 @@ func (r *Replica) Close() error {
 
 // Handover gives the primary's role to the member, or with "" to the one that can take it
 // soonest, and returns when another replica is primary. New operations wait while that one gets
-// the last of the log, and then go to it; while it is absent this replica serves on, and Handover
-// waits for it as long as ctx allows. If this replica is not primary, or the only
-// member, there is nothing to do for "", and for another an error says who is.
+// the last of the log, and then go to it. If it does not get it within Config.Abdication, because
+// its disk is full or slow, this replica goes on as primary, and an error says so; while it is absent
+// this replica serves on, and Handover waits for it as long as ctx allows. If this replica is not
+// primary, or the only member, there is nothing to do for "", and for another an error says who is.
 func (r *Replica) Handover(ctx context.Context, to ID) error {
 	i := vsr.Index(-1)
 	if to != "" {

@@ -60,6 +60,17 @@ func (q *roles) follow(r *Replica, s *vsr.State) {
 	if s.Primary >= 0 {
 		q.waiting = slices.DeleteFunc(q.waiting, func(w handing) bool { return w.ended(s) })
 	}
+	if s.Phase == vsr.Primary && !s.HandingOver {
+		q.givenUp(r)
+	}
+}
+
+// givenUp answers callers whose handover has not come about.
+func (q *roles) givenUp(r *Replica) {
+	for _, w := range q.waiting {
+		w.result <- fmt.Errorf("smr: handover to %q: operations have waited for %v, and it does not hold the whole log (is its disk full, or slow?); %q goes on as primary", w.to, r.cfg.Abdication, r.cfg.ID)
+	}
+	q.waiting = nil
 }
 
 // ended answers the caller if another view has begun.

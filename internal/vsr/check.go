@@ -17,6 +17,8 @@ type State struct {
 	Applied  OpNumber
 	Snapshot OpNumber
 	Problem  string
+
+	HandingOver bool // a primary: a handover is under way
 }
 
 // Phase names what a replica does for those outside.
@@ -38,7 +40,8 @@ func (p Phase) String() string { return phaseNames[p] }
 // State returns what this replica is and holds now.
 func (r *Replica) State() State {
 	s := State{Phase: r.phase(), Head: r.head, Primary: -1, Members: r.members, Last: r.log.last, First: r.log.base.Op + 1,
-		Commit: r.commit, Applied: r.applied, Snapshot: r.snapshot.Last.Op, Problem: r.problem}
+		Commit: r.commit, Applied: r.applied, Snapshot: r.snapshot.Last.Op, Problem: r.problem,
+		HandingOver: r.isPrimary() && r.primary.handover.active}
 	if r.status == normal && s.Phase != InViewChange {
 		s.Primary = r.prim()
 	}

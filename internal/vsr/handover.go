@@ -5,13 +5,14 @@ import "time"
 // handover is the primary's giving of its role to another while all is well (V2).
 type handover struct {
 	active bool
-	to     Index // -1: to whoever has the whole log first
+	to     Index     // -1: to whoever has the whole log first
+	since  time.Time // requests wait for it from then on; zero: they do not
 }
 
 // Handover begins to hand the primary's role to the member, -1 for any: it takes no new request,
 // waits until that one holds the whole log, then votes to leave with the view named that it
 // leads. It reports false if this replica is not primary or there is nobody to hand over to.
-// The end shows in the view.
+// The end shows in the view, or, if that one does not come to hold the log, in State.
 func (r *Replica) Handover(now time.Time, to Index) bool {
 	r.advance(now)
 	if !r.isPrimary() || r.n == 1 || r.primary.opening == 0 {
@@ -56,7 +57,8 @@ func (r *Replica) Leave(now time.Time) {
 	}
 }
 
-// tryHandover hands over once the successor holds the whole log.
+// tryHandover hands over once the successor holds the whole log. It gives up one that is there and
+// does not come to hold it in the abdication time, since requests wait meanwhile.
 func (r *Replica) tryHandover() {
 	h := &r.primary.handover
 	if !h.active || r.primary.resigned != serving {
@@ -69,4 +71,20 @@ func (r *Replica) tryHandover() {
 			return
 		}
 	}
+	switch {
+	case !r.handingOver():
+		h.since = time.Time{}
+	case h.since.IsZero():
+		h.since = r.now
+	case !r.now.Before(r.handoverDeadline()):
+		*h = handover{}
+	}
+}
+
+// handoverDeadline returns when requests have waited long enough for a handover; zero if they do not.
+func (r *Replica) handoverDeadline() time.Time {
+	if h := &r.primary.handover; !h.since.IsZero() {
+		return h.since.Add(r.cfg.Abdication)
+	}
+	return time.Time{}
 }

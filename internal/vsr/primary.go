@@ -321,8 +321,10 @@ func (r *Replica) primaryDeadline() time.Time {
 		return time.Time{}
 	}
 	at := r.primary.heartbeatAt
-	if disk := r.diskDeadline(); !disk.IsZero() && disk.Before(at) {
-		return disk
+	for _, t := range [...]time.Time{r.diskDeadline(), r.handoverDeadline()} {
+		if !t.IsZero() && t.Before(at) {
+			at = t
+		}
 	}
 	return at
 }

@@ -144,6 +144,8 @@ func stateText(r *Replica) string {
 		text += ": the best log is " + r.memberID(r.change.owner) + "'s, " + stampText(r.change.best.Last)
 	case r.isPrimary() && r.primary.resigned != serving:
 		text += ", resigned: " + reasons[r.primary.resigned]
+	case r.State().HandingOver:
+		text += ", handing over"
 	}
 	return fmt.Sprintf("view %d, %s", r.head.View, text)
 }
