@@ -72,7 +72,6 @@ const CALLS = {"answered": "", "not applied": "not applied", "unknown": "outcome
 const isRole = s => ROLES.has(s.kind) && !lanes[s.lane].client;
 const rolesOf = lanes.map((_, lane) => spans.filter(s => s.lane === lane && isRole(s)));
 const othersOf = lanes.map((_, lane) => spans.filter(s => s.lane === lane && !isRole(s))); // ailments, or calls
-const marksOf = lanes.map((_, lane) => marks.filter(m => m.lane === lane));
 const violations = marks.filter(m => m.kind === "violation");
 
 // seconds writes a time with as many decimals as it has, or as many as are asked for.

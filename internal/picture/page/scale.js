@@ -1,7 +1,7 @@
 // The scale turns virtual times into places on a strip of paper, and back. Times in which nothing
 // that is shown happens are left out but for a stub, the longer the more was left out. Where
 // something happens a nanosecond of time is one of paper.
-const scale = {compressed: true, times: [0, 1], places: [0, 1], gaps: [], length: 1, idle: 1};
+const scale = {compressed: true, times: [0, 1], places: [0, 1], length: 1, idle: 1};
 
 // eventful returns the times at which something that is shown happens, in order.
 function eventful() {
@@ -21,7 +21,6 @@ function eventful() {
 function rescale() {
 	scale.times = [0];
 	scale.places = [0];
-	scale.gaps = [];
 	scale.idle = 4 * flight;
 	let previous = 0;
 	if (scale.compressed) {
@@ -57,7 +56,6 @@ function leaveOut(from, to) {
 	const begin = scale.places.at(-1), stub = 1.2 * flight * (1 + 0.15 * Math.log2((to - from) / scale.idle));
 	scale.times.push(to);
 	scale.places.push(begin + stub);
-	scale.gaps.push({from, to, begins: begin, ends: begin + stub});
 }
 
 function interpolate(xs, ys, x) {
