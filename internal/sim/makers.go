@@ -54,6 +54,23 @@ func drawTroubles(s stream) *Troubles {
 	return &t
 }
 
+// stretch makes everything so many times rarer.
+func (t *Troubles) stretch(times int) {
+	for _, d := range t.means() {
+		*d *= time.Duration(times)
+	}
+}
+
+func (t *Troubles) means() []*time.Duration {
+	return []*time.Duration{&t.Crash, &t.CrashAll, &t.CrashIn, &t.StopInOrder, &t.Pause, &t.SlowTurns, &t.Partition, &t.Cut,
+		&t.BadLink, &t.Rotate, &t.SlowDisk, &t.FullDisk, &t.FailSync, &t.FailIO, &t.Rot, &t.Clock, &t.HandOver}
+}
+
+// spareMemory leaves out what takes a process down, but for crashes of the few who may be lost.
+func (t *Troubles) spareMemory() {
+	t.CrashAll, t.CrashIn, t.StopInOrder, t.FullDisk, t.FailSync, t.FailIO, t.Rot = 0, 0, 0, 0, 0, 0, 0
+}
+
 // makers choose faults while a run goes on: each has its own randomness, and what it does is a
 // Fault like any other.
 type makers struct {
@@ -160,7 +177,12 @@ func (s *Sim) crash(r stream, h *host) {
 	if s.makers.CrashIn > 0 && r.chance(0.2) {
 		f.N = 1 + r.Int64N(15)
 	}
-	if h.proc != nil {
+	switch {
+	case h.proc == nil:
+	case s.p.Volatile && !s.makers.atlas.mayLose(h):
+	case s.p.Volatile:
+		s.make(Fault{Kind: Wipe, Host: h.i, For: f.For, Seed: f.Seed})
+	default:
 		s.make(f)
 	}
 }

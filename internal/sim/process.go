@@ -43,7 +43,7 @@ func newProcess(h *host, st *storage, f *found) *process {
 	cfg := vsr.Config{
 		Self: vsr.Index(h.i), Members: s.members, Detector: smr.NewFixedDetector(s.p.Trust),
 		Heartbeat: s.p.Heartbeat, Abdication: time.Second, DiskLimit: s.p.DiskLimit,
-		Window: s.p.Window, Tail: s.p.Tail, KeepLog: s.p.KeepLog,
+		Window: s.p.Window, Tail: s.p.Tail, KeepLog: s.p.KeepLog, Volatile: s.p.Volatile,
 		Rand: rand.New(rand.NewPCG(h.core.Uint64(), uint64(h.starts))),
 	}
 	if s.p.Trust == 0 {

@@ -105,6 +105,10 @@ func setTo(v reflect.Value, text string) error {
 		var d time.Duration
 		d, err = time.ParseDuration(text)
 		v.SetInt(int64(d))
+	case bool:
+		var b bool
+		b, err = strconv.ParseBool(text)
+		v.SetBool(b)
 	case uint64:
 		var n uint64
 		n, err = strconv.ParseUint(text, 10, 64)

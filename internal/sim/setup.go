@@ -14,6 +14,7 @@ type Setup struct {
 	Window    int64
 	Tail      int64
 	KeepLog   int64
+	Volatile  bool // the cores keep their logs in memory, and who goes down has lost it
 
 	SnapshotEvery int
 	CompareEvery  int // operations from one comparison of whole states to the next
@@ -89,6 +90,17 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 		Turn:  oneOf(s, 0, 0, 100*time.Microsecond, 2*time.Millisecond),
 		Drift: oneOf(s, 0, 1e-4, 1e-2), ClockGap: oneOf(s, 0, time.Hour),
 	}
+	t := drawTroubles(s)
+	switch x := s.Float64(); {
+	case x < 0.1: // whoever is behind needs a snapshot
+		p.SnapshotEvery, p.KeepLog, p.SegmentSize, p.ChunkSize = 20, 0, 4<<10, oneOf(s, 64, 256)
+	case x < 0.13: // long and quiet
+		p.Trouble, p.Callers.Think = s.scale(2*time.Minute, 20*time.Minute), s.scale(time.Second, 10*time.Second)
+		t.stretch(30)
+	case x < 0.17:
+		p.Volatile, p.Tail = true, 0
+		t.spareMemory()
+	}
 	if s.chance(0.4) {
 		p.Trust = 0
 	}
@@ -96,7 +108,7 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 		p.Qv = 1 + s.IntN(p.Replicas)
 		p.Qr = p.Replicas - p.Qv + 1 + s.IntN(p.Qv)
 	}
-	return p, drawTroubles(s)
+	return p, t
 }
 
 func drawNetwork(s stream) Network {

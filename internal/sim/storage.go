@@ -99,12 +99,12 @@ func (st *storage) readLog(f *found) error {
 	for _, s := range st.log.Stamps() {
 		f.Runs = append(f.Runs, fromStamp(s))
 	}
-	from := f.Base.Op
+	from := vsr.OpNumber(0)
 	if f.Snapshot != nil {
-		from = max(from, f.Snapshot.Last.Op)
+		from = f.Snapshot.Last.Op
 	}
-	if f.Snapshot == nil && from > 0 {
-		return fmt.Errorf("the log begins after op %d, and there is no snapshot", from)
+	if f.Base.Op > from {
+		return fmt.Errorf("the log begins after op %d, and the latest sound snapshot ends with op %d", f.Base.Op, from)
 	}
 	for from < f.Last.Op {
 		entries, err := st.read(from+1, f.Last.Op)
