@@ -115,6 +115,8 @@ func drawAims(s stream) []aim {
 		switch a.when {
 		case Issued, Saved, Applied:
 			a.message, a.odds = 0, 0.002
+		case Alone:
+			a.message, a.odds = 0, oneOf(s, 0.003, 0.03)
 		case Led, Changes:
 			a.message, a.odds = 0, oneOf(s, 0.05, 0.3)
 		}

@@ -37,13 +37,14 @@ const (
 	Received               // a message came in
 	Issued                 // a save was issued
 	Saved                  // a save became durable; the core has not heard of it
+	Alone                  // likewise, and no other disk holds the log's last entry
 	Led                    // it has become primary
 	Changes                // its view change has begun
 	Applied                // it has applied operations
 	moments
 )
 
-var momentNames = [moments]string{"sent", "received", "issued", "saved", "led", "changes", "applied"}
+var momentNames = [moments]string{"sent", "received", "issued", "saved", "alone", "led", "changes", "applied"}
 
 func (m Moment) String() string { return momentNames[m] }
 

@@ -108,6 +108,9 @@ func (p *process) written() {
 		p.s.watcher.Note(p.s.now, p.h.i, "has saved", []any{seq})
 	}
 	p.s.happened(p.h, Saved, 0)
+	if !p.dead && p.h.alone() {
+		p.s.happened(p.h, Alone, 0)
+	}
 	if p.dead {
 		return
 	}
@@ -132,6 +135,16 @@ func (h *host) saved(batch []*vsr.Save) (err error) {
 		h.covered = min(h.covered, h.truth.last.Op)
 	}
 	return h.s.checkQuorums()
+}
+
+// alone reports whether no other disk holds the last entry of this one's log.
+func (h *host) alone() bool {
+	for _, other := range h.s.hosts {
+		if other != h && h.s.ledger.holds(other.truth.last, h.truth.last) {
+			return false
+		}
+	}
+	return true
 }
 
 // cutOff leaves on the disk what the writer had begun: any first part of it.
