@@ -223,7 +223,25 @@ func TestDamagedSnapshot(t *testing.T) {
 	}
 }
 
-// damageSnapshot flips a bit in the middle of a stopped member's snapshot, and returns its file.
+// F9. The primary's snapshot rots while it runs: it is not offered for ever, another is taken, though no
+// operation comes that would make one due.
+func TestSnapshotRotsBeforeItIsSent(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.propose("a", "before")
+		g.crash("c")
+		g.fill("a", "while it was away ")
+		g.settle()
+		g.damageSnapshot("a")
+		g.start("c")
+		g.settle()
+		require.Len(t, g.history("c"), 281)
+		require.Equal(t, ID("a"), g.primary())
+	})
+}
+
+// damageSnapshot flips a bit in the middle of a member's snapshot, and returns its file.
 func (g *group) damageSnapshot(id ID) string {
 	names, err := g.disks[id].ReadDir("data/snapshots")
 	require.NoError(g.t, err)

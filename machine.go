@@ -120,9 +120,10 @@ func (m *machine) snapshotDue() bool {
 
 // job is one thing for the applier to do.
 type job struct {
-	entries []vsr.Entry
-	restore func() (*restored, error) // a snapshot takes the state's place
-	wanted  []uint64                  // requests whose callers wait while it is restored (X3)
+	entries  []vsr.Entry
+	restore  func() (*restored, error) // a snapshot takes the state's place
+	wanted   []uint64                  // requests whose callers wait while it is restored (X3)
+	snapshot bool                      // one is to be taken, due or not
 }
 
 // applier applies what is committed until the replica stops. It reports through the inbox.
@@ -150,6 +151,11 @@ func (r *Replica) applyJob(j job) error {
 		}
 		r.report(a)
 		return nil
+	}
+	if j.snapshot {
+		a, err := r.machine.snapshotNow()
+		r.report(a)
+		return err
 	}
 	for len(j.entries) > 0 && !r.stopping() {
 		n := min(len(j.entries), applyBatch)

@@ -51,6 +51,17 @@ func (m *machine) freeze(a *applied) (err error) {
 	return nil
 }
 
+// snapshotNow freezes the state, unless a snapshot is being written, which will do as well.
+func (m *machine) snapshotNow() (a applied, err error) {
+	m.Lock()
+	defer m.Unlock()
+	a.op = m.last.Op
+	if !m.snapshotting.Load() {
+		err = m.freeze(&a)
+	}
+	return a, err
+}
+
 func (f *frozen) header() []byte {
 	b := binary.AppendVarint(nil, f.clock)
 	members := f.members.Encode()
@@ -195,10 +206,18 @@ func (r *Replica) sendChunk(w vsr.ChunkWanted, now time.Time) {
 			if !errors.Is(err, fs.ErrNotExist) {
 				r.log.Error("a chunk of a snapshot cannot be read", "op", w.Snapshot.Last.Op, "chunk", w.Chunk, "error", err)
 			}
-			r.inbox.do(func() { r.core.Unavailable(w.To, w.Snapshot) })
+			r.inbox.do(func() { r.unsent(w, err) })
 		}
 		r.encode(head, &vsr.SnapshotChunk{Snapshot: w.Snapshot, Chunk: w.Chunk, Data: data}, []vsr.Index{w.To})
 	})
+}
+
+// unsent tells the core why a chunk was not sent. A snapshot that is damaged is taken again (F9).
+func (r *Replica) unsent(w vsr.ChunkWanted, why error) {
+	if errors.Is(why, snap.ErrCorrupt) && r.core.Damaged(w.Snapshot) {
+		r.jobs.add(job{snapshot: true})
+	}
+	r.core.Unavailable(w.To, w.Snapshot)
 }
 
 // receiver is the snapshot that is being received. Owned by the fetcher.

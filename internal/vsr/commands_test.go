@@ -39,6 +39,7 @@ import (
 //	handover a b, cancel a, leave a, full a, space a, snapshot a, lapse a
 //	slow a                the state machine applies only when it is said
 //	apply a [n]           the next n operations, all by default, are applied
+//	rot a                 a's snapshot cannot be read any more
 //	install a b           a has received b's snapshot
 //	status, log a         show
 //	configure a qr=3      another configuration for one member, before it starts
@@ -250,6 +251,7 @@ var atEach = map[string]func(*script, *host){
 	"pause":     func(_ *script, h *host) { h.paused = true },
 	"hang":      func(_ *script, h *host) { h.hung = true },
 	"unhang":    func(_ *script, h *host) { h.hung = false },
+	"rot":       func(_ *script, h *host) { h.rotten = true },
 	"slow":      func(_ *script, h *host) { h.slow = true },
 	"suspect":   func(s *script, h *host) { s.g.suspect(h) },
 	"heartbeat": func(s *script, h *host) { s.g.heartbeat(h) },

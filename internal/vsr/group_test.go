@@ -54,6 +54,7 @@ type host struct {
 	detector   *fixedTrust
 	paused     bool
 	hung       bool             // saves are done only when it is said
+	rotten     bool             // its snapshot cannot be read any more
 	slow       bool             // what is handed out is applied only when it is said
 	unapplied  []Entry          // handed out
 	problem    string           // as last told

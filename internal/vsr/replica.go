@@ -106,6 +106,7 @@ type Replica struct {
 
 	// snapshot.Last.Op <= handed; 0 <= applied <= handed <= commit <= log.last.Op
 	snapshot Snapshot
+	damaged  bool // it cannot be read any more (F9)
 	commit   OpNumber
 	handed   OpNumber // given to the shell to apply
 	applied  OpNumber

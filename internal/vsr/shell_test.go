@@ -152,7 +152,14 @@ func (g *testGroup) compact(h *host) bool {
 func (g *testGroup) performFetch(h *host, out *Output) bool {
 	for _, w := range out.Chunks {
 		m := &SnapshotChunk{Snapshot: w.Snapshot, Chunk: w.Chunk}
-		if s := h.disk.snapshot; s != nil && s.SnapshotID == w.Snapshot {
+		switch s := h.disk.snapshot; {
+		case s == nil || s.SnapshotID != w.Snapshot:
+			h.core.Unavailable(w.To, w.Snapshot)
+		case h.rotten:
+			if h.core.Damaged(w.Snapshot) {
+				g.tell("%s  snapshot %s is damaged", h.id, stampText(w.Snapshot.Last))
+			}
+		default:
 			m.Data = []byte{byte(w.Chunk)}
 		}
 		g.send(h, Outgoing{To: []Index{w.To}, Message: m})
@@ -160,7 +167,7 @@ func (g *testGroup) performFetch(h *host, out *Output) bool {
 	for _, f := range out.Fetch {
 		g.fetchStep(h, f)
 	}
-	return len(out.Fetch) > 0
+	return len(out.Fetch)+len(out.Chunks) > 0
 }
 
 func (g *testGroup) fetchStep(h *host, f FetchStep) {
@@ -204,6 +211,7 @@ func (g *testGroup) takeSnapshot(h *host) error {
 	s := Snapshot{SnapshotID: id, Size: 2, Chunks: snapshotChunks, Members: h.core.members}
 	g.content[id] = h.machine.clone()
 	h.disk.keepSnapshot(s, h.machine)
+	h.rotten = false
 	h.core.TookSnapshot(s)
 	g.turn(h)
 	return nil

@@ -52,11 +52,11 @@ const (
 // offer tells a backup that what it needs is no longer in the log (C1).
 func (r *Replica) offer(to Index) {
 	p := &r.primary.progress[to]
-	if r.snapshot.Last.Op == 0 {
-		return
-	}
 	if p.state != installing || p.offered.Last.Op < r.log.base.Op {
-		if p.state == installing {
+		if r.snapshot.Last.Op == 0 || r.damaged {
+			return
+		}
+		if p.state == installing && p.offered.Last.Op > 0 {
 			p.overruns++ // N9
 		}
 		p.state, p.offered = installing, r.snapshot
@@ -75,6 +75,21 @@ func (r *Replica) Unavailable(to Index, id SnapshotID) {
 		p.offered = r.snapshot
 		r.offer(to)
 	}
+}
+
+// Damaged reports that a snapshot of this replica's cannot be read any more (F9): it is not offered
+// again. If it is the latest, another is to be taken soon, says the answer, once.
+func (r *Replica) Damaged(id SnapshotID) (again bool) {
+	for i := range r.primary.progress {
+		if p := &r.primary.progress[i]; p.offered.SnapshotID == id {
+			p.offered = Snapshot{}
+		}
+	}
+	if r.damaged || r.snapshot.SnapshotID != id {
+		return false
+	}
+	r.damaged = true
+	return true
 }
 
 // onSnapshotOffer begins to receive, unless it is receiving one that will do as well (C2).
@@ -216,7 +231,7 @@ func (r *Replica) Received(now time.Time, s Snapshot, clock int64, err error) {
 		r.out.Err = fmt.Errorf("a snapshot ends in view %d, which this replica led, but its disk says view %d: the disk has lost what was durable", v, r.head.View)
 		return
 	}
-	r.snapshot = s
+	r.snapshot, r.damaged = s, false
 	r.adoptMembers(s.Members)
 	r.installLog(s.Last)
 	r.log.clock = max(r.log.clock, clock)
@@ -244,8 +259,8 @@ func (r *Replica) installLog(last Viewstamp) {
 
 // TookSnapshot reports that a snapshot of this replica's own state is durable (C4).
 func (r *Replica) TookSnapshot(s Snapshot) {
-	if s.Last.Op > r.snapshot.Last.Op {
-		r.snapshot = s
+	if s.Last.Op > r.snapshot.Last.Op || r.damaged && s.Last.Op == r.snapshot.Last.Op {
+		r.snapshot, r.damaged = s, false
 		r.compactDue = true
 	}
 }
