@@ -60,6 +60,7 @@ const (
 	Start            // it starts, if it is down
 	Stop             // it leaves in order, as Close does, and goes down after 10 ms
 	Pause            // its process stands still
+	Resume           // ends Pause
 	Suspend          // its machine does, and its monotonic clock with it
 	SlowTurns        // its loop takes up to N ns for each turn
 	Isolate          // all links to and from it are cut
@@ -88,7 +89,7 @@ const (
 	kinds
 )
 
-var kindNames = [kinds]string{"", "crash", "power-cut", "crash-in", "start", "stop", "pause", "suspend", "slow-turns",
+var kindNames = [kinds]string{"", "crash", "power-cut", "crash-in", "start", "stop", "pause", "resume", "suspend", "slow-turns",
 	"isolate", "deafen", "join", "cut", "mend", "split", "split-one-way", "bridge", "ring", "slow-link", "lossy-link",
 	"clock-jump", "slow-disk", "full-disk", "space", "fail-sync", "fail-reads", "fail-writes",
 	"rot-log", "rot-head", "rot-snapshot", "wipe", "hand-over"}

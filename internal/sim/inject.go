@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path"
@@ -25,10 +26,10 @@ func (s *Sim) Inject(f Fault) {
 	}
 }
 
-// make lets a fault happen now.
-func (s *Sim) make(f Fault) {
+// make lets a fault happen now. The error says why it cannot.
+func (s *Sim) make(f Fault) error {
 	if s.healed || s.err != nil {
-		return
+		return errors.New("the run has no faults any more")
 	}
 	f.At, f.After = s.now, s.aim
 	if f.Kind.ofAll() {
@@ -40,9 +41,11 @@ func (s *Sim) make(f Fault) {
 	if s.watcher != nil {
 		s.watcher.Faulted(s.now, &f)
 	}
-	if err := s.perform(&f); err != nil {
+	err := s.perform(&f)
+	if err != nil {
 		s.note(f.Host, "does not apply:", 0, err)
 	}
+	return err
 }
 
 // Made returns the faults that were made so far, in order.
@@ -52,7 +55,7 @@ func (s *Sim) Made() []Fault { return slices.Clone(s.made) }
 func (s *Sim) perform(f *Fault) error {
 	h := s.hosts[max(f.Host, 0)]
 	switch f.Kind {
-	case Crash, PowerCut, CrashIn, Start, Stop, Pause, Suspend, SlowTurns, HandOver:
+	case Crash, PowerCut, CrashIn, Start, Stop, Pause, Resume, Suspend, SlowTurns, HandOver:
 		return h.suffer(f)
 	case ClockJump:
 		h.clock.wall += time.Duration(f.N)
@@ -86,7 +89,13 @@ func (h *host) suffer(f *Fault) error {
 		p.input(func(now time.Time) { p.core.Leave(now) })
 		p.after(stopFor, func() { h.fall(false, rng); h.later(f.For, 0) })
 	case Pause:
-		h.pausedUntil = max(h.pausedUntil, h.s.now+f.For)
+		until := h.s.now + f.For
+		if f.For == 0 {
+			until = forever
+		}
+		h.pausedUntil = max(h.pausedUntil, until)
+	case Resume:
+		h.resume()
 	case Suspend:
 		h.pausedUntil = max(h.pausedUntil, h.s.now+f.For)
 		h.clock.behind += f.For

@@ -72,7 +72,8 @@ func (s *Sim) heal() {
 	s.healed = true
 	s.armed = nil
 	for _, h := range s.hosts {
-		h.pausedUntil, h.slowUntil, h.dullUntil = 0, 0, 0
+		h.resume()
+		h.slowUntil, h.dullUntil = 0, 0
 		a := &h.ailing
 		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, false, false
 		h.fs.SetCapacity(0)

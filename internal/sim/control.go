@@ -1,0 +1,64 @@
+package sim
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Do lets a fault happen now. The error says why it cannot.
+func (s *Sim) Do(f Fault) error {
+	f.At, f.After = s.now, nil
+	return s.make(f)
+}
+
+// Cancel gives a call up, as a caller does whose context ends; it ends when its replica comes to it.
+func (s *Sim) Cancel(c *Call) {
+	if p := s.hosts[c.Host].proc; p != nil && c.Outcome == Pending {
+		p.cancel(c)
+	}
+}
+
+// Reaches reports whether messages get from one host to another.
+func (s *Sim) Reaches(from, to int) bool { return from == to || !s.links[from][to].cut() }
+
+// Covered returns the ops of a host's log in which rot is told from a torn write: from first to
+// last, none if last is lower.
+func (s *Sim) Covered(host int) (first, last uint64) {
+	h := s.hosts[host]
+	return uint64(h.truth.base.Op) + 1, uint64(min(h.covered, h.truth.last.Op))
+}
+
+// Heal ends all faults, and starts those that are down and have kept their memory; from now on
+// there are none.
+func (s *Sim) Heal() { s.heal() }
+
+// MessageKinds returns the names of all kinds of messages.
+func MessageKinds() []string { return slices.Clone(messageNames[1:]) }
+
+// Needed returns how many members must be up, and reach each other, for a group of n to work.
+func Needed(n int) int {
+	m := vsr.NewMembership(make([]vsr.Member, n))
+	return max(m.Qr, m.Qv)
+}
+
+// forever is until when a process is paused that waits to be resumed.
+const forever = time.Duration(math.MaxInt64)
+
+// resume ends a pause: what the process has not come to happens now.
+func (h *host) resume() {
+	was := h.pausedUntil
+	h.pausedUntil = 0
+	if was <= h.s.now {
+		return
+	}
+	for i := range h.s.heap {
+		if x := &h.s.heap[i]; x.of == h.proc && x.of != nil && x.at == was {
+			x.at = h.s.now
+		}
+	}
+	slices.SortFunc(h.s.heap, func(a, b event) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq)) })
+}
