@@ -39,6 +39,8 @@ import (
 //	handover a b, cancel a, leave a, full a, space a, snapshot a, lapse a
 //	slow a                the state machine applies only when it is said
 //	apply a [n]           the next n operations, all by default, are applied
+//	slowreads a           entries are loaded only when it is said
+//	loaded a              those that were asked for are
 //	rot a                 a's snapshot cannot be read any more
 //	install a b           a has received b's snapshot
 //	status, log a         show
@@ -253,6 +255,8 @@ var atEach = map[string]func(*script, *host){
 	"unhang":    func(_ *script, h *host) { h.hung = false },
 	"rot":       func(_ *script, h *host) { h.rotten = true },
 	"slow":      func(_ *script, h *host) { h.slow = true },
+	"slowreads": func(_ *script, h *host) { h.slowReads = true },
+	"loaded":    func(s *script, h *host) { s.g.loaded(h) },
 	"suspect":   func(s *script, h *host) { s.g.suspect(h) },
 	"heartbeat": func(s *script, h *host) { s.g.heartbeat(h) },
 	"resume": func(s *script, h *host) {

@@ -57,6 +57,8 @@ type host struct {
 	rotten     bool             // its snapshot cannot be read any more
 	slow       bool             // what is handed out is applied only when it is said
 	unapplied  []Entry          // handed out
+	slowReads  bool             // entries are loaded only when it is said
+	unread     []Load           // asked for
 	problem    string           // as last told
 	state      string           // as last told
 	waits      map[Message]bool // told to wait for a save

@@ -62,8 +62,18 @@ func (p *progress) acknowledged(op OpNumber) {
 // place share one message (N2).
 func (r *Replica) pull() {
 	for i, from := range r.others {
+		r.elicitBatch(from)
 		for r.wants(from) && r.prepare(r.primary.progress[from].next, r.together(r.others[i:])) {
 		}
+	}
+}
+
+// elicitBatch asks for the acknowledgement of a batch that came from the disk, which the next one
+// waits for: it may have been lost, and memory has nothing to send (N6).
+func (r *Replica) elicitBatch(to Index) {
+	p := &r.primary.progress[to]
+	if prev, ok := r.log.stamp(p.next - 1); ok && p.elicit && p.state == streaming && !p.loading && !r.wants(to) {
+		r.sendPrepare(prev, nil, []Index{to})
 	}
 }
 

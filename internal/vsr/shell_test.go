@@ -127,12 +127,25 @@ func (g *testGroup) sessionOpened(h *host) bool {
 func (g *testGroup) performDisk(h *host, out *Output) bool {
 	for _, l := range out.Loads {
 		g.tell("%s  load %d..%d for %s", h.id, l.From, l.To, g.hosts[l.For].id)
-		h.core.Loaded(l, h.disk.load(l.From, l.To))
+		if h.slowReads {
+			h.unread = append(h.unread, l)
+		} else {
+			h.core.Loaded(l, h.disk.load(l.From, l.To))
+		}
 	}
 	if out.Compact != nil {
 		h.compaction = out.Compact
 	}
 	return g.compact(h) || len(out.Loads) > 0
+}
+
+// loaded does the loads that wait, and reports them.
+func (g *testGroup) loaded(h *host) {
+	for _, l := range h.unread {
+		h.core.Loaded(l, h.disk.load(l.From, l.To))
+	}
+	h.unread = nil
+	g.turn(h)
 }
 
 // compact cuts the log once all saves issued before are done: the disk takes them in order.
