@@ -33,6 +33,7 @@ type Call struct {
 
 	then    func() // what follows its end; may be nil
 	order   int64  // of its beginning among all beginnings and ends
+	end     int64  // and of its end
 	floor   vsr.OpNumber
 	number  uint64 // the request's or the read's, once the core has it
 	session uint64 // of an unknown command

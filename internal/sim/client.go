@@ -67,8 +67,8 @@ func (s *Sim) call(p *process, c *Call) {
 // ended ends a call.
 func (s *Sim) ended(c *Call, outcome Outcome) {
 	s.order++
-	c.Ended, c.Outcome = s.now, outcome
-	s.history.add(c, s.order)
+	c.Ended, c.end, c.Outcome = s.now, s.order, outcome
+	s.history.add(c)
 	s.mark(c.Host, uint64(outcome), c.At)
 	if s.watcher != nil {
 		s.watcher.Returned(s.now, c)
