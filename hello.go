@@ -101,7 +101,7 @@ func (h *greeter) check(from ID, hello []byte) error {
 	case theirs.group != none && theirs.group == own.group && !h.names(from, theirs.incarnation):
 		return fmt.Errorf("its memory %v is not the one that the group knows as %q", theirs.incarnation, from)
 	}
-	if theirs.group != none {
+	if theirs.group != none && theirs.group == own.group { // of a member: there are few
 		h.starts[theirs.incarnation] = theirs.start
 	}
 	return nil

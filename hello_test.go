@@ -47,6 +47,16 @@ func TestGreetings(t *testing.T) {
 	}
 }
 
+// Who greets a replica that holds no group leaves nothing behind there.
+func TestStrangersAreNotRemembered(t *testing.T) {
+	h := &greeter{own: greeting{name: "smr", list: "a b"}, starts: map[vsr.Incarnation]uint64{}}
+	for i := range byte(100) {
+		theirs := greeting{group: vsr.GroupID{1}, incarnation: vsr.Incarnation{i}, start: 5, name: "smr", list: "a b"}
+		require.NoError(t, h.check("b", theirs.encode()))
+	}
+	require.Empty(t, h.starts)
+}
+
 // A greeting is read back as it was written, and nothing else is read as one.
 func FuzzGreeting(f *testing.F) {
 	whole := greeting{group: vsr.GroupID{1}, incarnation: vsr.Incarnation{2}, start: 3, confirmed: true, name: "smr", list: "a b c"}
