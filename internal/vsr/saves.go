@@ -145,7 +145,50 @@ func (r *Replica) send(m Message, to ...Index) {
 		r.out.Messages = append(r.out.Messages, out)
 		return
 	}
-	r.saves.held = append(r.saves.held, held{after, out})
+	r.saves.hold(held{after, out})
+}
+
+// hold keeps a message until its save is done, in the place of one that it makes needless, so that
+// a disk that hangs makes no heap of what is said again and again.
+func (s *saves) hold(h held) {
+	kind := repeated(h.out.Message)
+	for i := len(s.held) - 1; i >= 0 && kind > 0; i-- {
+		before := &s.held[i]
+		if repeated(before.out.Message) != kind || !slices.Equal(before.out.To, h.out.To) {
+			continue
+		}
+		if before.after == h.after {
+			*before = h
+			return
+		}
+		break
+	}
+	s.held = append(s.held, h)
+}
+
+// repeated numbers the kinds of messages of which only the latest counts; 0 for all others.
+func repeated(m Message) int {
+	switch m.(type) {
+	case *PrepareOK:
+		return 1
+	case *CommitOK:
+		return 2
+	case *Gap:
+		return 3
+	case *StartViewChange:
+		return 4
+	case *DoViewChange:
+		return 5
+	case *GetState:
+		return 6
+	case *ReadRound:
+		return 7
+	case *Question:
+		return 8
+	case *Answer:
+		return 9
+	}
+	return 0
 }
 
 // release lets go what waited for saves that are durable now, in the order it was sent.
