@@ -1,6 +1,7 @@
 package smr
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -13,8 +14,8 @@ import (
 // machine is the user's state machine with all that changes along with it. The applier goroutine
 // owns it; readers hold the lock shared.
 type machine struct {
-	sync.RWMutex       // held to change the state
-	broken        bool // the state may be anything: Apply panicked, or Restore failed
+	sync.RWMutex        // held to change the state
+	failure       error // the state may be anything: Apply panicked, or Restore failed
 	user          StateMachine
 	applied       atomic.Uint64
 	sessions      vsr.Sessions
@@ -54,8 +55,9 @@ func (m *machine) apply(entries []vsr.Entry, over func() bool) (a applied, err e
 	m.Lock()
 	defer m.Unlock()
 	at := vsr.OpNumber(0)
-	defer func() { m.broken = err != nil }()
+	defer m.note(&err)
 	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: mend the program, then start it again on the same directory", &at)
+	err = errExited
 	for i := range entries {
 		if over() {
 			return a, nil // the replica stops; what is left is in the log
@@ -68,9 +70,9 @@ func (m *machine) apply(entries []vsr.Entry, over func() bool) (a applied, err e
 	m.applied.Store(uint64(m.last.Op))
 	a.op = m.last.Op
 	if m.snapshotDue() {
-		err = m.freeze(&a)
+		return a, m.freeze(&a)
 	}
-	return a, err
+	return a, nil
 }
 
 func (m *machine) applyOne(e *vsr.Entry, a *applied) error {
@@ -105,10 +107,25 @@ func (m *machine) findSession(a *applied) {
 	}
 }
 
-// caught turns a panic of the user's code into an error that names the op.
+// errExited is the error of a function as long as the user's code has not returned to it: it stays
+// if that ends the goroutine.
+var errExited = errors.New("it called runtime.Goexit")
+
+// caught turns a panic of the user's code, or its end of the goroutine, into an error that names the op.
 func caught(err *error, format string, op *vsr.OpNumber) {
-	if p := recover(); p != nil {
+	p := recover()
+	if p == nil && *err == errExited {
+		p = errExited
+	}
+	if p != nil {
 		*err = fmt.Errorf("smr: %s: %v\n%s", fmt.Sprintf(format, *op), p, debug.Stack())
+	}
+}
+
+// note keeps the first failure: after the end of a goroutine nobody gets it as a result.
+func (m *machine) note(err *error) {
+	if m.failure == nil {
+		m.failure = *err
 	}
 }
 
@@ -128,6 +145,11 @@ type job struct {
 
 // applier applies what is committed until the replica stops. It reports through the inbox.
 func (r *Replica) applier() {
+	defer func() { // also if the user's code has ended this goroutine
+		if err := r.machine.failure; err != nil {
+			r.fail(err)
+		}
+	}()
 	for {
 		select {
 		case <-r.stop:
@@ -185,7 +207,6 @@ func (r *Replica) report(a applied) {
 func (m *machine) restoreFrom(j job) (a applied, err error) {
 	m.Lock()
 	defer m.Unlock()
-	defer func() { m.broken = err != nil }()
 	s, err := j.restore()
 	if err != nil {
 		return a, err

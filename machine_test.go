@@ -3,6 +3,7 @@ package smr
 import (
 	"errors"
 	"io"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,26 +32,54 @@ func (g *group) stopped(id ID) error {
 	return r.Err()
 }
 
-// A panic in Apply stops that replica, which says at which op and keeps it; the others go on, and
-// with a mended program it goes on too.
+// A panic in Apply, or the end of its goroutine, stops that replica, which says at which op and keeps
+// it; the others go on, and with a mended program it goes on too.
 func TestPanicInApply(t *testing.T) {
-	scenario(t, 3, func(g *group) {
-		g.start()
-		g.propose("a", "before")
-		g.settle()
-		b := g.backup()
-		g.spoil(b, func(s *recorder) { s.before = func(Op) { panic("a bug") } })
-		g.propose(g.primary(), "the op")
-		err := g.stopped(b)
-		require.ErrorContains(t, err, "StateMachine.Apply panicked at op 4")
-		require.ErrorContains(t, err, "a bug")
-		require.ErrorIs(t, g.replica(b).Read(g.t.Context(), Local, func() {}), ErrClosed)
-		require.Error(t, g.close(b))
-		g.propose(g.primary(), "without it")
-		g.start(b)
-		g.settle()
-		require.Len(t, g.history(b), 3)
-	})
+	for says, bug := range map[string]func(Op){
+		"a bug":          func(Op) { panic("a bug") },
+		"runtime.Goexit": func(Op) { runtime.Goexit() }, // as t.FailNow does
+	} {
+		scenario(t, 3, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			g.settle()
+			b := g.backup()
+			g.spoil(b, func(s *recorder) { s.before = bug })
+			g.propose(g.primary(), "the op")
+			err := g.stopped(b)
+			require.ErrorContains(t, err, "StateMachine.Apply panicked at op 4")
+			require.ErrorContains(t, err, says)
+			require.ErrorIs(t, g.replica(b).Read(g.t.Context(), Local, func() {}), ErrClosed)
+			require.Error(t, g.close(b))
+			g.propose(g.primary(), "without it")
+			g.start(b)
+			g.settle()
+			require.Len(t, g.history(b), 3)
+		})
+	}
+}
+
+// A panic in Snapshot, or the end of its goroutine, stops that replica, as one in Apply does.
+func TestPanicInSnapshot(t *testing.T) {
+	for says, bug := range map[string]func() error{
+		"a bug":          func() error { panic("a bug") },
+		"runtime.Goexit": func() error { runtime.Goexit(); return nil },
+	} {
+		scenarioWith(t, 3, snapshots, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			b := g.backup()
+			g.spoil(b, func(s *recorder) { s.refuse = bug })
+			g.proposeMany(g.primary(), 40, "op ")
+			err := g.stopped(b)
+			require.ErrorContains(t, err, "StateMachine.Snapshot panicked after op")
+			require.ErrorContains(t, err, says)
+			require.Error(t, g.close(b))
+			g.start(b)
+			g.settle()
+			require.Len(t, g.history(b), 41)
+		})
+	}
 }
 
 // Restore fails on the snapshot that a replica starts from, or is sent: it says so and stops.
@@ -80,6 +109,9 @@ func TestSnapshotFails(t *testing.T) {
 		"Snapshot fails": func(s *recorder) { s.refuse = func() error { return errors.New("not now") } },
 		"WriteTo fails":  func(s *recorder) { s.fail = func(io.Writer) (io.Writer, error) { return nil, errors.New("not now") } },
 		"WriteTo panics": func(s *recorder) { s.fail = func(io.Writer) (io.Writer, error) { panic("a bug") } },
+		"WriteTo ends its goroutine": func(s *recorder) {
+			s.fail = func(w io.Writer) (io.Writer, error) { runtime.Goexit(); return w, nil }
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			scenarioWith(t, 3, snapshots, func(g *group) {

@@ -18,7 +18,7 @@ func (r *Replica) Read(ctx context.Context, level ReadLevel, f func()) error {
 	}
 	r.machine.RLock()
 	defer r.machine.RUnlock()
-	if r.machine.broken || r.stopping() {
+	if r.machine.failure != nil || r.stopping() {
 		return ErrClosed
 	}
 	f()

@@ -39,7 +39,9 @@ type restored struct {
 // freeze takes the state as it is. The caller holds the lock. If the user's code refuses, the next
 // snapshot is tried when it is due.
 func (m *machine) freeze(a *applied) (err error) {
+	defer m.note(&err)
 	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &m.last.Op)
+	err = errExited
 	m.opsSince, m.bytesSince = 0, 0
 	user, err := m.user.Snapshot()
 	if err != nil {
@@ -100,6 +102,7 @@ func storeID(id vsr.SnapshotID) snap.ID {
 // restore reads a snapshot into the user's state machine, which holds all of it or the replica
 // stops.
 func (m *machine) restore(store *snap.Store, id snap.ID) (s *restored, err error) {
+	defer m.note(&err)
 	defer caught(&err, "StateMachine.Restore panicked on the snapshot of op %d", (*vsr.OpNumber)(&id.Op))
 	state, info, err := store.Read(id)
 	if err != nil {
@@ -109,6 +112,7 @@ func (m *machine) restore(store *snap.Store, id snap.ID) (s *restored, err error
 	if s, err = parseHeader(info); err != nil {
 		return nil, err
 	}
+	err = errExited
 	if err := m.user.Restore(state); err != nil {
 		return nil, fmt.Errorf("smr: StateMachine.Restore of the snapshot of op %d: %w", id.Op, storageError(err))
 	}
@@ -123,7 +127,12 @@ func (m *machine) restore(store *snap.Store, id snap.ID) (s *restored, err error
 func (r *Replica) writeSnapshot(f *frozen) {
 	defer r.machine.snapshotting.Store(false)
 	start := time.Now()
-	info, err := r.saveFrozen(f)
+	info, err := snap.Info{}, errExited
+	defer func() { r.snapshotEnded(f, info, err, time.Since(start)) }()
+	info, err = r.saveFrozen(f)
+}
+
+func (r *Replica) snapshotEnded(f *frozen, info snap.Info, err error, took time.Duration) {
 	if c, ok := f.user.(io.Closer); ok {
 		c.Close()
 	}
@@ -137,7 +146,7 @@ func (r *Replica) writeSnapshot(f *frozen) {
 		r.log.Error("a snapshot was not written; the log grows until one is", "op", f.last.Op, "error", err)
 		return
 	}
-	r.log.Debug("snapshot written", "op", f.last.Op, "bytes", info.Size, "took", time.Since(start))
+	r.log.Debug("snapshot written", "op", f.last.Op, "bytes", info.Size, "took", took)
 	r.inbox.do(func() { r.core.TookSnapshot(describe(info, f.members)) })
 }
 
