@@ -14,6 +14,7 @@ type link struct {
 	rng      stream
 	cuts     int           // faults that have cut it for a while
 	cutOff   bool          // until Mend or Join
+	told     bool          // the watcher knows it as cut
 	slow     time.Duration // added
 	lossy    float64
 	healings int      // how often all of this was ended by Rejoin
@@ -122,8 +123,25 @@ func (l *link) ended(id uint64, fate Fate) {
 
 func (l *link) cut() bool { return (l.cuts > 0 || l.cutOff) && !l.s.healed }
 
+// changed tells the watcher if the link was cut, or is whole again.
+func (l *link) changed() {
+	if w := l.s.watcher; w != nil && l.cut() != l.told {
+		l.told = l.cut()
+		w.Linked(l.s.now, l.from, l.to, !l.told)
+	}
+}
+
+func (s *Sim) linksChanged() {
+	for _, links := range s.links {
+		for _, l := range links {
+			l.changed()
+		}
+	}
+}
+
 // disturb is what befalls the network.
 func (s *Sim) disturb(f *Fault) {
+	defer s.linksChanged()
 	if f.Kind.hasTo() {
 		s.links[f.Host][f.To].disturb(f)
 		return
@@ -188,6 +206,7 @@ func (l *link) cutFor(d time.Duration) {
 	l.s.after(d, func() {
 		if l.healings == healing {
 			l.cuts--
+			l.changed()
 		}
 	})
 }

@@ -111,4 +111,5 @@ func (s *Sim) Rejoin() {
 			l.healings++
 		}
 	}
+	s.linksChanged()
 }

@@ -71,6 +71,7 @@ func (s *Sim) heal() {
 	s.note(-1, "all is healed", 0)
 	s.healed = true
 	s.armed = nil
+	s.linksChanged()
 	for _, h := range s.hosts {
 		h.resume()
 		h.slowUntil, h.dullUntil = 0, 0

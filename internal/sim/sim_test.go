@@ -60,6 +60,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 				r := Run(seed+uint64(i), nil)
 				if r.Violation != nil && !failed.Swap(true) {
 					t.Error(failure(seed+uint64(i), r))
+					draw(t, seed+uint64(i))
 				}
 				mu.Lock()
 				virtual += r.Virtual

@@ -74,6 +74,9 @@ func (t *Trace) Returned(at time.Duration, c *Call) { t.add(at, c.Host, "returns
 // Faulted is Watcher.Faulted.
 func (t *Trace) Faulted(at time.Duration, f *Fault) { t.add(at, -1, "%s", f) }
 
+// Linked is Watcher.Linked: the faults say it already.
+func (t *Trace) Linked(time.Duration, int, int, bool) {}
+
 // Lived is Watcher.Lived.
 func (t *Trace) Lived(at time.Duration, host int, up bool) {
 	t.add(at, host, "%s", map[bool]string{true: "starts", false: "ends"}[up])

@@ -22,6 +22,8 @@ type Watcher interface {
 	Returned(at time.Duration, c *Call)
 	// Faulted says what goes wrong.
 	Faulted(at time.Duration, f *Fault)
+	// Linked says that the link from one host to another was cut, or is whole again.
+	Linked(at time.Duration, from, to int, whole bool)
 	// Lived says that a host's process started, or ended.
 	Lived(at time.Duration, host int, up bool)
 }

@@ -1,0 +1,212 @@
+package sim
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Recording is a Watcher that makes a run into a picture. Of a long run it keeps what happened last.
+type Recording struct {
+	replicas int
+	end      time.Duration
+	over     bool // something was violated: what comes then is no part of the story
+
+	flights flights
+	spans   latest[picture.Span] // that are over
+	cuts    latest[picture.Cut]  // likewise
+	marks   latest[picture.Mark]
+	states  latest[picture.State]
+
+	hosts   []recorded
+	severed map[[2]int]time.Duration // links that are cut, and since when
+	callers []place                  // in the order of their first calls; their lanes follow the replicas'
+	calls   []*Call                  // under way
+}
+
+// recorded is what is known of a host that is not over.
+type recorded struct {
+	role  picture.Span // what it is in the protocol, or that it is down; no kind: nothing yet
+	ails  []picture.Span
+	state vsr.State
+	saves []unsaved // begun
+	why   string    // it goes down
+}
+
+// place is where a caller first called.
+type place struct{ host, caller int }
+
+// unsaved is a save that is not durable yet.
+type unsaved struct {
+	seq  uint64
+	text string
+}
+
+// NewRecording returns a recording of a group of so many replicas, which keeps that many messages,
+// and as many of everything else.
+func NewRecording(replicas, most int) *Recording {
+	most = max(most, 1)
+	r := &Recording{replicas: replicas, hosts: make([]recorded, replicas), severed: map[[2]int]time.Duration{},
+		flights: flights{ring: make([]flight, most)}, spans: latest[picture.Span]{most: most}, cuts: latest[picture.Cut]{most: most},
+		marks: latest[picture.Mark]{most: most}, states: latest[picture.State]{most: most}}
+	r.flights.copies.most = most
+	for i := range replicas {
+		r.hosts[i].role = picture.Span{Lane: i, Kind: picture.Down}
+	}
+	return r
+}
+
+// Picture returns the picture of the run so far, but for its title, its command and its history.
+func (r *Recording) Picture(rep *Report) *picture.Run {
+	p := &picture.Run{Messages: r.flights.messages(), Spans: r.spans.list(), Cuts: r.cuts.list(),
+		Marks: r.marks.list(), States: r.states.list(), End: max(r.end, rep.Virtual)}
+	if rep.Violation != nil {
+		p.Failure = rep.Violation.Error()
+	}
+	for i := range rep.Schedule.Faults {
+		p.Schedule = append(p.Schedule, rep.Schedule.Faults[i].String())
+	}
+	for i := range r.hosts {
+		h := &r.hosts[i]
+		p.Spans = append(append(p.Spans, h.role), h.ails...)
+	}
+	for i := range r.replicas {
+		for j := range r.replicas {
+			if since, ok := r.severed[[2]int{i, j}]; ok {
+				p.Cuts = append(p.Cuts, picture.Cut{From: i, To: j, Since: since, Until: p.End})
+			}
+		}
+	}
+	for _, c := range r.calls {
+		p.Spans = append(p.Spans, picture.Span{Lane: r.lane(c), From: c.Began, To: p.End, Kind: picture.Open, Text: c.String()})
+	}
+	for i := range p.Spans {
+		if s := &p.Spans[i]; s.To < s.From || s.To > p.End {
+			s.To = p.End
+		}
+	}
+	r.arrange(p)
+	return p
+}
+
+// arrange puts the callers of each replica together.
+func (r *Recording) arrange(p *picture.Run) {
+	for i := range r.replicas {
+		p.Lanes = append(p.Lanes, picture.Lane{Name: Name(i)})
+	}
+	order := slices.Clone(r.callers)
+	slices.SortFunc(order, func(a, b place) int { return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.caller, b.caller)) })
+	for _, c := range order {
+		p.Lanes = append(p.Lanes, picture.Lane{Name: fmt.Sprintf("caller %d at %s", c.caller, Name(c.host)), Client: true})
+	}
+	for i := range p.Spans {
+		if s := &p.Spans[i]; s.Lane >= r.replicas {
+			s.Lane = r.replicas + slices.Index(order, r.callers[s.Lane-r.replicas])
+		}
+	}
+}
+
+// lane returns a caller's lane, before they are arranged.
+func (r *Recording) lane(c *Call) int {
+	return r.replicas + slices.IndexFunc(r.callers, func(x place) bool { return x.caller == c.Caller })
+}
+
+func (r *Recording) mark(lane int, at time.Duration, kind picture.MarkKind, format string, args ...any) {
+	r.end = max(r.end, at)
+	r.marks.add(picture.Mark{Lane: lane, At: at, Kind: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+// Sent is Watcher.Sent.
+func (r *Recording) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
+	r.end = max(r.end, at)
+	kind := kindOf(m).String()
+	r.flights.begin(id, picture.Message{From: from, To: to, Sent: at, Kind: kind, Text: showMessage(m)[len(kind)+1:], Fate: picture.UnderWay})
+}
+
+// Ended is Watcher.Ended.
+func (r *Recording) Ended(at time.Duration, id uint64, fate Fate) {
+	r.end = max(r.end, at)
+	r.flights.end(id, at, fate)
+}
+
+// Turned is Watcher.Turned.
+func (r *Recording) Turned(at time.Duration, host int, now *vsr.State) {
+	h := &r.hosts[host]
+	if was := &h.state; now.Commit > was.Commit {
+		r.mark(host, at, picture.Commit, "%d → %d", was.Commit, now.Commit)
+	}
+	if kind := kindsOfPhases[now.Phase]; kind != h.role.Kind || uint64(now.Head.View) != h.role.View {
+		r.becomes(host, picture.Span{From: at, Kind: kind, View: uint64(now.Head.View)})
+	}
+	if text := stateInWords(now); text != stateInWords(&h.state) {
+		r.states.add(picture.State{Lane: host, At: at, Text: text})
+	}
+	h.state = *now
+}
+
+var kindsOfPhases = [...]picture.SpanKind{vsr.Forming: picture.Forming, vsr.Recovering: picture.Recovering,
+	vsr.InViewChange: picture.ViewChange, vsr.Backup: picture.Backup, vsr.Primary: picture.Primary}
+
+func stateInWords(s *vsr.State) string {
+	text := fmt.Sprintf("phase=%v view=%d log=%d..%v commit=%d applied=%d snapshot=%d", s.Phase, s.Head.View, s.First, s.Last, s.Commit, s.Applied, s.Snapshot)
+	if s.Problem != "" {
+		text += " problem: " + s.Problem
+	}
+	return text
+}
+
+// becomes ends what a host is, and begins the next.
+func (r *Recording) becomes(host int, next picture.Span) {
+	h := &r.hosts[host]
+	if h.role.Kind != "" {
+		h.role.To = next.From
+		r.spans.add(h.role)
+	}
+	next.Lane, next.To = host, -1
+	h.role = next
+}
+
+// Lived is Watcher.Lived.
+func (r *Recording) Lived(at time.Duration, host int, up bool) {
+	h := &r.hosts[host]
+	h.saves = nil
+	if up {
+		h.state = vsr.State{}
+		return
+	}
+	r.becomes(host, picture.Span{From: at, Kind: picture.Down, Text: h.why})
+	r.states.add(picture.State{Lane: host, At: at, Text: "down"})
+	h.why = ""
+}
+
+// Linked is Watcher.Linked.
+func (r *Recording) Linked(at time.Duration, from, to int, whole bool) {
+	link := [2]int{from, to}
+	if !whole {
+		r.severed[link] = at
+		return
+	}
+	r.cuts.add(picture.Cut{From: from, To: to, Since: r.severed[link], Until: at})
+	delete(r.severed, link)
+}
+
+// Called is Watcher.Called.
+func (r *Recording) Called(at time.Duration, c *Call) {
+	r.end = max(r.end, at)
+	if r.lane(c) < r.replicas {
+		r.callers = append(r.callers, place{c.Host, c.Caller})
+	}
+	r.calls = append(r.calls, c)
+}
+
+// Returned is Watcher.Returned.
+func (r *Recording) Returned(at time.Duration, c *Call) {
+	r.end = max(r.end, at)
+	r.calls = without(r.calls, c)
+	kinds := [...]picture.SpanKind{Pending: picture.Open, Answered: picture.Answered, NotApplied: picture.NotApplied, Unknown: picture.Unknown}
+	r.spans.add(picture.Span{Lane: r.lane(c), From: c.Began, To: at, Kind: kinds[c.Outcome], Text: c.String()})
+}

@@ -1,0 +1,176 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Note is Watcher.Note: of some notes a picture knows more than their words.
+func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
+	if host < 0 {
+		r.ofWorld(at, what, args)
+		return
+	}
+	h := &r.hosts[host]
+	switch what {
+	case "is": // Turned says so
+	case "saves":
+		s := args[0].(*vsr.Save)
+		h.saves = append(h.saves, unsaved{s.Seq, showSave(s)})
+	case "has saved":
+		for seq := args[0].(uint64); len(h.saves) > 0 && h.saves[0].seq <= seq; h.saves = h.saves[1:] {
+			r.mark(host, at, picture.Saved, "%s", h.saves[0].text)
+		}
+	case "has a snapshot at":
+		r.mark(host, at, picture.Snapshot, "%s", inANote(what, args))
+	case "has restored":
+		r.mark(host, at, picture.Restored, "%s", inANote(what, args))
+	case "does not apply:":
+		r.mark(host, at, picture.Note, "%s", inANote("the fault "+what, args))
+		h.ails, h.why = slices.DeleteFunc(h.ails, func(s picture.Span) bool { return s.From == at }), ""
+	case "stops:", "goes down in", "has lost its memory":
+		h.why = inANote(what, args)
+		fallthrough
+	default:
+		r.mark(host, at, picture.Note, "%s", inANote(what, args))
+	}
+}
+
+func (r *Recording) ofWorld(at time.Duration, what string, args []any) {
+	if r.over {
+		return
+	}
+	switch what {
+	case "violated:":
+		r.over = true
+		r.mark(picture.Everyone, at, picture.Violation, "%s", inANote("", args))
+	case "all is healed":
+		for i := range r.hosts {
+			r.recovers(i, at, picture.Paused, picture.DiskSlow, picture.DiskFull)
+		}
+		fallthrough
+	default:
+		r.mark(picture.Everyone, at, picture.Note, "%s", inANote(what, args))
+	}
+}
+
+func inANote(what string, args []any) string {
+	for i, a := range args {
+		if i > 0 || what != "" {
+			what += " "
+		}
+		what += show(a)
+	}
+	return what
+}
+
+// Faulted is Watcher.Faulted.
+func (r *Recording) Faulted(at time.Duration, f *Fault) {
+	lane := f.Host
+	if f.Kind.ofAll() {
+		lane = picture.Everyone
+	}
+	r.mark(lane, at, picture.Fault, "%s", strings.TrimPrefix(f.String(), fmt.Sprintf("at %v ", f.At)))
+	switch f.Kind {
+	case Crash, PowerCut, Stop, Wipe:
+		r.hosts[f.Host].why = f.Kind.String()
+	case Pause, Suspend:
+		r.suffers(at, f, picture.Paused)
+	case Resume:
+		r.recovers(f.Host, at, picture.Paused)
+	case SlowDisk:
+		r.suffers(at, f, picture.DiskSlow)
+	case FullDisk:
+		r.suffers(at, f, picture.DiskFull)
+	case Space:
+		r.recovers(f.Host, at, picture.DiskFull)
+	}
+}
+
+// suffers begins what ails a host for as long as the fault says.
+func (r *Recording) suffers(at time.Duration, f *Fault, kind picture.SpanKind) {
+	s := picture.Span{Lane: f.Host, From: at, To: at + f.For, Kind: kind}
+	if f.For == 0 {
+		s.To = forever
+	}
+	h := &r.hosts[f.Host]
+	h.ails = slices.DeleteFunc(h.ails, func(s picture.Span) bool {
+		if s.To <= at {
+			r.spans.add(s)
+		}
+		return s.To <= at
+	})
+	h.ails = append(h.ails, s)
+}
+
+// recovers ends what ails a host.
+func (r *Recording) recovers(host int, at time.Duration, kinds ...picture.SpanKind) {
+	h := &r.hosts[host]
+	for i := range h.ails {
+		for _, kind := range kinds {
+			if s := &h.ails[i]; s.Kind == kind {
+				s.To = min(s.To, at)
+			}
+		}
+	}
+}
+
+// latest keeps the last of what is added.
+type latest[T any] struct {
+	all  []T
+	most int
+}
+
+func (l *latest[T]) add(x T) {
+	if l.all = append(l.all, x); len(l.all) >= 2*l.most {
+		l.all = l.all[:copy(l.all, l.all[l.most:])]
+	}
+}
+
+func (l *latest[T]) list() []T { return append([]T(nil), l.all[max(0, len(l.all)-l.most):]...) }
+
+// flights are the messages that were sent last, by their ids.
+type flights struct {
+	ring   []flight
+	last   uint64
+	copies latest[picture.Message] // of those that arrived more than once
+}
+
+type flight struct {
+	id      uint64
+	message picture.Message
+}
+
+func (f *flights) begin(id uint64, m picture.Message) {
+	f.ring[id%uint64(len(f.ring))], f.last = flight{id, m}, id
+}
+
+func (f *flights) end(id uint64, at time.Duration, fate Fate) {
+	x := &f.ring[id%uint64(len(f.ring))]
+	if x.id != id {
+		return // long ago
+	}
+	m := x.message
+	m.Arrived, m.Fate = at, [...]picture.Fate{Arrived: picture.Arrived, Lost: picture.Lost, CutOff: picture.CutOff, Refused: picture.Refused}[fate]
+	if x.message.Fate == picture.UnderWay {
+		x.message = m
+	} else {
+		f.copies.add(m)
+	}
+}
+
+// messages returns all, in the order of their sending, then the copies.
+func (f *flights) messages() (all []picture.Message) {
+	n := uint64(len(f.ring))
+	for id := f.last + 1 - min(f.last, n); id <= f.last; id++ {
+		if x := &f.ring[id%n]; x.id == id {
+			all = append(all, x.message)
+		}
+	}
+	return append(all, f.copies.list()...)
+}

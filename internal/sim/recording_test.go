@@ -1,0 +1,124 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/picture"
+)
+
+var pictureFile = flag.String("sim.picture", "", "where to draw a run that fails, as an HTML page")
+
+// draw runs a seed again, and draws it, if that is wanted.
+func draw(t *testing.T, seed uint64) {
+	if *pictureFile == "" {
+		return
+	}
+	p, _ := Draw(seed)
+	recording := NewRecording(p.Replicas, 20_000)
+	run := recording.Picture(Run(seed, recording))
+	run.Title = fmt.Sprintf("seed %d", seed)
+	run.Command = fmt.Sprintf("go test ./internal/sim -run TestNewSeeds -sim.runs=1 -sim.seed=%d", seed)
+	var b bytes.Buffer
+	require.NoError(t, picture.Write(&b, run))
+	require.NoError(t, os.WriteFile(*pictureFile, b.Bytes(), 0o666))
+}
+
+// recordedRun plays faults in a calm world with a machine that breaks its invariant at an op.
+func recordedRun(t *testing.T, most int, breaksAt uint64, faults ...Fault) *picture.Run {
+	w := ListWork(10, 0.3, 0)
+	applied := map[smr.StateMachine]uint64{}
+	w.Invariant = func(m smr.StateMachine) error {
+		if applied[m]++; applied[m] == breaksAt {
+			return errors.New("it is enough")
+		}
+		return nil
+	}
+	p := Calm(7)
+	p.SnapshotEvery = 20
+	r := NewRecording(p.Replicas, most)
+	run := r.Picture(Play(p, nil, faults, w, r))
+	require.NoError(t, picture.Write(&bytes.Buffer{}, run))
+	return run
+}
+
+func TestRecordingTellsWhatHappened(t *testing.T) {
+	const s = time.Second
+	run := recordedRun(t, 1e6, 0,
+		Fault{At: 2 * s, Kind: Crash, Host: 1, For: s}, Fault{At: 4 * s, Kind: Isolate, Host: 0}, Fault{At: 6 * s, Kind: Join, Host: 0},
+		Fault{At: 7 * s, Kind: Pause, Host: 2, For: s}, Fault{At: 7 * s, Kind: SlowDisk, Host: 1, N: 1e6, For: s},
+		Fault{At: 8 * s, Kind: FullDisk, Host: 2}, Fault{At: 9 * s, Kind: Space, Host: 2}, Fault{At: 9 * s, Kind: Crash, Host: 2},
+		Fault{At: 9*s + s/2, Kind: Pause, Host: 2, For: s})
+	assert.Empty(t, run.Failure)
+	assert.Len(t, run.Schedule, 9)
+	for _, want := range []picture.Span{
+		{Lane: 1, From: 2 * s, To: 3 * s, Kind: picture.Down, Text: "crash"}, {Lane: 2, From: 7 * s, To: 8 * s, Kind: picture.Paused},
+		{Lane: 1, From: 7 * s, To: 8 * s, Kind: picture.DiskSlow}, {Lane: 2, From: 8 * s, To: 9 * s, Kind: picture.DiskFull},
+		{Lane: 2, From: 9 * s, To: 10 * s, Kind: picture.Down, Text: "crash"}, // all is healed then
+	} {
+		assert.True(t, hasSpan(run, want), "%+v", want)
+	}
+	for _, to := range []int{1, 2} {
+		assert.Contains(t, run.Cuts, picture.Cut{From: 0, To: to, Since: 4 * s, Until: 6 * s})
+		assert.Contains(t, run.Cuts, picture.Cut{From: to, To: 0, Since: 4 * s, Until: 6 * s})
+	}
+	assert.Len(t, run.Cuts, 4)
+	assert.Equal(t, 3, count(run.Lanes, func(l picture.Lane) bool { return l.Client }))
+	for _, kind := range []picture.MarkKind{picture.Fault, picture.Commit, picture.Saved, picture.Snapshot, picture.Note} {
+		assert.NotZero(t, count(run.Marks, func(m picture.Mark) bool { return m.Kind == kind }), kind)
+	}
+	for _, kind := range []picture.SpanKind{picture.Forming, picture.Primary, picture.Backup, picture.ViewChange, picture.Answered} {
+		assert.NotZero(t, count(run.Spans, func(s picture.Span) bool { return s.Kind == kind }), kind)
+	}
+	assert.Zero(t, count(run.Spans, func(x picture.Span) bool { return x.Kind == picture.Paused && x.From > 8*s }), "who is down cannot be paused")
+	for _, fate := range []picture.Fate{picture.Arrived, picture.CutOff, picture.Refused} {
+		assert.NotZero(t, count(run.Messages, func(m picture.Message) bool { return m.Fate == fate }), fate)
+	}
+}
+
+// A span begins where the fault says, and ends there, but for what an event loop takes.
+func hasSpan(run *picture.Run, want picture.Span) bool {
+	return count(run.Spans, func(s picture.Span) bool {
+		late := s.To - want.To
+		s.To = want.To
+		return s == want && late >= 0 && late < 10*time.Millisecond
+	}) == 1
+}
+
+func count[T any](all []T, is func(T) bool) (n int) {
+	for _, x := range all {
+		if is(x) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestRecordingShowsTheViolation(t *testing.T) {
+	run := recordedRun(t, 1e6, 30)
+	assert.Contains(t, run.Failure, "it is enough")
+	assert.Equal(t, 1, count(run.Marks, func(m picture.Mark) bool {
+		return m.Kind == picture.Violation && m.Lane == picture.Everyone && m.At == run.End
+	}))
+	assert.NotZero(t, count(run.Messages, func(m picture.Message) bool { return m.Fate == picture.UnderWay }))
+	assert.NotZero(t, count(run.Spans, func(s picture.Span) bool { return s.Kind == picture.Open && s.To == run.End }))
+}
+
+// However long a run is, a recording keeps its end.
+func TestRecordingIsBounded(t *testing.T) {
+	all, some := recordedRun(t, 1e6, 0), recordedRun(t, 100, 0)
+	require.Greater(t, len(all.Messages), 1000)
+	assert.Equal(t, all.Messages[len(all.Messages)-100:], some.Messages)
+	assert.Equal(t, all.Marks[len(all.Marks)-100:], some.Marks)
+	assert.Equal(t, all.States[len(all.States)-100:], some.States)
+	assert.LessOrEqual(t, len(some.Spans), 110)
+}
