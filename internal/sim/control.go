@@ -29,7 +29,12 @@ func (s *Sim) Reaches(from, to int) bool { return from == to || !s.links[from][t
 // last, none if last is lower.
 func (s *Sim) Covered(host int) (first, last uint64) {
 	h := s.hosts[host]
-	return uint64(h.truth.base.Op) + 1, uint64(min(h.covered, h.truth.last.Op))
+	first = uint64(h.truth.base.Op) + 1
+	if h.proc != nil {
+		base, _ := h.proc.store.log.Bounds()
+		first = base.Op + 1
+	}
+	return first, uint64(min(h.covered, h.truth.last.Op))
 }
 
 // Heal ends all faults, and starts those that are down and have kept their memory; from now on

@@ -1,0 +1,228 @@
+package smrtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// Client calls the replicas of a group. It waits in virtual time.
+type Client[M smr.StateMachine] struct {
+	// Patience is how long it waits for an answer; a minute, unless the test changes it.
+	Patience time.Duration
+
+	g      *Group[M]
+	at     int
+	stays  bool // at that replica
+	number int
+}
+
+// Propose proposes an operation once and returns its result, or an error as Replica.Propose does:
+// smr.ErrNotApplied if it was not applied and never will be, smr.ErrUnknown if the replica went down
+// or patience ran out before the outcome was known.
+func (c *Client[M]) Propose(body []byte) (result []byte, err error) {
+	c.g.t.Helper()
+	return c.Start(body).Wait()
+}
+
+// MustPropose proposes an operation and returns its result. If it is told that the operation was not
+// applied it proposes it again; if the outcome is unknown, or patience runs out, the test fails.
+func (c *Client[M]) MustPropose(body []byte) (result []byte) {
+	g := c.g
+	g.t.Helper()
+	for end := g.Now() + c.Patience; ; g.Run(retry) {
+		call := c.Start(body)
+		call.end = end
+		result, err := call.Wait()
+		switch {
+		case err == nil:
+			return result
+		case g.Now() >= end, !errors.Is(err, smr.ErrNotApplied), errors.Is(err, smr.ErrTooLarge):
+			g.t.Fatal(g.report("MustPropose(%s): %v%s", quote(body), err, g.because()))
+		}
+	}
+}
+
+// retry is how long a caller waits before he tries again.
+const retry = 50 * time.Millisecond
+
+// Start proposes an operation and does not wait, so that something can happen before the answer.
+func (c *Client[M]) Start(body []byte) *Call {
+	g := c.g
+	g.t.Helper()
+	call := &Call{g: g.stage, body: append([]byte{}, body...), end: g.Now() + c.Patience}
+	c.choose()
+	call.at = c.at
+	g.script = append(g.script, step{g.Now(), g.inside, call.String})
+	if len(body) > maxOpSize {
+		call.refused = fmt.Errorf("%w: %d bytes, the limit is %d (Config.MaxOpSize)", smr.ErrTooLarge, len(body), maxOpSize)
+		return call
+	}
+	call.x = g.s.Call(c.at, c.number, sim.Operation{Name: "propose", Body: call.body})
+	if call.x == nil {
+		call.refused = fmt.Errorf("%w: %w: %s is down", smr.ErrNotApplied, smr.ErrClosed, g.names[c.at])
+	}
+	return call
+}
+
+// maxOpSize is Config.MaxOpSize, if it is not set.
+const maxOpSize = 1 << 20
+
+// choose goes on to a replica that works, if the present one does not, or at least to one that is up.
+func (c *Client[M]) choose() {
+	for _, good := range []func(i int) bool{c.g.serves, func(i int) bool { return c.g.s.Status(i).Up }} {
+		for i := range c.g.names {
+			if next := (c.at + i) % len(c.g.names); !c.stays && good(next) {
+				c.at = next
+				return
+			}
+		}
+	}
+}
+
+// serves reports whether a replica is up and reaches enough others to work with.
+func (g *stage) serves(i int) bool {
+	n := 0
+	for j := range g.names {
+		if g.healthy(j) && g.talk(i, j) {
+			n++
+		}
+	}
+	return g.healthy(i) && n >= sim.Needed(len(g.names))
+}
+
+// healthy reports whether a replica is up, with nothing that keeps it from working.
+func (g *stage) healthy(i int) bool {
+	x := g.s.Status(i)
+	return x.Up && !x.Lost && !x.Paused && x.State.Problem == ""
+}
+
+// Read calls f with a state that is as fresh as level asks for. The error says that f was not
+// called: patience ran out, or the replica is or went down (smr.ErrClosed). f must neither change
+// the state nor wait.
+func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
+	g := c.g
+	g.t.Helper()
+	g.waits("Read")
+	c.choose()
+	over := false
+	o := sim.Operation{Name: "read", Read: func(m smr.StateMachine) any {
+		if !over {
+			g.within("in a function given to Read", func() { f(m.(M)) })
+		}
+		return nil
+	}}
+	o.Level, o.Op = levelOf(level)
+	x := g.s.Call(c.at, c.number, o)
+	if x == nil {
+		return fmt.Errorf("%w: %s is down", smr.ErrClosed, g.names[c.at])
+	}
+	answered := g.until(func() bool { return x.Outcome != sim.Pending }, c.Patience)
+	over = true
+	switch {
+	case !answered:
+		g.s.Cancel(x)
+		return fmt.Errorf("smr: not read at %s in %v: %w", g.names[c.at], c.Patience, context.DeadlineExceeded)
+	case x.Outcome != sim.Answered:
+		return fmt.Errorf("%w: %s went down", smr.ErrClosed, g.names[c.at])
+	}
+	return nil
+}
+
+// MustRead is Read that tries again if its replica is down, and fails the test if patience runs out.
+func (c *Client[M]) MustRead(level smr.ReadLevel, f func(m M)) {
+	g := c.g
+	g.t.Helper()
+	for end := g.Now() + c.Patience; ; g.Run(retry) {
+		err := c.Read(level, f)
+		if err == nil {
+			return
+		}
+		if g.Now() >= end || !errors.Is(err, smr.ErrClosed) {
+			g.t.Fatal(g.report("MustRead: %v%s", err, g.because()))
+		}
+	}
+}
+
+// levelOf reads a level, which shows its parts to package smr alone.
+func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
+	switch level {
+	case smr.Linearizable:
+		return sim.Linearizable, 0
+	case smr.Local:
+		return sim.Local, 0
+	}
+	return sim.AtLeast, reflect.ValueOf(level).FieldByName("op").Uint()
+}
+
+// Call is a proposal whose outcome may not be known yet.
+type Call struct {
+	g       *stage
+	x       *sim.Call // nil: refused
+	at      int
+	body    []byte
+	end     time.Duration // of patience
+	gaveUp  bool          // out of patience
+	refused error
+}
+
+// Done reports whether the outcome is known.
+func (c *Call) Done() bool { return c.x == nil || c.x.Outcome != sim.Pending }
+
+// Wait waits for the outcome, and returns what Client.Propose does. Out of patience it gives up.
+func (c *Call) Wait() (result []byte, err error) {
+	g := c.g
+	g.t.Helper()
+	g.waits("Wait")
+	if !c.Done() && !g.until(c.Done, max(c.end-g.Now(), 0)) {
+		c.gaveUp = true
+		g.s.Cancel(c.x)
+		g.until(c.Done, time.Second) // unless it is paused
+	}
+	return c.outcome()
+}
+
+// outcome is what the caller is told.
+func (c *Call) outcome() (result []byte, err error) {
+	at, late := c.g.names[c.at], context.DeadlineExceeded
+	switch {
+	case c.x == nil:
+		return nil, c.refused
+	case c.x.Outcome == sim.Answered:
+		return bytes.Clone(c.x.Result), nil
+	case c.x.Outcome == sim.NotApplied && c.gaveUp:
+		return nil, fmt.Errorf("%w: %w before %s found a primary", smr.ErrNotApplied, late, at)
+	case c.x.Outcome == sim.NotApplied:
+		return nil, fmt.Errorf("%w: %s takes no more now", smr.ErrOverloaded, at)
+	case c.gaveUp:
+		return nil, fmt.Errorf("%w: %w before %s knew", smr.ErrUnknown, late, at)
+	}
+	return nil, fmt.Errorf("%w: %w: %s went down before it knew", smr.ErrUnknown, smr.ErrClosed, at)
+}
+
+// Op returns the operation's number, Op.Number of Apply, once there is a result; 0 before.
+func (c *Call) Op() uint64 {
+	if c.x == nil {
+		return 0
+	}
+	return c.x.At
+}
+
+// String says what was proposed, and what became of it.
+func (c *Call) String() string {
+	what := fmt.Sprintf("propose %s at %s", quote(c.body), c.g.names[c.at])
+	if !c.Done() && !c.gaveUp {
+		return what + ": no answer yet"
+	}
+	result, err := c.outcome()
+	if err != nil {
+		return what + ": " + err.Error()
+	}
+	return what + ": " + quote(result)
+}

@@ -1,0 +1,107 @@
+package smrtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// New returns a simulated group of n replicas, 1 to 7, of the state machine that new makes, in its
+// initial state at every call. Replicas are named "a", "b", "c", and so on. The group is formed and
+// has a primary.
+//
+// It is the real protocol, log and recovery on a simulated network, disks and clocks, in virtual
+// time and on the test's own goroutine: time passes in calls that wait ([Group.Run],
+// [Client.MustPropose], …), and nothing happens in between. The same test is the same run every
+// time.
+//
+// After every step the run is checked: that the replicas' states and results are the same, that
+// nothing acknowledged is lost or applied twice, that reads are fresh, and that the state machine
+// keeps its contract: bodies are overwritten after Apply, and twins restored from snapshots must go
+// on alike. The test fails with what is not so. When it is over all faults end, and the group must
+// become one again with equal states.
+func New[M smr.StateMachine](t testing.TB, n int, new func() M) *Group[M] {
+	t.Helper()
+	return NewGroup(t, GroupConfig{Replicas: n}, new)
+}
+
+// NewGroup is New for a group that is not the usual one.
+func NewGroup[M smr.StateMachine](t testing.TB, cfg GroupConfig, new func() M) *Group[M] {
+	t.Helper()
+	g := &Group[M]{}
+	g.stage = newStage(t, cfg, &sim.Work{
+		New:       func() smr.StateMachine { return new() },
+		Invariant: func(m smr.StateMachine) error { return g.holds(m.(M)) },
+	})
+	return g
+}
+
+// GroupConfig says what a simulated group is. The zero value of a field that is not called required
+// is a good choice.
+type GroupConfig struct {
+	// Replicas is how many there are, 1 to 7. Required.
+	Replicas int
+	// Seed fixes what chance does: how long messages and disks take, what a crash leaves of what
+	// was not synced. Zero: 1.
+	Seed uint64
+	// SnapshotEvery is the number of operations from one snapshot to the next. Zero: 20, so that
+	// short tests meet snapshots. Negative: none are taken.
+	SnapshotEvery int
+	// Unformed has NewGroup return before any replica has started, so that a test can disturb the
+	// forming too.
+	Unformed bool
+}
+
+// Group is a simulated group of replicas. One goroutine uses it: the test's. Whatever cannot be
+// done fails the test.
+type Group[M smr.StateMachine] struct {
+	*stage
+	always []func(M) error
+}
+
+// Always has check called on the state of every replica after every operation from now on. It must
+// not change the state; its error fails the test. A twin of the state and the state by the log
+// alone are checked too, so check is called more often than there are replicas.
+func (g *Group[M]) Always(check func(m M) error) { g.always = append(g.always, check) }
+
+func (g *Group[M]) holds(m M) error {
+	for _, check := range g.always {
+		if err := check(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Machine returns the state of a replica that is up, to look at and not to change. It is another one
+// after a restart.
+func (g *Group[M]) Machine(id smr.ID) M {
+	g.t.Helper()
+	h := g.s.Status(g.host(id))
+	if !h.Up {
+		g.t.Fatalf("smrtest: Machine: %s is down, and has no state", id)
+	}
+	return h.Machine.(M)
+}
+
+// Client returns a caller with good sense: when the replica that he uses is down, paused, in trouble
+// or does not reach a majority, he goes on to another that is better off.
+func (g *Group[M]) Client() *Client[M] { return g.client(g.callers % len(g.names)) }
+
+// ClientAt returns a caller who uses that replica only, whatever befalls it.
+func (g *Group[M]) ClientAt(id smr.ID) *Client[M] {
+	g.t.Helper()
+	c := g.client(g.host(id))
+	c.stays = true
+	return c
+}
+
+func (g *Group[M]) client(at int) *Client[M] {
+	g.callers++
+	return &Client[M]{Patience: patience, g: g, at: at, number: g.callers}
+}
+
+// patience is how long is waited for what should happen soon.
+const patience = time.Minute

@@ -1,0 +1,174 @@
+package smrtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/smr-go/smr"
+)
+
+// Each mistake of a state machine is reported in words that name it, and the operation.
+func TestBrokenMachinesAreReported(t *testing.T) {
+	for bug, want := range map[string][]string{
+		"panic":       {"op 7", "Apply panicked: three is too many\n", "smrtest.(*counts).Apply("},
+		"keeps":       {"op 6", "deterministic", "restored from a snapshot"},
+		"changes":     {"op 4", "op.Body"},
+		"forgets":     {"op 6", "deterministic", "restored from a snapshot"},
+		"thawed":      {"op 20", "written after op 23"},
+		"no snapshot": {"out of paper"},
+	} {
+		t.Run(bug, func(t *testing.T) {
+			failure := failing(t, func(t testing.TB) {
+				c := New(t, 3, buggy(bug))
+				cl := c.Client()
+				for range 25 {
+					cl.MustPropose(inc("x"))
+					cl.Start(inc("y"))
+				}
+				c.CrashAll()
+				c.Restart()
+				c.Settle()
+			})
+			assert.NotContains(t, failure, "a bug in smr")
+			for _, part := range append(want, "with seed 1", "the replicas\n  a  ", "go test -run '^TestCounter$'") {
+				assert.Contains(t, failure, part)
+			}
+		})
+	}
+}
+
+func TestInvariantsAreReported(t *testing.T) {
+	failure := failing(t, func(t testing.TB) {
+		c := New(t, 3, newCounts)
+		c.Always(func(m *counts) error {
+			if m.N["x"] > 2 {
+				return assert.AnError
+			}
+			return nil
+		})
+		for range 3 {
+			c.Client().MustPropose(inc("x"))
+		}
+	})
+	assert.Contains(t, failure, "this rule is broken: ")
+	assert.Contains(t, failure, assert.AnError.Error())
+}
+
+// What stands in the way is said, with what to do.
+func TestWhatIsInTheWay(t *testing.T) {
+	for name, x := range map[string]struct {
+		play func(c *Group[*counts])
+		want []string
+	}{
+		"cut off": {func(c *Group[*counts]) { c.Partition("b"); c.Client().MustPropose(inc("x")); c.Settle() },
+			[]string{"has not settled after 1m0s", "b does not hear a and c: Heal first"}},
+		"paused": {func(c *Group[*counts]) { c.Pause("b"); c.Client().MustPropose(inc("x")); c.Settle() },
+			[]string{"b is paused: Resume it"}},
+		"too few": {func(c *Group[*counts]) { c.Crash("a", "b"); c.Client().MustPropose(inc("x")) },
+			[]string{`MustPropose("x")`, "1 of 3 replicas are up, and a group of 3 needs 2: Restart some", "down: it has crashed at"}},
+		"nobody": {func(c *Group[*counts]) { c.CrashAll(); c.Settle() },
+			[]string{"no replica is up"}},
+		"nobody to read from": {func(c *Group[*counts]) { c.CrashAll(); c.Client().MustRead(smr.Local, func(*counts) {}) },
+			[]string{"MustRead", "0 of 3 replicas are up"}},
+		"no primary": {func(c *Group[*counts]) { c.Partition("a"); c.Partition("b"); c.Primary() },
+			[]string{"there is no primary", "a does not hear b and c"}},
+		"full": {func(c *Group[*counts]) {
+			for _, id := range c.Members() {
+				c.Disk(id).Fill()
+			}
+			for range 1000 {
+				c.Client().MustPropose(make([]byte, 1000))
+			}
+		}, []string{"the disk is full"}},
+		"nobody to propose to": {func(c *Group[*counts]) { c.CrashAll(); c.Client().MustPropose(inc("x")) },
+			[]string{"0 of 3 replicas are up", `propose "x" at a: smr: not applied: smr: replica closed: a is down (1201 times, until 60.394 s)`}},
+		"no handover": {func(c *Group[*counts]) { c.Crash("b"); c.Handover("b") },
+			[]string{`has not handed over to "b"`}},
+		"unknown outcome": {func(c *Group[*counts]) {
+			c.ClientAt("b").MustPropose(inc("x"))
+			c.Once(Sent("Request", "b"), func() { c.Kill("b") })
+			c.ClientAt("b").MustPropose(inc("x"))
+		}, []string{"outcome unknown", "b went down before it knew", "right after b sent Request: kill b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failure := failing(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
+			for _, part := range append(x.want, "the same again") {
+				assert.Contains(t, failure, part)
+			}
+		})
+	}
+}
+
+// What cannot be done fails the test, and says what can.
+func TestWhatCannotBeDone(t *testing.T) {
+	for name, x := range map[string]struct {
+		play func(c *Group[*counts])
+		want string
+	}{
+		"no such replica":     {func(c *Group[*counts]) { c.Crash("z") }, `there is no replica "z": the group has ["a" "b" "c"]`},
+		"no such client":      {func(c *Group[*counts]) { c.ClientAt("z") }, `there is no replica "z"`},
+		"nobody named":        {func(c *Group[*counts]) { c.Kill() }, "Kill must be told which replicas"},
+		"crashed twice":       {func(c *Group[*counts]) { c.Crash("b"); c.Crash("b") }, "cannot crash b: b is down"},
+		"no such message":     {func(c *Group[*counts]) { c.On(Sent("Vote", "a"), func() {}) }, `no kind of message "Vote"; the kinds are ["Prepare" "PrepareOK"`},
+		"no such operation":   {func(c *Group[*counts]) { c.Disk("a").FlipBit(99) }, "holds operations 1 to "},
+		"no snapshot":         {func(c *Group[*counts]) { c.Disk("a").FlipSnapshotBit() }, "cannot flip a bit of the latest snapshot of a: a has no snapshot"},
+		"no such copy":        {func(c *Group[*counts]) { c.Disk("a").FlipHeadBit(2) }, "the copies are 0 and 1"},
+		"no state":            {func(c *Group[*counts]) { c.Crash("a"); c.Machine("a") }, "a is down, and has no state"},
+		"no memory":           {func(c *Group[*counts]) { c.Disk("b").Wipe(); c.Restart("b") }, "cannot start b: b has lost its memory"},
+		"waiting in a moment": {func(c *Group[*counts]) { c.On(Applied("b"), func() { c.Run(1) }); c.Client().MustPropose(nil) }, "Run cannot be called right after b applied: time does not pass there"},
+		"waiting in a read": {func(c *Group[*counts]) {
+			c.Client().MustRead(smr.Local, func(*counts) { c.Settle() })
+		}, "Settle cannot be called in a function given to Read"},
+		"waiting in a condition": {func(c *Group[*counts]) {
+			c.RunUntil(func() bool { c.Run(time.Second); return true })
+		}, "Run cannot be called in the condition of RunUntil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failure := failing(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
+			assert.Contains(t, failure, x.want)
+		})
+	}
+	failure := failing(t, func(t testing.TB) { New(t, 8, newCounts) })
+	assert.Contains(t, failure, "a group has 1 to 7 replicas, not 8")
+	failure = failing(t, func(t testing.TB) { New(t, 3, func() *counts { panic("no") }) })
+	assert.Contains(t, failure, "panicked: no")
+}
+
+// A test that has failed, or was skipped, is over: nothing more is said about the group.
+func TestNoChecksAfterAFailure(t *testing.T) {
+	failure := failing(t, func(t testing.TB) {
+		c := New(t, 3, buggy("thawed"))
+		c.CrashAll()
+		t.Error("mine")
+	})
+	assert.Equal(t, "mine", failure)
+	assert.Empty(t, failing(t, func(t testing.TB) {
+		New(t, 3, newCounts)
+		t.SkipNow()
+	}))
+}
+
+// With more memory lost than a group can lose nothing is expected of it at the end.
+func TestBeyondTheBudget(t *testing.T) {
+	assert.Empty(t, failing(t, func(t testing.TB) {
+		c := New(t, 3, newCounts)
+		c.Client().MustPropose(inc("x"))
+		c.Disk("a").Wipe()
+		c.Disk("b").Wipe()
+	}))
+}
+
+// A machine that breaks only in the end is found in the end.
+func TestTheEndIsChecked(t *testing.T) {
+	failure := failing(t, func(t testing.TB) {
+		c := New(t, 3, buggy("panic"))
+		cl := c.Client()
+		cl.MustPropose(inc("x"))
+		cl.MustPropose(inc("x"))
+		cl.Start(inc("x"))
+	})
+	assert.Contains(t, failure, "Apply panicked: three is too many")
+	assert.Contains(t, failure, "the test is over")
+}
