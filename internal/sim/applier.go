@@ -75,7 +75,7 @@ func (p *process) applyNow(e *vsr.Entry) {
 	if out.executed {
 		var err error
 		if out.result, err = a.machine.apply(e); err != nil {
-			p.s.broke(Name(p.h.i), named(err, e))
+			p.s.broke(Name(p.h.i), p.s.work.named(err, e))
 			return
 		}
 		a.sessions.Finish(e, out.result)
@@ -141,7 +141,7 @@ func (p *process) maybeSnapshot(e *vsr.Entry) {
 	}
 	frozen, err := freeze(a, e, p.core.State().Members)
 	if err != nil {
-		p.s.broke(Name(p.h.i), named(err, e))
+		p.s.broke(Name(p.h.i), p.s.work.named(err, e))
 		return
 	}
 	a.taking, a.snapshot = true, a.at

@@ -70,7 +70,7 @@ func (s *Sim) learn(p *process, op vsr.OpNumber) {
 	}
 	for _, f := range fresh {
 		if err := s.witness.replay(&s.ledger.find(f).entry); err != nil {
-			s.broke("the log replayed", err)
+			s.broke("", err)
 			return
 		}
 	}

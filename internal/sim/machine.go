@@ -8,6 +8,7 @@ import (
 	"hash/maphash"
 	"io"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/smr-go/smr"
@@ -20,28 +21,37 @@ type machine struct {
 	work *Work
 	user smr.StateMachine
 	body []byte // lent to Apply
+	far  bool   // lives where the clock is another
 }
 
-func newMachine(w *Work) (*machine, error) {
-	m := &machine{work: w}
-	err := guard("new", func() error {
+func newMachine(w *Work, far bool) (*machine, error) {
+	m := &machine{work: w, far: far && w.Elsewhere != nil}
+	err := m.call("New", func() error {
 		if m.user = w.New(); m.user == nil {
-			return errors.New("new returned no state machine")
+			return errors.New("New returned no state machine")
 		}
 		return nil
 	})
 	return m, err
 }
 
-// Rules that a state machine can break.
+// Rules that a state machine can break, as smrtest.TestStateMachine has them.
 const (
-	rulePanic         = "panic"
-	ruleBody          = "kept or changed body"
-	ruleDeterministic = "not deterministic"
-	ruleFrozen        = "snapshot not frozen"
-	ruleRestore       = "restore incomplete"
-	ruleInvariant     = "invariant"
+	rulePanic         = "a state machine does not panic"
+	ruleBody          = "Apply neither keeps nor changes op.Body"
+	ruleResult        = "a result is not changed once returned"
+	ruleDeterministic = "Apply is deterministic"
+	ruleWhole         = "a snapshot holds all that Apply depends on"
+	ruleFrozen        = "WriteTo writes the state as Snapshot found it"
+	ruleRestore       = "Restore brings the whole state back"
+	ruleFails         = "Snapshot, WriteTo and Restore do not fail"
+	ruleInvariant     = "the invariant holds"
 )
+
+var machineRules = []string{rulePanic, ruleBody, ruleResult, ruleDeterministic, ruleWhole, ruleFrozen, ruleRestore, ruleFails, ruleInvariant}
+
+// OfMachine reports whether it is the user's state machine that is wrong.
+func (v *Violation) OfMachine() bool { return slices.Contains(machineRules, v.Rule) }
 
 // broken is a rule of the contract that a machine has broken.
 type broken struct {
@@ -64,11 +74,31 @@ func guard(what string, f func() error) (err error) {
 	return f()
 }
 
+// call calls the user's code where the machine lives, and makes an error of its panic.
+func (m *machine) call(what string, f func() error) (err error) {
+	if m.far {
+		m.work.Elsewhere(func() { err = guard(what, f) })
+		return err
+	}
+	return guard(what, f)
+}
+
 // apply applies a command. The body is lent: once Apply has returned it is overwritten.
 func (m *machine) apply(e *vsr.Entry) (result []byte, err error) {
+	if result, err = m.lend(e); err != nil {
+		return nil, err
+	}
+	if err := m.spoil(result); err != nil {
+		return nil, err
+	}
+	return result, m.invariant()
+}
+
+// lend applies a command, and leaves the body as it is.
+func (m *machine) lend(e *vsr.Entry) (result []byte, err error) {
 	m.body = append(m.body[:0], e.Body...)
 	body := m.body[:len(m.body):len(m.body)]
-	err = guard("Apply", func() error {
+	err = m.call("Apply", func() error {
 		result = m.user.Apply(smr.Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: body})
 		return nil
 	})
@@ -76,21 +106,37 @@ func (m *machine) apply(e *vsr.Entry) (result []byte, err error) {
 		return nil, err
 	}
 	if !bytes.Equal(body, e.Body) {
-		return nil, breaks(ruleBody, "Apply changed op.Body to %s: it is smr's, and shared", quote(body))
-	}
-	before := sumOf(result)
-	for i := range body {
-		body[i] ^= 0xa5
-	}
-	if sumOf(result) != before {
-		return nil, breaks(ruleBody, "the result is a part of op.Body, which is smr's once Apply has returned: copy it")
-	}
-	if m.work.Invariant != nil {
-		if err := guard("Invariant", func() error { return m.work.Invariant(m.user) }); err != nil {
-			return nil, breaks(ruleInvariant, "%v", err)
-		}
+		return nil, breaks(ruleBody, "it changed it to %s: it is smr's, and other replicas read it", quote(body))
 	}
 	return result, nil
+}
+
+// spoil overwrites the body that the last command was lent: otherwise elsewhere than here, so that two
+// machines which have kept it differ.
+func (m *machine) spoil(result []byte) error {
+	before := sumOf(result)
+	mask := byte(0xa5)
+	if m.far {
+		mask = 0x5a
+	}
+	for i := range m.body {
+		m.body[i] ^= mask
+	}
+	if sumOf(result) != before {
+		return breaks(ruleBody, "its result is a part of it, which is smr's once Apply has returned: copy it")
+	}
+	return nil
+}
+
+func (m *machine) invariant() error {
+	if m.work.Invariant == nil {
+		return nil
+	}
+	err := m.call("Invariant", func() error { return m.work.Invariant(m.user) })
+	if _, panicked := errors.AsType[*broken](err); err == nil || panicked {
+		return err
+	}
+	return breaks(ruleInvariant, "%v", err)
 }
 
 func (m *machine) digest() uint64 {
@@ -102,26 +148,35 @@ func (m *machine) digest() uint64 {
 
 // freeze takes a snapshot, to be written later.
 func (m *machine) freeze() (w io.WriterTo, err error) {
-	err = guard("Snapshot", func() error {
+	err = m.call("Snapshot", func() error {
 		w, err = m.user.Snapshot()
 		if err == nil && w == nil {
-			err = errors.New("Snapshot returned nothing")
+			err = errors.New("it returned nothing")
 		}
 		return err
 	})
-	return w, err
+	return w, failed("Snapshot", err)
 }
 
-// write writes a frozen state and closes it.
-func write(w io.WriterTo, to io.Writer) error {
+// write returns what a frozen state writes, and closes it.
+func write(w io.WriterTo) ([]byte, error) {
+	var b bytes.Buffer
 	err := guard("WriteTo", func() error {
-		_, err := w.WriteTo(to)
+		_, err := w.WriteTo(&b)
 		return err
 	})
 	if c, ok := w.(io.Closer); ok {
 		err = errors.Join(err, guard("Close", c.Close))
 	}
-	return err
+	return b.Bytes(), failed("WriteTo", err)
+}
+
+// failed says that the user's code has returned an error where it must not.
+func failed(what string, err error) error {
+	if _, isBroken := errors.AsType[*broken](err); err == nil || isBroken {
+		return err
+	}
+	return breaks(ruleFails, "%s: %v", what, err)
 }
 
 // encode returns the state as a snapshot has it.
@@ -130,14 +185,14 @@ func (m *machine) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	err = write(w, &b)
-	return b.Bytes(), err
+	var b []byte
+	err = m.call("WriteTo", func() (err error) { b, err = write(w); return err })
+	return b, err
 }
 
 // restore replaces the state.
 func (m *machine) restore(r io.Reader) error {
-	return guard("Restore", func() error { return m.user.Restore(r) })
+	return failed("Restore", m.call("Restore", func() error { return m.user.Restore(r) }))
 }
 
 var sums = maphash.MakeSeed()

@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/anishathalye/porcupine"
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -16,6 +17,11 @@ type Report struct {
 	Hash      uint64     // of everything that happened, in order
 	Virtual   time.Duration
 	Stats     Stats
+	Blind     bool // snapshots of one state differ in their bytes: states were not compared
+
+	// Of a run with a violation only.
+	Hosts   []HostStatus          // at the end
+	History []porcupine.Operation // of a work with a model
 }
 
 // Run lets the seed's run of smr's own state machine happen. A watcher may be nil.
@@ -28,7 +34,7 @@ func Run(seed uint64, watcher Watcher) *Report {
 func Play(p *Setup, t *Troubles, faults []Fault, w *Work, watcher Watcher) *Report {
 	s, err := New(p, w, watcher)
 	if err != nil {
-		s.broke("the state machine", err)
+		s.broke("", err)
 		return s.Report()
 	}
 	s.guarded(func() {
@@ -49,7 +55,7 @@ func Play(p *Setup, t *Troubles, faults []Fault, w *Work, watcher Watcher) *Repo
 func (s *Sim) guarded(do func()) {
 	defer func() {
 		if x := recover(); x != nil {
-			s.fail(rulePanic, "%v\n%s", x, debug.Stack())
+			s.fail("panic", "%v\n%s", x, debug.Stack())
 		}
 	}()
 	do()
@@ -60,7 +66,16 @@ func (s *Sim) Report() *Report {
 	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Stats: s.stats,
 		Schedule: Schedule{Setup: *s.p, Faults: s.Made()}}
 	if s.witness != nil {
-		r.Stats.Commands = s.witness.commands
+		r.Stats.Commands, r.Blind = s.witness.commands, s.witness.unstable
+	}
+	if s.err == nil {
+		return r
+	}
+	for i := range s.hosts {
+		r.Hosts = append(r.Hosts, s.Status(i))
+	}
+	if s.work.Model != nil {
+		r.History = s.operations()
 	}
 	return r
 }

@@ -26,7 +26,7 @@ func (s *Sim) Settle() {
 		s.fail("liveness", "%v after the last call began, and longer after the last fault: %v", healing, open)
 	}
 	if s.work.Next != nil && (s.witness.commands == 0 || s.stats.Answers == 0) {
-		s.fail("too little", "too little happened: %+v", s.stats)
+		s.fail("too little", "%d operations had an answer, and %d commands were executed, in %v: let runs be longer, or callers more, or faults fewer", s.stats.Answers, s.witness.commands, s.now)
 	}
 	s.checkHistory()
 }
@@ -52,7 +52,7 @@ func (s *Sim) compareStates() {
 	op := s.ledger.end().Op
 	b, err := s.witness.machine.encode()
 	if err != nil {
-		s.broke("the log replayed", err)
+		s.broke("", err)
 		return
 	}
 	s.witness.states[op] = sumOf(b)

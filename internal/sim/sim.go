@@ -147,7 +147,8 @@ func (s *Sim) fail(rule, format string, args ...any) {
 
 var leadingRule = regexp.MustCompile(`^([A-Z][0-9]+|11\.[0-9]+): `)
 
-// broke is fail for an error, whose text may begin with its rule.
+// broke is fail for an error, whose text may begin with its rule. what says where; "" for the log as
+// such.
 func (s *Sim) broke(what string, err error) {
 	rule := "error"
 	if m := leadingRule.FindStringSubmatch(err.Error()); m != nil {
@@ -156,7 +157,10 @@ func (s *Sim) broke(what string, err error) {
 	if b, ok := errors.AsType[*broken](err); ok {
 		rule = b.rule
 	}
-	s.fail(rule, "%s: %v", what, err)
+	if what != "" {
+		what += ": "
+	}
+	s.fail(rule, "%s%v", what, err)
 }
 
 // Name is a replica's id: a, b, c, …

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -60,7 +59,7 @@ func freeze(a *applier, e *vsr.Entry, m vsr.Membership) (*frozen, error) {
 func openStorage(disk vfs.FS, p *Setup, w *Work, identity string) (*storage, found, error) {
 	var f found
 	var err error
-	if f.machine, err = newMachine(w); err != nil {
+	if f.machine, err = newMachine(w, false); err != nil {
 		return nil, f, err
 	}
 	log, err := wal.Open(disk, "data/log", wal.Options{Identity: identity, SegmentSize: p.SegmentSize})
@@ -157,11 +156,11 @@ func (st *storage) save(saves []*vsr.Save) error {
 
 // take writes a snapshot (C4). Its header is what Restore needs beside the state.
 func (st *storage) take(f *frozen) (s vsr.Snapshot, err error) {
-	var b bytes.Buffer
-	if err := write(f.state, &b); err != nil {
+	state, err := write(f.state)
+	if err != nil {
 		return s, err
 	}
-	f.written = sumOf(b.Bytes())
+	f.written = sumOf(state)
 	members := f.members.Encode()
 	header := binary.AppendVarint(nil, f.time)
 	header = binary.AppendUvarint(header, uint64(len(members)))
@@ -171,7 +170,7 @@ func (st *storage) take(f *frozen) (s vsr.Snapshot, err error) {
 		return s, err
 	}
 	defer w.Abort()
-	if _, err := w.Write(b.Bytes()); err != nil {
+	if _, err := w.Write(state); err != nil {
 		return s, err
 	}
 	info, err := w.Commit()
@@ -201,7 +200,7 @@ func (st *storage) restore(s *vsr.Snapshot, m *machine) (sessions vsr.Sessions, 
 		return sessions, err2
 	}
 	if err != nil {
-		return sessions, breaks(ruleRestore, "Restore of the snapshot after op %d: %v", s.Last.Op, err)
+		return sessions, fmt.Errorf("the snapshot after op %d: %w", s.Last.Op, err)
 	}
 	return sessions, nil
 }

@@ -16,6 +16,7 @@ type witness struct {
 	sessions vsr.Sessions
 	machine  *machine
 	twin     *machine // restored from a snapshot of the machine, and applying what comes after it
+	careful  *careful // nil: not with this work
 	unstable bool     // snapshots of one state differ in their bytes: they are not compared
 
 	outcomes []outcome                // by op
@@ -40,14 +41,17 @@ func newWitness(w *Work, every int) (*witness, error) {
 	x := &witness{work: w, every: vsr.OpNumber(every), outcomes: make([]outcome, 1), states: map[vsr.OpNumber]uint64{},
 		ran: map[request]vsr.OpNumber{}, refused: map[request]bool{}, bodies: map[string]vsr.OpNumber{}}
 	var err error
-	if x.machine, err = newMachine(w); err != nil {
+	if x.machine, err = newMachine(w, false); err != nil {
 		return x, err
 	}
-	if x.twin, err = newMachine(w); err != nil {
+	if x.twin, err = newMachine(w, true); err != nil {
 		return x, err
+	}
+	if w.Careful {
+		x.careful, err = newCareful(w)
 	}
 	x.outcomes[0].digest = x.machine.digest()
-	return x, nil
+	return x, err
 }
 
 // replay executes the next committed entry.
@@ -66,14 +70,19 @@ func (w *witness) replay(e *vsr.Entry) error {
 }
 
 func (w *witness) execute(e *vsr.Entry, out *outcome) error {
+	if w.careful != nil {
+		if err := w.careful.execute(e); err != nil {
+			return err
+		}
+	}
 	result, err := w.machine.apply(e)
 	if err != nil {
-		return named(err, e)
+		return w.work.named(err, e)
 	}
 	out.result, out.digest = bytes.Clone(result), w.machine.digest()
 	w.sessions.Finish(e, out.result)
 	if err := w.applyTwin(e, out); err != nil {
-		return named(err, e)
+		return w.work.named(err, e)
 	}
 	r := request{e.Session, e.Request}
 	if at, ok := w.ran[r]; ok {
@@ -94,13 +103,26 @@ func (w *witness) execute(e *vsr.Entry, out *outcome) error {
 }
 
 // named says which operation broke a rule.
-func named(err error, e *vsr.Entry) error {
-	text := fmt.Sprintf("op %d (%s): %v", e.Op, quote(e.Body), err)
+func (w *Work) named(err error, e *vsr.Entry) error {
+	text := fmt.Sprintf("%s: %v", w.inWords(e), err)
 	if b, ok := err.(*broken); ok {
 		return &broken{b.rule, text}
 	}
 	return fmt.Errorf("%s", text)
 }
+
+// inWords is an operation as its user knows it.
+func (w *Work) inWords(e *vsr.Entry) string {
+	if w.NameOf != nil {
+		if name := w.NameOf(e.Body); name != "" {
+			return fmt.Sprintf("op %d, %s %s", e.Op, name, quote(e.Body))
+		}
+	}
+	return fmt.Sprintf("op %d, %s", e.Op, quote(e.Body))
+}
+
+// apart is why two machines part, one of which was restored from a snapshot of the other.
+const apart = "what Apply does must depend on nothing but op and the state, and the whole state must be in snapshots"
 
 // applyTwin applies the operation to the twin too, which must do the same.
 func (w *witness) applyTwin(e *vsr.Entry, want *outcome) error {
@@ -109,11 +131,11 @@ func (w *witness) applyTwin(e *vsr.Entry, want *outcome) error {
 		return err
 	}
 	if !bytes.Equal(result, want.result) {
-		return breaks(ruleDeterministic, "two machines with the same history return %s and %s; the second was restored from a snapshot of the first not long ago",
-			quote(want.result), quote(result))
+		return breaks(ruleDeterministic, "one machine returned %s, and another %s that had been restored from a snapshot of the first: %s",
+			quote(want.result), quote(result), apart)
 	}
 	if d := w.twin.digest(); d != want.digest {
-		return breaks(ruleDeterministic, "two machines with the same history have states with digests %x and %x; the second was restored from a snapshot of the first not long ago", want.digest, d)
+		return breaks(ruleDeterministic, "one machine came to a state with digest %x, and another to one with %x that had been restored from a snapshot of the first: %s", want.digest, d, apart)
 	}
 	return nil
 }
@@ -123,19 +145,19 @@ func (w *witness) applyTwin(e *vsr.Entry, want *outcome) error {
 func (w *witness) compareTwin(op vsr.OpNumber) error {
 	b, err := w.machine.encode()
 	if err != nil {
-		return fmt.Errorf("snapshot after op %d: %w", op, err)
+		return fmt.Errorf("after op %d: %w", op, err)
 	}
 	w.states[op] = sumOf(b)
 	if err := w.same(w.twin, op, "a twin"); err != nil {
 		return err
 	}
-	if w.twin, err = newMachine(w.work); err != nil {
+	if w.twin, err = newMachine(w.work, true); err != nil {
 		return err
 	}
 	if err := w.twin.restore(bytes.NewReader(b)); err != nil {
-		return breaks(ruleRestore, "Restore of the snapshot after op %d: %v", op, err)
+		return fmt.Errorf("the snapshot after op %d: %w", op, err)
 	}
-	return w.same(w.twin, op, "one that was restored from a snapshot of it")
+	return w.same(w.twin, op, "one just restored from its snapshot")
 }
 
 // same compares the whole state of a machine that stands at op with the witness's, if that is
@@ -147,7 +169,7 @@ func (w *witness) same(m *machine, op vsr.OpNumber, whose string) error {
 	}
 	b, err := m.encode()
 	if err != nil {
-		return fmt.Errorf("snapshot after op %d: %w", op, err)
+		return fmt.Errorf("after op %d: %w", op, err)
 	}
 	if sumOf(b) == want {
 		return nil
@@ -155,7 +177,7 @@ func (w *witness) same(m *machine, op vsr.OpNumber, whose string) error {
 	if w.unstable = !m.stable() || !w.machine.stable(); w.unstable {
 		return nil
 	}
-	return breaks(ruleRestore, "after op %d the state by the log and that of %s have different snapshots: a field that Snapshot or Restore forgets, or an operation before, since op %d, that is not deterministic",
+	return breaks(ruleRestore, "after op %d the snapshots of one machine and of %s differ, though both applied the same operations: Snapshot or Restore forgets a field, or since op %d an Apply was not deterministic",
 		op, whose, op-min(op, w.every))
 }
 
@@ -169,9 +191,9 @@ func (w *witness) applied(e *vsr.Entry, got outcome, m *machine) error {
 	case got.executed != want.executed:
 		return fmt.Errorf("11.7: op %d executed: %v; by the log: %v", e.Op, got.executed, want.executed)
 	case !bytes.Equal(got.result, want.result):
-		return named(breaks(ruleDeterministic, "11.8: the result is %s, by the log %s", quote(got.result), quote(want.result)), e)
+		return w.work.named(breaks(ruleDeterministic, "it returned %s, and another machine with the same history %s: %s (11.8)", quote(got.result), quote(want.result), apart), e)
 	case got.executed && got.digest != want.digest:
-		return named(breaks(ruleDeterministic, "11.8: the state after it has digest %x, by the log %x", got.digest, want.digest), e)
+		return w.work.named(breaks(ruleDeterministic, "it came to a state with digest %x, and another machine with the same history to one with %x: %s (11.8)", got.digest, want.digest, apart), e)
 	}
 	return w.same(m, e.Op, "a replica")
 }
@@ -182,7 +204,7 @@ func (w *witness) restored(op vsr.OpNumber, m *machine) error {
 		return fmt.Errorf("C3: snapshot at op %d, and only %d ops are committed", op, len(w.outcomes)-1)
 	}
 	if want, got := w.outcomes[op].digest, m.digest(); got != want {
-		return breaks(ruleRestore, "11.8: restored from the snapshot after op %d, the state has digest %x, by the log %x", op, got, want)
+		return breaks(ruleRestore, "a state restored from the snapshot after op %d has digest %x, and the one that it was taken of %x (11.8)", op, got, want)
 	}
 	return w.same(m, op, "one restored from a snapshot")
 }
@@ -217,6 +239,6 @@ func (w *witness) sameFrozen(f *frozen, now vsr.OpNumber) error {
 	if w.unstable = !w.machine.stable(); w.unstable {
 		return nil
 	}
-	return breaks(ruleFrozen, "op %d: the snapshot that was taken after it was written after op %d, and shows changes made since: it must write the state as it was when Snapshot was called",
+	return breaks(ruleFrozen, "the snapshot taken after op %d, and written after op %d, shows what was changed in between: it must write the state as it was when Snapshot was called",
 		f.last.Op, now)
 }

@@ -24,6 +24,14 @@ type Work struct {
 	// Distinct says that no two commands have the same body, so that one applied under two
 	// numbers is noticed.
 	Distinct bool
+	// NameOf returns what a command is called, for messages. Nil: it is told by its body alone.
+	NameOf func(body []byte) string
+	// Elsewhere calls do where time.Now shows another time, which goes on from call to call: a copy
+	// of the machine lives there. Nil: there is no such place.
+	Elsewhere func(do func())
+	// Careful has the first operation found that breaks a rule, and the rule, at the cost of several
+	// snapshots for each operation.
+	Careful bool
 }
 
 // Operation is what a caller wants: a command to be proposed, or a read.

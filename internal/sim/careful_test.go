@@ -1,0 +1,49 @@
+package sim
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// A careful witness, and copies of the machine elsewhere, change nothing in a run.
+func TestCarefulRunIsTheSame(t *testing.T) {
+	p, troubles := Draw(3)
+	once := Play(p, troubles, nil, drawWork(3), nil)
+	require.Nil(t, once.Violation)
+	w := drawWork(3)
+	calls := 0
+	w.Careful, w.Elsewhere = true, func(do func()) { calls++; do() }
+	again := Play(p, troubles, nil, w, nil)
+	assert.Nil(t, again.Violation)
+	assert.Equal(t, once.Hash, again.Hash)
+	assert.NotZero(t, calls)
+}
+
+// reuser returns the same buffer from each Apply.
+type reuser struct {
+	lists
+	buffer []byte
+}
+
+func (m *reuser) Apply(op smr.Op) []byte {
+	m.buffer = append(m.buffer[:0], m.lists.Apply(op)...)
+	return m.buffer
+}
+
+// A result that changes when the next one is returned is told with both operations.
+func TestCarefulSeesResultsChange(t *testing.T) {
+	w := &Work{New: func() smr.StateMachine { return &reuser{} }, NameOf: func(body []byte) string { return string(bytes.ToUpper(body[:1])) }}
+	c, err := newCareful(w)
+	require.NoError(t, err)
+	require.NoError(t, c.execute(&vsr.Entry{Op: 3, Body: []byte("a\x00........")}))
+	err = c.execute(&vsr.Entry{Op: 4, Body: []byte("b\x00........")})
+	assert.ErrorContains(t, err, `op 3, A "a\x00........" returned`)
+	assert.ErrorContains(t, err, `after op 4, B "b`)
+	assert.Equal(t, ruleResult, err.(*broken).rule)
+}
