@@ -2,10 +2,14 @@ package smr
 
 import (
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vfs"
 )
 
 // snapshots makes a group take snapshots often and keep no log below them for those that are away.
@@ -60,13 +64,25 @@ func TestSnapshotSurvivesItsSender(t *testing.T) {
 		g.propose("a", "before")
 		sender, away := g.primary(), g.backup()
 		g.crash(away)
-		g.fill(sender, "while it was away ")
+		g.fill(sender, strings.Repeat("x", 5<<10))
+		var written atomic.Int32 // parts of the snapshot, its head first
+		g.disks[away].SetHook(func(op vfs.Op) error {
+			if op.Kind == vfs.OpWrite && strings.HasSuffix(op.Name, ".part") {
+				time.Sleep(100 * time.Millisecond)
+				written.Add(1)
+			}
+			return nil
+		})
 		g.start(away)
-		time.Sleep(150 * time.Millisecond)
+		g.wait("a chunk is there", func() bool { return written.Load() > 1 })
+		require.Equal(t, sender, g.replica(away).Status().Primary)
+		require.Zero(t, g.replica(away).Status().Snapshot, "the transfer is under way")
 		g.crash(sender)
 		g.proposeMany(g.primary(), 20, "under the next ")
 		g.settle()
 		require.Len(t, g.history(away), 301)
+		require.NotZero(t, g.replica(away).Status().Snapshot)
+		require.Less(t, len(g.states[away].numbers), 301, "it applied operations that the snapshot held")
 	})
 }
 

@@ -192,6 +192,38 @@ func TestHungDisk(t *testing.T) {
 	}
 }
 
+// F15. A disk that takes a second for each sync, and goes on, costs nobody his role, and a backup's not even time.
+func TestSlowDisk(t *testing.T) {
+	for _, primary := range []bool{true, false} {
+		scenario(t, 3, func(g *group) {
+			g.start()
+			g.propose("a", "before")
+			g.settle()
+			slow := g.primary()
+			if !primary {
+				slow = g.backup()
+			}
+			view := g.replica(slow).Status().View
+			g.disks[slow].SetHook(func(op vfs.Op) error {
+				if op.Kind == vfs.OpSync {
+					time.Sleep(time.Second)
+				}
+				return nil
+			})
+			c := g.clients(1)
+			time.Sleep(10 * time.Second)
+			c.stop()
+			g.settle()
+			g.durable(slow)
+			c.check()
+			require.Empty(t, c.refused)
+			require.Empty(t, c.unknown)
+			require.Equal(t, view, g.replica(slow).Status().View)
+			require.Greater(t, len(g.history(slow)), 300, "others wait for it")
+		})
+	}
+}
+
 // F9. A damaged snapshot is never restored: the log does without it if it reaches back far enough,
 // and else the replica does not start, and the directory stays as it is.
 func TestDamagedSnapshot(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 //	read b                a linearizable read of a caller at b
 //	deliver [a→b [Kind]]  messages in transit, now; all of them that are not held
 //	drop, duplicate [a→b [Kind]]
+//	estrange a→b [Kind]   messages in transit are from another memory of the sender
 //	hold, lose a→b [Kind] such messages, now and later, move only when named, or are lost
 //	saved a [n]           the oldest n saves are durable, all by default
 //	crash a [keep=n]      stop; of the saves not reported n were durable all the same
@@ -43,7 +44,7 @@ import (
 //	loaded a              those that were asked for are
 //	rot a                 a's snapshot cannot be read any more
 //	install a b           a has received b's snapshot
-//	status, log a         show
+//	status, log a, sessions a   show
 //	configure a qr=3      another configuration for one member, before it starts
 //	copy a, putback a     copy a member's disk, and put the copy back
 //	quietly …; …          several commands, without telling
@@ -98,7 +99,7 @@ func (s *script) command(words []string) error {
 	switch name {
 	case "new", "group":
 		return s.create(name == "group", args)
-	case "deliver", "drop", "duplicate", "hold", "lose":
+	case "deliver", "drop", "duplicate", "estrange", "hold", "lose":
 		return s.onMessages(name, args)
 	case "tick":
 		d, err := time.ParseDuration(strings.Join(args, ""))
@@ -202,6 +203,8 @@ func (s *script) onMessages(name string, args []string) error {
 			s.g.drop(m)
 		case "duplicate":
 			s.g.receive(m)
+		case "estrange":
+			m.header.Incarnation[0] ^= 0xff
 		}
 	}
 	if matched == 0 && len(args) > 0 {
@@ -286,6 +289,17 @@ var atEach = map[string]func(*script, *host){
 	"read": func(s *script, h *host) {
 		s.g.history.readAsked(h, h.core.Read(s.g.now))
 		s.g.turn(h)
+	},
+	"sessions": func(s *script, h *host) {
+		for _, x := range h.machine.sessions.rows {
+			var kept []string
+			for i, r := range x.results {
+				if r.done {
+					kept = append(kept, fmt.Sprint(x.floor+uint64(i)))
+				}
+			}
+			s.g.tell("%s  session %d of %s, floor %d, results of %v", h.id, x.number, x.id, x.floor, kept)
+		}
 	},
 	"log": func(s *script, h *host) {
 		l := &h.core.log
