@@ -37,8 +37,13 @@ func (g *stage) report(format string, args ...any) string {
 	for i := range g.names {
 		fmt.Fprintf(&b, "  %s  %s\n", g.names[i], g.look(i))
 	}
-	fmt.Fprintf(&b, "\nthe same again: go test -run '^%s$'", strings.ReplaceAll(g.t.Name(), "/", "$/^"))
+	fmt.Fprintf(&b, "\nthe same again, and a picture of it: %s", g.command())
 	return b.String()
+}
+
+// command repeats the test, and draws it.
+func (g *stage) command() string {
+	return fmt.Sprintf("go test -run '^%s$' -artifacts", strings.ReplaceAll(g.t.Name(), "/", "$/^"))
 }
 
 // steps is what the test did, in lines: the last ones, and what was done many times over in one.

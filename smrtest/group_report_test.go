@@ -1,10 +1,13 @@
 package smrtest
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
 )
@@ -32,7 +35,7 @@ func TestBrokenMachinesAreReported(t *testing.T) {
 				c.Settle()
 			})
 			assert.NotContains(t, failure, "a bug in smr")
-			for _, part := range append(want, "with seed 1", "the replicas\n  a  ", "go test -run '^TestCounter$'") {
+			for _, part := range append(want, "with seed 1", "the replicas\n  a  ", "go test -run '^TestCounter$' -artifacts") {
 				assert.Contains(t, failure, part)
 			}
 		})
@@ -171,4 +174,24 @@ func TestTheEndIsChecked(t *testing.T) {
 	})
 	assert.Contains(t, failure, "Apply panicked: three is too many")
 	assert.Contains(t, failure, "the test is over")
+}
+
+// With go test -artifacts there is a picture of the run, of one that passes too.
+func TestPicture(t *testing.T) {
+	was := pictured
+	pictured = func() bool { return true }
+	defer func() { pictured = was }()
+	assert.Empty(t, failing(t, func(t testing.TB) {
+		c := New(t, 3, newCounts)
+		c.Disk("b").Slow(time.Second)
+		c.Client().MustPropose(inc("x"))
+		c.Disk("b").Slow(0)
+		c.Pause("c")
+		c.CrashPrimary()
+		c.Run(time.Second)
+	}))
+	page, err := os.ReadFile(filepath.Join(t.ArtifactDir(), "group.html"))
+	require.NoError(t, err)
+	assert.Contains(t, string(page), "TestCounter")
+	assert.Contains(t, string(page), "slow the disk of b by up to 1s")
 }

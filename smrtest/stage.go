@@ -22,7 +22,9 @@ type stage struct {
 	script  []step // what the test did
 	inside  string // what the test's function that runs now is called for; time does not pass there
 
-	over   bool           // the test is
+	over      bool           // the test is
+	recording *sim.Recording // nil: it is not drawn
+
 	why    map[int]string // those that are down are so
 	doomed map[int]bool   // may have lost their memory, or find that they have
 }
@@ -40,7 +42,7 @@ func newStage(t testing.TB, cfg GroupConfig, w *sim.Work) *stage {
 		g.names = append(g.names, smr.ID(sim.Name(i)))
 	}
 	var err error
-	if g.s, err = sim.New(cfg.setup(), w, nil); err != nil {
+	if g.s, err = sim.New(cfg.setup(), w, g.watch()); err != nil {
 		t.Fatalf("smrtest: the state machine: %v", err)
 	}
 	g.s.Begin()

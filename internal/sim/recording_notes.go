@@ -84,7 +84,10 @@ func (r *Recording) Faulted(at time.Duration, f *Fault) {
 	case Resume:
 		r.recovers(f.Host, at, picture.Paused)
 	case SlowDisk:
-		r.suffers(at, f, picture.DiskSlow)
+		r.recovers(f.Host, at, picture.DiskSlow) // the last one counts
+		if f.N > 0 {
+			r.suffers(at, f, picture.DiskSlow)
+		}
 	case FullDisk:
 		r.suffers(at, f, picture.DiskFull)
 	case Space:

@@ -1,0 +1,48 @@
+package smrtest
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+
+	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// pictured reports whether runs are drawn: go test -artifacts keeps what tests leave.
+var pictured = func() bool {
+	f := flag.Lookup("test.artifacts")
+	return f != nil && f.Value.String() == "true"
+}
+
+// drawn is how many messages a picture shows: the last ones.
+const drawn = 50_000
+
+// watch returns what records the run, if it is to be drawn.
+func (g *stage) watch() sim.Watcher {
+	if !pictured() {
+		return nil
+	}
+	g.recording = sim.NewRecording(len(g.names), drawn)
+	g.t.Cleanup(g.draw)
+	return g.recording
+}
+
+// draw makes a picture of the run, once it is over.
+func (g *stage) draw() {
+	p := g.recording.Picture(g.s.Report())
+	p.Title, p.Command = g.t.Name(), g.command()
+	p.Schedule = g.steps()
+	name := filepath.Join(g.t.ArtifactDir(), "group.html")
+	f, err := os.Create(name)
+	if err != nil {
+		g.t.Errorf("smrtest: no picture: %v", err)
+		return
+	}
+	defer f.Close()
+	if err := picture.Write(f, p); err != nil {
+		g.t.Errorf("smrtest: no picture: %v", err)
+		return
+	}
+	g.t.Logf("a picture of the run: %s", name)
+}
