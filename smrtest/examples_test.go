@@ -7,4 +7,5 @@ func TestExamples(t *testing.T) {
 	t.Run("failover", testFailover)
 	t.Run("partition", testPartition)
 	t.Run("unlucky crash", testUnluckyCrash)
+	t.Run("service", testService)
 }

@@ -1,0 +1,54 @@
+package smrtest
+
+import "github.com/smr-go/smr"
+
+// Partition cuts all links between these replicas and the others.
+func (c *Real[M]) Partition(side ...smr.ID) {
+	c.t.Helper()
+	inside := map[smr.ID]bool{}
+	for _, id := range side {
+		c.must(id)
+		inside[id] = true
+	}
+	for _, a := range c.Members() {
+		for _, b := range c.Members() {
+			if inside[a] != inside[b] {
+				c.CutOneWay(a, b)
+			}
+		}
+	}
+}
+
+// Cut cuts the link between two replicas, in both directions.
+func (c *Real[M]) Cut(a, b smr.ID) {
+	c.t.Helper()
+	c.CutOneWay(a, b)
+	c.CutOneWay(b, a)
+}
+
+// CutOneWay cuts the link from one replica to another: to hears nothing of from.
+func (c *Real[M]) CutOneWay(from, to smr.ID) {
+	c.t.Helper()
+	c.must(from)
+	c.must(to)
+	c.cuts[[2]smr.ID{from, to}] = true
+	if a := c.running[from]; a != nil {
+		a.wires.CutTo(to)
+	}
+}
+
+// Heal mends all links that were cut.
+func (c *Real[M]) Heal() {
+	clear(c.cuts)
+	for _, a := range c.running {
+		a.wires.Heal()
+	}
+}
+
+// Disturb has messages lost, repeated and delayed from now on. The zero Disturbance ends that.
+func (c *Real[M]) Disturb(d Disturbance) {
+	c.disturb = d
+	for _, a := range c.running {
+		a.wires.Disturb(d)
+	}
+}
