@@ -119,6 +119,22 @@ func TestHandoverOvertakenByEvents(t *testing.T) {
 	})
 }
 
+// A handover to any that gets the role back, since the one that was to have it has gone too, goes on.
+func TestHandoverComesBack(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		require.Equal(t, ID("a"), g.primary())
+		g.settle()
+		r := g.replica("a")
+		ended := make(chan error, 1)
+		r.inbox.do(func() { // as if begun in a view before this one
+			r.roles.waiting = append(r.roles.waiting, handing{view: 99, result: ended})
+		})
+		require.NoError(t, <-ended)
+		require.NotEqual(t, ID("a"), g.primary())
+	})
+}
+
 // A handover is over when the replica is closed.
 func TestHandoverEndsWithClose(t *testing.T) {
 	scenario(t, 3, func(g *group) {

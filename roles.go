@@ -2,7 +2,6 @@ package smr
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -57,34 +56,28 @@ func (q *roles) follow(r *Replica, s *vsr.State) {
 		r.log.Warn(s.Problem)
 	}
 	q.last = *s
-	if s.Primary >= 0 {
-		q.waiting = slices.DeleteFunc(q.waiting, func(w handing) bool { return w.ended(s) })
-	}
-	if s.Phase == vsr.Primary && !s.HandingOver {
-		q.givenUp(r)
-	}
+	q.answer(r, s)
 }
 
-// givenUp answers callers whose handover has not come about.
-func (q *roles) givenUp(r *Replica) {
+// answer ends the handovers that are over, one way or the other.
+func (q *roles) answer(r *Replica, s *vsr.State) {
+	kept := q.waiting[:0]
 	for _, w := range q.waiting {
-		w.result <- fmt.Errorf("smr: handover to %q: operations have waited for %v, and it does not hold the whole log (is its disk full, or slow?); %q goes on as primary", w.to, r.cfg.Abdication, r.cfg.ID)
+		switch now, leads := primaryOf(s), s.Phase == vsr.Primary; {
+		case s.Head.View == w.view && leads && !s.HandingOver:
+			w.result <- fmt.Errorf("smr: handover to %q: operations have waited for %v, and it does not hold the whole log (is its disk full, or slow?); %q goes on as primary", w.to, r.cfg.Abdication, r.cfg.ID)
+		case s.Head.View == w.view || s.Primary < 0:
+			kept = append(kept, w)
+		case w.to == "" && leads && r.core.Handover(r.core.now, -1): // the role has come back
+			kept = append(kept, handing{w.to, s.Head.View, w.result})
+		case w.to != now && (w.to != "" || leads):
+			w.result <- fmt.Errorf("smr: handover to %q: %q became primary instead", w.to, now)
+		default:
+			w.result <- nil
+		}
 	}
-	q.waiting = nil
-}
-
-// ended answers the caller if another view has begun.
-func (w *handing) ended(s *vsr.State) bool {
-	now := primaryOf(s)
-	switch {
-	case s.Head.View == w.view:
-		return false
-	case w.to != now && (w.to != "" || s.Phase == vsr.Primary):
-		w.result <- fmt.Errorf("smr: handover to %q: %q became primary instead", w.to, now)
-	default:
-		w.result <- nil
-	}
-	return true
+	clear(q.waiting[len(kept):])
+	q.waiting = kept
 }
 
 // primaryOf returns the primary's id, "" if it is not known.

@@ -29,6 +29,20 @@ func TestSIGTERMHandsOver(t *testing.T) {
 	assert.Equal(t, "v", c.must(200, next, "GET", "/kv/k", ""))
 }
 
+// The last of a group that is stopped as a whole finds nobody to hand over to, and nothing wrong with that.
+func TestSIGTERMOfAll(t *testing.T) {
+	c := newCluster(t)
+	primary, _ := c.awaitPrimary()
+	c.must(204, primary, "PUT", "/kv/k", "v")
+	for _, p := range c.processes {
+		p.signal(syscall.SIGTERM)
+	}
+	for _, p := range c.processes {
+		assert.Zero(t, p.exit())
+		assert.NotRegexp(t, `\[(WARN|ERROR)\].* role`, p.logs.String())
+	}
+}
+
 func TestSIGINTOfABackup(t *testing.T) {
 	c := newCluster(t)
 	primary, view := c.awaitPrimary()

@@ -106,7 +106,10 @@ func handOver(replica *smr.Replica, log hclog.Logger) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), handoverLimit)
 	defer cancel()
-	if err := replica.Handover(ctx, ""); err != nil {
+	switch err := replica.Handover(ctx, ""); {
+	case errors.Is(err, context.DeadlineExceeded): // nothing is wrong if all stop
+		log.Info("nobody is there yet to take the primary's role; others that are will notice that this replica is gone", "error", err)
+	case err != nil:
 		log.Warn("nobody took the primary's role; the others will notice that this replica is gone", "error", err)
 	}
 }
