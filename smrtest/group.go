@@ -19,9 +19,9 @@ import (
 //
 // After every step the run is checked: that the replicas' states and results are the same, that
 // nothing acknowledged is lost or applied twice, that reads are fresh, and that the state machine
-// keeps its contract: bodies are overwritten after Apply, and twins restored from snapshots must go
-// on alike. The test fails with what is not so. When it is over all faults end, and the group must
-// become one again with equal states.
+// keeps its contract: bodies are overwritten after Apply, and around every operation snapshots are
+// taken, written late and restored, so that the failure names the operation that breaks a rule. When
+// the test is over all faults end, and the group must become one again with equal states.
 func New[M smr.StateMachine](t testing.TB, n int, new func() M) *Group[M] {
 	t.Helper()
 	return NewGroup(t, GroupConfig{Replicas: n}, new)
@@ -33,6 +33,7 @@ func NewGroup[M smr.StateMachine](t testing.TB, cfg GroupConfig, new func() M) *
 	g := &Group[M]{}
 	g.stage = newStage(t, cfg, &sim.Work{
 		New:       func() smr.StateMachine { return new() },
+		Careful:   true,
 		Invariant: func(m smr.StateMachine) error { return g.holds(m.(M)) },
 	})
 	return g

@@ -15,12 +15,11 @@ import (
 // Each mistake of a state machine is reported in words that name it, and the operation.
 func TestBrokenMachinesAreReported(t *testing.T) {
 	for bug, want := range map[string][]string{
-		"panic":       {"op 7", "Apply panicked: three is too many\n", "smrtest.(*counts).Apply("},
-		"keeps":       {"op 6", "deterministic", "restored from a snapshot"},
-		"changes":     {"op 4", "op.Body"},
-		"forgets":     {"op 6", "deterministic", "restored from a snapshot"},
-		"thawed":      {"op 20", "written after op 23"},
-		"no snapshot": {"out of paper"},
+		"panic":   {`op 7, "x"`, "Apply panicked: three is too many\n", "smrtest.(*counts).Apply("},
+		"keeps":   {`op 4, "y"`, "a snapshot holds all that Apply depends on"},
+		"changes": {`op 4, "y"`, "Apply neither keeps nor changes op.Body"},
+		"forgets": {`op 4, "y"`, "a snapshot holds all that Apply depends on"},
+		"thawed":  {`op 3, "x"`, "WriteTo writes the state as Snapshot found it"},
 	} {
 		t.Run(bug, func(t *testing.T) {
 			failure := failing(t, func(t testing.TB) {
@@ -35,7 +34,7 @@ func TestBrokenMachinesAreReported(t *testing.T) {
 				c.Settle()
 			})
 			assert.NotContains(t, failure, "a bug in smr")
-			for _, part := range append(want, "with seed 1", "the replicas\n  a  ", "go test -run '^TestCounter$' -artifacts") {
+			for _, part := range append(want, "this rule is broken: ", "with seed 1", "the replicas\n  a  ", "go test -run '^TestCounter$' -artifacts") {
 				assert.Contains(t, failure, part)
 			}
 		})
@@ -55,7 +54,7 @@ func TestInvariantsAreReported(t *testing.T) {
 			c.Client().MustPropose(inc("x"))
 		}
 	})
-	assert.Contains(t, failure, "this rule is broken: ")
+	assert.Contains(t, failure, "this rule is broken: the invariant holds")
 	assert.Contains(t, failure, assert.AnError.Error())
 }
 
@@ -137,6 +136,8 @@ func TestWhatCannotBeDone(t *testing.T) {
 	assert.Contains(t, failure, "a group has 1 to 7 replicas, not 8")
 	failure = failing(t, func(t testing.TB) { New(t, 3, func() *counts { panic("no") }) })
 	assert.Contains(t, failure, "panicked: no")
+	failure = failing(t, func(t testing.TB) { New(t, 3, buggy("no snapshot")) })
+	assert.Contains(t, failure, "out of paper")
 }
 
 // A test that has failed, or was skipped, is over: nothing more is said about the group.
