@@ -72,8 +72,13 @@ func (r *Replica) pull() {
 // waits for: it may have been lost, and memory has nothing to send (N6).
 func (r *Replica) elicitBatch(to Index) {
 	p := &r.primary.progress[to]
-	if prev, ok := r.log.stamp(p.next - 1); ok && p.elicit && p.state == streaming && !p.loading && !r.wants(to) {
+	if !p.elicit || p.state != streaming || p.loading || r.wants(to) {
+		return
+	}
+	if prev, ok := r.log.stamp(p.next - 1); ok {
 		r.sendPrepare(prev, nil, []Index{to})
+	} else {
+		r.offer(to) // the log begins later by now
 	}
 }
 
