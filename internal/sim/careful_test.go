@@ -14,9 +14,9 @@ import (
 // A careful witness, and copies of the machine elsewhere, change nothing in a run.
 func TestCarefulRunIsTheSame(t *testing.T) {
 	p, troubles := Draw(3)
-	once := Play(p, troubles, nil, drawWork(3), nil)
+	once := Play(p, troubles, nil, drawLists(3).Work(), nil)
 	require.Nil(t, once.Violation)
-	w := drawWork(3)
+	w := drawLists(3).Work()
 	calls := 0
 	w.Careful, w.Elsewhere = true, func(do func()) { calls++; do() }
 	again := Play(p, troubles, nil, w, nil)

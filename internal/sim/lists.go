@@ -47,10 +47,21 @@ func ListWork(fill int, reads, compares float64) *Work {
 	}
 }
 
-// drawWork chooses what the callers of the seed's run do.
-func drawWork(seed uint64) *Work {
+// ListCalls is what the callers of smr's own state machine do: the parameters of ListWork, as a
+// schedule has them. They are zero where the machine is another one.
+type ListCalls struct {
+	Fill     int
+	Reads    float64
+	Compares float64
+}
+
+// Work returns the work that smr itself is proved with, with such calls.
+func (c ListCalls) Work() *Work { return ListWork(c.Fill, c.Reads, c.Compares) }
+
+// drawLists chooses what the callers of the seed's run do.
+func drawLists(seed uint64) ListCalls {
 	s := newStream(seed, "work")
-	return ListWork(oneOf(s, 10, 100, 1500), oneOf(s, 0.1, 0.3, 0.6), oneOf(s, 0, 0.3))
+	return ListCalls{oneOf(s, 10, 100, 1500), oneOf(s, 0.1, 0.3, 0.6), oneOf(s, 0, 0.3)}
 }
 
 func nextOfLists(r *rand.Rand, fill int, reads, compare float64) Operation {
@@ -67,7 +78,7 @@ func nextOfLists(r *rand.Rand, fill int, reads, compare float64) Operation {
 	}
 	b := append(make([]byte, 0, commandBytes+fill), kind, key)
 	b = binary.LittleEndian.AppendUint64(b, r.Uint64())
-	for n := r.IntN(fill); n > 0; n-- {
+	for n := r.IntN(max(fill, 1)); n > 0; n-- {
 		b = append(b, byte(n))
 	}
 	return Operation{Name: "append", Body: b, Input: listInput{key, b}, Output: func(result []byte) any {

@@ -27,7 +27,8 @@ type Report struct {
 // Run lets the seed's run of smr's own state machine happen. A watcher may be nil.
 func Run(seed uint64, watcher Watcher) *Report {
 	p, t := Draw(seed)
-	return Play(p, t, nil, drawWork(seed), watcher)
+	p.Lists = drawLists(seed)
+	return Play(p, t, nil, p.Lists.Work(), watcher)
 }
 
 // Play lets a run happen: chance makes troubles, which may be nil, and the faults happen too.

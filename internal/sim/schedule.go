@@ -1,9 +1,10 @@
 package sim
 
 import (
-	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -27,8 +28,8 @@ type Schedule struct {
 // WriteTo writes the schedule as text.
 func (x *Schedule) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
-	for line := range strings.Lines(x.About) {
-		fmt.Fprintf(&b, "# %s\n", strings.TrimRight(line, "\n"))
+	if x.About != "" {
+		fmt.Fprintf(&b, "# %s\n", strings.ReplaceAll(x.About, "\n", "\n# "))
 	}
 	eachSetting(reflect.ValueOf(x.Setup), "", func(name string, v reflect.Value) {
 		if !v.IsZero() {
@@ -59,14 +60,16 @@ func ReadSchedule(r io.Reader) (*Schedule, error) {
 	x := &Schedule{}
 	settings := map[string]reflect.Value{}
 	eachSetting(reflect.ValueOf(&x.Setup).Elem(), "", func(name string, v reflect.Value) { settings[name] = v })
-	lines := bufio.NewScanner(r)
-	for n := 1; lines.Scan(); n++ {
-		if err := x.read(lines.Text(), settings); err != nil {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		if err := x.read(strings.TrimSpace(line), settings); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, err
 	}
 	return x, x.check()
 }
@@ -122,6 +125,9 @@ func setTo(v reflect.Value, text string) error {
 		n, err = strconv.ParseInt(text, 10, 64)
 		v.SetInt(n)
 	}
+	if v.CanInt() && v.Int() < 0 || v.CanFloat() && !(v.Float() >= 0 && v.Float() <= math.MaxFloat64) {
+		return fmt.Errorf("%s: a setting is a number from 0", text)
+	}
 	return err
 }
 
@@ -138,10 +144,23 @@ func (x *Schedule) check() error {
 		return fmt.Errorf("set SnapshotEvery, CompareEvery and Heartbeat are %d, %d and %v; the first two must be at least 1, the last 1ms", p.SnapshotEvery, p.CompareEvery, p.Heartbeat)
 	}
 	for i := range x.Faults {
-		f := &x.Faults[i]
-		if f.Host >= p.Replicas || f.To >= p.Replicas || f.After != nil && f.After.Host >= p.Replicas {
-			return fmt.Errorf("%s: there are %d replicas", f, p.Replicas)
+		if err := x.Faults[i].check(p.Replicas); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// check says whether the fault can happen to one of that many replicas.
+func (f *Fault) check(replicas int) error {
+	a := cmp.Or(f.After, &Aim{})
+	switch {
+	case min(f.Host, a.Host) < 0, f.To < 0 && f.Kind != HandOver:
+		return fmt.Errorf("%v: only hand-over is to any", f.Kind)
+	case max(f.Host, f.To, a.Host) >= replicas:
+		return fmt.Errorf("%s: there are %d replicas", f, replicas)
+	case f.At < 0 || f.For < 0:
+		return fmt.Errorf("%v at %v for %v: times are from 0", f.Kind, f.At, f.For)
 	}
 	return nil
 }
@@ -308,6 +327,6 @@ func (w *words) aim() *Aim {
 	if len(w.left) > 0 && MessageNamed(w.left[0]) != 0 {
 		a.Message = MessageNamed(w.next())
 	}
-	a.Nth = int(w.integer())
+	a.Nth = max(int(w.integer()), 1)
 	return a
 }

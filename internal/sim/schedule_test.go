@@ -23,7 +23,7 @@ func TestScheduleMakesTheSameRun(t *testing.T) {
 		read, err := ReadSchedule(strings.NewReader(text.String()))
 		require.NoError(t, err, "seed %d:\n%s", seed, &text)
 		require.Equal(t, once.Schedule, *read, "seed %d", seed)
-		again := Play(&read.Setup, nil, read.Faults, drawWork(seed), nil)
+		again := Play(&read.Setup, nil, read.Faults, read.Setup.Lists.Work(), nil)
 		assert.Equal(t, once.Hash, again.Hash, "seed %d:\n%s", seed, &text)
 		once.Stats.Events, again.Stats.Events = 0, 0 // what chance does to choose faults are some too
 		assert.Equal(t, once.Stats, again.Stats, "seed %d", seed)

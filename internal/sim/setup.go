@@ -23,6 +23,7 @@ type Setup struct {
 
 	Network Network
 	Callers Callers
+	Lists   ListCalls // what callers do if the state machine is smr's own
 
 	Save     time.Duration // what a save takes, at the median
 	Apply    time.Duration // what applying takes
