@@ -1,0 +1,174 @@
+package sim
+
+import (
+	"cmp"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Shrink looks for a smaller schedule that still fails as x did, with v, when Play plays it: a
+// shorter one, with fewer faults, replicas and callers, a quieter network and rounder numbers. It
+// makes at most that many runs, one at least, and returns the smallest schedule found and the
+// report of its run; its About says the violation. If x does not fail so, it returns x itself and
+// the report of its run. The same arguments give the same schedule. A nil Work is that of
+// x.Setup.Lists, which then shrinks too.
+func Shrink(x Schedule, w *Work, v *Violation, runs int) (Schedule, *Report) {
+	k := &shrinker{work: w, want: v, runs: runs - 1, cores: runtime.GOMAXPROCS(0), best: x, seen: map[string]bool{textOf(&x): true}}
+	var fails bool
+	if k.report, fails = k.play(&x); !fails {
+		return x, k.report
+	}
+	for k.round() {
+	}
+	slices.SortStableFunc(k.best.Faults, func(f, g Fault) int { return cmp.Compare(f.At, g.At) })
+	if len(k.best.Faults) == 0 {
+		k.best.Faults = nil // as it is read again
+	}
+	k.best.About, _, _ = strings.Cut(k.report.Violation.Error(), "\n")
+	if len(k.best.About) > longest {
+		k.best.About = strings.ToValidUTF8(k.best.About[:longest], "") + " ..."
+	}
+	return k.best, k.report
+}
+
+// longest is how much of a violation is said at the head of its schedule.
+const longest = 300
+
+// shrinker is one search for a smaller schedule.
+type shrinker struct {
+	work   *Work
+	want   *Violation
+	runs   int // that are left
+	cores  int
+	best   Schedule
+	report *Report         // of the best
+	seen   map[string]bool // schedules that were tried, as text
+	beyond bool            // the first one went beyond the budget: others may
+}
+
+// change makes a schedule smaller or plainer, or leaves it as it is.
+type change func(x *Schedule)
+
+// attempt is a changed schedule.
+type attempt struct {
+	change int // its number
+	x      Schedule
+	text   string
+	report *Report
+	fails  bool
+}
+
+// round makes every kind of change, those first that make the runs after them quick. It reports
+// whether any made the schedule smaller.
+func (k *shrinker) round() bool {
+	before := textOf(&k.best)
+	for _, step := range []func(*shrinker){
+		(*shrinker).cutTail, (*shrinker).dropKinds, (*shrinker).dropFaults, (*shrinker).plainWorld, (*shrinker).dropReplicas,
+		(*shrinker).calmCallers, (*shrinker).plainSettings, (*shrinker).simplifyFaults,
+	} {
+		step(k)
+	}
+	return k.runs > 0 && textOf(&k.best) != before
+}
+
+// first tries changes of the best schedule one after another until one still fails, which becomes
+// the best. It returns its number, -1 if there is none. All cores try at once; what comes out, and
+// how many runs it counts, is as if one did.
+func (k *shrinker) first(changes ...change) int {
+	for next := 0; next < len(changes) && k.runs > 0; {
+		var batch []*attempt
+		batch, next = k.batch(changes, next)
+		var wg sync.WaitGroup
+		for _, a := range batch {
+			wg.Go(func() { a.report, a.fails = k.play(&a.x) })
+		}
+		wg.Wait()
+		for _, a := range batch {
+			k.runs--
+			k.seen[a.text] = true
+			if a.fails {
+				k.best, k.report = a.x, a.report
+				return a.change
+			}
+		}
+	}
+	return -1
+}
+
+// batch returns the next attempts, one for each core, and the number of the change after them.
+func (k *shrinker) batch(changes []change, next int) (batch []*attempt, after int) {
+	for ; next < len(changes) && len(batch) < min(k.cores, k.runs); next++ {
+		a := &attempt{change: next, x: k.best.clone()}
+		changes[next](&a.x)
+		a.text = textOf(&a.x)
+		known := slices.ContainsFunc(batch, func(b *attempt) bool { return b.text == a.text })
+		if !known && !k.seen[a.text] && a.x.check() == nil {
+			batch = append(batch, a)
+		}
+	}
+	return batch, next
+}
+
+// each tries every change, each on the best there is by then.
+func (k *shrinker) each(changes ...change) {
+	for len(changes) > 0 {
+		i := k.first(changes...)
+		if i < 0 {
+			return
+		}
+		changes = changes[i+1:]
+	}
+}
+
+// play plays a schedule, and reports whether it fails as it must, within the budget.
+func (k *shrinker) play(x *Schedule) (r *Report, fails bool) {
+	w := k.work
+	if w == nil {
+		w = x.Setup.Lists.Work()
+	}
+	p := x.Setup // the run keeps it
+	r, within := playWithin(&p, x.Faults, w)
+	if k.report == nil {
+		k.beyond = !within
+	}
+	return r, r.Violation.like(k.want) && (within || k.beyond)
+}
+
+// like reports whether two violations are of the same rule. Where that is only that nothing panics,
+// or fails unless it was made to, they must also say the same, but for numbers, names and quotes.
+func (v *Violation) like(w *Violation) bool {
+	if v == nil || v.Rule != w.Rule {
+		return false
+	}
+	vague := []string{"error", "panic", rulePanic, ruleFails}
+	return !slices.Contains(vague, v.Rule) || gist(v.Text) == gist(w.Text)
+}
+
+var particulars = regexp.MustCompile(`"(\\.|[^"\\])*"(\.\.\. of [0-9]+ bytes)?|0x[0-9a-f]+|[0-9]+|\b[a-g]\b`)
+
+func gist(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	return particulars.ReplaceAllString(text, "")
+}
+
+func (x *Schedule) clone() Schedule {
+	y := Schedule{x.About, x.Setup, slices.Clone(x.Faults)}
+	for i := range y.Faults {
+		if a := y.Faults[i].After; a != nil {
+			b := *a
+			y.Faults[i].After = &b
+		}
+	}
+	return y
+}
+
+// textOf returns the schedule as text, without its About.
+func textOf(x *Schedule) string {
+	var b strings.Builder
+	y := Schedule{Setup: x.Setup, Faults: x.Faults}
+	y.WriteTo(&b)
+	return b.String()
+}

@@ -1,0 +1,186 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+)
+
+// faulty is smr's own state machine with a bug.
+type faulty struct {
+	lists
+	last    smr.Op
+	applied int
+	wrong   error
+	bug     func(m *faulty, op smr.Op) error
+	forget  bool // Restore forgets a key
+}
+
+func (m *faulty) Apply(op smr.Op) []byte {
+	if m.applied++; m.bug != nil && m.applied > 10 {
+		m.wrong = m.bug(m, op)
+	}
+	m.last = op
+	return m.lists.Apply(op)
+}
+
+func (m *faulty) Restore(r io.Reader) error {
+	m.applied, m.wrong = 0, nil
+	err := m.lists.Restore(r)
+	if m.forget {
+		m.keys[3] = list{}
+	}
+	return err
+}
+
+func workOf(template faulty) *Work {
+	w := ListWork(10, 0, 0) // whose reads are of lists only
+	w.New = func() smr.StateMachine { m := template; return &m }
+	w.Digest = func(m smr.StateMachine) uint64 { return m.(*faulty).digest }
+	w.Model = nil
+	w.Invariant = func(m smr.StateMachine) error { return m.(*faulty).wrong }
+	return w
+}
+
+// The bugs: what goes wrong only in a view change, and what goes wrong only when clocks jump.
+var (
+	views = faulty{bug: func(m *faulty, op smr.Op) error {
+		if op.Number > m.last.Number+2 {
+			return fmt.Errorf("ops %d and %d", m.last.Number, op.Number)
+		}
+		return nil
+	}}
+	clocks = faulty{bug: func(m *faulty, op smr.Op) error {
+		if d := op.Time.Sub(m.last.Time); d > 2*time.Hour {
+			return fmt.Errorf("%v have gone by", d)
+		}
+		if op.Time.Sub(m.last.Time) > 2*time.Second {
+			panic("too slow")
+		}
+		return nil
+	}}
+)
+
+// fails runs seeds, with clocks that jump often, until so many have failed so.
+func fails(t *testing.T, w *Work, rule string, count int) (failed []*Report) {
+	for seed := uint64(1); len(failed) < count; seed++ {
+		require.Less(t, seed, uint64(200), "no more seeds fail")
+		p, troubles := Draw(seed)
+		p.Trouble, troubles.Clock = min(p.Trouble, 15*time.Second), time.Second
+		if r := Play(p, troubles, nil, w, nil); r.Violation != nil && r.Violation.Rule == rule {
+			failed = append(failed, r)
+		}
+	}
+	return failed
+}
+
+// What is left of a schedule is what the failure needs.
+func TestShrink(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		machine  faulty
+		rule     string
+		faults   int
+		replicas int
+	}{
+		{"a restored state lacks a key", faulty{forget: true}, ruleRestore, 0, 1},
+		{"the view changes", views, ruleInvariant, 2, 3},
+		{"the clock jumps", clocks, ruleInvariant, 2, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			count := 3
+			if testing.Short() {
+				count = 1
+			}
+			w := workOf(test.machine)
+			for _, r := range fails(t, w, test.rule, count) {
+				x, got := Shrink(r.Schedule, w, r.Violation, 400)
+				var text strings.Builder
+				x.WriteTo(&text)
+				t.Logf("%d faults, %d replicas, %v:\n%s", len(r.Schedule.Faults), r.Schedule.Setup.Replicas, r.Schedule.Setup.Trouble, &text)
+				require.NotNil(t, got.Violation)
+				assert.Equal(t, test.rule, got.Violation.Rule)
+				assert.LessOrEqual(t, len(x.Faults), test.faults)
+				assert.LessOrEqual(t, x.Setup.Replicas, test.replicas)
+
+				read, err := ReadSchedule(strings.NewReader(text.String()))
+				require.NoError(t, err)
+				assert.Equal(t, x, *read)
+				again := Play(&read.Setup, nil, read.Faults, w, nil)
+				assert.Equal(t, got.Violation, again.Violation)
+				assert.Equal(t, got.Hash, again.Hash)
+			}
+		})
+	}
+}
+
+// On one core and on many the same schedule comes out.
+func TestShrinkIsDeterministic(t *testing.T) {
+	w := workOf(views)
+	r := fails(t, w, ruleInvariant, 1)[0]
+	var schedules [2]Schedule
+	for i, cores := range []int{1, 4} {
+		func() {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+			schedules[i], _ = Shrink(r.Schedule, w, r.Violation, 25)
+		}()
+	}
+	assert.Equal(t, schedules[0], schedules[1])
+	assert.NotEqual(t, textOf(&r.Schedule), textOf(&schedules[0]))
+}
+
+// A schedule that fails otherwise, or not at all, is left as it is.
+func TestShrinkWantsTheSameFailure(t *testing.T) {
+	w := workOf(clocks)
+	r := fails(t, w, ruleInvariant, 1)[0]
+	x, got := Shrink(r.Schedule, w, &Violation{Rule: "11.2"}, 50)
+	assert.Equal(t, r.Schedule, x)
+	assert.Equal(t, r.Violation, got.Violation)
+	x, got = Shrink(r.Schedule, workOf(faulty{}), r.Violation, 50)
+	assert.Equal(t, r.Schedule, x)
+	assert.Nil(t, got.Violation)
+}
+
+func TestSameViolations(t *testing.T) {
+	a := &Violation{Rule: ruleFails, Text: `a: save: op 12 ("x\"1"... of 70 bytes) is gone`}
+	assert.True(t, a.like(&Violation{Rule: ruleFails, Text: `c: save: op 7 ("y") is gone`}))
+	assert.False(t, a.like(&Violation{Rule: ruleFails, Text: `a: load: op 12 ("x") is gone`}))
+	assert.False(t, a.like(&Violation{Rule: "11.2", Text: a.Text}))
+	b := &Violation{Rule: "11.2", Text: "op 1"}
+	assert.True(t, b.like(&Violation{Rule: "11.2", Text: "two ops"}))
+	assert.False(t, (*Violation)(nil).like(b))
+}
+
+// Beyond the budget a group may stand still: schedules are not to be cut down to that.
+func TestWithinBudget(t *testing.T) {
+	p, w := Calm(1), ListWork(10, 0.1, 0)
+	wipe := func(host int, at time.Duration) Fault { return Fault{At: at, Kind: Wipe, Host: host} }
+	for _, test := range []struct {
+		faults []Fault
+		within bool
+	}{
+		{nil, true},
+		{[]Fault{wipe(0, 5*time.Second)}, true},
+		{[]Fault{wipe(0, 0)}, false},
+		{[]Fault{wipe(0, 5*time.Second), wipe(2, 6*time.Second)}, false},
+	} {
+		setup := *p
+		_, within := playWithin(&setup, test.faults, w)
+		assert.Equal(t, test.within, within, "%v", test.faults)
+	}
+}
+
+func TestRounded(t *testing.T) {
+	assert.Equal(t, 1200*time.Millisecond, rounded(1203456789*time.Nanosecond, 2))
+	assert.Equal(t, -3*time.Hour/3600, rounded(-2951*time.Millisecond, 2))
+	assert.EqualValues(t, 0, rounded(int64(0), 1))
+	assert.EqualValues(t, 100, rounded(int64(96), 1))
+}
