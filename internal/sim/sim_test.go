@@ -1,9 +1,14 @@
 package sim
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +24,7 @@ var (
 	limit = flag.Duration("sim.time", 0, "how long TestNewSeeds tries new seeds")
 	first = flag.Uint64("sim.seed", 0, "the first of them; 0: chosen by the clock")
 	lines = flag.Int("sim.trace", 60, "how many lines of a failed run's trace are shown")
+	cuts  = flag.Int("sim.shrink", 300, "how many runs a failed run's schedule may take to be made smaller; 0: it stays as it is")
 )
 
 // quick is how many seeds every test run tries.
@@ -74,31 +80,93 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 		virtual, virtual.Seconds()/time.Since(began).Seconds(), total)
 }
 
-// failure is what a failed run prints.
+// failure is what a failed run prints. The smallest schedule that fails so and the whole trace of
+// its run go to files.
 func failure(seed uint64, r *Report) string {
-	var b strings.Builder
-	trace := NewTrace(*lines)
-	Run(seed, trace)
-	fmt.Fprintf(&b, "seed %d: %v\n\nits last steps:\n%s\n", seed, r.Violation, trace)
-	fmt.Fprintf(&b, "%+v\n", r.Stats)
-	fmt.Fprintf(&b, "again: go test ./internal/sim -run TestNewSeeds -sim.runs=1 -sim.seed=%d -sim.trace=1000\n", seed)
+	about := r.Violation
+	x := r.Schedule
+	x.About = about.Error()
+	if *cuts > 0 {
+		x, r = Shrink(x, nil, about, *cuts)
+	}
+	trace := NewTrace(wholeTrace)
+	setup := x.Setup
+	Play(&setup, nil, x.Faults, setup.Lists.Work(), trace)
+	var b, schedule strings.Builder
+	x.WriteTo(&schedule)
+	fmt.Fprintf(&b, "seed %d: %v\n", seed, about)
+	fmt.Fprintf(&b, "\nafter shrinking: %v\n\n%s\n", r.Violation, &schedule)
+	fmt.Fprintf(&b, "the last steps of that:\n%s\n%+v\n", trace.Last(*lines), r.Stats)
+	fmt.Fprintf(&b, "again: go test ./internal/sim -run TestNewSeeds -sim.runs=1 -sim.seed=%d\n", seed)
+	file, err := keep(seed, schedule.String(), trace.String())
+	if err != nil {
+		fmt.Fprintf(&b, "the schedule is not kept: %v\n", err)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "the shrunk run again: go test ./internal/sim -run TestReplay -sim.replay=%s\n", file)
+	fmt.Fprintf(&b, "its trace: %s\n", strings.TrimSuffix(file, ".schedule")+".trace")
+	fmt.Fprintf(&b, "once it is understood: cp %s internal/sim/testdata/\n", file)
 	return b.String()
 }
 
-// The same seed gives the same run, whatever else the machine does.
+// wholeTrace is how many lines are all that one wants to read.
+const wholeTrace = 200_000
+
+// keep writes a failed run's schedule and trace to a new directory, and returns the schedule's name.
+func keep(seed uint64, schedule, trace string) (string, error) {
+	dir, err := os.MkdirTemp("", "sim")
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, fmt.Sprint(seed))
+	return name + ".schedule", errors.Join(os.WriteFile(name+".schedule", []byte(schedule), 0o644), os.WriteFile(name+".trace", []byte(trace), 0o644))
+}
+
+// The same seed gives the same run, whatever else the machine does: on any number of threads, with
+// more or less garbage collected, watched or not, and in another process.
 func TestSameSeedSameRun(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	seeds := uint64(6)
+	seeds := uint64(3)
 	if testing.Short() {
 		seeds = 1
 	}
+	if os.Getenv(hashesOnly) != "" {
+		for seed := range seeds {
+			fmt.Println(hashLine(seed+1, Run(seed+1, nil)))
+		}
+		return
+	}
+	others := hashesElsewhere(t)
 	for seed := range seeds {
 		once := Run(seed+1, nil)
 		require.Nil(t, once.Violation)
-		for _, procs := range []int{1, 4} {
-			runtime.GOMAXPROCS(procs)
-			again := Run(seed+1, NewTrace(50))
-			assert.Equal(t, once.Hash, again.Hash, "seed %d with %d threads", seed+1, procs)
+		for _, x := range []struct{ procs, garbage int }{{1, 20}, {4, 1000}, {1, -1}} {
+			again := runWith(x.procs, x.garbage, seed+1)
+			assert.Equal(t, once.Hash, again.Hash, "seed %d with %d threads, GC at %d %%", seed+1, x.procs, x.garbage)
 		}
+		assert.Contains(t, others, hashLine(seed+1, once), "in another process")
 	}
 }
+
+// runWith runs a seed on so many threads, with the garbage collector so set.
+func runWith(procs, garbage int, seed uint64) *Report {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
+	return Run(seed, NewTrace(50))
+}
+
+// hashesOnly is set in the environment of a process that only says what its runs' hashes are.
+const hashesOnly = "SIM_HASHES"
+
+// hashesElsewhere returns what another process of this test says, line by line.
+func hashesElsewhere(t *testing.T) []string {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	args := []string{"-test.run=^TestSameSeedSameRun$", fmt.Sprintf("-test.short=%v", testing.Short())}
+	c := exec.CommandContext(t.Context(), self, args...)
+	c.Env = append(os.Environ(), hashesOnly+"=1")
+	out, err := c.Output()
+	require.NoError(t, err, "%s", out)
+	return strings.Split(string(out), "\n")
+}
+
+func hashLine(seed uint64, r *Report) string { return fmt.Sprintf("seed %d: %x", seed, r.Hash) }

@@ -30,9 +30,12 @@ func (t *Trace) add(at time.Duration, host int, format string, args ...any) {
 }
 
 // String returns the lines that are remembered, oldest first.
-func (t *Trace) String() string {
+func (t *Trace) String() string { return t.Last(len(t.lines)) }
+
+// Last returns the last n lines.
+func (t *Trace) Last(n int) string {
 	var b strings.Builder
-	for i := max(0, t.next-len(t.lines)); i < t.next; i++ {
+	for i := max(0, t.next-min(n, len(t.lines))); i < t.next; i++ {
 		b.WriteString(t.lines[i%len(t.lines)])
 		b.WriteByte('\n')
 	}

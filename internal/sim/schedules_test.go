@@ -1,0 +1,71 @@
+package sim
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var replay = flag.String("sim.replay", "", "the schedule that TestReplay plays, a file")
+
+func readSchedule(t testing.TB, name string) *Schedule {
+	f, err := os.Open(name)
+	require.NoError(t, err)
+	defer f.Close()
+	x, err := ReadSchedule(f)
+	require.NoError(t, err, name)
+	return x
+}
+
+// The schedules in testdata have once shown that something was wrong: what, they say.
+func TestSchedules(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.schedule")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".schedule"), func(t *testing.T) {
+			x := readSchedule(t, name)
+			r := Play(&x.Setup, nil, x.Faults, x.Setup.Lists.Work(), nil)
+			assert.Nil(t, r.Violation, "again: go test ./internal/sim -run TestReplay -sim.replay=%s", name)
+		})
+	}
+}
+
+// TestReplay plays the schedule that is asked for, and shows its trace.
+func TestReplay(t *testing.T) {
+	if *replay == "" {
+		t.Skip("for a schedule: go test ./internal/sim -run TestReplay -v -sim.replay=FILE -sim.trace=1000")
+	}
+	x := readSchedule(t, *replay)
+	trace := NewTrace(*lines)
+	r := Play(&x.Setup, nil, x.Faults, x.Setup.Lists.Work(), trace)
+	t.Logf("the last steps:\n%s\n%+v", trace, r.Stats)
+	assert.Nil(t, r.Violation)
+}
+
+// What is read of a schedule is written so that it is read again; nothing makes it panic.
+func FuzzSchedule(f *testing.F) {
+	for seed := range uint64(3) {
+		x := Run(seed+1, nil).Schedule
+		x.Faults = x.Faults[:min(len(x.Faults), 20)]
+		f.Add(textOf(&x))
+	}
+	f.Add("# two\n#\nset Replicas 3\nset Seed 1\nset Heartbeat 50ms\nset SnapshotEvery 1\nset CompareEvery 2\nset Volatile true\n" +
+		"set Network.Loss 1e-2\nfrom 1s after a sent Prepare 2: cut b c for 1s\nat 2s hand-over a any\nat 0s split n 5\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		x, err := ReadSchedule(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		var written strings.Builder
+		x.WriteTo(&written)
+		y, err := ReadSchedule(strings.NewReader(written.String()))
+		require.NoError(t, err, "%s", &written)
+		require.Equal(t, x, y, "%s", &written)
+	})
+}
