@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 
@@ -13,13 +14,13 @@ import (
 type careful struct {
 	work     *Work
 	machine  *machine
-	sibling  *machine // has applied the same, elsewhere
-	restored *machine // from the machine's last snapshot
-	state    []byte   // that snapshot
-	result   []byte   // of the last operation, as Apply returned it
-	was      []byte   // as it was then
-	last     string   // the last operation in words
-	blind    bool     // snapshots of one state differ in their bytes: only results are compared
+	siblings []*machine // have applied the same, elsewhere
+	restored *machine   // from the machine's last snapshot
+	state    []byte     // that snapshot
+	result   []byte     // of the last operation, as Apply returned it
+	was      []byte     // as it was then
+	last     string     // the last operation in words
+	blind    bool       // snapshots of one state differ in their bytes: only results are compared
 }
 
 func newCareful(w *Work) (c *careful, err error) {
@@ -27,8 +28,12 @@ func newCareful(w *Work) (c *careful, err error) {
 	if c.machine, err = newMachine(w, false); err != nil {
 		return c, err
 	}
-	if c.sibling, err = newMachine(w, true); err != nil {
-		return c, err
+	for range siblings {
+		m, err := newMachine(w, true)
+		if err != nil {
+			return c, err
+		}
+		c.siblings = append(c.siblings, m)
 	}
 	if c.state, err = c.machine.encode(); err != nil {
 		return c, fmt.Errorf("the initial state: %w", err)
@@ -49,8 +54,8 @@ func (c *careful) execute(e *vsr.Entry) error {
 	result, err := c.apply(e)
 	for _, rule := range []func() error{
 		func() error { return c.sameBefore(frozen, before) },
-		func() error { return c.sameSibling(e, result) },
-		func() error { return c.sameRestored(e, result) },
+		func() error { return c.sameSiblings(e, result) },
+		func() error { return c.sameRestored(e, before, result) },
 	} {
 		if err == nil {
 			err = rule()
@@ -103,32 +108,59 @@ func (c *careful) sameBefore(frozen io.WriterTo, want []byte) error {
 	return nil
 }
 
-// sameSibling sees that another machine with the same history does the same.
-func (c *careful) sameSibling(e *vsr.Entry, result []byte) error {
-	other, state, err := c.follow(c.sibling, e)
-	switch {
-	case err != nil:
-		return err
-	case !bytes.Equal(result, other):
-		return breaks(ruleDeterministic, "it returned %s, and on another machine with the same history %s: %s", quote(result), quote(other), causes)
-	case c.differ(c.state, state):
-		return breaks(ruleDeterministic, "two machines with the same history are in different states after it: %s", causes)
+// sameSiblings sees that other machines with the same history do the same.
+func (c *careful) sameSiblings(e *vsr.Entry, result []byte) error {
+	for _, m := range c.siblings {
+		other, state, err := c.follow(m, e)
+		switch {
+		case err != nil:
+			return err
+		case !bytes.Equal(result, other):
+			return breaks(ruleDeterministic, "it returned %s, and on another machine with the same history %s: %s", quote(result), quote(other), causes)
+		case c.differ(c.state, state):
+			return breaks(ruleDeterministic, "two machines with the same history are in different states after it: %s", causes)
+		}
 	}
 	return nil
 }
 
+// siblings is how many there are: two may have the same order of a map by chance.
+const siblings = 3
+
 const causes = "Apply must ask for no time, no random number, no order of a map, nothing that machines share"
 
 // sameRestored sees that a machine restored from a snapshot just before does the same.
-func (c *careful) sameRestored(e *vsr.Entry, result []byte) error {
+func (c *careful) sameRestored(e *vsr.Entry, before, result []byte) error {
 	other, state, err := c.follow(c.restored, e)
+	why := "it depends on what Snapshot does not write, or Restore does not read"
 	switch {
 	case err != nil:
 		return err
 	case !bytes.Equal(result, other):
-		return breaks(ruleWhole, "it returned %s, and on a machine just restored from a snapshot %s: it depends on what Snapshot does not write, or Restore does not read", quote(result), quote(other))
+		err = breaks(ruleWhole, "it returned %s, and on a machine just restored from a snapshot %s: %s", quote(result), quote(other), why)
 	case c.differ(c.state, state):
-		return breaks(ruleWhole, "a machine restored from a snapshot just before is in another state after it: what it does depends on what Snapshot does not write, or Restore does not read")
+		err = breaks(ruleWhole, "a machine restored from a snapshot just before is in another state after it: %s", why)
+	default:
+		return nil
+	}
+	return cmp.Or(c.sameAgain(e, before, other, state), err)
+}
+
+// sameAgain sees that machines restored from one snapshot do the same as one of them did: those that
+// do not, differ by chance.
+func (c *careful) sameAgain(e *vsr.Entry, before, result, state []byte) error {
+	for range 16 {
+		m, err := c.restoredFrom(before)
+		if err != nil {
+			return err
+		}
+		other, next, err := c.follow(m, e)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(result, other) || c.differ(state, next) {
+			return breaks(ruleDeterministic, "two machines restored from one snapshot do not do the same: %s", causes)
+		}
 	}
 	return nil
 }
@@ -142,11 +174,8 @@ func (c *careful) follow(m *machine, e *vsr.Entry) (result, state []byte, err er
 
 // again returns a machine restored from the state, which must show it.
 func (c *careful) again() (*machine, error) {
-	m, err := newMachine(c.work, true)
+	m, err := c.restoredFrom(c.state)
 	if err != nil {
-		return m, err
-	}
-	if err := m.restore(bytes.NewReader(c.state)); err != nil {
 		return m, err
 	}
 	state, err := m.encode()
@@ -154,6 +183,14 @@ func (c *careful) again() (*machine, error) {
 		err = breaks(ruleRestore, "after it, a machine restored from a snapshot writes another: Snapshot or Restore forgets what it changed")
 	}
 	return m, err
+}
+
+func (c *careful) restoredFrom(snapshot []byte) (*machine, error) {
+	m, err := newMachine(c.work, true)
+	if err != nil {
+		return m, err
+	}
+	return m, m.restore(bytes.NewReader(snapshot))
 }
 
 // differ reports whether two states differ by their snapshots, if these can be compared.

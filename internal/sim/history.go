@@ -77,10 +77,10 @@ func (s *Sim) checkHistory() {
 	}
 	switch porcupine.CheckOperationsTimeout(*s.work.Model, operations, checkFor) {
 	case porcupine.Illegal:
-		s.fail("11.9", "the answers of %d operations are not linearizable by the model: %v", len(operations), cmp.Or(explained, errPorcupine))
+		s.fail(RuleModel, "the answers of %d operations are not linearizable by the model: %v", len(operations), cmp.Or(explained, errPorcupine))
 	case porcupine.Unknown:
 		if explained != nil {
-			s.fail("11.9", "the order of the log does not explain the answers of %d operations, and porcupine has found no other in %v: %v", len(operations), checkFor, explained)
+			s.fail(RuleModel, "the order of the log does not explain the answers of %d operations, and porcupine has found no other in %v: %v", len(operations), checkFor, explained)
 		}
 	}
 }
@@ -91,6 +91,10 @@ const (
 	fewOperations = 400
 	checkFor      = 10 * time.Second
 )
+
+// RuleModel is broken by a history that the model of the work does not explain: it may be the group's
+// fault (11.9), or the state machine and the model do not agree.
+const RuleModel = "what callers see is linearizable by the model"
 
 var errPorcupine = errors.New("so says porcupine, and the order of the log explains them")
 

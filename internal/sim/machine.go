@@ -56,12 +56,13 @@ func (v *Violation) OfMachine() bool { return slices.Contains(machineRules, v.Ru
 // broken is a rule of the contract that a machine has broken.
 type broken struct {
 	rule, text string
+	op         uint64 // 0: not known
 }
 
 func (b *broken) Error() string { return b.text }
 
 func breaks(rule, format string, args ...any) error {
-	return &broken{rule, fmt.Sprintf(format, args...)}
+	return &broken{rule: rule, text: fmt.Sprintf(format, args...)}
 }
 
 // guard calls f, and makes an error of its panic.

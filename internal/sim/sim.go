@@ -20,6 +20,7 @@ type Violation struct {
 	Rule string // of PROTOCOL.md, or of the state machine's contract
 	Text string
 	At   time.Duration
+	Op   uint64 // that a state machine's rule is broken by, if that is known
 }
 
 func (v *Violation) Error() string {
@@ -154,13 +155,17 @@ func (s *Sim) broke(what string, err error) {
 	if m := leadingRule.FindStringSubmatch(err.Error()); m != nil {
 		rule = m[1]
 	}
+	op := uint64(0)
 	if b, ok := errors.AsType[*broken](err); ok {
-		rule = b.rule
+		rule, op = b.rule, b.op
 	}
 	if what != "" {
 		what += ": "
 	}
-	s.fail(rule, "%s%v", what, err)
+	if s.err == nil {
+		s.fail(rule, "%s%v", what, err)
+		s.err.Op = op
+	}
 }
 
 // Name is a replica's id: a, b, c, …

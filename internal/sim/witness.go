@@ -106,7 +106,7 @@ func (w *witness) execute(e *vsr.Entry, out *outcome) error {
 func (w *Work) named(err error, e *vsr.Entry) error {
 	text := fmt.Sprintf("%s: %v", w.inWords(e), err)
 	if b, ok := err.(*broken); ok {
-		return &broken{b.rule, text}
+		return &broken{b.rule, text, uint64(e.Op)}
 	}
 	return fmt.Errorf("%s", text)
 }
