@@ -20,14 +20,19 @@ var pictureFile = flag.String("sim.picture", "", "where to draw a run that fails
 
 // draw runs a seed again, and draws it, if that is wanted.
 func draw(t *testing.T, seed uint64) {
+	p, _ := Draw(seed)
+	drawRun(t, fmt.Sprintf("seed %d", seed), fmt.Sprintf("-run TestNewSeeds -sim.runs=1 -sim.seed=%d", seed), p.Replicas,
+		func(w Watcher) *Report { return Run(seed, w) })
+}
+
+// drawRun draws what such flags run, if that is wanted.
+func drawRun(t *testing.T, title, flags string, replicas int, play func(Watcher) *Report) {
 	if *pictureFile == "" {
 		return
 	}
-	p, _ := Draw(seed)
-	recording := NewRecording(p.Replicas, 20_000)
-	run := recording.Picture(Run(seed, recording))
-	run.Title = fmt.Sprintf("seed %d", seed)
-	run.Command = fmt.Sprintf("go test ./internal/sim -run TestNewSeeds -sim.runs=1 -sim.seed=%d", seed)
+	recording := NewRecording(replicas, 20_000)
+	run := recording.Picture(play(recording))
+	run.Title, run.Command = title, "go test ./internal/sim "+flags
 	var b bytes.Buffer
 	require.NoError(t, picture.Write(&b, run))
 	require.NoError(t, os.WriteFile(*pictureFile, b.Bytes(), 0o666))

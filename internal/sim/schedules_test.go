@@ -45,6 +45,10 @@ func TestReplay(t *testing.T) {
 	trace := NewTrace(*lines)
 	r := Play(&x.Setup, nil, x.Faults, x.Setup.Lists.Work(), trace)
 	t.Logf("the last steps:\n%s\n%+v", trace, r.Stats)
+	drawRun(t, filepath.Base(*replay), "-run TestReplay -sim.replay="+*replay, x.Setup.Replicas, func(w Watcher) *Report {
+		p := x.Setup
+		return Play(&p, nil, x.Faults, p.Lists.Work(), w)
+	})
 	assert.Nil(t, r.Violation)
 }
 

@@ -2,8 +2,14 @@ package sim
 
 import "time"
 
+// few is how many faults are made simpler one by one: with more of them, other changes are worth more.
+const few = 8
+
 // simplifyFaults makes one fault after another simpler, in every respect.
 func (k *shrinker) simplifyFaults() {
+	if len(k.best.Faults) > few {
+		return
+	}
 	for i := 0; i < len(k.best.Faults) && k.runs > 0; i++ {
 		for _, respect := range []func(Fault) []Fault{
 			k.timed, simplerKinds, shorter, smaller, plainer, earlier, rounderTimes, rounderSpans, rounderNumbers,
