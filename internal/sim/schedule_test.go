@@ -12,7 +12,7 @@ import (
 func TestScheduleMakesTheSameRun(t *testing.T) {
 	seeds := uint64(60)
 	if testing.Short() {
-		seeds = 3
+		seeds = 8
 	}
 	aimed := 0
 	for seed := uint64(1); seed <= seeds; seed++ {
