@@ -114,6 +114,10 @@ func explain(v *sim.Violation) string {
 		return fmt.Sprintf("a promise of smr is broken, which is a bug in smr and not in the state machine: please report it\n%s: %s", v.Rule, v.Text)
 	case v.Rule == "liveness":
 		return "the group has not become one again, though nothing is in its way any more\n" + text
+	case v.Rule == "too little":
+		return "too little happened to tell anything\n" + text
+	case v.Rule == "panic":
+		return "a panic, in smr or in what the test gave it\n" + text
 	case v.Rule == "error":
 		return "an error that nothing the test did explains\n" + text
 	}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -83,6 +84,12 @@ func (w *witness) execute(e *vsr.Entry, out *outcome) error {
 	w.sessions.Finish(e, out.result)
 	if err := w.applyTwin(e, out); err != nil {
 		return w.work.named(err, e)
+	}
+	if w.careful != nil {
+		w.states[e.Op] = sumOf(w.careful.state)
+		if err := cmp.Or(w.sameAfter(e, w.machine, "another machine"), w.sameAfter(e, w.twin, "a twin")); err != nil {
+			return err
+		}
 	}
 	r := request{e.Session, e.Request}
 	if at, ok := w.ran[r]; ok {
@@ -195,7 +202,17 @@ func (w *witness) applied(e *vsr.Entry, got outcome, m *machine) error {
 	case got.executed && got.digest != want.digest:
 		return w.work.named(breaks(ruleDeterministic, "it came to a state with digest %x, and another machine with the same history to one with %x: %s (11.8)", got.digest, want.digest, apart), e)
 	}
-	return w.same(m, e.Op, "a replica")
+	return w.sameAfter(e, m, "a replica")
+}
+
+// sameAfter is same for a machine that has just applied the operation. A careful witness, by whom
+// they were the same before it, blames that.
+func (w *witness) sameAfter(e *vsr.Entry, m *machine, whose string) error {
+	err := w.same(m, e.Op, whose)
+	if b, ok := err.(*broken); ok && b.rule == ruleRestore && w.careful != nil {
+		return w.work.named(breaks(ruleDeterministic, "two machines with the same history are in different states after it: %s", causes), e)
+	}
+	return err
 }
 
 // restored compares a state that came out of a snapshot at op.

@@ -1,0 +1,180 @@
+package smrtest
+
+import (
+	"fmt"
+	"hash/fnv"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// Explore runs simulated groups of the state machine in virtual time, with callers who do what the
+// workload says and with faults that chance chooses, many runs on all cores, and fails the test with
+// the first one in which anything is wrong. In every run it is checked
+//
+//   - that the state machine keeps its contract, as TestStateMachine does: another copy of it, which
+//     lives where time.Now is in the year 2000 and is now and then restored from a snapshot, must do
+//     the same, and bodies are overwritten once Apply has returned;
+//   - that results and states of all replicas are the same, nothing acknowledged is lost or applied
+//     twice, and reads are fresh;
+//   - that the answers are linearizable by the model, and that the invariant holds, if there are;
+//   - that in the end, when all faults are over, the group works and is one.
+//
+// A run is fixed by its seed, and seeds by the test's name: go test tries the same ones every time.
+// These flags, which importing this package adds to a test, try others:
+//
+//	-smrtest.seed=N      the first seed
+//	-smrtest.runs=N      how many runs, in place of Config.Runs
+//	-smrtest.time=10m    as many runs as there is time for; with new seeds, unless the first is given
+//	-smrtest.replay=F    the run that the schedule in file F says, and no other
+//
+// A failure names the operation and the rule. It has the faults that are needed for it, the last
+// state of each replica, and the commands that repeat it, and it writes files: the schedule, to be
+// played by -smrtest.replay; a picture of the run, to be opened in a browser; and, if the model is
+// at odds with the answers, these in porcupine's own view. They are in t.ArtifactDir if the test was
+// started with -artifacts, and else in a temporary directory that stays.
+//
+// Schedules in testdata/smrtest/NAME, after the test's name, are played first of all: what was found
+// once is looked for for ever.
+//
+// The state machine must leave no goroutine behind when a method returns.
+func Explore[M smr.StateMachine](t *testing.T, c Config[M]) {
+	t.Helper()
+	x, err := c.trial(t.Name())
+	if err != nil {
+		t.Fatalf("smrtest: Explore: %v", err)
+	}
+	if *replayFlag != "" {
+		x.replay(t, *replayFlag)
+		return
+	}
+	if !x.playKept(t) {
+		return
+	}
+	h := x.newHunt()
+	h.run(t)
+	if h.first != nil {
+		t.Error(x.tell(t, h.first))
+		return
+	}
+	t.Log(h)
+}
+
+// hunt is many runs on all cores. They are numbered, and begun in order.
+type hunt struct {
+	x     *trial
+	seed  uint64 // of run 0
+	runs  int    // 0: no limit
+	until time.Time
+	began time.Time
+
+	mu    sync.Mutex
+	begun int
+	first *finding // the one of the lowest number so far
+	sum   sum
+}
+
+// finding is a run in which something is wrong.
+type finding struct {
+	number int
+	seed   uint64
+	report *sim.Report // nil: its goroutine was ended by the user's code
+}
+
+// sum is what happened in all runs.
+type sum struct {
+	runs    int
+	virtual time.Duration
+	stats   sim.Stats
+	blind   bool
+}
+
+func (x *trial) newHunt() *hunt {
+	h := &hunt{x: x, seed: seedOf(x.name), runs: x.runs, began: time.Now()}
+	if testing.Short() {
+		h.runs = max(h.runs/10, 1)
+	}
+	if *timeFlag > 0 {
+		h.runs, h.until = 0, h.began.Add(*timeFlag)
+		h.seed = uint64(h.began.UnixMicro())
+	}
+	if *runsFlag > 0 {
+		h.runs = *runsFlag
+	}
+	if *seedFlag != 0 {
+		h.seed = *seedFlag
+	}
+	return h
+}
+
+// seedOf is the first seed of a test.
+func seedOf(name string) uint64 {
+	f := fnv.New32a()
+	f.Write([]byte(name))
+	return uint64(f.Sum32()%1_000_000) * 1000
+}
+
+func (h *hunt) run(t *testing.T) {
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i, ok := h.next(); ok; i, ok = h.next() {
+				h.one(t, i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// next returns the number of the next run, if there is to be one.
+func (h *hunt) next() (i int, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.first != nil || h.runs > 0 && h.begun >= h.runs || !h.until.IsZero() && !time.Now().Before(h.until) {
+		return 0, false
+	}
+	h.begun++
+	return h.begun - 1, true
+}
+
+// one lets run i happen. Every eighth is careful, the first of all too.
+func (h *hunt) one(t *testing.T, i int) {
+	f := finding{number: i, seed: h.seed + uint64(i)}
+	defer func() { h.over(&f) }()
+	c := h.x.chance(f.seed)
+	c.careful = i%8 == 0
+	f.report = h.x.play(t, c)
+}
+
+// over takes in a run that is over.
+func (h *hunt) over(f *finding) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := f.report; r != nil {
+		h.sum.runs++
+		h.sum.virtual += r.Virtual
+		h.sum.stats = h.sum.stats.Plus(r.Stats)
+		h.sum.blind = h.sum.blind || r.Blind
+		if r.Violation == nil {
+			return
+		}
+	}
+	if h.first == nil || f.number < h.first.number {
+		h.first = f
+	}
+}
+
+// String says in a line what was done.
+func (h *hunt) String() string {
+	s, x, took := &h.sum.stats, &h.sum, time.Since(h.began).Seconds()
+	text := fmt.Sprintf("%d runs with seeds %d to %d: %v of virtual time, %d commands and %d reads answered, %d faults, %d crashes, %d view changes; %.0f events and %.0f virtual seconds a second",
+		x.runs, h.seed, h.seed+uint64(max(h.begun, 1))-1, x.virtual.Round(time.Second), s.Answers, s.Reads, s.Faults, s.Crashes, s.Views, float64(s.Events)/took, x.virtual.Seconds()/took)
+	if x.blind && h.x.work.Digest == nil {
+		text += "\nsnapshots of one state differ in their bytes, as those written in the order of a map do: states could not be compared. Give Config.Digest, or write snapshots in a fixed order"
+	}
+	return text
+}

@@ -1,0 +1,109 @@
+package smrtest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// Config says what [Explore] and [Fuzz] try with state machines of type M. The zero value of a field
+// that is not called required is a good choice.
+type Config[M smr.StateMachine] struct {
+	// New returns a state machine in its initial state, another one and the same state at every call.
+	// Many runs call it at the same time. Required.
+	New func() M
+	// Workload is what callers do: Mix(put, get, …). Required.
+	Workload Workload
+	// Model says which answers are right: what callers saw must be linearizable by it. It holds the
+	// state machine against something simpler, while the other checks hold replicas against each
+	// other. See Command and Query for what inputs and outputs are, and PartitionBy. Its Step must
+	// change nothing, as many runs call it at the same time. Zero: answers are checked against the
+	// log alone.
+	Model porcupine.Model
+	// Invariant is called on every replica's state after every operation, and returns what is wrong
+	// with it. It must not change the state. Nil: nothing is.
+	Invariant func(m M) error
+	// Digest returns a number that differs, most probably, for states that differ, and is the same
+	// for the same state. It is compared after every operation, and must be quick. Nil: states are
+	// compared by their snapshots, every 16 operations and in every eighth run after each. One whose
+	// snapshots differ for one state, as those written in the order of a map do, needs it.
+	Digest func(m M) uint64
+	// Faults is what goes wrong. Zero: All.
+	Faults Faults
+	// Replicas is the size of the group, 1 to 7. Zero: 3 in most runs, 5 in the others.
+	Replicas int
+	// Runs is how many runs are tried, each with a seed of its own. Zero: 100, and under -short
+	// 10.
+	Runs int
+	// Virtual is how long faults last in each run, in virtual time. Some seconds without faults
+	// follow, in which all must become well. Zero: 20 s.
+	Virtual time.Duration
+	// Callers is how many call each replica, one operation after the other. Zero: 1 to 3.
+	Callers int
+}
+
+// trial is what is tried, whatever the state machine's type is.
+type trial struct {
+	name     string // the test's
+	work     sim.Work
+	workload Workload
+	faults   Faults
+	replicas int
+	runs     int
+	virtual  time.Duration
+	callers  int
+}
+
+// The zero values of Config mean these.
+const (
+	usualRuns    = 100
+	usualVirtual = 20 * time.Second
+)
+
+// trial checks what it can.
+func (c *Config[M]) trial(name string) (*trial, error) {
+	x := &trial{name: name, workload: c.Workload, faults: c.Faults, replicas: c.Replicas, runs: c.Runs, virtual: c.Virtual, callers: c.Callers}
+	switch {
+	case c.New == nil:
+		return nil, errors.New("Config.New is required")
+	case x.replicas < 0 || x.replicas > 7:
+		return nil, fmt.Errorf("Config.Replicas is %d; a group has 1 to 7", x.replicas)
+	case x.runs < 0 || x.virtual < 0 || x.callers < 0:
+		return nil, fmt.Errorf("Config.Runs, Virtual and Callers are %d, %v and %d; they must not be negative", x.runs, x.virtual, x.callers)
+	}
+	if x.runs == 0 {
+		x.runs = usualRuns
+	}
+	if x.virtual == 0 {
+		x.virtual = usualVirtual
+	}
+	x.work = sim.Work{New: func() smr.StateMachine { return c.New() }, Model: described(c.Model)}
+	if c.Invariant != nil {
+		x.work.Invariant = func(m smr.StateMachine) error { return c.Invariant(m.(M)) }
+	}
+	if c.Digest != nil {
+		x.work.Digest = func(m smr.StateMachine) uint64 { return c.Digest(m.(M)) }
+	}
+	return x, guard("Config.New", func() error { return c.Workload.check(c.New()) })
+}
+
+// world draws what the seed's run is like.
+func (x *trial) world(seed uint64) (*sim.Setup, *sim.Troubles) {
+	p, troubles := sim.Draw(seed)
+	p.Replicas, p.Qr, p.Qv, p.Volatile = x.replicas, 0, 0, false
+	if r := rand.New(rand.NewPCG(seed, 0)); x.replicas == 0 {
+		p.Replicas = []int{3, 3, 3, 5}[r.IntN(4)]
+	}
+	p.Trouble, p.CompareEvery = x.virtual, 16
+	if x.callers > 0 {
+		p.Callers.PerReplica = x.callers
+	}
+	x.faults.sorts().Only(p, troubles)
+	return p, troubles
+}

@@ -1,0 +1,62 @@
+package smrtest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// replay plays the schedule in a file, and fails the test if anything is wrong in that run.
+func (x *trial) replay(t *testing.T, file string) bool {
+	t.Helper()
+	s, err := readSchedule(file)
+	if err != nil {
+		t.Errorf("smrtest: %v", err)
+		return false
+	}
+	r, f := x.playSchedule(t, s, "the schedule "+file)
+	if f != nil {
+		t.Error(f)
+		return false
+	}
+	t.Logf("%s: nothing is wrong in %v of virtual time with %d faults; %d commands and %d reads answered", file, r.Virtual, r.Stats.Faults, r.Stats.Answers, r.Stats.Reads)
+	return true
+}
+
+// playSchedule plays a schedule, which is of that origin.
+func (x *trial) playSchedule(t *testing.T, s *sim.Schedule, origin string) (*sim.Report, *failure) {
+	r, recording := x.record(t, scheduled(s))
+	if r.Violation == nil {
+		return r, nil
+	}
+	f := &failure{x: x, report: r, origin: origin}
+	f.write(t, recording)
+	return r, f
+}
+
+func readSchedule(file string) (*sim.Schedule, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return sim.ReadSchedule(f)
+}
+
+// kept is where schedules of this test are kept.
+func (x *trial) kept() string {
+	return filepath.Join("testdata", "smrtest", filepath.FromSlash(x.name))
+}
+
+// playKept plays the schedules that are kept, and reports whether all is well.
+func (x *trial) playKept(t *testing.T) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(x.kept(), "*.schedule"))
+	well := err == nil
+	for _, file := range files {
+		well = x.replay(t, file) && well
+	}
+	return well
+}

@@ -1,0 +1,95 @@
+package smrtest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// failure is what is told of a run in which something is wrong.
+type failure struct {
+	x      *trial
+	report *sim.Report
+	origin string // of the run: a seed, or a schedule
+	faults int    // that it had when it was found; 0: those that it has
+	note   string // a paragraph; may be empty
+	files  []file
+	again  []again
+}
+
+// file was written.
+type file struct{ path, what string }
+
+// again is a command that repeats what was found.
+type again struct{ what, command string }
+
+// String is the whole report.
+func (f *failure) String() string {
+	var b strings.Builder
+	v := f.report.Violation
+	fmt.Fprintf(&b, "%s\n\n", explain(v))
+	fmt.Fprintf(&b, "after %s of virtual time in a group of %d, found with %s\n", at(v.At), f.report.Schedule.Setup.Replicas, f.origin)
+	if f.note != "" {
+		fmt.Fprintf(&b, "%s\n", f.note)
+	}
+	f.writeFaults(&b)
+	if len(f.report.Hosts) > 0 {
+		b.WriteString("\nthe replicas\n")
+		for i := range f.report.Hosts {
+			fmt.Fprintf(&b, "  %s  %s\n", sim.Name(i), look(&f.report.Hosts[i], ""))
+		}
+	}
+	if len(f.files) > 0 {
+		b.WriteString("\nthe files\n")
+		for _, x := range f.files {
+			fmt.Fprintf(&b, "  %s\n      %s\n", x.path, x.what)
+		}
+	}
+	b.WriteString("\n")
+	for _, x := range f.again {
+		fmt.Fprintf(&b, "%s:\n  %s\n", x.what, x.command)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func (f *failure) writeFaults(b *strings.Builder) {
+	faults := f.report.Schedule.Faults
+	if len(faults) == 0 {
+		b.WriteString("\nit needs no fault to happen\n")
+		return
+	}
+	b.WriteString("\nthe faults")
+	if f.faults > len(faults) {
+		fmt.Fprintf(b, ", %d of %d", len(faults), f.faults)
+	}
+	b.WriteString("\n")
+	for i := range faults {
+		if i == shown {
+			fmt.Fprintf(b, "  … and %d more\n", len(faults)-i)
+			return
+		}
+		fmt.Fprintf(b, "  %s\n", &faults[i])
+	}
+}
+
+// look is a replica in a line, and its state in another if it can be shown. more is said of it too.
+func look(x *sim.HostStatus, more string) string {
+	s := &x.State
+	switch {
+	case x.Lost:
+		return "its memory is lost, and so it stays out of the group"
+	case !x.Up:
+		return "down"
+	case x.Paused:
+		more = "; it is paused" + more
+	}
+	if s.Problem != "" {
+		more += "; it says: " + s.Problem
+	}
+	if m, ok := x.Machine.(fmt.Stringer); ok {
+		more += fmt.Sprintf("\n     %.300v", m)
+	}
+	return fmt.Sprintf("%-11s  view %d, log to op %d, committed %d, applied %d, snapshot %d", s.Phase, s.Head.View,
+		max(uint64(s.Last.Op), x.Applied), max(uint64(s.Commit), x.Applied), x.Applied, s.Snapshot) + more
+}

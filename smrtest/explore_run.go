@@ -1,0 +1,102 @@
+package smrtest
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// course is what one run does: troubles by chance, or faults by a schedule.
+type course struct {
+	setup    *sim.Setup
+	troubles *sim.Troubles
+	faults   []sim.Fault
+	careful  bool // states are compared after each operation
+	watcher  sim.Watcher
+}
+
+// chance is the course of a seed.
+func (x *trial) chance(seed uint64) course {
+	p, troubles := x.world(seed)
+	return course{setup: p, troubles: troubles}
+}
+
+// scheduled is the course that a schedule says.
+func scheduled(s *sim.Schedule) course {
+	return course{setup: &s.Setup, faults: s.Faults, careful: true}
+}
+
+// play lets a run happen.
+func (x *trial) play(t *testing.T, c course) (r *sim.Report) {
+	elsewhere(t, func(far func(do func())) {
+		r = sim.Play(c.setup, c.troubles, c.faults, x.workOf(far, c.careful), c.watcher)
+	})
+	return r
+}
+
+// workOf is the work of a run, whose copies of the machine live there too.
+func (x *trial) workOf(far func(do func()), careful bool) *sim.Work {
+	w := x.work
+	var names sync.Map // a shrinking schedule has several runs at the same time
+	w.Next = func(r *rand.Rand) sim.Operation {
+		o := x.workload.next(r)
+		if o.Body != nil {
+			names.Store(string(o.Body), o.Name)
+		}
+		if w.Model == nil {
+			o.Input = nil
+		}
+		return o
+	}
+	w.NameOf = func(body []byte) string {
+		name, _ := names.Load(string(body))
+		text, _ := name.(string)
+		return text
+	}
+	w.Elsewhere, w.Careful = far, careful
+	return &w
+}
+
+// elsewhere calls use with a function that has others done where time.Now is in the year 2000, and
+// goes on by minutes from one to the next: a state machine that asks for the time gets other answers
+// there.
+func elsewhere(t *testing.T, use func(far func(do func()))) {
+	todo, ended, over := make(chan func()), make(chan bool), make(chan struct{})
+	go func() {
+		defer close(over)
+		synctest.Test(t, func(*testing.T) {
+			for do := range todo {
+				time.Sleep(stride)
+				go finish(do, ended)
+			}
+		})
+	}()
+	defer func() {
+		close(todo)
+		<-over
+	}()
+	var one sync.Mutex
+	use(func(do func()) {
+		one.Lock()
+		defer one.Unlock()
+		if todo <- do; <-ended {
+			runtime.Goexit() // as it would have done here
+		}
+	})
+}
+
+// stride lets all that a clock shows differ, but for the year.
+const stride = time.Minute + time.Second + time.Millisecond + time.Microsecond
+
+// finish does it, and says whether that has ended the goroutine.
+func finish(do func(), ended chan<- bool) {
+	exits := true
+	defer func() { ended <- exits }()
+	do()
+	exits = false
+}

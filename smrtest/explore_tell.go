@@ -1,0 +1,104 @@
+package smrtest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// tell makes a finding into a failure: its run is played again with all checks, cut down to what it
+// needs, recorded, and written to files.
+func (x *trial) tell(t *testing.T, found *finding) fmt.Stringer {
+	bySeed := again{"as it was found", command(x.name, fmt.Sprintf("-smrtest.seed=%d", found.seed), "-smrtest.runs=1")}
+	if found.report == nil {
+		return &ended{found.seed, bySeed}
+	}
+	f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), faults: len(found.report.Schedule.Faults)}
+	c := x.chance(found.seed)
+	c.careful = true
+	r, recording := x.record(t, c)
+	if r.Violation == nil {
+		f.note = notAgain
+	} else {
+		f.report, recording = x.shrink(t, r, recording)
+	}
+	f.again = append(f.again, bySeed)
+	f.write(t, recording)
+	if len(f.files) > 0 {
+		f.again = append(f.again, again{"to look for it for ever, in the package's directory",
+			fmt.Sprintf("mkdir -p %s && cp %s %[1]s", x.kept(), f.files[0].path)})
+	}
+	return f
+}
+
+const notAgain = "it went well when it was played again: what the state machine does differs from run to run"
+
+// tries is how often a run is played again that does not fail every time, or in which no operation is
+// blamed: what the state machine does may differ from run to run.
+const tries = 10
+
+// record plays a run and records it, again and again until something is wrong in it, and the operation
+// is named if the state machine is to blame.
+func (x *trial) record(t *testing.T, c course) (r *sim.Report, recording *sim.Recording) {
+	for range tries {
+		watcher := sim.NewRecording(c.setup.Replicas, recorded)
+		c.watcher = watcher
+		again := x.play(t, c)
+		v := again.Violation
+		if r == nil || v != nil && (r.Violation == nil || v.Op > 0) {
+			r, recording = again, watcher
+		}
+		if v != nil && (v.Op > 0 || !v.OfMachine()) {
+			break
+		}
+	}
+	return r, recording
+}
+
+// shrinking is how many runs a schedule may take to become smaller.
+const shrinking = 300
+
+// shrink cuts the schedule of a run down to what the violation needs, and records that run.
+func (x *trial) shrink(t *testing.T, r *sim.Report, recording *sim.Recording) (*sim.Report, *sim.Recording) {
+	var s sim.Schedule
+	elsewhere(t, func(far func(do func())) {
+		s, _ = sim.Shrink(r.Schedule, x.workOf(far, true), r.Violation, shrinking)
+	})
+	if small, smallRecording := x.record(t, scheduled(&s)); small.Violation != nil {
+		return small, smallRecording
+	}
+	return r, recording
+}
+
+// recorded is how many of the last messages a picture shows.
+const recorded = 20_000
+
+// ended is the failure of a run whose goroutine was ended.
+type ended struct {
+	seed  uint64
+	again again
+}
+
+func (e *ended) String() string {
+	return fmt.Sprintf("the run with seed %d has ended its goroutine, as t.FailNow and require do: a state machine, and what a Config is given, must return, with an error where it has one\n\n%s:\n  %s",
+		e.seed, e.again.what, e.again.command)
+}
+
+// playing is the command that plays a schedule.
+func (x *trial) playing(file string) string {
+	if path, err := filepath.Abs(file); err == nil {
+		file = path
+	}
+	return command(x.name, "-smrtest.replay="+file)
+}
+
+// directory returns where files are written: it outlives the test.
+func directory(t *testing.T) (string, error) {
+	if given("test.artifacts") {
+		return t.ArtifactDir(), nil
+	}
+	return os.MkdirTemp("", "smrtest-")
+}

@@ -1,0 +1,270 @@
+package smrtest
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr"
+)
+
+// tempFiles has a test's files where they are removed.
+func tempFiles(t *testing.T) { t.Setenv("TMPDIR", t.TempDir()) }
+
+// setFlag gives a flag a value while the test lasts.
+func setFlag[T any](t *testing.T, flag *T, value T) {
+	was := *flag
+	*flag = value
+	t.Cleanup(func() { *flag = was })
+}
+
+// countsOf explores counts with operations on one of them.
+func countsOf(operations ...Operation) Config[*counts] {
+	return Config[*counts]{New: newCounts, Workload: Mix(operations...), Virtual: 3 * time.Second, Runs: 4}
+}
+
+var (
+	incX = Command("inc", func(*rand.Rand) []byte { return inc("x") })
+	getX = Query("get", func(*rand.Rand) string { return "x" }, (*counts).get)
+)
+
+func (m *counts) get(name string) int { return m.N[name] }
+
+// exploring returns how Explore fails; "" if it does not.
+func exploring[M smr.StateMachine](t *testing.T, c Config[M]) string {
+	tempFiles(t)
+	x, err := c.trial("TestCounts")
+	require.NoError(t, err)
+	h := x.newHunt()
+	h.run(t)
+	if h.first == nil {
+		return ""
+	}
+	return x.tell(t, h.first).String()
+}
+
+// countModel is one count. off is what a wrong model has it begin with.
+func countModel(off int) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return off },
+		Step: func(state, input, output any) (bool, any) {
+			if _, ok := input.(string); ok {
+				return output == state, state
+			}
+			return true, state.(int) + 1
+		},
+	}
+}
+
+// Answers that the model does not allow are told, with what they answer, and porcupine's view.
+func TestExploreHoldsAnswersAgainstTheModel(t *testing.T) {
+	c := countsOf(incX, getX)
+	c.Model = countModel(0)
+	assert.Empty(t, exploring(t, c))
+	c.Model = countModel(1)
+	report := exploring(t, c)
+	assert.Contains(t, report, "this rule is broken: what callers see is linearizable by the model")
+	assert.Contains(t, report, "x → ")
+	assert.Contains(t, report, "TestCounts-history.html\n      what callers saw, in porcupine's view")
+	for _, name := range []string{"TestCounts.html", "TestCounts.schedule", "TestCounts-history.html"} {
+		files, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "smrtest-*", name))
+		require.NoError(t, err)
+		assert.Len(t, files, 1, name)
+	}
+}
+
+func TestExploreChecksTheInvariant(t *testing.T) {
+	c := countsOf(incX)
+	c.Invariant = func(m *counts) error {
+		if m.get("x") > 4 {
+			return errors.New("five is too many")
+		}
+		return nil
+	}
+	report := exploring(t, c)
+	assert.Contains(t, report, "this rule is broken: the invariant holds\nop ")
+	assert.Contains(t, report, `, inc "x": five is too many`)
+}
+
+func TestExploreComparesDigests(t *testing.T) {
+	c := countsOf(incX)
+	c.Digest = func(*counts) uint64 { return rand.Uint64() }
+	assert.Contains(t, exploring(t, c), "digest")
+}
+
+// The lowest seed that fails is told, however many cores there are, and its schedule fails too.
+func TestExploreTellsTheFirst(t *testing.T) {
+	c := countsOf(incX)
+	c.New = func() *counts { return buggy("panic")() }
+	report := exploring(t, c)
+	x, err := c.trial("TestCounts")
+	require.NoError(t, err)
+	assert.Contains(t, report, "found with seed "+strconv.FormatUint(seedOf("TestCounts"), 10))
+	assert.Contains(t, report, "-run '^TestCounts$' -smrtest.seed="+strconv.FormatUint(seedOf("TestCounts"), 10)+" -smrtest.runs=1")
+	_, rest, found := strings.Cut(report, "-smrtest.replay=")
+	require.True(t, found)
+	file, _, _ := strings.Cut(rest, "\n")
+	s, err := readSchedule(file)
+	require.NoError(t, err)
+	assert.Contains(t, s.About, "Apply panicked")
+	_, f := x.playSchedule(t, s, "a file")
+	require.NotNil(t, f)
+	again, _, _ := strings.Cut(f.String(), "\n")
+	first, _, _ := strings.Cut(report, "\n")
+	assert.Equal(t, first, again)
+}
+
+// Flags say which runs are tried.
+func TestExploreFlags(t *testing.T) {
+	c := countsOf(incX)
+	x, err := c.trial("TestCounts")
+	require.NoError(t, err)
+	h := x.newHunt()
+	assert.Equal(t, seedOf("TestCounts"), h.seed)
+	assert.NotEqual(t, seedOf("TestOther"), h.seed)
+	setFlag(t, timeFlag, time.Nanosecond)
+	h = x.newHunt()
+	assert.Zero(t, h.runs)
+	assert.NotEqual(t, seedOf("TestCounts"), h.seed)
+	_, more := h.next()
+	assert.False(t, more, "the time is over")
+	setFlag(t, runsFlag, 7)
+	setFlag(t, seedFlag, 4711)
+	h = x.newHunt()
+	assert.Equal(t, 7, h.runs)
+	assert.EqualValues(t, 4711, h.seed)
+}
+
+// Schedules that are kept are played first, and a file that is none is told.
+func TestExplorePlaysWhatIsKept(t *testing.T) {
+	t.Chdir(t.TempDir())
+	tempFiles(t)
+	c := countsOf(incX)
+	x, err := c.trial("TestCounts/of x")
+	require.NoError(t, err)
+	assert.True(t, x.playKept(t), "there are none")
+	dir := filepath.Join("testdata", "smrtest", "TestCounts", "of x")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	p, troubles := x.world(1)
+	r := x.play(t, course{setup: p, troubles: troubles})
+	f := &failure{x: x, report: r}
+	r.Violation = nil
+	w, err := os.Create(filepath.Join(dir, "one.schedule"))
+	require.NoError(t, err)
+	_, err = f.report.Schedule.WriteTo(w)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	assert.True(t, x.playKept(t))
+	_, err = readSchedule(filepath.Join(dir, "two.schedule"))
+	assert.Error(t, err)
+}
+
+// What cannot be explored is told in words of the Config.
+func TestExploreNeedsWhatIsRequired(t *testing.T) {
+	for want, change := range map[string]func(c *Config[*counts]){
+		"Config.New is required":            func(c *Config[*counts]) { c.New = nil },
+		"Config.New panicked: no":           func(c *Config[*counts]) { c.New = func() *counts { panic("no") } },
+		"Workload is empty":                 func(c *Config[*counts]) { c.Workload = Mix() },
+		"neither Command nor Query":         func(c *Config[*counts]) { c.Workload = Mix(Operation{}) },
+		"a group has 1 to 7":                func(c *Config[*counts]) { c.Replicas = 8 },
+		"must not be negative":              func(c *Config[*counts]) { c.Runs = -1 },
+		`query "len" reads a *smrtest.tome`: func(c *Config[*counts]) { c.Workload = Mix(Query("len", nothing, (*tome).len)) },
+	} {
+		c := countsOf(incX)
+		change(&c)
+		_, err := c.trial("TestCounts")
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// tome is a machine of another type.
+type tome struct{}
+
+func (*tome) Apply(smr.Op) []byte            { return nil }
+func (*tome) Snapshot() (io.WriterTo, error) { return strings.NewReader(""), nil }
+func (*tome) Restore(io.Reader) error        { return nil }
+func (*tome) len(struct{}) int               { return 0 }
+
+func nothing(*rand.Rand) (x struct{}) { return x }
+
+// A run in which too little happens is a failure that says what to change.
+func TestExploreWithNothingToReplicate(t *testing.T) {
+	report := exploring(t, countsOf(getX))
+	assert.Contains(t, report, "too little happened to tell anything\n")
+	assert.Contains(t, report, "0 commands were executed")
+}
+
+// A machine whose snapshots vary by themselves is explored, and it is said that states are not seen.
+func TestExploreSaysWhatItDoesNotSee(t *testing.T) {
+	c := ledgers("")
+	c.New = func() smr.StateMachine { return &jumbled{newLedger("")().(*ledger)} }
+	c.Runs = 2
+	x, err := c.trial(t.Name())
+	require.NoError(t, err)
+	h := x.newHunt()
+	h.run(t)
+	require.Nil(t, h.first)
+	assert.Contains(t, h.String(), "states could not be compared. Give Config.Digest")
+}
+
+// jumbled writes a byte of chance before its snapshots.
+type jumbled struct{ *ledger }
+
+func (m *jumbled) Snapshot() (io.WriterTo, error) {
+	w, err := m.ledger.Snapshot()
+	return &chance{w}, err
+}
+
+func (m *jumbled) Restore(r io.Reader) error {
+	if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
+		return err
+	}
+	return m.ledger.Restore(r)
+}
+
+type chance struct{ io.WriterTo }
+
+func (c *chance) WriteTo(w io.Writer) (int64, error) {
+	if _, err := w.Write([]byte{byte(rand.Uint32())}); err != nil {
+		return 0, err
+	}
+	return c.WriterTo.WriteTo(w)
+}
+
+// A state machine that ends its goroutine ends the run, here and elsewhere, and nothing waits for it.
+func TestExploreOutlivesGoexit(t *testing.T) {
+	for _, from := range []int{0, 3} {
+		c := countsOf(incX)
+		c.Invariant = func(m *counts) error {
+			if m.get("x") >= from {
+				runtime.Goexit()
+			}
+			return nil
+		}
+		assert.Contains(t, exploring(t, c), "has ended its goroutine, as t.FailNow and require do")
+	}
+}
+
+// Fuzz finds what Explore finds.
+func TestFuzzFinds(t *testing.T) {
+	tempFiles(t)
+	c := ledgers("forgotten field in Restore")
+	x, err := c.trial("FuzzLedger")
+	require.NoError(t, err)
+	for _, script := range fuzzSeeds {
+		f := x.fuzz(t, []byte(script))
+		require.NotNil(t, f)
+		assert.Contains(t, f.String(), "Restore brings the whole state back\nop ")
+	}
+}

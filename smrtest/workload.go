@@ -1,0 +1,118 @@
+package smrtest
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// Operation is one kind of thing that callers of a state machine do: a [Command] or a [Query].
+type Operation struct {
+	name string
+	next func(r *rand.Rand) sim.Operation
+	fits func(m smr.StateMachine) error // says why it is none for such a machine
+}
+
+// Command is an operation that is proposed, and applied by every replica. body returns a body for
+// Apply, as r says and by nothing else: then a seed makes the same bodies again. Many runs call it
+// at the same time. To a model the input is the body and the output what Apply returned, both
+// []byte.
+func Command(name string, body func(r *rand.Rand) []byte) Operation {
+	return Operation{name: name, next: func(r *rand.Rand) sim.Operation {
+		b := append([]byte{}, body(r)...)
+		return sim.Operation{Name: name, Body: b, Input: b}
+	}}
+}
+
+// Query is an operation that reads the state at a replica, as Replica.Read does at level
+// smr.Linearizable. input draws what is asked for, as r says and by nothing else; read returns the
+// answer, and must neither change the state nor keep parts of it. Both often exist already: with
+//
+//	func (s *KV) Get(key string) string
+//
+// a query is smrtest.Query("get", randomKey, (*KV).Get). To a model input and output are what the two
+// functions return.
+func Query[M smr.StateMachine, I, O any](name string, input func(r *rand.Rand) I, read func(m M, input I) O) Operation {
+	next := func(r *rand.Rand) sim.Operation {
+		in := input(r)
+		return sim.Operation{Name: name, Input: in, Read: func(m smr.StateMachine) any { return read(m.(M), in) }}
+	}
+	return Operation{name: name, next: next, fits: func(m smr.StateMachine) error {
+		if _, ok := m.(M); ok {
+			return nil
+		}
+		var want M
+		return fmt.Errorf("query %q reads a %T; Config.New returns a %T", name, want, m)
+	}}
+}
+
+// Workload is what callers do.
+type Workload struct{ operations []Operation }
+
+// Mix returns the workload in which each of the operations is as likely. One that is named several
+// times is so many times as likely.
+func Mix(operations ...Operation) Workload { return Workload{operations} }
+
+func (w Workload) next(r *rand.Rand) sim.Operation {
+	return w.operations[r.IntN(len(w.operations))].next(r)
+}
+
+// check says why callers of such a machine cannot do it.
+func (w Workload) check(m smr.StateMachine) error {
+	if len(w.operations) == 0 {
+		return fmt.Errorf("Workload is empty: smrtest.Mix(smrtest.Command(...), ...) makes one")
+	}
+	for _, o := range w.operations {
+		if o.next == nil {
+			return fmt.Errorf("Workload has an Operation that neither Command nor Query returned")
+		}
+		if o.fits != nil {
+			if err := o.fits(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// PartitionBy returns a porcupine.Model's Partition that takes operations apart by a key of their
+// input: those of one key must not matter to those of another. Histories of many keys are checked
+// much sooner so.
+func PartitionBy[K comparable](key func(input any) K) func(history []porcupine.Operation) [][]porcupine.Operation {
+	return func(history []porcupine.Operation) (parts [][]porcupine.Operation) {
+		place := map[K]int{}
+		for _, o := range history {
+			k := key(o.Input)
+			i, ok := place[k]
+			if !ok {
+				i = len(parts)
+				place[k], parts = i, append(parts, nil)
+			}
+			parts[i] = append(parts[i], o)
+		}
+		return parts
+	}
+}
+
+// described completes a model with words for what it does not describe itself.
+func described(m porcupine.Model) *porcupine.Model {
+	if m.Step == nil && m.StepContext == nil {
+		return nil
+	}
+	if m.DescribeOperation == nil {
+		m.DescribeOperation = func(input, output any) string { return fmt.Sprintf("%s → %s", word(input), word(output)) }
+	}
+	return &m
+}
+
+// word shows a value, and bytes as text.
+func word(x any) string {
+	if b, ok := x.([]byte); ok {
+		return quote(b)
+	}
+	return fmt.Sprintf("%+v", x)
+}
