@@ -23,6 +23,7 @@ type request struct {
 	body     []byte
 	attempts []uint64 // attempts that were not refused; 0 stands for this replica's own log
 	view     View     // of the latest attempt
+	tries    int      // in that view
 	sent     bool
 	retryAt  time.Time
 }
@@ -61,7 +62,8 @@ func (h *handled) fresh(start, attempt uint64) bool {
 // SessionLimit is how far the numbers of a session's requests may be from its floor (X2).
 const SessionLimit = 1 << 14
 
-// retryAfter is how many heartbeats a request waits before it is sent again; each time twice as long.
+// retryAfter is how many heartbeats a request waits before it is sent again in the same view; each
+// time twice as long, up to eight times that.
 const retryAfter = 20
 
 // Propose takes a proposal and returns its number in the session, under which its result will be
@@ -184,10 +186,13 @@ func (r *Replica) due(w *request) bool {
 }
 
 func (r *Replica) sentNow(w *request, attempt uint64) {
-	w.attempts = append(w.attempts, attempt)
+	if w.attempts = append(w.attempts, attempt); w.view != r.head.View {
+		w.tries = 0
+	}
+	w.tries++
 	w.view, w.sent, w.retryAt = r.head.View, true, farAway // in its own log it is not lost while the view lasts
 	if attempt > 0 {
-		w.retryAt = r.after(retryAfter << min(len(w.attempts)-1, 5))
+		w.retryAt = r.after(retryAfter << min(w.tries-1, 3))
 	}
 	if q := &r.requests; q.retryAt.IsZero() || w.retryAt.Before(q.retryAt) {
 		q.retryAt = w.retryAt
