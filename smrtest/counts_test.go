@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/smr-go/smr"
 )
@@ -46,6 +47,8 @@ func (c *counts) Apply(op smr.Op) []byte {
 	case "forgets":
 		c.secret++
 		return strconv.AppendInt(nil, int64(c.secret), 10)
+	case "year":
+		return strconv.AppendInt(nil, int64(time.Now().Year()), 10)
 	case "changes":
 		op.Body[0] = 'x'
 	}

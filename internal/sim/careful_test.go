@@ -2,6 +2,8 @@ package sim
 
 import (
 	"bytes"
+	"io"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,4 +48,35 @@ func TestCarefulSeesResultsChange(t *testing.T) {
 	assert.ErrorContains(t, err, `op 3, A "a\x00........" returned`)
 	assert.ErrorContains(t, err, `after op 4, B "b`)
 	assert.Equal(t, ruleResult, err.(*broken).rule)
+}
+
+// restless does by chance what it does, once it was restored.
+type restless struct {
+	lists
+	restored bool
+}
+
+func (m *restless) Restore(r io.Reader) error {
+	m.restored = true
+	return m.lists.Restore(r)
+}
+
+func (m *restless) Apply(op smr.Op) []byte {
+	result := m.lists.Apply(op)
+	if m.restored {
+		result[0] = byte(rand.Uint32())
+	}
+	return result
+}
+
+// What differs by chance is not blamed on a snapshot.
+func TestCarefulTellsChance(t *testing.T) {
+	c, err := newCareful(&Work{New: func() smr.StateMachine { return &restless{} }})
+	require.NoError(t, err)
+	err = nil
+	for op := vsr.OpNumber(1); err == nil; op++ {
+		err = c.execute(&vsr.Entry{Op: op, Body: []byte("a\x00........")})
+	}
+	assert.Equal(t, ruleDeterministic, err.(*broken).rule)
+	assert.ErrorContains(t, err, "restored from one snapshot")
 }
