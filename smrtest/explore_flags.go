@@ -2,6 +2,7 @@ package smrtest
 
 import (
 	"flag"
+	"regexp"
 	"runtime/debug"
 	"strings"
 )
@@ -20,7 +21,7 @@ func command(test string, args ...string) string {
 	if b, ok := debug.ReadBuildInfo(); ok && strings.HasSuffix(b.Path, ".test") {
 		words = append(words, strings.TrimSuffix(b.Path, ".test"))
 	}
-	words = append(words, "-run '^"+strings.ReplaceAll(test, "/", "$/^")+"$'")
+	words = append(words, "-run '^"+strings.ReplaceAll(regexp.QuoteMeta(test), "/", "$/^")+"$'")
 	return strings.Join(append(words, args...), " ")
 }
 

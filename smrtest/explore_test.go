@@ -175,6 +175,11 @@ func TestExplorePlaysWhatIsKept(t *testing.T) {
 	assert.Contains(t, f.String(), "found with the schedule one\n")
 }
 
+// The command that repeats a test names it alone.
+func TestExploreCommand(t *testing.T) {
+	assert.Contains(t, command("TestKV/a+b", "-x"), `smrtest -run '^TestKV$/^a\+b$' -x`)
+}
+
 // Of runs that fail on several cores the one with the lowest number is told.
 func TestExploreKeepsTheLowest(t *testing.T) {
 	c := countsOf(incX)
