@@ -1,0 +1,105 @@
+package vsr
+
+import "fmt"
+
+// What binds one member's place to its past is checked by the group it is run in; here is what binds several members.
+
+// longer returns the longer of two histories of committed ops, which must be one (2).
+func (x *explorer) longer(a, b uint32) (uint32, error) {
+	s, t := x.histories.all[a], x.histories.all[b]
+	for i := range min(len(s), len(t)) {
+		if s[i] != t[i] {
+			return 0, fmt.Errorf("11.2: %s is committed, elsewhere %s", stampText(s[i]), stampText(t[i]))
+		}
+	}
+	if len(s) >= len(t) {
+		return a, nil
+	}
+	return b, nil
+}
+
+// check checks the world that a step of member r has led to.
+func (x *explorer) check(to, from []uint32, r int) error {
+	n := x.scope.replicas
+	p, was := x.seats[to[r]].place, x.seats[from[r]].place
+	if p.entries != was.entries {
+		if err := x.checkPairs(to, r); err != nil {
+			return err
+		}
+	}
+	canon := x.shares[to[n]].canon
+	if p.disk == was.disk && canon == x.shares[from[n]].canon {
+		return nil
+	}
+	disks := worldKey{maxMembers: canon}
+	for i := range n {
+		disks[i] = x.seats[to[i]].place.disk
+	}
+	if x.disksChecked[disks] {
+		return nil
+	}
+	x.disksChecked[disks] = true
+	return x.checkChoices(to, canon)
+}
+
+// checkPairs compares the entries that member r holds with each other member's (4).
+func (x *explorer) checkPairs(w []uint32, r int) error {
+	p := x.seats[w[r]].place
+	for i := range x.scope.replicas {
+		o := x.seats[w[i]].place
+		pair := [2]uint32{p.entries, o.entries}
+		if i == r || x.pairsChecked[pair] {
+			continue
+		}
+		x.pairsChecked[pair] = true
+		if err := comparePlaces(p, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func comparePlaces(places ...*place) error {
+	y := newHistory()
+	for _, p := range places {
+		if err := y.checkEntries(&p.host.core.log, 0); err != nil {
+			return err
+		}
+		if err := y.checkDisk(p.host); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkChoices checks that what is durable is enough to keep what is committed (3).
+func (x *explorer) checkChoices(w []uint32, canon uint32) error {
+	g := &testGroup{config: x.config, history: newHistory()}
+	for i := range x.scope.replicas {
+		g.hosts = append(g.hosts, x.seats[w[i]].place.host)
+	}
+	for _, s := range x.histories.all[canon] {
+		e := Entry{Op: s.Op, View: s.View, Epoch: s.Epoch}
+		if s.Op == 1 {
+			e = x.formation
+		}
+		g.history.canon[s.Op] = e
+	}
+	return g.history.checkChoices(g)
+}
+
+// checkMachine compares a state with a replay of the log (8).
+func checkMachine(h *host) error {
+	var replayed machine
+	for op := OpNumber(1); op <= h.core.applied; op++ {
+		e := h.core.log.entries(op, op, 0)
+		if e == nil {
+			e = h.disk.load(op, op)
+		}
+		replayed.apply(&e[0])
+	}
+	if h.machine.text() != replayed.text() {
+		return fmt.Errorf("11.8: state is %s, replayed it is %s", h.machine.text(), replayed.text())
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package vsr
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// normalize makes hosts the same that will do the same, or that differ only in what the exploration leaves open anyway:
+// when others were heard, how far a view change's votes have come, what the primary has sent to whom.
+func normalize(h *host, last bool) {
+	r := h.core
+	r.problem, r.keep, r.head.Commit, r.requests.began = "", 0, 0, 0
+	for i := range r.heard {
+		r.heard[i] = r.now
+		r.starts[i] = max(r.starts[i], 1)
+	}
+	normalizeChange(&r.change)
+	normalizePrimary(r)
+	r.saves.held = distinct(r.saves.held)
+	if last {
+		h.forgetCommits()
+	}
+	h.renumberSaves()
+}
+
+// normalizeChange forgets votes: they come anew with every event that needs them.
+func normalizeChange(c *change) {
+	clear(c.votes)
+	c.voting, c.next, c.named = false, 0, 0
+	c.timeout, c.quietTo, c.voteAt = 0, time.Time{}, time.Time{}
+	if c.best == nil {
+		c.owner = 0
+	}
+}
+
+// normalizePrimary leaves of what a primary knows what decides about commitment: it says all that it could say, at once.
+func normalizePrimary(r *Replica) {
+	was := r.primary
+	r.primary = primary{progress: make([]progress, r.n)}
+	for i := range r.primary.progress {
+		r.primary.progress[i].heard = r.now
+	}
+	if !r.isPrimary() {
+		return
+	}
+	r.primary.opening, r.primary.heartbeatAt = was.opening, r.after(1)
+	for i := range was.progress {
+		q := &r.primary.progress[i]
+		q.match, q.next, q.waits = was.progress[i].match, was.progress[i].match+1, true
+	}
+}
+
+// forgetCommits makes the same what differs in commit numbers that nobody will read from the disk.
+func (h *host) forgetCommits() {
+	h.disk.head.Commit = 0
+	for i, save := range h.unsaved {
+		c := *save
+		c.Head.Commit = 0
+		h.unsaved[i] = &c
+	}
+}
+
+// renumberSaves counts saves from the last one done.
+func (h *host) renumberSaves() {
+	s := &h.core.saves
+	if s.done == 0 {
+		return
+	}
+	shift := s.done - 1
+	for _, n := range []*uint64{&s.seq, &s.done, &s.head, &s.log} {
+		*n = max(*n, shift+1) - shift
+	}
+	for i := range s.issued {
+		s.issued[i].seq -= shift
+	}
+	for i := range s.held {
+		s.held[i].after = max(s.held[i].after, shift+1) - shift
+	}
+	for i, save := range h.unsaved {
+		c := *save
+		c.Seq -= shift
+		h.unsaved[i] = &c
+	}
+}
+
+// distinct returns what is held, each message once, in an order of its own: those that leave are kept for good.
+func distinct(all []held) []held {
+	slices.SortStableFunc(all, func(a, b held) int {
+		return cmp.Or(strings.Compare(identity(a.out), identity(b.out)), cmp.Compare(a.after, b.after))
+	})
+	return slices.CompactFunc(all, func(a, b held) bool { return identity(a.out) == identity(b.out) })
+}

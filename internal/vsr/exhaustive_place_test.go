@@ -1,0 +1,163 @@
+package vsr
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// place is the whole state of one member: its core, its disk, the saves under way. It never changes; what happens at it leads
+// to another one.
+type place struct {
+	id        uint32
+	host      *host
+	last      bool             // no crash follows: what is on disk matters only to messages that wait
+	led       [maxViews]uint64 // by view: the start in which it led it (invariant 5)
+	entries   uint32           // identity of all entries it holds, in memory and on disk (invariant 4)
+	disk      uint32           // identity of what a crash would leave (invariant 3)
+	committed uint32           // identity of the viewstamps of what it knows committed (invariant 2)
+
+	said []*sent          // what it may say at any time
+	own  []next           // what happens at it without a message; nil before asked for
+	mail map[event][]next // what each message leads to
+}
+
+const maxViews = 8
+
+// scratch returns a group in which all but one member are down, and that one is a copy of p's.
+func (x *explorer) scratch(p *place) (*testGroup, *host) {
+	g := newTestGroup(x.scope.replicas)
+	g.config = x.config
+	h := p.host.cloned(&g.config)
+	g.hosts[h.index] = h
+	for v, start := range p.led {
+		if start > 0 {
+			g.history.leaders[Viewstamp{Epoch: 1, View: View(v)}] = leader{h.index, start}
+		}
+	}
+	g.check() // remembers what must not fall
+	return g, h
+}
+
+// cloned returns a host that goes on from where this one is.
+func (h *host) cloned(cfg *Config) *host {
+	c := *h
+	c.core = h.core.cloned()
+	c.detector = &fixedTrust{last: c.core.now}
+	c.core.cfg.Detector, c.core.cfg.Rand = c.detector, testRand(h)
+	c.unsaved, c.machine = slices.Clone(h.unsaved), h.machine.clone()
+	c.waits = maps.Clone(h.waits)
+	return &c
+}
+
+// happen returns the place and the messages that an event leads to; no place if it leads out of the scope.
+func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sent, error) {
+	g, h := x.scratch(p)
+	g.onto = onto
+	for i := range h.core.heard {
+		if ev.silent>>i&1 == 1 {
+			h.core.heard[i] = time.Time{}
+		}
+	}
+	last := p.last || ev.last || ev.kind == survive
+	if !x.do(g, h, ev) {
+		return nil, nil, nil
+	}
+	for last && h.core != nil && !h.core.isPrimary() && !h.core.leads() && len(h.unsaved) > 0 {
+		g.saved(h, 1)
+	}
+	switch {
+	case g.broken != nil:
+		return nil, g.transit, g.broken
+	case h.core == nil:
+		return nil, g.transit, errors.New("it stops")
+	case h.core.head.View >= View(x.scope.views):
+		return nil, nil, nil
+	}
+	to, err := x.place(h, p.led, last)
+	return to, g.transit, err
+}
+
+// do lets an event happen; false if it cannot.
+func (x *explorer) do(g *testGroup, h *host, ev event) bool {
+	switch ev.kind {
+	case deliver:
+		g.receive(x.messages[ev.message])
+	case saved:
+		g.saved(h, ev.n)
+	case crash:
+		g.crash(h, ev.n)
+		g.start(h)
+	case leave:
+		g.suspect(h)
+		for _, m := range ev.votes {
+			if m > 0 {
+				g.receive(x.messages[m-1])
+			}
+		}
+	case propose:
+		if !g.propose(h, fmt.Sprintf("x=%d", ev.n)) {
+			return false
+		}
+		g.turn(h)
+	}
+	return true
+}
+
+// speak gathers what a place may say at any time: the vote of one that is not the primary, and whatever a primary can send
+// of its log, from any op on, with its heartbeat.
+func (x *explorer) speak(p *place) error {
+	g, h := x.scratch(p)
+	r := h.core
+	if !r.isPrimary() {
+		g.suspect(h)
+		p.said = g.transit
+		return g.broken
+	}
+	for k := OpNumber(1); k <= r.log.last.Op+1; k++ {
+		for _, i := range r.others {
+			r.primary.progress[i].probe(k)
+		}
+		g.turn(h)
+	}
+	g.heartbeat(h)
+	p.said = g.transit
+	return g.broken
+}
+
+// place returns the place of a host in normal form.
+func (x *explorer) place(h *host, led [maxViews]uint64, last bool) (*place, error) {
+	if r := h.core; r.isPrimary() {
+		led[r.head.View] = h.disk.starts
+	}
+	normalize(h, last)
+	id, isNew := x.placeIDs.of(identity(h.core) + identity(h.disk) + identity(h.unsaved) + identity(led) + identity(last))
+	if !isNew {
+		return x.places[id], nil
+	}
+	h.waits, h.state, h.problem = map[Message]bool{}, stateText(h.core), h.core.problem
+	p := &place{id: id, host: h, led: led, last: last, mail: map[event][]next{}}
+	p.entries, _ = x.entryIDs.of(identity(h.core.log.tail) + identity(h.disk.base) + identity(h.disk.entries))
+	p.disk, _ = x.diskIDs.of(identity(h.disk.head.Group) + identity(h.disk.base) + identity(h.disk.entries))
+	p.committed = x.committed(h.core)
+	x.places = append(x.places, p)
+	if err := x.speak(p); err != nil {
+		return nil, err
+	}
+	return p, checkMachine(h)
+}
+
+// committed returns the identity of a replica's committed log.
+func (x *explorer) committed(r *Replica) uint32 {
+	var stamps []Viewstamp
+	for op := OpNumber(1); op <= r.commit; op++ {
+		s, _ := r.log.stamp(op)
+		stamps = append(stamps, s)
+	}
+	return x.histories.of(stamps)
+}
+
+func testRand(h *host) *rand.Rand { return rand.New(rand.NewPCG(uint64(h.index), h.disk.starts)) }
