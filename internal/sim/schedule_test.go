@@ -10,7 +10,7 @@ import (
 
 // The faults that chance made, written down, read again and made once more, make the same run.
 func TestScheduleMakesTheSameRun(t *testing.T) {
-	seeds := uint64(60)
+	seeds := uint64(25)
 	if testing.Short() {
 		seeds = 8
 	}
