@@ -1,9 +1,6 @@
 package vsr
 
-import (
-	"math/bits"
-	"slices"
-)
+import "slices"
 
 // event is something that happens at one member.
 type event struct {
@@ -123,7 +120,7 @@ func (x *explorer) leaves(votes []uint32) (all []event) {
 func (x *explorer) nexts(p *place, ev event) ([]next, error) {
 	var all []next
 	for silent := range uint8(1 << x.scope.replicas) {
-		if bits.OnesCount8(silent) > 0 && !x.chooses(p, ev) {
+		if silent > 0 && !x.chooses(ev) {
 			break
 		}
 		ev.silent = silent
@@ -144,7 +141,7 @@ func (x *explorer) nexts(p *place, ev event) ([]next, error) {
 }
 
 // chooses reports whether a view may be chosen by who was heard lately.
-func (x *explorer) chooses(p *place, ev event) bool {
+func (x *explorer) chooses(ev event) bool {
 	switch ev.kind {
 	case leave:
 		return true

@@ -63,6 +63,7 @@ func (x *explorer) surviveCrashes(w []uint32, r int) error {
 	return nil
 }
 
+// surviving returns what becomes of a seat when there will be no crash any more.
 func (x *explorer) surviving(id uint32) (*step, error) {
 	s := x.seats[id]
 	if s.survived == nil {
@@ -115,6 +116,7 @@ func (x *explorer) covers(a, b []uint32) bool {
 	return true
 }
 
+// within reports whether all of a seat's messages are in another one's too.
 func (s *seat) within(t *seat) bool {
 	if len(s.bits) > len(t.bits) {
 		return false
