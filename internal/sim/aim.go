@@ -150,5 +150,8 @@ func (s *Sim) shoot(h *host, what shot, r stream) {
 		s.make(Fault{Kind: Isolate, Host: h.i, For: d})
 	case pauses:
 		s.make(Fault{Kind: oneOf(r, Pause, Pause, Suspend), Host: h.i, For: d})
+		if t := s.makers; t.Partition+t.Cut+t.Rotate > 0 && r.chance(0.4) { // and what has happened meanwhile it does not hear at once
+			s.make(Fault{Kind: Isolate, Host: h.i, For: d + r.scale(10*time.Millisecond, time.Second)})
+		}
 	}
 }

@@ -112,7 +112,7 @@ func (h *host) start() {
 		h.loseMemory(err)
 		return
 	case err != nil:
-		h.s.broke(fmt.Sprintf("S5: %s does not start", Name(h.i)), err)
+		h.s.broke(Name(h.i), fmt.Errorf("S5: it does not start: %w", err))
 		return
 	}
 	if err := h.takeUp(&f); err != nil {

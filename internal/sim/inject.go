@@ -168,6 +168,9 @@ func (h *host) rot(name string, off int64, f *Fault) error {
 	return nil
 }
 
+// recordHead is what stands before an entry in the log's files.
+const recordHead = 32
+
 // rotLog flips a bit in the record of an op that is covered by a later mark (S5). In one that is
 // not, rot cannot be told from a torn write.
 func (h *host) rotLog(f *Fault) error {
@@ -186,7 +189,7 @@ func (h *host) rotLog(f *Fault) error {
 			continue
 		}
 		if i := bytes.LastIndex(b, record); i >= 0 {
-			return h.rot(path.Join("data/log", name), int64(i)+int64(f.Seed%uint64(len(record))), f)
+			return h.rot(path.Join("data/log", name), int64(i)-recordHead+int64(f.Seed%uint64(recordHead+len(record))), f)
 		}
 	}
 	return fmt.Errorf("op %d is in no file", op)

@@ -1,0 +1,34 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/stretchr/testify/require"
+)
+
+// An answer to the question of an earlier process of the replica comes when the present one has asked
+// under the same number, and has missed a command that somebody has seen the result of: it does not
+// confirm the read. Chance has to bring too much together for that.
+func TestAnEarlierProcessHasAskedForItself(t *testing.T) {
+	s, p := newDriven(t)
+	b := (p + 1) % 3
+	look := Operation{Read: func(smr.StateMachine) any { return nil }}
+
+	require.NoError(t, s.Do(Fault{Kind: SlowLink, Host: p, To: b, N: int64(5 * time.Second), For: 20 * time.Millisecond}))
+	require.NotNil(t, s.Call(b, 1, look)) // the answer is under way for 5 s
+	s.RunFor(50 * time.Millisecond)
+	require.NoError(t, s.Do(Fault{Kind: Crash, Host: b, For: 100 * time.Millisecond}))
+	s.RunFor(200 * time.Millisecond)
+	require.NoError(t, s.Converge(2*time.Second))
+	require.Equal(t, p, s.Primary())
+
+	require.NoError(t, s.Do(Fault{Kind: LossyLink, Host: p, To: b, N: 1000, For: 10 * time.Second}))
+	seen := s.Call(p, 2, command())
+	s.RunFor(100 * time.Millisecond)
+	require.Equal(t, Answered, seen.Outcome)
+	again := s.Call(b, 1, look)
+	require.True(t, s.RunUntil(func() bool { return again.Outcome != Pending }, time.Minute), "%v", s.Violation())
+	require.GreaterOrEqual(t, again.At, seen.At)
+}
