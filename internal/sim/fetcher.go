@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/smr-go/smr/internal/snap"
@@ -24,6 +25,10 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 			return err
 		})
 		if p.dead {
+			return
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			p.broken("a chunk of a snapshot", err) // it does not take another at once, as Replica does
 			return
 		}
 		if err != nil {
