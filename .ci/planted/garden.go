@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,25 +21,32 @@ type garden struct {
 	root   string
 	jobs   int
 	report io.Writer
+
+	sound string // the simulation without any bug, once it is built
 }
 
-// try tries all bugs and returns how many were as they must be, and how many failures there were.
-func (g garden) try(bugs []bug) (found, failures int) {
-	sound := g.baseline(bugs)
+// try tries all bugs and returns what came of them.
+func (g garden) try(bugs []bug) []outcome {
 	outcomes := make([]outcome, len(bugs))
+	dir, err := os.MkdirTemp("", "planted")
+	if err == nil && slices.ContainsFunc(bugs, func(b bug) bool { return b.sim }) {
+		defer os.RemoveAll(dir)
+		g.sound = filepath.Join(dir, "sim.test")
+		err = g.build(g.sound)
+	}
+	if err != nil {
+		for i := range outcomes {
+			outcomes[i].err = err
+		}
+		return outcomes
+	}
+	sound := g.baseline(bugs)
 	g.parallel(len(bugs), func(i int) {
 		outcomes[i] = g.plant(bugs[i], sound)
 	}, func(i int) {
 		outcomes[i].print(g.report, bugs[i])
 	})
-	for _, o := range outcomes {
-		if o.err != nil {
-			failures++
-		} else {
-			found++
-		}
-	}
-	return found, failures
+	return outcomes
 }
 
 // parallel calls do(0) to do(n-1), g.jobs at a time, and done after each, one at a time.
@@ -89,6 +97,7 @@ func (g garden) baseline(bugs []bug) map[string]error {
 // outcome is what came of a bug.
 type outcome struct {
 	by  []string // tests that failed
+	sim *catch   // what the simulation has found
 	err error    // nil: it is as it must be
 	in  time.Duration
 }
@@ -99,6 +108,8 @@ func (o outcome) print(w io.Writer, b bug) {
 		fmt.Fprintf(w, "FAIL     %s (%s): %v\n", b.name, b.where, o.err)
 	case b.control:
 		fmt.Fprintf(w, "harmless %s, %.1fs\n", b.name, o.in.Seconds())
+	case b.sim:
+		fmt.Fprintf(w, "found    %s, %.1fs, by %s, at seed %d, after %.2fs: %.120s\n", b.name, o.in.Seconds(), o.sim.rule, o.sim.seed, o.sim.after.Seconds(), o.sim.text)
 	default:
 		fmt.Fprintf(w, "found    %s, %.1fs, by %s\n", b.name, o.in.Seconds(), strings.Join(o.by, ", "))
 	}
@@ -116,6 +127,10 @@ func (g garden) plant(b bug, sound map[string]error) (o outcome) {
 	overlay, err := g.overlay(b, dir)
 	if err != nil {
 		return outcome{err: err}
+	}
+	if b.sim {
+		o.sim, o.err = g.simulate(b, dir, overlay)
+		return o
 	}
 	for _, test := range b.tests {
 		if err := sound[strings.Join(test, " ")]; err != nil {

@@ -2,12 +2,13 @@
 // test that cannot fail shows nothing. Controls are changes that are harmless by design, and must
 // not be found. The sources themselves know nothing of it (go test -overlay).
 //
-//	go run ./.ci/planted [-run REGEXP] [-jobs N]
+//	go run ./.ci/planted [-run REGEXP] [-jobs N] [-table FILE]
 //
-// The bugs are in .ci/planted/*.txt; bugs.txt says how they are written.
+// With -table it writes into FILE, between two marks, the table of what found each. The bugs are in .ci/planted/*.txt; bugs.txt says how they are written.
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,14 +21,15 @@ import (
 func main() {
 	only := flag.String("run", "", "plant only the bugs whose name matches")
 	jobs := flag.Int("jobs", runtime.NumCPU(), "bugs tried at the same time")
+	table := flag.String("table", "", "file to write the table into")
 	flag.Parse()
-	if err := run(*only, *jobs); err != nil {
+	if err := run(*only, *jobs, *table); err != nil {
 		fmt.Fprintln(os.Stderr, "planted:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only string, jobs int) error {
+func run(only string, jobs int, table string) error {
 	match, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -36,27 +38,31 @@ func run(only string, jobs int) error {
 	if err != nil {
 		return err
 	}
-	tables, err := filepath.Glob(filepath.Join(root, ".ci", "planted", "*.txt"))
+	all, err := readTables(filepath.Join(root, ".ci", "planted"))
 	if err != nil {
 		return err
 	}
-	var bugs []bug
-	for _, table := range tables {
-		more, err := readTable(table)
-		if err != nil {
-			return err
-		}
-		bugs = append(bugs, more...)
-	}
-	bugs = matching(bugs, match)
-	if len(bugs) == 0 {
-		return fmt.Errorf("no bug matches %q in %d tables of .ci/planted; run it from the module's root", only, len(tables))
+	bugs := matching(all, match)
+	switch {
+	case len(bugs) == 0:
+		return fmt.Errorf("no bug of %d in .ci/planted matches %q; run it from the module's root", len(all), only)
+	case table != "" && len(bugs) < len(all):
+		return errors.New("a table is of all bugs: -run leaves some out")
 	}
 	began := time.Now()
-	found, failures := garden{root: root, jobs: jobs, report: os.Stdout}.try(bugs)
-	fmt.Printf("%d of %d as they must be, in %v\n", found, len(bugs), time.Since(began).Round(time.Second))
+	outcomes := garden{root: root, jobs: jobs, report: os.Stdout}.try(bugs)
+	failures := 0
+	for _, o := range outcomes {
+		if o.err != nil {
+			failures++
+		}
+	}
+	fmt.Printf("%d of %d as they must be, in %v\n", len(bugs)-failures, len(bugs), time.Since(began).Round(time.Second))
 	if failures > 0 {
 		return fmt.Errorf("%d failures", failures)
+	}
+	if table != "" {
+		return writeListing(table, bugs, outcomes)
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,11 +20,43 @@ func module(t *testing.T) string {
 		"sum.go": "package sum\n\n// Of adds.\nfunc Of(a, b int) int {\n\treturn a + b\n}\n",
 		"sum_test.go": "package sum\n\nimport \"testing\"\n\nfunc TestOf(t *testing.T) {\n\tt.Run(\"small\", func(t *testing.T) {\n\t\tif Of(2, 3) != 5 {\n\t\t\tt.Fatal(\"wrong\")\n\t\t}\n\t})\n}\n" +
 			"\nfunc TestBroken(t *testing.T) { t.Fatal(\"always\") }\n",
+		"internal/sim/sim_test.go": simulation,
 	} {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o777))
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o666))
 	}
 	return root
 }
+
+// simulation is a test that fails as the simulation's does: at seed 3 if sums are wrong.
+const simulation = `package sim
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"sum"
+)
+
+var (
+	runs  = flag.Int("sim.runs", 0, "")
+	first = flag.Int("sim.seed", 0, "")
+	_     = flag.Int("sim.trace", 0, "")
+	_     = flag.Int("sim.shrink", 0, "")
+)
+
+func TestNewSeeds(t *testing.T) {
+	for seed := *first; seed < *first+*runs && !t.Failed(); seed++ {
+		if seed == 3 && sum.Of(2, 3) != 5 {
+			t.Errorf("seed %d: at 1.500000 s: not summed: it is %d: 5 %v\n\nits last steps:", seed, sum.Of(2, 3), time.Second)
+		}
+	}
+	if sum.Of(9, 9) == 0 {
+		t.Fatal("it does not say why")
+	}
+}
+`
 
 const plus = "file sum.go\nold\n\treturn a + b\nnew\n"
 
@@ -42,19 +76,38 @@ func TestPlanted(t *testing.T) {
 		{"times out", "bug x\nlimit 1s\n" + plus + "\tfor {\n\t}\nend\ntest . -run TestOf", "no verdict in time"},
 		{"not in the file", "bug x\nfile sum.go\nold\nreturn c\nnew\nend\ntest .", "the old text is 0 times in sum.go"},
 		{"twice in the file", "bug x\nfile sum.go\nold\nb\nnew\nend\ntest .", "the old text is 2 times in sum.go"},
+		{"simulated", "bug x\n" + plus + "\treturn a - b\nend\nsim", "by not summed, at seed 3, after 0."},
+		{"simulated, and what is found is told", "bug x\n" + plus + "\treturn a - b\nend\nsim", "s: it is -1: 5 1s\n"},
+		{"simulated, harmless", "control x\n" + plus + "\treturn b + a\nend\nsim", "harmless x"},
+		{"simulated, not found", "bug x\n" + plus + "\treturn b + a\nend\nsim", "the simulation has not found it in 1000 seeds"},
+		{"simulated, too late", "bug x\nlimit 1ns\n" + plus + "\treturn a - b\nend\nsim", "has found it at seed 3, after"},
+		{"simulated, a control found", "control x\n" + plus + "\treturn a - b\nend\nsim", "a harmless change made seed 3 fail: not summed: it is -1"},
+		{"simulated, does not compile", "bug x\n" + plus + "\treturn a +\nend\nsim", "does not compile"},
+		{"simulated, no violation", "bug x\n" + plus + "\treturn (a + b) % 9\nend\nsim", "no verdict"},
 		{"no such file", "bug x\nfile none.go\nold\nb\nnew\nend\ntest .", "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bugs, err := tableOf(t, c.table)
 			require.NoError(t, err)
 			var report bytes.Buffer
-			found, failures := garden{root: root, jobs: 2, report: &report}.try(bugs)
+			outcomes := garden{root: root, jobs: 2, report: &report}.try(bugs)
 			says := strings.ReplaceAll(c.says, "TABLE", strings.TrimSuffix(bugs[0].where, ":1"))
 			require.Contains(t, report.String(), says)
-			require.Equal(t, strings.Contains(report.String(), "FAIL     x"), failures == 1)
-			require.Equal(t, 1, found+failures)
+			require.Len(t, outcomes, 1)
+			require.Equal(t, strings.Contains(report.String(), "FAIL     x"), outcomes[0].err != nil)
 		})
 	}
+}
+
+// What fails without the bug too is no catch.
+func TestPlantedInVain(t *testing.T) {
+	root := module(t)
+	broken := strings.Replace(simulation, "sum.Of(2, 3) != 5", "true", 1)
+	require.NoError(t, os.WriteFile(filepath.Join(root, "internal/sim/sim_test.go"), []byte(broken), 0o666))
+	bugs, err := tableOf(t, "bug x\n"+plus+"\treturn a - b\nend\nsim")
+	require.NoError(t, err)
+	outcomes := garden{root: root, jobs: 1, report: io.Discard}.try(bugs)
+	require.ErrorContains(t, outcomes[0].err, "seed 3 fails without any bug: not summed")
 }
 
 // Two edits of one file are both made, and of two bugs each has its own.
@@ -66,8 +119,9 @@ func TestPlantedSeveral(t *testing.T) {
 	require.Equal(t, []edit{{"sum.go", "\treturn a + b", "\treturn a - b"}, {"sum.go", "func Of(a, b int)", "func Of(b, a int)"}}, bugs[0].edits)
 	require.Equal(t, [][]string{{".", "-run", "TestOf", "-v"}}, bugs[1].tests)
 	var report bytes.Buffer
-	found, failures := garden{root: module(t), jobs: 2, report: &report}.try(bugs)
-	require.Equal(t, []int{2, 0}, []int{found, failures}, report.String())
+	for _, o := range (garden{root: module(t), jobs: 2, report: &report}).try(bugs) {
+		require.NoError(t, o.err, report.String())
+	}
 }
 
 func TestTableRefused(t *testing.T) {
@@ -77,8 +131,9 @@ func TestTableRefused(t *testing.T) {
 		"bug x\nfile f\nold\na\nnew\nb":         `no line "end"`,
 		"bug x\nfile f\nold\na\nend":            `no line "new"`,
 		"bug x\nwords":                          `"words" is none of`,
-		"bug x\n" + plus + "end":                "an edit (1) and a test (0)",
-		"bug x\ntest .":                         "an edit (0) and a test (1)",
+		"bug x\n" + plus + "end":                "an edit (1), and either tests (0) or sim",
+		"bug x\ntest .":                         "an edit (0), and either tests (1) or sim",
+		"bug x\n" + plus + "end\nsim\ntest .":   "an edit (1), and either tests (1) or sim",
 		"bug \n" + plus + "end\ntest .":         `a bug needs a name ("")`,
 		"bug x\nlimit soon":                     "invalid duration",
 		"bug x\n" + plus + "end\ntest .\nbug x": `"x" is at`,
@@ -86,6 +141,41 @@ func TestTableRefused(t *testing.T) {
 		_, err := tableOf(t, table)
 		require.ErrorContains(t, err, says, table)
 	}
+}
+
+// The table in smrtest lists what is planted, and all of it.
+func TestListingIsOfTheTables(t *testing.T) {
+	bugs, err := readTables(".")
+	require.NoError(t, err)
+	var planted []string
+	for _, b := range bugs {
+		planted = append(planted, b.name)
+	}
+	text, err := os.ReadFile("../../smrtest/README.md")
+	require.NoError(t, err)
+	_, table, _, err := cutListing(string(text))
+	require.NoError(t, err)
+	require.Equal(t, planted, listed(table), "go run ./.ci/planted -table smrtest/README.md writes it anew")
+}
+
+func TestListing(t *testing.T) {
+	bugs, err := tableOf(t, "bug one|two\n"+plus+"end\nsim\nbug three\n"+plus+"end\ntest . -run A\ncontrol four\n"+plus+"end\nsim\n")
+	require.NoError(t, err)
+	outcomes := []outcome{{sim: &catch{rule: "N7", seed: 12, after: 1500 * time.Millisecond}}, {by: []string{"TestA/x", "TestB"}, in: 2 * time.Second}, {}}
+	file := filepath.Join(t.TempDir(), "README.md")
+	require.NoError(t, os.WriteFile(file, []byte("before\n"+listingBegins+"\nold\n"+listingEnds+"\nafter\n"), 0o666))
+	require.NoError(t, writeListing(file, bugs, outcomes))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	before, table, after, err := cutListing(string(text))
+	require.NoError(t, err)
+	require.Equal(t, []string{"before\n", "after\n"}, []string{before, after})
+	require.Contains(t, table, "| one\\|two | N7: ops are applied in order | 12 | 1.50 s |\n")
+	require.Contains(t, table, "| three | `TestA/x`, `TestB` | a test of its own | 2.0 s |\n")
+	require.Equal(t, []string{"one|two", "three", "four"}, listed(table))
+	require.ErrorContains(t, writeListing(filepath.Join(t.TempDir(), "none"), bugs, outcomes), "none")
+	_, _, _, err = cutListing("nothing")
+	require.ErrorContains(t, err, "it lacks")
 }
 
 func tableOf(t *testing.T, text string) ([]bug, error) {

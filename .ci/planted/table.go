@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -12,15 +13,29 @@ type bug struct {
 	name    string
 	where   string // file:line
 	control bool
-	limit   time.Duration // of each test
+	limit   time.Duration // of each test, and of what the simulation takes of one core
 	edits   []edit
 	tests   [][]string // arguments of go test
+	sim     bool       // the simulation must find it
 }
 
 // edit replaces text that occurs exactly once in a file.
 type edit struct{ file, old, new string }
 
 const defaultLimit = 60 * time.Second
+
+// readTables reads all tables in a directory.
+func readTables(dir string) (bugs []bug, err error) {
+	paths, err := filepath.Glob(filepath.Join(dir, "*.txt"))
+	for _, path := range paths {
+		more, err := readTable(path)
+		if err != nil {
+			return nil, err
+		}
+		bugs = append(bugs, more...)
+	}
+	return bugs, err
+}
 
 // readTable reads a table of bugs.
 func readTable(path string) ([]bug, error) {
@@ -65,6 +80,8 @@ func (p *parser) line() error {
 		p.file = rest
 	case "old":
 		return p.edit(b)
+	case "sim":
+		b.sim = true
 	case "test":
 		b.tests = append(b.tests, strings.Fields(rest))
 	case "limit":
@@ -72,7 +89,7 @@ func (p *parser) line() error {
 		b.limit = limit
 		return err
 	default:
-		return fmt.Errorf("%q is none of bug, control, file, old, test, limit", word)
+		return fmt.Errorf("%q is none of bug, control, file, old, sim, test, limit", word)
 	}
 	return nil
 }
@@ -99,8 +116,8 @@ func (p *parser) complete() error {
 		return nil
 	}
 	b := p.bugs[len(p.bugs)-1]
-	if b.name == "" || len(b.edits) == 0 || len(b.tests) == 0 {
-		return fmt.Errorf("%s: a bug needs a name (%q), an edit (%d) and a test (%d)", b.where, b.name, len(b.edits), len(b.tests))
+	if b.name == "" || len(b.edits) == 0 || b.sim != (len(b.tests) == 0) {
+		return fmt.Errorf("%s: a bug needs a name (%q), an edit (%d), and either tests (%d) or sim", b.where, b.name, len(b.edits), len(b.tests))
 	}
 	return nil
 }

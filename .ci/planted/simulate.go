@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// simulated is what the simulation is, in the module's root, and the test that tries new seeds.
+const (
+	simulated = "./internal/sim"
+	newSeeds  = "^TestNewSeeds$"
+)
+
+// How many seeds the simulation tries: a number of them, and no time, so that what is found does not
+// hang on what else the machine does. A thousand take a minute and a half of one core.
+const (
+	bugSeeds     = 1000
+	controlSeeds = 100
+)
+
+// catch is a seed whose run has shown a bug.
+type catch struct {
+	rule  string        // that was violated
+	text  string        // how
+	seed  int           // which is also how many were tried, one after the other
+	after time.Duration // of one core, compiling not counted
+}
+
+// simulate has the simulation look for the bug that the overlay lays over the sources, on one core,
+// in the seeds from 1 on.
+func (g garden) simulate(b bug, dir, overlay string) (*catch, error) {
+	program := filepath.Join(dir, "sim.test")
+	if err := g.build(program, "-overlay="+overlay); err != nil {
+		return nil, err
+	}
+	seeds := bugSeeds
+	if b.control {
+		seeds = controlSeeds
+	}
+	found, err := g.seeds(program, 1, seeds)
+	switch {
+	case err != nil:
+		return nil, err
+	case b.control && found != nil:
+		return nil, fmt.Errorf("a harmless change made seed %d fail: %s: %s", found.seed, found.rule, found.text)
+	case b.control:
+		return nil, nil
+	case found == nil:
+		return nil, fmt.Errorf("the simulation has not found it in %d seeds", seeds)
+	case found.after > b.limit:
+		return nil, fmt.Errorf("the simulation has found it at seed %d, after %v only; %v are allowed", found.seed, found.after, b.limit)
+	}
+	anyway, err := g.seeds(g.sound, found.seed, 1)
+	if err == nil && anyway != nil {
+		err = fmt.Errorf("seed %d fails without any bug: %s: %s", found.seed, anyway.rule, anyway.text)
+	}
+	return found, err
+}
+
+// build compiles the simulation.
+func (g garden) build(program string, flags ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), building)
+	defer cancel()
+	args := append([]string{"test", "-c", "-vet=off", "-o", program}, flags...)
+	cmd := exec.CommandContext(ctx, "go", append(args, simulated)...)
+	cmd.Dir, cmd.WaitDelay = g.root, 10*time.Second
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("does not compile:\n%s", output)
+	}
+	return nil
+}
+
+// seeds runs some seeds one after the other, and returns the first that failed; nil if none did.
+func (g garden) seeds(program string, first, count int) (*catch, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*building)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.timeout=0", "-test.run="+newSeeds,
+		fmt.Sprintf("-sim.seed=%d", first), fmt.Sprintf("-sim.runs=%d", count), "-sim.trace=1", "-sim.shrink=0")
+	cmd.Dir, cmd.WaitDelay = filepath.Join(g.root, filepath.FromSlash(simulated)), 10*time.Second
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "TMPDIR="+filepath.Dir(program)) // one core: the same is found each time
+	output, err := cmd.CombinedOutput()
+	c, err := readSeeds(string(output), err)
+	if c != nil {
+		c.after = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	}
+	return c, err
+}
+
+var (
+	failedSeed = regexp.MustCompile(`(?m)^.*: seed (\d+): at [\d.]+ s: (.+?): (.*)$`)
+	passed     = regexp.MustCompile(`(?m)^--- PASS: TestNewSeeds `)
+)
+
+// readSeeds makes out what the simulation says: a violation and its rule; nothing else counts.
+func readSeeds(output string, err error) (*catch, error) {
+	seed := failedSeed.FindStringSubmatch(output)
+	switch {
+	case err == nil && passed.MatchString(output):
+		return nil, nil
+	case err == nil:
+		return nil, errors.New("the simulation has no such test")
+	case seed == nil:
+		return nil, fmt.Errorf("no verdict: %w\n%s", err, output)
+	}
+	c := &catch{rule: seed[2], text: seed[3]}
+	c.seed, _ = strconv.Atoi(seed[1])
+	return c, nil
+}
