@@ -129,6 +129,31 @@ func TestBothCopiesOfTheHeadRotten(t *testing.T) {
 	assert.Equal(t, dir+"/head", damaged(t, fs).File)
 }
 
+// An idle log's last save is told from a torn write by either copy of the head: two places of one
+// disk may rot (simulation seed 70000583).
+func TestOneCopyOfTheHeadAndTheLastSaveRotten(t *testing.T) {
+	idle := map[string]func(l *Log){
+		"marked":            func(l *Log) { require.NoError(t, l.Mark()) },
+		"closed":            func(l *Log) { require.NoError(t, l.Close()) },
+		"marked by a head":  func(l *Log) { require.NoError(t, l.writeHead(l.state.head, false)); require.NoError(t, l.Mark()) },
+		"marked twice over": func(l *Log) { require.NoError(t, l.Mark()); require.NoError(t, l.Mark()) },
+	}
+	for name, rest := range idle {
+		for _, place := range []int64{0, copyOffset} {
+			fs := vfs.NewMem()
+			l := open(t, fs)
+			m := model{}.keep(t, l, entries(1, 1, 4))
+			m.keep(t, l, entries(1, 5, 9))
+			end := l.active.end
+			rest(l)
+			fs.Kill()
+			require.NoError(t, fs.FlipBit(dir+"/head", place+50, 1))
+			require.NoError(t, fs.FlipBit(path.Join(dir, segmentName(1)), end-sector+200, 1))
+			assert.Equal(t, uint64(5), damaged(t, fs).Op, "%s, the copy at %d", name, place)
+		}
+	}
+}
+
 func TestMissingFiles(t *testing.T) {
 	for name, reason := range map[string]string{
 		segmentName(1): "segment 2",

@@ -15,12 +15,13 @@ const headName = "head"
 
 // heads is the head file: two copies (F8), each in a block of its own. What is saved goes into both,
 // one sync after the other, or into one copy and the log, so that one rotten or torn copy loses
-// nothing. Only a mark may be in one copy alone.
+// nothing. Only a mark may be in one copy alone, and not for long: an idle log's is in both.
 type heads struct {
 	name   string
 	file   vfs.File
-	latest headCopy // the last one written
-	place  int      // of latest: 0 or 1
+	latest headCopy  // the last one written
+	place  int       // of latest: 0 or 1
+	marks  [2]uint64 // by place
 }
 
 func (h *heads) close() error { return h.file.Close() }
@@ -44,7 +45,7 @@ func (h *heads) writeTo(place int, c headCopy) error {
 	if err := h.file.Sync(); err != nil {
 		return err
 	}
-	h.latest, h.place = c, place
+	h.latest, h.place, h.marks[place] = c, place, c.mark
 	return nil
 }
 

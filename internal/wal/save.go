@@ -225,7 +225,8 @@ func (l *Log) first() uint64 {
 }
 
 // Mark writes what is known to be synced, so that from then on rot in the last save is told from a
-// torn write (S5). It does nothing if that is on disk already. Call it when the log is idle.
+// torn write (S5), even if one copy of the head rots too. It does nothing if that is on disk
+// already. Call it when the log is idle.
 func (l *Log) Mark() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -236,8 +237,8 @@ func (l *Log) Mark() error {
 }
 
 func (l *Log) mark() error {
-	if l.latest.mark >= l.serial {
+	if min(l.marks[0], l.marks[1]) >= l.serial {
 		return nil
 	}
-	return l.writeHead(l.state.head, false)
+	return l.writeHead(l.state.head, l.latest.mark < l.serial)
 }
