@@ -96,10 +96,11 @@ func (g garden) baseline(bugs []bug) map[string]error {
 
 // outcome is what came of a bug.
 type outcome struct {
-	by  []string // tests that failed
-	sim *catch   // what the simulation has found
-	err error    // nil: it is as it must be
-	in  time.Duration
+	by    []string      // tests that failed
+	after time.Duration // what they took, compiling not counted
+	sim   *catch        // what the simulation has found
+	err   error         // nil: it is as it must be
+	in    time.Duration // all in all
 }
 
 func (o outcome) print(w io.Writer, b bug) {
@@ -111,7 +112,7 @@ func (o outcome) print(w io.Writer, b bug) {
 	case b.sim:
 		fmt.Fprintf(w, "found    %s, %.1fs, by %s, at seed %d, after %.2fs: %.120s\n", b.name, o.in.Seconds(), o.sim.rule, o.sim.seed, o.sim.after.Seconds(), o.sim.text)
 	default:
-		fmt.Fprintf(w, "found    %s, %.1fs, by %s\n", b.name, o.in.Seconds(), strings.Join(o.by, ", "))
+		fmt.Fprintf(w, "found    %s, %.1fs, by %s, after %.2fs\n", b.name, o.in.Seconds(), strings.Join(o.by, ", "), o.after.Seconds())
 	}
 }
 
@@ -140,7 +141,7 @@ func (g garden) plant(b bug, sound map[string]error) (o outcome) {
 		if err := v.judge(b.control); err != nil {
 			return outcome{err: fmt.Errorf("go test %s: %w", strings.Join(test, " "), err)}
 		}
-		o.by = append(o.by, v.by)
+		o.by, o.after = append(o.by, v.by), o.after+v.took
 	}
 	return o
 }
@@ -182,6 +183,7 @@ func (g garden) overlay(b bug, dir string) (string, error) {
 type verdict struct {
 	failed bool
 	by     string // a test that failed, or a panic
+	took   time.Duration
 	output string
 	err    error // it did not come to a verdict
 }
@@ -200,7 +202,10 @@ func (g garden) test(limit time.Duration, test []string, flags ...string) verdic
 	return read(string(output), err)
 }
 
-var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+var (
+	failedTest    = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	failedPackage = regexp.MustCompile(`(?m)^FAIL\s+\S+\s+([\d.]+s)$`)
+)
 
 // read makes out what the output of go test says.
 func read(output string, err error) verdict {
@@ -209,6 +214,9 @@ func read(output string, err error) verdict {
 		if v.by == "a panic" || strings.HasPrefix(name[1], v.by+"/") {
 			v.by = name[1] // the innermost
 		}
+	}
+	if m := failedPackage.FindStringSubmatch(output); m != nil {
+		v.took, _ = time.ParseDuration(m[1])
 	}
 	switch {
 	case strings.Contains(output, "[build failed]"), strings.Contains(output, "[setup failed]"):

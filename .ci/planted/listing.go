@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 )
 
@@ -57,7 +58,7 @@ func cells(b *bug, o *outcome) string {
 	case b.control:
 		return "nothing: it is harmless | – | –"
 	case !b.sim:
-		return fmt.Sprintf("%s | a test of its own | %.1f s", cell("`"+strings.Join(o.by, "`, `")+"`"), o.in.Seconds())
+		return fmt.Sprintf("%s | a test of its own | %.2f s", cell("`"+strings.Join(o.by, "`, `")+"`"), o.after.Seconds())
 	case rules[o.sim.rule] != "":
 		return fmt.Sprintf("%s: %s | %d | %.2f s", o.sim.rule, rules[o.sim.rule], o.sim.seed, o.sim.after.Seconds())
 	}
@@ -89,13 +90,39 @@ func cutListing(text string) (before, table, after string, err error) {
 	return before, table, after, nil
 }
 
-// listed returns the bugs' names in a table.
-func listed(table string) (names []string) {
+// row is a bug's line in a table.
+type row struct {
+	name string
+	seed int // at which the simulation found it; 0: something else did
+}
+
+// rows returns what a table says.
+func rows(table string) (all []row) {
 	for line := range strings.Lines(table) {
-		if name, ok := strings.CutPrefix(line, "| "); ok {
-			name, _, _ = strings.Cut(name, " | ")
-			names = append(names, strings.ReplaceAll(name, `\|`, "|"))
+		if cells := strings.Split(strings.Trim(line, "|\n"), " | "); len(cells) == 4 {
+			seed, _ := strconv.Atoi(cells[2])
+			all = append(all, row{strings.ReplaceAll(strings.TrimSpace(cells[0]), `\|`, "|"), seed})
 		}
 	}
-	return names[min(1, len(names)):]
+	return all[min(1, len(all)):]
+}
+
+// recall tells bugs the seeds at which they were found when the table in file was written.
+func recall(bugs []bug, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	_, table, _, err := cutListing(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	seeds := map[string]int{}
+	for _, r := range rows(table) {
+		seeds[r.name] = r.seed
+	}
+	for i := range bugs {
+		bugs[i].seed = seeds[bugs[i].name]
+	}
+	return nil
 }

@@ -99,6 +99,21 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
+// A seed that is known is tried first; if it shows nothing any more, the others are.
+func TestPlantedSeedIsKnown(t *testing.T) {
+	root := module(t)
+	always := strings.Replace(simulation, "seed == 3 && ", "seed >= 3 && ", 1)
+	require.NoError(t, os.WriteFile(filepath.Join(root, "internal/sim/sim_test.go"), []byte(always), 0o666))
+	for known, foundAt := range map[int]int{0: 3, 2: 3, 7: 7} {
+		bugs, err := tableOf(t, "bug x\n"+plus+"\treturn a * b\nend\nsim")
+		require.NoError(t, err)
+		bugs[0].seed = known
+		o := garden{root: root, jobs: 1, report: io.Discard}.try(bugs)[0]
+		require.NoError(t, o.err)
+		require.Equal(t, foundAt, o.sim.seed, "%d is known", known)
+	}
+}
+
 // What fails without the bug too is no catch.
 func TestPlantedInVain(t *testing.T) {
 	root := module(t)
@@ -119,9 +134,11 @@ func TestPlantedSeveral(t *testing.T) {
 	require.Equal(t, []edit{{"sum.go", "\treturn a + b", "\treturn a - b"}, {"sum.go", "func Of(a, b int)", "func Of(b, a int)"}}, bugs[0].edits)
 	require.Equal(t, [][]string{{".", "-run", "TestOf", "-v"}}, bugs[1].tests)
 	var report bytes.Buffer
-	for _, o := range (garden{root: module(t), jobs: 2, report: &report}).try(bugs) {
+	outcomes := garden{root: module(t), jobs: 2, report: &report}.try(bugs)
+	for _, o := range outcomes {
 		require.NoError(t, o.err, report.String())
 	}
+	require.Positive(t, outcomes[0].after)
 }
 
 func TestTableRefused(t *testing.T) {
@@ -155,13 +172,17 @@ func TestListingIsOfTheTables(t *testing.T) {
 	require.NoError(t, err)
 	_, table, _, err := cutListing(string(text))
 	require.NoError(t, err)
-	require.Equal(t, planted, listed(table), "go run ./.ci/planted -table smrtest/README.md writes it anew")
+	var listed []string
+	for _, r := range rows(table) {
+		listed = append(listed, r.name)
+	}
+	require.Equal(t, planted, listed, "go run ./.ci/planted -table writes it anew")
 }
 
 func TestListing(t *testing.T) {
 	bugs, err := tableOf(t, "bug one|two\n"+plus+"end\nsim\nbug three\n"+plus+"end\ntest . -run A\ncontrol four\n"+plus+"end\nsim\n")
 	require.NoError(t, err)
-	outcomes := []outcome{{sim: &catch{rule: "N7", seed: 12, after: 1500 * time.Millisecond}}, {by: []string{"TestA/x", "TestB"}, in: 2 * time.Second}, {}}
+	outcomes := []outcome{{sim: &catch{rule: "N7", seed: 12, after: 1500 * time.Millisecond}}, {by: []string{"TestA/x", "TestB"}, after: 2 * time.Second}, {}}
 	file := filepath.Join(t.TempDir(), "README.md")
 	require.NoError(t, os.WriteFile(file, []byte("before\n"+listingBegins+"\nold\n"+listingEnds+"\nafter\n"), 0o666))
 	require.NoError(t, writeListing(file, bugs, outcomes))
@@ -171,8 +192,10 @@ func TestListing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"before\n", "after\n"}, []string{before, after})
 	require.Contains(t, table, "| one\\|two | N7: ops are applied in order | 12 | 1.50 s |\n")
-	require.Contains(t, table, "| three | `TestA/x`, `TestB` | a test of its own | 2.0 s |\n")
-	require.Equal(t, []string{"one|two", "three", "four"}, listed(table))
+	require.Contains(t, table, "| three | `TestA/x`, `TestB` | a test of its own | 2.00 s |\n")
+	require.Equal(t, []row{{"one|two", 12}, {"three", 0}, {"four", 0}}, rows(table))
+	require.NoError(t, recall(bugs, file))
+	require.Equal(t, []int{12, 0, 0}, []int{bugs[0].seed, bugs[1].seed, bugs[2].seed})
 	require.ErrorContains(t, writeListing(filepath.Join(t.TempDir(), "none"), bugs, outcomes), "none")
 	_, _, _, err = cutListing("nothing")
 	require.ErrorContains(t, err, "it lacks")

@@ -34,7 +34,7 @@ type catch struct {
 }
 
 // simulate has the simulation look for the bug that the overlay lays over the sources, on one core,
-// in the seeds from 1 on.
+// at the seed that is known to show it, or else in the seeds from 1 on.
 func (g garden) simulate(b bug, dir, overlay string) (*catch, error) {
 	program := filepath.Join(dir, "sim.test")
 	if err := g.build(program, "-overlay="+overlay); err != nil {
@@ -44,7 +44,14 @@ func (g garden) simulate(b bug, dir, overlay string) (*catch, error) {
 	if b.control {
 		seeds = controlSeeds
 	}
-	found, err := g.seeds(program, 1, seeds)
+	var found *catch
+	var err error
+	if b.seed > 0 {
+		found, err = g.seeds(program, b.seed, 1)
+	}
+	if found == nil && err == nil {
+		found, err = g.seeds(program, 1, seeds)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -68,7 +75,7 @@ func (g garden) simulate(b bug, dir, overlay string) (*catch, error) {
 func (g garden) build(program string, flags ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), building)
 	defer cancel()
-	args := append([]string{"test", "-c", "-vet=off", "-o", program}, flags...)
+	args := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", program}, flags...)
 	cmd := exec.CommandContext(ctx, "go", append(args, simulated)...)
 	cmd.Dir, cmd.WaitDelay = g.root, 10*time.Second
 	if output, err := cmd.CombinedOutput(); err != nil {

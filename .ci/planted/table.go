@@ -17,6 +17,7 @@ type bug struct {
 	edits   []edit
 	tests   [][]string // arguments of go test
 	sim     bool       // the simulation must find it
+	seed    int        // that has shown it before and is tried first; 0: none is known
 }
 
 // edit replaces text that occurs exactly once in a file.
