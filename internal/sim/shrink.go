@@ -11,12 +11,13 @@ import (
 
 // Shrink looks for a smaller schedule that still fails as x did, with v, when Play plays it: a
 // shorter one, with fewer faults, replicas and callers, a quieter network and rounder numbers. It
-// makes at most that many runs, one at least, and returns the smallest schedule found and the
-// report of its run; its About says the violation. If x does not fail so, it returns x itself and
+// makes at most that many runs, one at least, and fewer if they are long: those of a group that stands
+// still are. It returns the smallest schedule found and the report of its run; its About says the
+// violation. If x does not fail so, it returns x itself and
 // the report of its run. The same arguments give the same schedule. A nil Work is that of
 // x.Setup.Lists, which then shrinks too.
 func Shrink(x Schedule, w *Work, v *Violation, runs int) (Schedule, *Report) {
-	k := &shrinker{work: w, want: v, runs: runs - 1, cores: runtime.GOMAXPROCS(0), best: x, seen: map[string]bool{textOf(&x): true}}
+	k := &shrinker{work: w, want: v, runs: runs - 1, events: runs * usualEvents, cores: runtime.GOMAXPROCS(0), best: x, seen: map[string]bool{textOf(&x): true}}
 	var fails bool
 	if k.report, fails = k.play(&x); !fails {
 		return x, k.report
@@ -34,6 +35,9 @@ func Shrink(x Schedule, w *Work, v *Violation, runs int) (Schedule, *Report) {
 	return k.best, k.report
 }
 
+// usualEvents is how many events a run of a search may have, on the average.
+const usualEvents = 50_000
+
 // longest is how much of a violation is said at the head of its schedule.
 const longest = 300
 
@@ -42,6 +46,7 @@ type shrinker struct {
 	work   *Work
 	want   *Violation
 	runs   int // that are left
+	events int // likewise
 	cores  int
 	best   Schedule
 	report *Report         // of the best
@@ -71,14 +76,22 @@ func (k *shrinker) round() bool {
 	} {
 		step(k)
 	}
-	return k.runs > 0 && textOf(&k.best) != before
+	return k.left() > 0 && textOf(&k.best) != before
+}
+
+// left is how many runs are left.
+func (k *shrinker) left() int {
+	if k.events <= 0 {
+		return 0
+	}
+	return k.runs
 }
 
 // first tries changes of the best schedule one after another until one still fails, which becomes
 // the best. It returns its number, -1 if there is none. All cores try at once; what comes out, and
 // how many runs it counts, is as if one did.
 func (k *shrinker) first(changes ...change) int {
-	for next := 0; next < len(changes) && k.runs > 0; {
+	for next := 0; next < len(changes) && k.left() > 0; {
 		var batch []*attempt
 		batch, next = k.batch(changes, next)
 		var wg sync.WaitGroup
@@ -87,7 +100,11 @@ func (k *shrinker) first(changes ...change) int {
 		}
 		wg.Wait()
 		for _, a := range batch {
+			if k.left() == 0 {
+				return -1 // one core would have stopped here
+			}
 			k.runs--
+			k.events -= a.report.Stats.Events
 			k.seen[a.text] = true
 			if a.fails {
 				k.best, k.report = a.x, a.report

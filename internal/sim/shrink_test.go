@@ -137,6 +137,24 @@ func TestShrinkIsDeterministic(t *testing.T) {
 	assert.NotEqual(t, textOf(&r.Schedule), textOf(&schedules[0]))
 }
 
+// A search ends once its runs have had so many events, after as many of them on one core as on many.
+func TestShrinkOfLongRunsEnds(t *testing.T) {
+	w := workOf(views)
+	r := fails(t, w, ruleInvariant, 1)[0]
+	var changes []change
+	for i := range 100 {
+		changes = append(changes, func(x *Schedule) { x.Setup.Heartbeat += time.Duration(i + 1) })
+	}
+	var made []int
+	for _, cores := range []int{1, 4} {
+		k := &shrinker{work: w, want: &Violation{Rule: "11.2"}, runs: 100, events: 5 * r.Stats.Events, cores: cores, best: r.Schedule, report: r, seen: map[string]bool{}}
+		assert.Equal(t, -1, k.first(changes...))
+		made = append(made, 100-k.runs)
+	}
+	assert.Equal(t, made[0], made[1])
+	assert.Less(t, made[0], 20)
+}
+
 // A schedule that fails otherwise, or not at all, is left as it is.
 func TestShrinkWantsTheSameFailure(t *testing.T) {
 	w := workOf(clocks)
