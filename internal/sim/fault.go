@@ -56,7 +56,7 @@ const (
 	noFault     Kind = iota
 	Crash            // as SIGKILL does; N > 0: again at the Nth change of the disk when it starts
 	PowerCut         // what is not synced survives in pieces; N as of Crash
-	CrashIn          // the machine goes down at the Nth change of its disk from now on
+	CrashIn          // the machine, or its process alone, goes down at the Nth change of its disk from now on
 	Start            // it starts, if it is down
 	Stop             // it leaves in order, as Close does, and goes down after 10 ms
 	Pause            // its process stands still
