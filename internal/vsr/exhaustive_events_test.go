@@ -77,9 +77,8 @@ func (x *explorer) mailNexts(p *place, mail []uint32) (all []next, err error) {
 	return all, nil
 }
 
-// arrivals returns the events that messages are. While a view or start is being saved, and so all that the member says is held
-// back, messages wait: what they would lead to they lead to after the save too, and a crash before it leaves the same with
-// them and without. But a primary to be takes the logs that it will choose among.
+// arrivals returns the events that messages are. While a view or start is being saved they wait, but for the logs that a primary
+// to be will choose among when it is: after that the first of them make it lead.
 func (x *explorer) arrivals(p *place, mail []uint32) (all []event) {
 	r := p.host.core
 	muted := r.saves.head > r.saves.done

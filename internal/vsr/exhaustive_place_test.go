@@ -73,7 +73,7 @@ func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sen
 	if ev.kind == crash {
 		crashes--
 	}
-	for crashes == 0 && h.savesAtOnce() {
+	for crashes == 0 && h.core != nil && len(h.unsaved) > 0 {
 		g.saved(h, 1)
 	}
 	switch {
@@ -87,10 +87,6 @@ func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sen
 	to, err := x.place(h, p.led, crashes)
 	return to, g.transit, err
 }
-
-// savesAtOnce reports whether there is a save whose end does not matter when no crash can follow. To a primary to be it does:
-// it chooses among the logs that it has when its own is durable.
-func (h *host) savesAtOnce() bool { return h.core != nil && !h.core.leads() && len(h.unsaved) > 0 }
 
 // do lets an event happen; false if it cannot.
 func (x *explorer) do(g *testGroup, h *host, ev event) bool {
