@@ -19,34 +19,38 @@ func (x *explorer) longer(a, b uint32) (uint32, error) {
 }
 
 // check checks the world that a step of member r has led to.
-func (x *explorer) check(to, from []uint32, r int) error {
-	n := x.scope.replicas
-	p, was := x.seats[to[r]].place, x.seats[from[r]].place
+func (x *explorer) check(to, from *world, r int) error {
+	p, was := x.seats[to.seats[r]].place, x.seats[from.seats[r]].place
 	if p.entries != was.entries {
 		if err := x.checkPairs(to, r); err != nil {
 			return err
 		}
 	}
-	canon := x.shares[to[n]].canon
-	if p.disk == was.disk && canon == x.shares[from[n]].canon {
+	canon := x.shares[to.shared].canon
+	if p.disk == was.disk && canon == x.shares[from.shared].canon {
 		return nil
 	}
-	disks := worldKey{maxMembers: canon}
-	for i := range n {
-		disks[i] = x.seats[to[i]].place.disk
+	var disks members
+	for i := range x.scope.replicas {
+		disks[i] = x.seats[to.seats[i]].place.disk
 	}
-	if x.disksChecked[disks] {
+	checked := x.disksChecked[disks]
+	if checked == nil {
+		checked = map[uint32]bool{}
+		x.disksChecked[disks] = checked
+	}
+	if checked[canon] {
 		return nil
 	}
-	x.disksChecked[disks] = true
+	checked[canon] = true
 	return x.checkChoices(to, canon)
 }
 
 // checkPairs compares the entries that member r holds with each other member's (4).
-func (x *explorer) checkPairs(w []uint32, r int) error {
-	p := x.seats[w[r]].place
+func (x *explorer) checkPairs(w *world, r int) error {
+	p := x.seats[w.seats[r]].place
 	for i := range x.scope.replicas {
-		o := x.seats[w[i]].place
+		o := x.seats[w.seats[i]].place
 		pair := [2]uint32{p.entries, o.entries}
 		if i == r || x.pairsChecked[pair] {
 			continue
@@ -73,10 +77,10 @@ func comparePlaces(places ...*place) error {
 }
 
 // checkChoices checks that what is durable is enough to keep what is committed (3).
-func (x *explorer) checkChoices(w []uint32, canon uint32) error {
+func (x *explorer) checkChoices(w *world, canon uint32) error {
 	g := &testGroup{config: x.config, history: newHistory()}
 	for i := range x.scope.replicas {
-		g.hosts = append(g.hosts, x.seats[w[i]].place.host)
+		g.hosts = append(g.hosts, x.seats[w.seats[i]].place.host)
 	}
 	for _, s := range x.histories.all[canon] {
 		e := Entry{Op: s.Op, View: s.View, Epoch: s.Epoch}

@@ -8,7 +8,6 @@ type event struct {
 	n       int       // of saved and crash: saves that are durable; of propose: which operation
 	message uint32    // of deliver
 	votes   [2]uint32 // of leave: messages + 1
-	last    bool      // of crash: no other follows
 	silent  uint8     // members that have not been heard lately, when a successor is chosen
 }
 
@@ -17,9 +16,8 @@ type eventKind uint8
 const (
 	deliver eventKind = iota
 	saved
-	crash   // and start
-	survive // the last crash was elsewhere
-	leave   // suspect, and receive votes
+	crash // and start
+	leave // suspect, and receive votes
 	propose
 )
 
@@ -52,8 +50,8 @@ func (x *explorer) events(p *place) (all []event) {
 	if len(p.host.unsaved) > 0 {
 		all = append(all, event{kind: saved, n: 1})
 	}
-	for n := 0; n <= len(p.host.unsaved) && !p.last; n++ {
-		all = append(all, event{kind: crash, n: n}, event{kind: crash, n: n, last: true})
+	for n := 0; n <= len(p.host.unsaved) && p.crashes > 0; n++ {
+		all = append(all, event{kind: crash, n: n})
 	}
 	if !r.isPrimary() {
 		return all
@@ -79,22 +77,29 @@ func (x *explorer) mailNexts(p *place, mail []uint32) (all []next, err error) {
 	return all, nil
 }
 
-// arrivals returns the events that messages are. While a backup's view or start is being saved, and so all it says is held
-// back, messages wait: what they would lead to they lead to after the save too.
+// arrivals returns the events that messages are. While a view or start is being saved they wait, but for the logs that a primary
+// to be will choose among when it is: after that the first of them make it lead.
 func (x *explorer) arrivals(p *place, mail []uint32) (all []event) {
 	r := p.host.core
-	if r.saves.head > r.saves.done && !r.isPrimary() && !r.leads() {
-		return nil
-	}
+	muted := r.saves.head > r.saves.done
 	var votes []uint32
 	for _, id := range mail {
-		if m, ok := x.messages[id].message.(*StartViewChange); ok && m.View == r.head.View {
-			votes = append(votes, id)
-			continue
+		switch m := x.messages[id].message.(type) {
+		case *StartViewChange:
+			if m.View == r.head.View {
+				votes = append(votes, id)
+				continue
+			}
+		case *DoViewChange:
+			if muted && m.View == r.head.View && r.leads() {
+				all = append(all, event{kind: deliver, message: id})
+			}
 		}
-		all = append(all, event{kind: deliver, message: id})
+		if !muted {
+			all = append(all, event{kind: deliver, message: id})
+		}
 	}
-	if r.isPrimary() { // never suspects itself
+	if muted || r.isPrimary() { // which never suspects itself
 		return all
 	}
 	return append(all, x.leaves(votes)...)
@@ -119,9 +124,10 @@ func (x *explorer) leaves(votes []uint32) (all []event) {
 // nexts returns what an event leads to: where a successor is chosen by who was heard lately, with any members silent.
 func (x *explorer) nexts(p *place, ev event) ([]next, error) {
 	var all []next
+	heard := x.heardIn(ev) | 1<<p.host.index
 	for silent := range uint8(1 << x.scope.replicas) {
-		if silent > 0 && !x.chooses(ev) {
-			break
+		if silent&heard != 0 {
+			continue
 		}
 		ev.silent = silent
 		to, sent, err := x.happen(p, ev, nil)
@@ -140,14 +146,25 @@ func (x *explorer) nexts(p *place, ev event) ([]next, error) {
 	return all, nil
 }
 
-// chooses reports whether a view may be chosen by who was heard lately.
-func (x *explorer) chooses(ev event) bool {
+// heardIn returns the members that are heard in an event; all if it does not matter, as no view is chosen by who was heard lately.
+func (x *explorer) heardIn(ev event) (set uint8) {
 	switch ev.kind {
 	case leave:
-		return true
+		for _, v := range ev.votes {
+			if v > 0 {
+				set |= 1 << x.messages[v-1].from
+			}
+		}
+		return set
 	case deliver:
-		_, vote := x.messages[ev.message].message.(*StartViewChange)
-		return vote
+		if m := x.messages[ev.message]; isVote(m) {
+			return 1 << m.from
+		}
 	}
-	return false
+	return 1<<maxMembers - 1
+}
+
+func isVote(m *sent) bool {
+	_, ok := m.message.(*StartViewChange)
+	return ok
 }

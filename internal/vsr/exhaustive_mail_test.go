@@ -1,6 +1,9 @@
 package vsr
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // seat is a member's place, and the messages that may still reach it, now or later, again or never.
 type seat struct {
@@ -8,8 +11,8 @@ type seat struct {
 	mail     []uint32 // rising
 	bits     []uint64 // the same
 	steps    []step
-	survived *step
-	explored bool // steps are there
+	talks    []next // what does not change the place
+	explored bool   // steps and talks are there
 }
 
 // step is a next, with the seat that the member then has.
@@ -29,40 +32,40 @@ func (x *explorer) seat(p *place, mail []uint32) uint32 {
 }
 
 // ignores reports whether a message changes nothing at a member any more, now or after any crash: it is of a view that the
-// disk is past, or that has begun when no crash follows. (It would raise the start number known of its sender: then earlier
-// messages are ignored, as if they were lost.)
+// disk is past (that it would be answered with the view's name says nothing new), or that has begun when no crash follows.
+// (It would raise the start number known of its sender: then earlier messages are ignored, as if they were lost.)
 func ignores(p *place, m *sent) bool {
 	r := p.host.core
-	v := p.host.disk.head.View
-	if p.last {
+	v, last := p.host.disk.head.View, p.crashes == 0
+	if last {
 		v = r.head.View
-		if m.header.Start < r.starts[m.from] {
+		if m.header.Start < p.starts[m.from] {
 			return true
 		}
 	}
-	begun := p.last && r.status == normal
+	begun, from := last && r.status == normal, m.from
 	switch m := m.message.(type) {
 	case *Prepare: // the same has been acknowledged
-		return m.View == v && begun && !r.isPrimary() && m.Prev.Op+OpNumber(len(m.Entries)) <= r.checked && m.Commit <= r.commit
-	case *PrepareOK:
-		return m.View < v
+		return m.View < v || m.View == v && begun && !r.isPrimary() && m.Prev.Op+OpNumber(len(m.Entries)) <= r.checked && m.Commit <= r.commit
+	case *Commit:
+		return m.View < v || m.View == v && begun && m.Commit <= r.commit
+	case *PrepareOK: // a primary that restarts leads its view no more
+		return m.View < r.head.View || m.View == v && (r.change.barred || r.isPrimary() && m.Op <= r.primary.progress[from].match)
 	case *StartViewChange:
-		return m.View < v
+		return m.View < v || m.View == v && last && r.isPrimary()
 	case *Gap: // of its own view: where to send from, and all is sent anyway
 		return m.View <= v
 	case *DoViewChange:
-		return m.View < v || m.View == v && (r.members.prim(v) != r.self || r.isPrimary() || r.change.barred)
+		return m.View < v || m.View == v && (r.isPrimary() || r.change.barred)
 	case *GetState:
 		return m.View < v || m.View == v && begun
 	case *NewState:
 		return m.View < v || m.View == v && begun
-	case *Outdated:
-		return m.Start <= r.head.Start
 	}
 	return false
 }
 
-// steps returns all that can happen at a seat.
+// steps returns all that can happen at a seat and changes its place.
 func (x *explorer) steps(id uint32) ([]step, error) {
 	s := x.seats[id]
 	if s.explored {
@@ -77,11 +80,24 @@ func (x *explorer) steps(id uint32) ([]step, error) {
 		return nil, err
 	}
 	for _, n := range slices.Concat(own, arrived) {
-		s.steps = append(s.steps, step{n, x.seat(n.to, s.mail)})
+		if n.to == s.place {
+			s.talks = append(s.talks, n)
+			continue
+		}
+		if n.to.rank <= s.place.rank && n.to.body != s.place.body {
+			return nil, fmt.Errorf("the rank does not rise: %s then %s", stateText(s.place.host.core), stateText(n.to.host.core))
+		}
+		st := step{n, x.seat(n.to, s.mail)}
+		if !slices.ContainsFunc(s.steps, st.isSame) {
+			s.steps = append(s.steps, st)
+		}
 	}
 	s.explored = true
 	return s.steps, nil
 }
+
+// isSame reports whether both lead to the same.
+func (st step) isSame(o step) bool { return st.seat == o.seat && st.posts == o.posts }
 
 // receive returns the seat with more messages.
 func (x *explorer) receive(id, list uint32) uint32 {
@@ -101,7 +117,7 @@ func (x *explorer) receive(id, list uint32) uint32 {
 }
 
 // normalMessage leaves out of a message what a place in normal form takes no notice of: nil if that is all of it.
-func normalMessage(m *sent) *sent {
+func (x *explorer) normalMessage(m *sent) *sent {
 	switch y := m.message.(type) {
 	case *Commit:
 		c := *y
@@ -109,8 +125,37 @@ func normalMessage(m *sent) *sent {
 		return &sent{m.from, m.to, m.header, &c}
 	case *CommitOK: // makes the primary send again, and all is sent anyway
 		return nil
+	case *Outdated: // stops one whose directory is an older copy: there is none
+		return nil
+	case *Gap: // as above, or it names a view: see speak
+		return x.naming(m, y.View)
+	case *DoViewChange:
+		if x.config.Members.prim(y.View) != m.to {
+			return x.naming(m, y.View)
+		}
 	}
 	return m
+}
+
+// naming returns what names a view to one that is not its primary. From one that is not either it is nil: its vote, which it
+// says at any time, leads to the same.
+func (x *explorer) naming(m *sent, v View) *sent {
+	if x.config.Members.prim(v) != m.from {
+		return nil
+	}
+	return &sent{m.from, m.to, m.header, &Gap{View: v}}
+}
+
+// messageNumber returns the number of a message in normal form; none if nothing is left of it.
+func (x *explorer) messageNumber(m *sent) (id uint32, ok bool) {
+	if m = x.normalMessage(m); m == nil {
+		return 0, false
+	}
+	id, isNew := x.messageIDs.of(identity(m))
+	if isNew {
+		x.messages = append(x.messages, m)
+	}
+	return id, true
 }
 
 // posts returns the number of what was sent: for each receiver a list of messages.
@@ -120,14 +165,9 @@ func (x *explorer) posts(all []*sent) uint32 {
 	}
 	to := make([][]uint32, x.scope.replicas)
 	for _, m := range all {
-		if m = normalMessage(m); m == nil {
-			continue
+		if id, ok := x.messageNumber(m); ok {
+			to[m.to] = append(to[m.to], id)
 		}
-		id, isNew := x.messageIDs.of(identity(m))
-		if isNew {
-			x.messages = append(x.messages, m)
-		}
-		to[m.to] = append(to[m.to], id)
 	}
 	post := make([]uint32, len(to))
 	for i := range to {

@@ -9,7 +9,7 @@ import (
 
 // normalize makes hosts the same that will do the same, or that differ only in what the exploration leaves open anyway:
 // when others were heard, how far a view change's votes have come, what the primary has sent to whom.
-func normalize(h *host, last bool) {
+func normalize(h *host, crashes uint8) {
 	r := h.core
 	r.problem, r.keep, r.head.Commit, r.requests.began = "", 0, 0, 0
 	for i := range r.heard {
@@ -18,8 +18,8 @@ func normalize(h *host, last bool) {
 	}
 	normalizeChange(&r.change)
 	normalizePrimary(r)
-	r.saves.held = distinct(r.saves.held)
-	if last {
+	r.saves.held = distinct(slices.DeleteFunc(r.saves.held, saidAnyway))
+	if crashes == 0 {
 		h.forgetCommits()
 	}
 	h.renumberSaves()
@@ -32,6 +32,11 @@ func normalizeChange(c *change) {
 	c.timeout, c.quietTo, c.voteAt = 0, time.Time{}, time.Time{}
 	if c.best == nil {
 		c.owner = 0
+	}
+	for _, t := range []*time.Time{&c.giveUpAt, &c.resendAt} {
+		if !t.IsZero() {
+			*t = farAway
+		}
 	}
 }
 
@@ -48,7 +53,11 @@ func normalizePrimary(r *Replica) {
 	r.primary.opening, r.primary.heartbeatAt = was.opening, r.after(1)
 	for i := range was.progress {
 		q := &r.primary.progress[i]
-		q.match, q.next, q.waits = was.progress[i].match, was.progress[i].match+1, true
+		q.match = was.progress[i].match
+		if was.opening > 0 {
+			q.match = max(q.match, r.commit) // below it nothing is counted
+		}
+		q.next, q.waits = q.match+1, true
 	}
 }
 
@@ -91,4 +100,13 @@ func distinct(all []held) []held {
 		return cmp.Or(strings.Compare(identity(a.out), identity(b.out)), cmp.Compare(a.after, b.after))
 	})
 	return slices.CompactFunc(all, func(a, b held) bool { return identity(a.out) == identity(b.out) })
+}
+
+// saidAnyway reports whether what is held will be said once its save is done, held or not, or makes no difference.
+func saidAnyway(h held) bool {
+	switch h.out.Message.(type) {
+	case *StartViewChange, *Gap, *CommitOK, *Outdated:
+		return true
+	}
+	return false
 }

@@ -16,36 +16,31 @@ type brokenAt struct {
 
 func (b *brokenAt) Error() string { return b.err.Error() }
 
-// failed tells how the exploration came to what is broken.
-func (x *explorer) failed(i int, err error) error {
+// failed tells how the exploration came to what is broken in a world.
+func (x *explorer) failed(number uint32, err error) error {
 	var path []uint32
-	for ; i > 0; i = int(x.parents[i]) {
-		path = append(path, uint32(i))
+	for ; number > 0; number = x.origins[number].parent {
+		path = append(path, number)
 	}
-	path = append(path, 0)
+	slices.Reverse(path)
 	var b strings.Builder
-	for k := len(path) - 1; k > 0; k-- {
-		x.tellStep(&b, int(path[k]), int(path[k-1]))
+	w := x.first
+	for _, to := range path {
+		x.tellTalk(&b, &w)
+		from := x.origins[to]
+		at := x.seats[w.seats[from.member]]
+		x.tellEvent(&b, at.place, at.steps[from.step].event)
+		_, _ = x.take(&w, int(from.member), &at.steps[from.step])
 	}
+	x.tellTalk(&b, &w)
 	if at := (*brokenAt)(nil); errors.As(err, &at) {
 		x.tellEvent(&b, at.at, at.event)
 	}
 	return fmt.Errorf("%w\n%s", err, b.String())
 }
 
-// tellStep tells what led from world i to world j.
-func (x *explorer) tellStep(b *strings.Builder, i, j int) {
-	from := x.world(i)
-	for r := range x.scope.replicas {
-		steps, _ := x.steps(from[r])
-		for k := range steps {
-			to := slices.Clone(from)
-			if in, err := x.take(to, r, &steps[k]); in && err == nil && slices.Equal(to, x.world(j)) {
-				x.tellEvent(b, x.seats[from[r]].place, steps[k].event)
-				return
-			}
-		}
-	}
+func (x *explorer) tellTalk(b *strings.Builder, w *world) {
+	_ = x.talk(w, func(r int, t *next) { x.tellEvent(b, t.to, t.event) })
 }
 
 func (x *explorer) tellEvent(b *strings.Builder, p *place, ev event) {

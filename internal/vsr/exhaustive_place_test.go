@@ -13,12 +13,15 @@ import (
 // to another one.
 type place struct {
 	id        uint32
+	body      uint32 // identity of all of it but starts
+	starts    []uint64
 	host      *host
-	last      bool             // no crash follows: what is on disk matters only to messages that wait
+	crashes   uint8            // that may still happen here
 	led       [maxViews]uint64 // by view: the start in which it led it (invariant 5)
 	entries   uint32           // identity of all entries it holds, in memory and on disk (invariant 4)
 	disk      uint32           // identity of what a crash would leave (invariant 3)
 	committed uint32           // identity of the viewstamps of what it knows committed (invariant 2)
+	rank      uint64
 
 	said []*sent          // what it may say at any time
 	own  []next           // what happens at it without a message; nil before asked for
@@ -32,6 +35,7 @@ func (x *explorer) scratch(p *place) (*testGroup, *host) {
 	g := newTestGroup(x.scope.replicas)
 	g.config = x.config
 	h := p.host.cloned(&g.config)
+	copy(h.core.starts, p.starts)
 	g.hosts[h.index] = h
 	for v, start := range p.led {
 		if start > 0 {
@@ -62,11 +66,14 @@ func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sen
 			h.core.heard[i] = time.Time{}
 		}
 	}
-	last := p.last || ev.last || ev.kind == survive
 	if !x.do(g, h, ev) {
 		return nil, nil, nil
 	}
-	for last && h.core != nil && !h.core.isPrimary() && !h.core.leads() && len(h.unsaved) > 0 {
+	crashes := p.crashes
+	if ev.kind == crash {
+		crashes--
+	}
+	for crashes == 0 && h.core != nil && len(h.unsaved) > 0 {
 		g.saved(h, 1)
 	}
 	switch {
@@ -77,7 +84,7 @@ func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sen
 	case h.core.head.View >= View(x.scope.views):
 		return nil, nil, nil
 	}
-	to, err := x.place(h, p.led, last)
+	to, err := x.place(h, p.led, crashes)
 	return to, g.transit, err
 }
 
@@ -108,41 +115,51 @@ func (x *explorer) do(g *testGroup, h *host, ev event) bool {
 }
 
 // speak gathers what a place may say at any time: the vote of one that is not the primary, and whatever a primary can send
-// of its log, from any op on, with its heartbeat.
+// of its log, from any op on, with its heartbeat. The primary of a view names it, also when it does not lead it.
 func (x *explorer) speak(p *place) error {
 	g, h := x.scratch(p)
 	r := h.core
 	if !r.isPrimary() {
 		g.suspect(h)
-		p.said = g.transit
-		return g.broken
 	}
-	for k := OpNumber(1); k <= r.log.last.Op+1; k++ {
+	for k := OpNumber(1); r.isPrimary() && k <= r.log.last.Op+1; k++ {
 		for _, i := range r.others {
+			r.primary.progress[i] = progress{heard: r.now}
 			r.primary.progress[i].probe(k)
 		}
 		g.turn(h)
 	}
 	g.heartbeat(h)
 	p.said = g.transit
+	if r.prim() == r.self && r.saves.head <= r.saves.done {
+		for _, i := range r.others {
+			p.said = append(p.said, &sent{r.self, i, r.Header(), &Gap{View: r.head.View}})
+		}
+	}
 	return g.broken
 }
 
 // place returns the place of a host in normal form.
-func (x *explorer) place(h *host, led [maxViews]uint64, last bool) (*place, error) {
-	if r := h.core; r.isPrimary() {
+func (x *explorer) place(h *host, led [maxViews]uint64, crashes uint8) (*place, error) {
+	r := h.core
+	if r.isPrimary() {
 		led[r.head.View] = h.disk.starts
 	}
-	normalize(h, last)
-	id, isNew := x.placeIDs.of(identity(h.core) + identity(h.disk) + identity(h.unsaved) + identity(led) + identity(last))
+	clear(led[:h.disk.head.View]) // over for good (11.1)
+	normalize(h, crashes)
+	starts := r.starts
+	r.starts = make([]uint64, len(starts))
+	text := identity(r) + identity(h.disk) + identity(h.unsaved) + identity(led) + identity(crashes)
+	id, isNew := x.placeIDs.of(text + identity(starts))
 	if !isNew {
 		return x.places[id], nil
 	}
-	h.waits, h.state, h.problem = map[Message]bool{}, stateText(h.core), h.core.problem
-	p := &place{id: id, host: h, led: led, last: last, mail: map[event][]next{}}
-	p.entries, _ = x.entryIDs.of(identity(h.core.log.tail) + identity(h.disk.base) + identity(h.disk.entries))
+	h.waits, h.state, h.problem = map[Message]bool{}, stateText(r), r.problem
+	p := &place{id: id, starts: starts, host: h, led: led, crashes: crashes, rank: rank(h, crashes), mail: map[event][]next{}}
+	p.body, _ = x.bodyIDs.of(text)
+	p.entries, _ = x.entryIDs.of(identity(r.log.tail) + identity(h.disk.base) + identity(h.disk.entries))
 	p.disk, _ = x.diskIDs.of(identity(h.disk.head.Group) + identity(h.disk.base) + identity(h.disk.entries))
-	p.committed = x.committed(h.core)
+	p.committed = x.committed(r)
 	x.places = append(x.places, p)
 	if err := x.speak(p); err != nil {
 		return nil, err

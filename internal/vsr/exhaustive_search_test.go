@@ -2,11 +2,11 @@ package vsr
 
 import (
 	"errors"
+	"fmt"
 	"slices"
-	"time"
 )
 
-// explorer explores a scope breadth first.
+// explorer explores a scope.
 type explorer struct {
 	scope     scope
 	config    Config
@@ -14,6 +14,7 @@ type explorer struct {
 
 	places     []*place
 	placeIDs   identities
+	bodyIDs    identities
 	entryIDs   identities
 	diskIDs    identities
 	histories  histories
@@ -28,31 +29,47 @@ type explorer struct {
 	shareIDs   map[shared]uint32
 
 	pairsChecked map[[2]uint32]bool // by entries
-	disksChecked map[worldKey]bool  // disks and history
+	disksChecked map[members]map[uint32]bool
 
-	all         []uint32 // worlds, one after the other: the members' seats and what is shared
-	parents     []uint32 // by world
-	dead        []bool   // by world: another one covers it
-	best        map[worldKey][]uint32
+	first       world
+	ranks       *ranks
+	origins     []origin // by world number
+	worlds      int      // gone on from
 	transitions int
+	keep        func(members, *world) // is told of the worlds gone on from; nil: nobody is
 }
 
 const maxMembers = 5
 
-// worldKey has a number for each member, and one for all.
-type worldKey [maxMembers + 1]uint32
+// members has a number for each member.
+type members [maxMembers]uint32
+
+// world is, for each member, its seat, and what is shared.
+type world struct {
+	seats  members
+	shared uint32
+	number uint32
+	dead   bool // another one covers it
+}
 
 // shared is the part of a world that belongs to no member.
 type shared struct {
-	canon        uint32 // all that was ever known to be committed
-	ops, crashes uint8
+	canon uint32 // all that was ever known to be committed
+	ops   uint8
+}
+
+// origin is how the exploration came to a world: by which step of which member.
+type origin struct {
+	parent uint32
+	member uint8
+	step   uint16
 }
 
 func newExplorer(s scope) *explorer {
-	return &explorer{scope: s, placeIDs: identities{}, entryIDs: identities{}, diskIDs: identities{},
+	return &explorer{scope: s, placeIDs: identities{}, bodyIDs: identities{}, entryIDs: identities{}, diskIDs: identities{},
 		histories: histories{ids: identities{}}, messageIDs: identities{}, mails: newLists(), posted: newLists(),
 		seatIDs: identities{}, received: map[uint64]uint32{}, shareIDs: map[shared]uint32{},
-		pairsChecked: map[[2]uint32]bool{}, disksChecked: map[worldKey]bool{}, best: map[worldKey][]uint32{}}
+		pairsChecked: map[[2]uint32]bool{}, disksChecked: map[members]map[uint32]bool{}}
 }
 
 func (x *explorer) shared(e shared) uint32 {
@@ -65,15 +82,8 @@ func (x *explorer) shared(e shared) uint32 {
 	return id
 }
 
-func (x *explorer) worlds() int { return len(x.parents) }
-
-func (x *explorer) world(i int) []uint32 {
-	width := x.scope.replicas + 1
-	return x.all[i*width : (i+1)*width]
-}
-
-// begin forms the group: the first world.
-func (x *explorer) begin() error {
+// begin forms the group: the first world, in which each member may crash so many times.
+func (x *explorer) begin(crashes []int) error {
 	g := newTestGroup(x.scope.replicas)
 	g.config.DiskLimit = 0
 	x.config = g.config
@@ -82,63 +92,127 @@ func (x *explorer) begin() error {
 		return errors.Join(g.broken, errors.New("the group is not formed"))
 	}
 	x.formation = g.history.canon[1]
-	var w []uint32
+	var w world
 	var said []*sent
 	var e shared
-	for _, h := range g.hosts {
-		p, err := x.place(h, [maxViews]uint64{}, x.scope.crashes == 0)
+	for i, h := range g.hosts {
+		p, err := x.place(h, [maxViews]uint64{}, uint8(crashes[i]))
 		if err != nil {
 			return err
 		}
 		e.canon = p.committed
 		said = append(said, p.said...)
-		w = append(w, x.seat(p, nil))
+		w.seats[i] = x.seat(p, nil)
 	}
-	x.post(w, x.posts(said))
-	x.insert(append(w, x.shared(e)), 0)
+	x.post(&w, x.posts(said))
+	w.shared = x.shared(e)
+	x.first, x.ranks, x.origins = w, newRanks(), nil
+	x.insert(w, origin{})
 	return nil
 }
 
-// explore goes on until all is explored, or the time is over: a zero time is never over.
-func (x *explorer) explore(until time.Time) (complete bool, err error) {
-	if err := x.begin(); err != nil {
-		return false, err
-	}
-	for i := 0; i < x.worlds(); i++ {
-		if i&1023 == 0 && !until.IsZero() && time.Now().After(until) {
-			return false, nil
+var errStopped = errors.New("stopped")
+
+// exploreAll explores the scope, once for each way to share out the crashes among the members, until it is told to stop.
+func (x *explorer) exploreAll(stop func() bool) error {
+	for _, crashes := range shareOut(x.scope.crashes, x.scope.replicas) {
+		if err := x.explore(crashes, stop); err != nil {
+			return fmt.Errorf("crashes %v: %w", crashes, err)
 		}
-		for r := 0; r < x.scope.replicas && !x.dead[i]; r++ {
-			if err := x.expand(i, r); err != nil {
-				return false, x.failed(i, err)
+	}
+	return nil
+}
+
+// explore explores all that can happen when each member may crash so many times.
+func (x *explorer) explore(crashes []int, stop func() bool) error {
+	if err := x.begin(crashes); err != nil {
+		return err
+	}
+	for g := x.ranks.next(); g != nil; g = x.ranks.next() {
+		for i := 0; i < len(g.worlds); i++ {
+			if stop() {
+				return errStopped
+			}
+			if err := x.goOn(g, i); err != nil {
+				return err
 			}
 		}
 	}
-	return true, nil
+	return nil
 }
 
-// expand finds the worlds that steps of member r lead to from world i, until one of them covers it.
-func (x *explorer) expand(i, r int) error {
-	from := slices.Clone(x.world(i))
-	steps, err := x.steps(from[r])
-	to := make([]uint32, len(from))
-	for k := 0; k < len(steps) && err == nil && !x.dead[i]; k++ {
-		copy(to, from)
-		if err = x.follow(to, from, uint32(i), r, &steps[k]); err != nil {
-			err = &brokenAt{steps[k].event, x.seats[from[r]].place, err}
+// goOn finds the worlds that follow a world, unless another one covers it.
+func (x *explorer) goOn(g *group, i int) error {
+	w := g.worlds[i]
+	if w.dead {
+		return nil
+	}
+	if err := x.talk(&w, nil); err != nil {
+		return x.failed(w.number, err)
+	}
+	x.worlds++
+	if x.keep != nil {
+		x.keep(g.bodies, &w)
+	}
+	for r := range x.scope.replicas {
+		steps, err := x.steps(w.seats[r])
+		for k := 0; k < len(steps) && err == nil; k++ {
+			to := w
+			if err = x.follow(&to, &w, r, k, &steps[k]); err != nil {
+				err = &brokenAt{steps[k].event, x.seats[w.seats[r]].place, err}
+			}
+		}
+		if err != nil {
+			return x.failed(w.number, err)
 		}
 	}
-	return err
+	return nil
 }
 
-func (x *explorer) follow(to, from []uint32, parent uint32, r int, st *step) error {
+// talk has all members say what they can say without a change of their places: the world with more messages does all that
+// the one without them does.
+func (x *explorer) talk(w *world, onto func(r int, t *next)) error {
+	for r := 0; r < x.scope.replicas; r++ {
+		id := w.seats[r]
+		if _, err := x.steps(id); err != nil {
+			return err
+		}
+		for k := range x.seats[id].talks {
+			t := &x.seats[id].talks[k]
+			before := w.seats
+			if x.post(w, t.posts); w.seats != before {
+				r = -1 // others may answer
+				if onto != nil {
+					onto(r, t)
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+func (x *explorer) follow(to, from *world, r, k int, st *step) error {
 	in, err := x.take(to, r, st)
 	if err != nil || !in {
 		return err
 	}
 	x.transitions++
-	if x.insert(to, parent) {
+	if x.insert(*to, origin{from.number, uint8(r), uint16(k)}) {
 		return x.check(to, from, r)
 	}
 	return nil
+}
+
+// shareOut returns the ways to share out crashes among members.
+func shareOut(crashes, members int) (all [][]int) {
+	if members == 1 {
+		return [][]int{{crashes}}
+	}
+	for n := crashes; n >= 0; n-- {
+		for _, rest := range shareOut(crashes-n, members-1) {
+			all = append(all, slices.Concat([]int{n}, rest))
+		}
+	}
+	return all
 }

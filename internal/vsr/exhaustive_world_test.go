@@ -3,126 +3,97 @@ package vsr
 import "slices"
 
 // take applies a step of member r to a world; false if it leads out of the scope.
-func (x *explorer) take(w []uint32, r int, st *step) (in bool, err error) {
-	n := x.scope.replicas
-	e := x.shares[w[n]]
-	if !e.count(x.scope, st.event) {
-		return false, nil
+func (x *explorer) take(w *world, r int, st *step) (in bool, err error) {
+	e := x.shares[w.shared]
+	if st.event.kind == propose {
+		e.ops++
+		if int(e.ops) != st.event.n {
+			return false, nil
+		}
 	}
 	if e.canon, err = x.longer(e.canon, st.to.committed); err != nil {
 		return false, err
 	}
-	w[r] = st.seat
-	if st.event.last {
-		if err := x.surviveCrashes(w[:n], r); err != nil {
-			return false, err
-		}
-	}
+	w.seats[r] = st.seat
 	x.post(w, st.posts)
-	w[n] = x.shared(e)
+	w.shared = x.shared(e)
 	return true, nil
 }
 
-// count counts what is bounded; false if it is too much.
-func (e *shared) count(s scope, ev event) bool {
-	switch ev.kind {
-	case crash:
-		e.crashes++
-		return int(e.crashes) <= s.crashes && ev.last == (int(e.crashes) == s.crashes)
-	case propose:
-		e.ops++
-		return int(e.ops) == ev.n
+// post adds messages to what may reach each member.
+func (x *explorer) post(w *world, posts uint32) {
+	for i, mail := range x.posted.all[posts] {
+		w.seats[i] = x.receive(w.seats[i], mail)
 	}
+}
+
+// insert adds a world to those to go on from, unless another one covers it. Those that it covers are dead.
+func (x *explorer) insert(w world, from origin) (isNew bool) {
+	g := x.ranks.group(w.rank(x), x.bodies(&w))
+	for i := range g.worlds {
+		if o := &g.worlds[i]; !o.dead && x.covers(o, &w) {
+			return false
+		}
+	}
+	for i := range g.worlds {
+		if o := &g.worlds[i]; !o.dead {
+			o.dead = x.covers(&w, o)
+		}
+	}
+	if !g.begun {
+		g.worlds = slices.DeleteFunc(g.worlds, func(o world) bool { return o.dead })
+	}
+	w.number = uint32(len(x.origins))
+	x.origins = append(x.origins, from)
+	g.worlds = append(g.worlds, w)
 	return true
 }
 
-// post adds messages to what may reach each member.
-func (x *explorer) post(w []uint32, posts uint32) {
-	for i, mail := range x.posted.all[posts] {
-		w[i] = x.receive(w[i], mail)
+// bodies is a world without its messages.
+func (x *explorer) bodies(w *world) (b members) {
+	for i := range x.scope.replicas {
+		b[i] = x.seats[w.seats[i]].place.body
 	}
+	return b
 }
 
-// surviveCrashes tells all members but r that there will be no crash any more.
-func (x *explorer) surviveCrashes(w []uint32, r int) error {
-	var posts []uint32
-	for i := range w {
-		if i == r {
-			continue
-		}
-		st, err := x.surviving(w[i])
-		if err != nil {
-			return err
-		}
-		w[i] = st.seat
-		posts = append(posts, st.posts)
-	}
-	for _, p := range posts {
-		x.post(w, p)
-	}
-	return nil
-}
-
-// surviving returns what becomes of a seat when there will be no crash any more.
-func (x *explorer) surviving(id uint32) (*step, error) {
-	s := x.seats[id]
-	if s.survived == nil {
-		to, sent, err := x.happen(s.place, event{kind: survive}, nil)
-		if err != nil {
-			return nil, err
-		}
-		s.survived = &step{next{event{kind: survive}, to, x.posts(append(sent, to.said...))}, x.seat(to, s.mail)}
-	}
-	return s.survived, nil
-}
-
-// insert adds a world unless another one covers it: one with the same places, to which all messages may come that may come
-// to it, and so can happen all that can happen to it. Those that it covers are dead. It reports whether the places are new.
-func (x *explorer) insert(w []uint32, parent uint32) (isNew bool) {
-	key := x.keyOf(w)
-	list, known := x.best[key]
-	if slices.ContainsFunc(list, func(o uint32) bool { return x.covers(x.world(int(o)), w) }) {
+// covers reports whether all that can happen to b, whose bodies are the same, can happen to a, and is checked there no less:
+//   - every message that may reach a member in b may reach it in a,
+//   - no member in a has heard a later start of another, so that it takes every message that it takes in b,
+//   - at least as much is known to be committed, and as many operations may follow.
+func (x *explorer) covers(a, b *world) bool {
+	if a.shared != b.shared && !x.sharesCover(x.shares[a.shared], x.shares[b.shared]) {
 		return false
 	}
-	kept := list[:0]
-	for _, o := range list {
-		if x.dead[o] = x.covers(w, x.world(int(o))); !x.dead[o] {
-			kept = append(kept, o)
-		}
-	}
-	x.best[key] = append(kept, uint32(x.worlds()))
-	x.all = append(x.all, w...)
-	x.parents, x.dead = append(x.parents, parent), append(x.dead, false)
-	return !known
-}
-
-// keyOf is a world without its messages.
-func (x *explorer) keyOf(w []uint32) (k worldKey) {
-	n := x.scope.replicas
-	for i := range n {
-		k[i] = x.seats[w[i]].place.id
-	}
-	k[maxMembers] = w[n]
-	return k
-}
-
-// covers reports whether every message that may reach a member in b may reach it in a.
-func (x *explorer) covers(a, b []uint32) bool {
 	for i := range x.scope.replicas {
-		if a[i] != b[i] && !x.seats[b[i]].within(x.seats[a[i]]) {
+		if a.seats[i] != b.seats[i] && !x.seats[a.seats[i]].covers(x.seats[b.seats[i]]) {
 			return false
 		}
 	}
 	return true
 }
 
-// within reports whether all of a seat's messages are in another one's too.
-func (s *seat) within(t *seat) bool {
-	if len(s.bits) > len(t.bits) {
+// sharesCover compares what is shared. Operations have numbers, so more that may follow are others, but if none may in b.
+func (x *explorer) sharesCover(a, b shared) bool {
+	if a.ops != b.ops && int(b.ops) < x.scope.ops {
 		return false
 	}
-	for i := range s.bits {
-		if s.bits[i]&^t.bits[i] != 0 {
+	s, t := x.histories.all[a.canon], x.histories.all[b.canon]
+	return a.canon == b.canon || len(s) > len(t) && slices.Equal(s[:len(t)], t)
+}
+
+// covers compares seats whose bodies are the same.
+func (s *seat) covers(t *seat) bool {
+	if len(s.bits) < len(t.bits) {
+		return false
+	}
+	for i := range t.bits {
+		if t.bits[i]&^s.bits[i] != 0 {
+			return false
+		}
+	}
+	for i, start := range s.place.starts {
+		if start > t.place.starts[i] {
 			return false
 		}
 	}
