@@ -105,8 +105,8 @@ func (m *Mem) Damage(name string, off int64, b []byte) error {
 		return fmt.Errorf("%s: bytes %d to %d do not lie in its %d", name, off, end, n.data.size)
 	}
 	n.data.writeAt(b, off)
-	if m.track && off < n.disk.size {
-		n.disk.writeAt(b[:min(int64(len(b)), n.disk.size-off)], off)
+	for i, x := range b {
+		n.damageDisk(x, off+int64(i))
 	}
 	return nil
 }
@@ -172,7 +172,11 @@ func cloneNode(n *node, nodes map[*node]*node) *node {
 	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()
-	c := &node{id: n.id, data: n.data.clone(), disk: n.disk.clone(), pending: slices.Clone(n.pending)}
+	c := &node{id: n.id, data: n.data.clone(), pending: slices.Clone(n.pending)}
+	for i := range c.pending {
+		x := &c.pending[i]
+		x.data, x.old = slices.Clone(x.data), slices.Clone(x.old)
+	}
 	nodes[n] = c
 	return c
 }

@@ -14,8 +14,8 @@ type node struct {
 
 	mu      sync.RWMutex // guards what follows
 	data    pages        // as it reads
-	disk    pages        // as it is durable, before pending; only if tracked
-	pending []change     // what was done since, oldest first
+	pending []change     // what was done to it and is not durable, oldest first; only if tracked
+	kept    *[]byte      // the bytes that pending speaks of; lent by spare
 }
 
 // memFile is an open node.
@@ -59,10 +59,10 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	if err := f.mem.charge(max(0, off+int64(len(b))-n.data.size)); err != nil {
 		return 0, pathError("write", f.name, err)
 	}
-	n.data.writeAt(b, off)
 	if f.mem.track {
-		n.pending = append(n.pending, change{off: off, data: append([]byte{}, b...), size: n.data.size})
+		n.noteWrite(b, off)
 	}
+	n.data.writeAt(b, off)
 	return len(b), nil
 }
 
@@ -115,10 +115,10 @@ func (n *node) resize(m *Mem, size int64) error {
 	if err := m.charge(size - n.data.size); err != nil {
 		return err
 	}
-	n.data.resize(size)
 	if m.track {
-		n.pending = append(n.pending, change{resized: true, size: size})
+		n.noteResize(size)
 	}
+	n.data.resize(size)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (f *memFile) Close() error {
 	return nil
 }
 
-// release gives back the space of a file that nobody can reach. m.mu is held.
+// release gives back the space of a file that nobody can reach. m.mu is held. A crash may bring it back.
 func (m *Mem) release(n *node) {
 	if n.links > 0 || n.opens > 0 {
 		return
@@ -162,5 +162,7 @@ func (m *Mem) release(n *node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	m.used.Add(-n.data.size)
-	n.data = pages{}
+	if !m.track {
+		n.data = pages{}
+	}
 }

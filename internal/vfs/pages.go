@@ -78,6 +78,15 @@ func (p *pages) resize(size int64) {
 	p.size = size
 }
 
+// writtenTo returns where the last page ends that was written, or the file.
+func (p *pages) writtenTo() int64 {
+	n := len(p.page)
+	for n > 0 && p.page[n-1] == nil {
+		n--
+	}
+	return min(int64(n)*pageSize, p.size)
+}
+
 // clone returns a copy, which shares the pages that neither changes.
 func (p *pages) clone() pages {
 	for i := range p.shared {
