@@ -58,17 +58,17 @@ func freeze(a *applier, m vsr.Membership) (*frozen, error) {
 }
 
 // openStorage opens what the disk holds, and reads it (S5).
-func openStorage(disk vfs.FS, p *Setup, w *Work, identity string) (*storage, found, error) {
+func openStorage(disk vfs.FS, p *Setup, w *Work, owner string) (*storage, found, error) {
 	var f found
 	var err error
 	if f.machine, err = newMachine(w, false); err != nil {
 		return nil, f, err
 	}
-	log, err := wal.Open(disk, "data/log", wal.Options{Identity: identity, SegmentSize: p.SegmentSize})
+	log, err := wal.Open(disk, logDir, wal.Options{Identity: owner, SegmentSize: p.SegmentSize})
 	if err != nil {
 		return nil, f, err
 	}
-	snaps, err := snap.Open(disk, "data/snapshots", snap.Options{Identity: "sim", ChunkSize: p.ChunkSize})
+	snaps, err := snap.Open(disk, snapDir, snap.Options{Identity: "sim", ChunkSize: p.ChunkSize})
 	if err != nil {
 		return nil, f, err
 	}
