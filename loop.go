@@ -115,7 +115,7 @@ func (r *Replica) hand(out *vsr.Output) {
 	}
 }
 
-// handJobs gives the applier a snapshot to restore, or entries to apply.
+// handJobs gives the applier a snapshot to restore, entries to apply, or a snapshot to take.
 func (r *Replica) handJobs(out *vsr.Output) {
 	if s := out.Restore; s != nil {
 		id := storeID(s.SnapshotID)
@@ -127,6 +127,9 @@ func (r *Replica) handJobs(out *vsr.Output) {
 	}
 	if len(out.Apply) > 0 {
 		r.jobs.add(job{entries: out.Apply})
+	}
+	if out.Retake {
+		r.jobs.add(job{snapshot: true})
 	}
 }
 

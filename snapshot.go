@@ -223,8 +223,8 @@ func (r *Replica) sendChunk(w vsr.ChunkWanted, now time.Time) {
 
 // unsent tells the core why a chunk was not sent. A snapshot that is damaged is taken again (F9).
 func (r *Replica) unsent(w vsr.ChunkWanted, why error) {
-	if errors.Is(why, snap.ErrCorrupt) && r.core.Damaged(w.Snapshot) {
-		r.jobs.add(job{snapshot: true})
+	if errors.Is(why, snap.ErrCorrupt) {
+		r.core.Damaged(w.Snapshot)
 	}
 	r.core.Unavailable(w.To, w.Snapshot)
 }

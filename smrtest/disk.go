@@ -63,13 +63,34 @@ func (d *Disk) FailWrites(lasting time.Duration) {
 // operation must lie in the log, above the latest snapshot, and have been there for a moment:
 // [Call.Op] is its number.
 func (d *Disk) FlipBit(op uint64) {
-	g := d.g
-	g.t.Helper()
-	if first, last := g.s.Covered(d.host); op < first || op > last {
-		g.t.Fatalf("smrtest: FlipBit: the log of %s holds operations %d to %d for certain, and not %d: earlier ones are in its snapshot; later ones are there once the replica has nothing to do for a moment: Run(time.Second)",
-			d.id, first, last, op)
-	}
+	d.g.t.Helper()
+	d.covered("FlipBit", op)
 	d.damage(sim.Fault{Kind: sim.RotLog, N: int64(op)}, "flip a bit of an operation on the disk of %s")
+}
+
+// LoseWrite has the write that brought an operation to the log not be there, though the disk had said
+// that it was. It is noticed as after FlipBit, and may be of the same operations.
+func (d *Disk) LoseWrite(op uint64) {
+	d.g.t.Helper()
+	d.covered("LoseWrite", op)
+	d.damage(sim.Fault{Kind: sim.LostInLog, N: int64(op)}, "lose the write of an operation on the disk of %s")
+}
+
+// MisplaceWrite has another write of the log lie in the place of the one that brought an operation to
+// it. It is noticed as after FlipBit, and may be of the same operations.
+func (d *Disk) MisplaceWrite(op uint64) {
+	d.g.t.Helper()
+	d.covered("MisplaceWrite", op)
+	d.damage(sim.Fault{Kind: sim.MisplacedInLog, N: int64(op)}, "misplace a write over that of an operation on the disk of %s")
+}
+
+// covered fails the test if the operation does not lie in the log for certain.
+func (d *Disk) covered(what string, op uint64) {
+	d.g.t.Helper()
+	if first, last := d.g.s.Covered(d.host); op < first || op > last {
+		d.g.t.Fatalf("smrtest: %s: the log of %s holds operations %d to %d for certain, and not %d: earlier ones are in its snapshot; later ones are there once the replica has nothing to do for a moment: Run(time.Second)",
+			what, d.id, first, last, op)
+	}
 }
 
 // FlipSnapshotBit flips a bit of the latest snapshot. That is noticed when it is read, and the

@@ -13,7 +13,7 @@ const (
 	Crashes    = Faults(sim.CrashFaults)     // processes end at any point, the power is cut; they start again
 	Partitions = Faults(sim.PartitionFaults) // links are cut, in both directions or in one
 	Network    = Faults(sim.NetworkFaults)   // messages are lost, repeated, late, out of order, corrupted
-	Disks      = Faults(sim.DiskFaults)      // disks are slow or full, fail, or change what they hold
+	Disks      = Faults(sim.DiskFaults)      // disks are slow or full, fail, change what they hold, or lose writes
 	LostDisks  = Faults(sim.LostDiskFaults)  // a disk is empty all at once, and its replica out for good
 	Clocks     = Faults(sim.ClockFaults)     // clocks jump, drift, and are apart
 	Pauses     = Faults(sim.PauseFaults)     // processes stand still, or are slow

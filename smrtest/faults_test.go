@@ -213,9 +213,11 @@ func TestFailingDisks(t *testing.T) {
 // Damage takes one replica out, and never an operation from the others.
 func TestDamagedDisks(t *testing.T) {
 	for name, damage := range map[string]func(d *Disk, op uint64){
-		"an operation": func(d *Disk, op uint64) { d.FlipBit(op) },
-		"the head":     func(d *Disk, op uint64) { d.FlipHeadBit(0); d.FlipHeadBit(1) },
-		"everything":   func(d *Disk, op uint64) { d.Wipe() },
+		"an operation":      func(d *Disk, op uint64) { d.FlipBit(op) },
+		"a lost write":      func(d *Disk, op uint64) { d.LoseWrite(op) },
+		"a misplaced write": func(d *Disk, op uint64) { d.MisplaceWrite(op) },
+		"the head":          func(d *Disk, op uint64) { d.FlipHeadBit(0); d.FlipHeadBit(1) },
+		"everything":        func(d *Disk, op uint64) { d.Wipe() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := New(t, 3, newCounts)

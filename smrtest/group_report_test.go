@@ -115,6 +115,7 @@ func TestWhatCannotBeDone(t *testing.T) {
 		"crashed twice":       {func(c *Group[*counts]) { c.Crash("b"); c.Crash("b") }, "cannot crash b: b is down"},
 		"no such message":     {func(c *Group[*counts]) { c.On(Sent("Vote", "a"), func() {}) }, `no kind of message "Vote"; the kinds are ["Prepare" "PrepareOK"`},
 		"no such operation":   {func(c *Group[*counts]) { c.Disk("a").FlipBit(99) }, "holds operations 1 to "},
+		"no such write":       {func(c *Group[*counts]) { c.Disk("a").LoseWrite(99) }, "LoseWrite: the log of a holds operations 1 to "},
 		"no snapshot":         {func(c *Group[*counts]) { c.Disk("a").FlipSnapshotBit() }, "cannot flip a bit of the latest snapshot of a: a has no snapshot"},
 		"no such copy":        {func(c *Group[*counts]) { c.Disk("a").FlipHeadBit(2) }, "the copies are 0 and 1"},
 		"no state":            {func(c *Group[*counts]) { c.Crash("a"); c.Machine("a") }, "a is down, and has no state"},

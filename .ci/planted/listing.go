@@ -26,6 +26,8 @@ var rules = map[string]string{
 	"11.8":     "states at equal ops are equal",
 	"11.9":     "what callers see is linearizable",
 	"C3":       "a snapshot is of what is committed",
+	"F17":      "another replica's or group's directory is refused, and left as it is",
+	"F18":      "a directory is used by one process at a time",
 	"N2":       "time does not go back along the log",
 	"N4":       "what is committed is on enough disks",
 	"N7":       "ops are applied in order",

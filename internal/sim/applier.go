@@ -13,20 +13,20 @@ import (
 
 // applier owns the state machine: it applies and restores in the order in which the core said so.
 type applier struct {
-	restored              // the state, and the session table that belongs to it
-	at       vsr.OpNumber // applied
-	busy     bool
-	jobs     []job
+	restored
+	busy bool
+	jobs []job
 
 	session  uint64       // of this process, once it is open
 	snapshot vsr.OpNumber // the last one taken or restored
 	taking   bool
 }
 
-// job is entries to apply, or a snapshot to restore.
+// job is entries to apply, a snapshot to restore, or one to take.
 type job struct {
 	entries  []vsr.Entry
 	snapshot *vsr.Snapshot
+	take     bool // due or not
 }
 
 func (p *process) apply(entries []vsr.Entry) {
@@ -38,6 +38,12 @@ func (p *process) apply(entries []vsr.Entry) {
 
 func (p *process) restore(s vsr.Snapshot) {
 	p.applier.jobs = append(p.applier.jobs, job{snapshot: &s})
+	p.nextJob()
+}
+
+// retake has a snapshot taken in the place of one that cannot be read (F9).
+func (p *process) retake() {
+	p.applier.jobs = append(p.applier.jobs, job{take: true})
 	p.nextJob()
 }
 
@@ -59,6 +65,9 @@ func (p *process) nextJob() {
 		for i := range next.entries {
 			p.applyNow(&next.entries[i])
 		}
+		if next.take {
+			p.takeSnapshot()
+		}
 		a.busy = false
 		p.applied()
 		p.nextJob()
@@ -67,8 +76,8 @@ func (p *process) nextJob() {
 
 func (p *process) applyNow(e *vsr.Entry) {
 	a := &p.applier
-	if e.Op != a.at+1 {
-		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.at)
+	if e.Op != a.last.Op+1 {
+		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.last.Op)
 		return
 	}
 	out := outcome{executed: a.sessions.Begin(e)}
@@ -81,7 +90,7 @@ func (p *process) applyNow(e *vsr.Entry) {
 		a.sessions.Finish(e, out.result)
 		out.digest = a.machine.digest()
 	}
-	a.at = e.Op
+	a.last, a.clock = e.Stamp(), e.Time
 	if err := p.s.witness.applied(e, out, a.machine); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
@@ -89,16 +98,18 @@ func (p *process) applyNow(e *vsr.Entry) {
 	if e.Kind == vsr.Command && e.Session == a.session {
 		p.callers.look(p, e.Request)
 	}
-	p.maybeSnapshot(e)
+	if a.last.Op-a.snapshot >= vsr.OpNumber(p.s.p.SnapshotEvery) {
+		p.takeSnapshot()
+	}
 }
 
 // restoreNow replaces the state by that of a snapshot, unless a newer one is there already, which
 // is to be restored next.
 func (p *process) restoreNow(s *vsr.Snapshot) {
 	a := &p.applier
-	var sessions vsr.Sessions
+	var got restored
 	err := p.io(func() (err error) {
-		sessions, err = p.store.restore(s, a.machine)
+		got, err = p.store.restore(s, a.machine)
 		return err
 	})
 	if p.dead || errors.Is(err, fs.ErrNotExist) {
@@ -114,7 +125,7 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 	}
 	p.s.stats.Restores++
 	p.s.note(p.h.i, "has restored", uint64(s.Last.Op), s.Last)
-	a.sessions, a.at, a.snapshot = sessions, s.Last.Op, s.Last.Op
+	a.restored, a.snapshot = got, s.Last.Op
 	p.callers.lookAll(p) // X3
 }
 
@@ -127,24 +138,25 @@ func (p *process) applied() {
 			p.input(func(time.Time) { p.core.SessionOpened(session) })
 		}
 	}
-	at := a.at
+	at := a.last.Op
 	p.input(func(time.Time) { p.core.Applied(at) })
 	p.callers.readable(p)
 	p.s.happened(p.h, Applied, 0)
 }
 
-// maybeSnapshot freezes the state, if it is time, and has it written (C4).
-func (p *process) maybeSnapshot(e *vsr.Entry) {
+// takeSnapshot freezes the state and has it written (C4), unless one is being written, which will do
+// as well.
+func (p *process) takeSnapshot() {
 	a := &p.applier
-	if a.taking || a.at-a.snapshot < vsr.OpNumber(p.s.p.SnapshotEvery) {
+	if a.taking {
 		return
 	}
-	frozen, err := freeze(a, e, p.core.State().Members)
+	frozen, err := freeze(a, p.core.State().Members)
 	if err != nil {
-		p.s.broke(Name(p.h.i), p.s.work.named(err, e))
+		p.s.broke(Name(p.h.i), p.s.work.named(err, &p.s.ledger.find(a.last).entry))
 		return
 	}
-	a.taking, a.snapshot = true, a.at
+	a.taking, a.snapshot = true, a.last.Op
 	p.after(10*p.h.latency(), func() {
 		a.taking = false
 		var s vsr.Snapshot
@@ -156,7 +168,7 @@ func (p *process) maybeSnapshot(e *vsr.Entry) {
 			return
 		}
 		if err == nil || frozen.written != 0 {
-			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.at))
+			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.last.Op))
 		}
 		_, isBroken := errors.AsType[*broken](err)
 		switch {

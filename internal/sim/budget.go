@@ -33,7 +33,7 @@ func playWithin(p *Setup, faults []Fault, w *Work) (r *Report, within bool) {
 // losesMemory reports whether the kind may take from a member what it has acknowledged.
 func (k Kind) losesMemory() bool {
 	switch k {
-	case RotLog, RotHead, RotSnapshot, Wipe:
+	case RotLog, RotHead, RotSnapshot, LostInLog, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, Wipe:
 		return true
 	}
 	return false

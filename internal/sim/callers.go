@@ -163,7 +163,7 @@ func (w *callers) confirmed(p *process, x vsr.ReadReady) {
 // readable runs the reads that are confirmed, and whose op is applied.
 func (w *callers) readable(p *process) {
 	for i := 0; i < len(w.reads); {
-		if c := w.reads[i]; c.ready && c.need <= p.applier.at {
+		if c := w.reads[i]; c.ready && c.need <= p.applier.last.Op {
 			w.reads = slices.Delete(w.reads, i, i+1)
 			p.s.read(p, c)
 		} else {

@@ -53,53 +53,62 @@ type Kind uint8
 
 // The kinds of faults.
 const (
-	noFault     Kind = iota
-	Crash            // as SIGKILL does; N > 0: again at the Nth change of the disk when it starts
-	PowerCut         // what is not synced survives in pieces; N as of Crash
-	CrashIn          // the machine, or its process alone, goes down at the Nth change of its disk from now on
-	Start            // it starts, if it is down
-	Stop             // it leaves in order, as Close does, and goes down after 10 ms
-	Pause            // its process stands still
-	Resume           // ends Pause
-	Suspend          // its machine does, and its monotonic clock with it
-	SlowTurns        // its loop takes up to N ns for each turn
-	Isolate          // all links to and from it are cut
-	Deafen           // all links to it are cut
-	Join             // ends Isolate and Deafen
-	Cut              // the link from Host to To is cut
-	Mend             // ends Cut
-	Split            // links between those whose bit in N is set and the others are cut
-	SplitOneWay      // those from the former to the latter are
-	Bridge           // Split, but Host reaches all
-	Ring             // each reaches its neighbours in the list only
-	SlowLink         // the link from Host to To takes N ns more
-	LossyLink        // it loses N of 1,000 messages
-	ClockJump        // its wall clock jumps by N ns
-	SlowDisk         // saves take up to N ns more
-	FullDisk         // its disk has N bytes left
-	Space            // ends FullDisk
-	FailSync         // the Nth sync from now on fails (F12)
-	FailReads        // reads fail (F11)
-	FailWrites       // all that changes the disk fails (F14)
-	RotLog           // a bit of op N in its log is flipped (F6)
-	RotHead          // a bit of copy N (0 or 1) of its head is flipped (F8)
-	RotSnapshot      // a bit of its latest snapshot is flipped (F9)
-	Wipe             // its disk is empty (F16)
-	HandOver         // it is asked to hand over to To; -1: to any; For: then the caller gives up
+	noFault             Kind = iota
+	Crash                    // as SIGKILL does; N > 0: again at the Nth change of the disk when it starts
+	PowerCut                 // what is not synced survives in pieces; N as of Crash
+	CrashIn                  // the machine, or its process alone, goes down at the Nth change of its disk from now on
+	Start                    // it starts, if it is down
+	Stop                     // it leaves in order, as Close does, and goes down after 10 ms
+	Pause                    // its process stands still
+	Resume                   // ends Pause
+	Suspend                  // its machine does, and its monotonic clock with it
+	SlowTurns                // its loop takes up to N ns for each turn
+	Isolate                  // all links to and from it are cut
+	Deafen                   // all links to it are cut
+	Join                     // ends Isolate and Deafen
+	Cut                      // the link from Host to To is cut
+	Mend                     // ends Cut
+	Split                    // links between those whose bit in N is set and the others are cut
+	SplitOneWay              // those from the former to the latter are
+	Bridge                   // Split, but Host reaches all
+	Ring                     // each reaches its neighbours in the list only
+	SlowLink                 // the link from Host to To takes N ns more
+	LossyLink                // it loses N of 1,000 messages
+	ClockJump                // its wall clock jumps by N ns
+	SlowDisk                 // saves take up to N ns more
+	FullDisk                 // its disk has N bytes left
+	Space                    // ends FullDisk
+	FailSync                 // the Nth sync from now on fails (F12)
+	FailReads                // reads fail (F11)
+	FailWrites               // all that changes the disk fails (F14)
+	RotLog                   // a bit of op N in its log is flipped (F6)
+	RotHead                  // a bit of copy N (0 or 1) of its head is flipped (F8)
+	RotSnapshot              // a bit of its latest snapshot is flipped (F9)
+	LostInLog                // the write that brought op N to its log is not there after all (F10)
+	LostInHead               // nor the one before the last of its head: that copy is as it was before
+	LostInSnapshot           // nor one of its latest snapshot
+	MisplacedInLog           // another write of the log lies in the place of the one that brought op N (F10)
+	MisplacedInSnapshot      // a chunk of its latest snapshot lies in the place of another
+	StrayWrite               // a copy of an earlier write lies behind its log's end, where nothing counts yet
+	Wipe                     // its disk is empty (F16)
+	ForeignStart             // To, or if that is Host one of its name in another group, is started on its directory (F17)
+	SecondStart              // it is started once more, while it runs (F18)
+	HandOver                 // it is asked to hand over to To; -1: to any; For: then the caller gives up
 	kinds
 )
 
 var kindNames = [kinds]string{"", "crash", "power-cut", "crash-in", "start", "stop", "pause", "resume", "suspend", "slow-turns",
 	"isolate", "deafen", "join", "cut", "mend", "split", "split-one-way", "bridge", "ring", "slow-link", "lossy-link",
 	"clock-jump", "slow-disk", "full-disk", "space", "fail-sync", "fail-reads", "fail-writes",
-	"rot-log", "rot-head", "rot-snapshot", "wipe", "hand-over"}
+	"rot-log", "rot-head", "rot-snapshot", "lost-in-log", "lost-in-head", "lost-in-snapshot",
+	"misplaced-in-log", "misplaced-in-snapshot", "stray-write", "wipe", "foreign-start", "second-start", "hand-over"}
 
 func (k Kind) String() string { return kindNames[k] }
 
 // hasTo reports whether the kind befalls two.
 func (k Kind) hasTo() bool {
 	switch k {
-	case Cut, Mend, SlowLink, LossyLink, HandOver:
+	case Cut, Mend, SlowLink, LossyLink, ForeignStart, HandOver:
 		return true
 	}
 	return false

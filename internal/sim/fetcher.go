@@ -24,18 +24,33 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 			data, err = p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
 			return err
 		})
-		if p.dead {
-			return
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			p.broken("a chunk of a snapshot", err) // it does not take another at once, as Replica does
+		if p.dead || !p.explained("a chunk of a snapshot", err) {
 			return
 		}
 		if err != nil {
-			p.input(func(time.Time) { p.core.Unavailable(c.To, c.Snapshot) })
+			p.input(func(time.Time) { p.unsent(c, err) })
 		}
 		p.send(vsr.Outgoing{To: []vsr.Index{c.To}, Message: &vsr.SnapshotChunk{Snapshot: c.Snapshot, Chunk: c.Chunk, Data: data}})
 	})
+}
+
+// explained reports whether an error is nil, says that there is no such snapshot, or comes of what
+// ails the disk.
+func (p *process) explained(what string, err error) bool {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || p.h.ailing.everFailed || p.h.ailing.rotten {
+		return true
+	}
+	p.s.broke(Name(p.h.i)+": "+what, err)
+	return false
+}
+
+// unsent tells the core why a chunk was not sent. A snapshot that is damaged is taken again (F9).
+func (p *process) unsent(c vsr.ChunkWanted, why error) {
+	if errors.Is(why, snap.ErrCorrupt) {
+		p.s.note(p.h.i, "cannot read its snapshot at", uint64(c.Snapshot.Last.Op), c.Snapshot.Last)
+		p.core.Damaged(c.Snapshot)
+	}
+	p.core.Unavailable(c.To, c.Snapshot)
 }
 
 func (p *process) fetch(f vsr.FetchStep) {

@@ -28,6 +28,7 @@ type host struct {
 	core   stream
 	starts int
 	ailing ailing
+	writes writes
 
 	pausedUntil, slowUntil, dullUntil time.Duration
 	slowness, dullness                time.Duration
@@ -54,7 +55,7 @@ func newHost(s *Sim, i int) *host {
 }
 
 func (h *host) newDisk() {
-	h.fs, h.truth, h.flight, h.covered = vfs.NewCrashable(), durable{}, nil, 0
+	h.fs, h.truth, h.flight, h.covered, h.writes = vfs.NewCrashable(), durable{}, nil, 0, writes{}
 	h.fs.SetHook(h.hook)
 }
 
@@ -86,6 +87,9 @@ func (h *host) hook(op vfs.Op) error {
 			return fmt.Errorf("%w: %v", errFaulty, op)
 		}
 	}
+	if op.Kind == vfs.OpWrite {
+		h.wrote(op)
+	}
 	return nil
 }
 
@@ -100,7 +104,7 @@ func (h *host) start() {
 	}
 	h.starts++
 	h.ailing.everFailed = h.ailing.noReads || h.ailing.noWrites || h.ailing.syncs > 0
-	st, f, err := openStorage(h.fs, h.s.p, h.s.work, Name(h.i))
+	st, f, err := openStorage(h.fs, h.s.p, h.s.work, identity("sim", h.i))
 	switch {
 	case h.ailing.burnt:
 		h.burnDown()
@@ -140,6 +144,7 @@ func (h *host) takeUp(f *found) error {
 // loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).
 func (h *host) loseMemory(err error) {
 	h.s.note(h.i, "has lost its memory", 0, err)
+	h.fs.Kill() // whoever has read it is gone
 	h.lost, h.idle = true, true
 	h.s.stats.Damaged++
 }

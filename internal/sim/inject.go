@@ -1,17 +1,13 @@
 package sim
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/wire"
 )
 
 // Inject has a fault happen: now, if its time has come, otherwise then, or after its moment.
@@ -59,8 +55,14 @@ func (s *Sim) perform(f *Fault) error {
 		return h.suffer(f)
 	case ClockJump:
 		h.clock.wall += time.Duration(f.N)
-	case SlowDisk, FullDisk, Space, FailSync, FailReads, FailWrites, RotLog, RotHead, RotSnapshot, Wipe:
+	case SlowDisk, FullDisk, Space, FailSync, FailReads, FailWrites, Wipe:
 		return h.ail(f)
+	case RotLog, RotHead, RotSnapshot:
+		return h.rot(f)
+	case LostInLog, LostInHead, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, StrayWrite:
+		return h.misdirect(f)
+	case ForeignStart, SecondStart:
+		return h.startWrongly(f)
 	default:
 		s.disturb(f)
 	}
@@ -137,12 +139,6 @@ func (h *host) ail(f *Fault) error {
 	case FailWrites:
 		a.noWrites, a.everFailed = true, true
 		until(func() { a.noWrites = false })
-	case RotLog:
-		return h.rotLog(f)
-	case RotHead:
-		return h.rot("data/log/head", f.N*4096+int64(f.Seed%512), f)
-	case RotSnapshot:
-		return h.rotSnapshot(f)
 	case Wipe:
 		return h.wipe(f)
 	}
@@ -156,61 +152,4 @@ func (h *host) wipe(f *Fault) error {
 	h.lost = true
 	h.later(f.For, 0)
 	return nil
-}
-
-// rot flips a bit.
-func (h *host) rot(name string, off int64, f *Fault) error {
-	if err := h.fs.FlipBit(name, off, int(f.Seed>>16%8)); err != nil {
-		return err
-	}
-	h.ailing.rotten = true
-	h.s.note(h.i, "has a bit flipped in", uint64(off), name, off)
-	return nil
-}
-
-// recordHead is what stands before an entry in the log's files.
-const recordHead = 32
-
-// rotLog flips a bit in the record of an op that is covered by a later mark (S5). In one that is
-// not, rot cannot be told from a torn write.
-func (h *host) rotLog(f *Fault) error {
-	op := vsr.OpNumber(f.N)
-	if op > h.covered || op <= h.truth.base.Op || op > h.truth.last.Op {
-		return fmt.Errorf("the log holds no op %d under a mark", op)
-	}
-	record := wire.AppendEntry(nil, &h.s.ledger.find(h.s.ledger.at(h.truth.last, op)).entry)
-	names, err := h.fs.ReadDir("data/log")
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Backward(names) {
-		b, err := h.fs.ReadFile(path.Join("data/log", name))
-		if err != nil {
-			continue
-		}
-		if i := bytes.LastIndex(b, record); i >= 0 {
-			return h.rot(path.Join("data/log", name), int64(i)-recordHead+int64(f.Seed%uint64(recordHead+len(record))), f)
-		}
-	}
-	return fmt.Errorf("op %d is in no file", op)
-}
-
-// rotSnapshot flips a bit of the largest file among the snapshots.
-func (h *host) rotSnapshot(f *Fault) error {
-	var largest string
-	var size int
-	names, err := h.fs.ReadDir("data/snapshots")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		b, err := h.fs.ReadFile(path.Join("data/snapshots", name))
-		if err == nil && len(b) > size && !strings.Contains(name, "lock") {
-			largest, size = name, len(b)
-		}
-	}
-	if size == 0 {
-		return fmt.Errorf("%s has no snapshot", Name(h.i))
-	}
-	return h.rot(path.Join("data/snapshots", largest), int64(f.Seed%uint64(size)), f)
 }

@@ -11,6 +11,7 @@ type Troubles struct {
 	Crash, CrashAll, CrashIn, StopInOrder, Pause, SlowTurns    time.Duration
 	Partition, Cut, BadLink, Rotate                            time.Duration
 	SlowDisk, FullDisk, FailSync, FailIO, Rot, Clock, HandOver time.Duration
+	Misdirect, Mistaken                                        time.Duration
 	MemoryLoss                                                 bool          // one member's, while the others go on
 	PowerCut                                                   float64       // the part of crashes that cut the power
 	Down                                                       time.Duration // at most
@@ -54,6 +55,16 @@ func drawTroubles(s stream) *Troubles {
 	return &t
 }
 
+// drawMistakes turns on what disks and operators do wrong without saying so.
+func (t *Troubles) drawMistakes(s stream) {
+	if d := s.scale(300*time.Millisecond, 10*time.Second); s.chance(0.15) {
+		t.Misdirect = d
+	}
+	if d := s.scale(300*time.Millisecond, 10*time.Second); s.chance(0.1) {
+		t.Mistaken = d
+	}
+}
+
 // stretch makes everything so many times rarer.
 func (t *Troubles) stretch(times int) {
 	for _, d := range t.means() {
@@ -63,12 +74,14 @@ func (t *Troubles) stretch(times int) {
 
 func (t *Troubles) means() []*time.Duration {
 	return []*time.Duration{&t.Crash, &t.CrashAll, &t.CrashIn, &t.StopInOrder, &t.Pause, &t.SlowTurns, &t.Partition, &t.Cut,
-		&t.BadLink, &t.Rotate, &t.SlowDisk, &t.FullDisk, &t.FailSync, &t.FailIO, &t.Rot, &t.Clock, &t.HandOver}
+		&t.BadLink, &t.Rotate, &t.SlowDisk, &t.FullDisk, &t.FailSync, &t.FailIO, &t.Rot, &t.Clock, &t.HandOver,
+		&t.Misdirect, &t.Mistaken}
 }
 
 // spareMemory leaves out what takes a process down, but for crashes of the few who may be lost.
 func (t *Troubles) spareMemory() {
 	t.CrashAll, t.CrashIn, t.StopInOrder, t.FullDisk, t.FailSync, t.FailIO, t.Rot = 0, 0, 0, 0, 0, 0, 0
+	t.Misdirect, t.Mistaken = 0, 0
 }
 
 // makers choose faults while a run goes on: each has its own randomness, and what it does is a
@@ -113,6 +126,8 @@ func (s *Sim) MakeTrouble(t *Troubles) {
 		s.make(Fault{Kind: oneOf(r, FailReads, FailWrites), Host: s.victim(r).i, For: r.scale(10*time.Millisecond, 5*time.Second)})
 	})
 	s.every("rot", t.Rot, s.rotSomething)
+	s.every("misdirect", t.Misdirect, s.misdirect)
+	s.every("mistaken", t.Mistaken, s.mistake)
 	s.every("clock", t.Clock, func(r stream) {
 		s.make(Fault{Kind: ClockJump, Host: s.victim(r).i, N: int64(r.scale(time.Millisecond, 24*time.Hour)) * oneOf[int64](r, -1, 1)})
 	})
@@ -256,11 +271,16 @@ func (s *Sim) rotSomething(r stream) {
 	h := s.victim(r)
 	f := Fault{Kind: oneOf(r, RotLog, RotLog, RotHead, RotSnapshot), Host: h.i, N: r.Int64N(2), Seed: r.Uint64()}
 	if f.Kind == RotLog {
-		f.N = int64(h.truth.base.Op) + 1 + r.Int64N(max(1, int64(h.covered)-int64(h.truth.base.Op)))
+		f.N = h.anyCovered(r)
 	}
 	if s.makers.atlas.mayLose(h) {
 		s.make(f)
 	}
+}
+
+// anyCovered chooses an op of the log that a later mark covers.
+func (h *host) anyCovered(r stream) int64 {
+	return int64(h.truth.base.Op) + 1 + r.Int64N(max(1, int64(h.covered)-int64(h.truth.base.Op)))
 }
 
 // loseMemory takes everything from a member's disk, for good: since S3 is not built it never comes
@@ -270,4 +290,32 @@ func (s *Sim) loseMemory(r stream) {
 	if s.troubled() && len(s.ledger.committed) > 2 && s.makers.atlas.mayLose(h) {
 		s.make(Fault{Kind: Wipe, Host: h.i, For: s.downFor(r), Seed: r.Uint64()})
 	}
+}
+
+// misdirect has a write be lost or elsewhere: on a disk that may be lost, or so that the replica does
+// not lose its memory by it. Then it often goes down at once, before the next write is over that.
+func (s *Sim) misdirect(r stream) {
+	h := s.victim(r)
+	f := Fault{Host: h.i, Seed: r.Uint64()}
+	f.Kind = oneOf(r, LostInLog, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, LostInHead, StrayWrite, StrayWrite)
+	if f.Kind == LostInLog || f.Kind == MisplacedInLog {
+		f.N = h.anyCovered(r)
+	}
+	if f.Kind.losesMemory() && !s.makers.atlas.mayLose(h) {
+		return
+	}
+	if s.make(f) == nil && s.makers.Crash > 0 && r.chance(0.5) {
+		s.crash(r, h)
+	}
+}
+
+// mistake has a process started on a directory that is another's, or in use.
+func (s *Sim) mistake(r stream) {
+	f := Fault{Kind: SecondStart, Host: s.victim(r).i}
+	for _, h := range s.hosts {
+		if h.proc == nil { // there it is not refused for its lock
+			f = Fault{Kind: ForeignStart, Host: h.i, To: r.IntN(len(s.hosts))}
+		}
+	}
+	s.make(f)
 }

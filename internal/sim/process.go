@@ -36,10 +36,7 @@ type process struct {
 func newProcess(h *host, st *storage, f *found) *process {
 	s := h.s
 	p := &process{s: s, h: h, store: st}
-	p.applier.restored = f.restored
-	if f.Snapshot != nil {
-		p.applier.at, p.applier.snapshot = f.Snapshot.Last.Op, f.Snapshot.Last.Op
-	}
+	p.applier.restored, p.applier.snapshot = f.restored, f.last.Op
 	cfg := vsr.Config{
 		Self: vsr.Index(h.i), Members: s.members, Detector: smr.NewFixedDetector(s.p.Trust),
 		Heartbeat: s.p.Heartbeat, Abdication: time.Second, DiskLimit: s.p.DiskLimit,
@@ -157,6 +154,9 @@ func (p *process) perform(out *vsr.Output) {
 		p.restore(*out.Restore)
 	}
 	p.apply(out.Apply)
+	if out.Retake {
+		p.retake()
+	}
 	for _, l := range out.Loads {
 		p.load(l)
 	}

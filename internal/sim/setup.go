@@ -1,6 +1,9 @@
 package sim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Setup is what the world of one run is like, but for the faults. Durations are virtual.
 type Setup struct {
@@ -92,6 +95,9 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 		Drift: oneOf(s, 0, 1e-4, 1e-2), ClockGap: oneOf(s, 0, time.Hour),
 	}
 	t := drawTroubles(s)
+	if slices.ContainsFunc(t.means(), func(d *time.Duration) bool { return *d > 0 }) {
+		t.drawMistakes(newStream(seed, "mistakes"))
+	}
 	switch x := s.Float64(); {
 	case x < 0.1: // whoever is behind needs a snapshot
 		p.SnapshotEvery, p.KeepLog, p.SegmentSize, p.ChunkSize = 20, 0, 4<<10, oneOf(s, 64, 256)

@@ -10,7 +10,7 @@ const (
 	CrashFaults     Sorts = 1 << iota // processes that end at any point, power cuts, restarts
 	PartitionFaults                   // links that are cut, in both directions or one
 	NetworkFaults                     // messages lost, doubled, late, out of order, corrupted
-	DiskFaults                        // slow, full, failing and rotting disks
+	DiskFaults                        // slow, full, failing, rotting and lying disks; directories that are taken for another's
 	LostDiskFaults                    // a disk that is empty all at once; only where the others can do without it
 	ClockFaults                       // clocks that drift, jump and are apart
 	PauseFaults                       // processes and machines that stand still, or are slow
@@ -30,7 +30,7 @@ func (x Sorts) Only(p *Setup, t *Troubles) {
 		p.Network = Network{Delay: p.Network.Delay, Jitter: min(p.Network.Jitter, p.Network.Delay/4)}
 	}
 	if x&DiskFaults == 0 {
-		t.SlowDisk, t.FullDisk, t.FailSync, t.FailIO, t.Rot = 0, 0, 0, 0, 0
+		t.SlowDisk, t.FullDisk, t.FailSync, t.FailIO, t.Rot, t.Misdirect, t.Mistaken = 0, 0, 0, 0, 0, 0, 0
 	}
 	t.MemoryLoss = t.MemoryLoss && x&LostDiskFaults != 0
 	if x&ClockFaults == 0 {

@@ -13,12 +13,13 @@ func TestOnlySomeSortsOfFaults(t *testing.T) {
 		CrashFaults:     {Crash, PowerCut, CrashIn, Stop},
 		PartitionFaults: {Isolate, Deafen, Join, Cut, Split, SplitOneWay, Bridge, Ring},
 		NetworkFaults:   {SlowLink, LossyLink},
-		DiskFaults:      {SlowDisk, FullDisk, FailSync, FailReads, FailWrites, RotLog, RotHead, RotSnapshot},
-		LostDiskFaults:  {Wipe},
-		ClockFaults:     {ClockJump},
-		PauseFaults:     {Pause, Suspend, SlowTurns},
-		HandoverFaults:  {HandOver},
-		0:               {},
+		DiskFaults: {SlowDisk, FullDisk, FailSync, FailReads, FailWrites, RotLog, RotHead, RotSnapshot,
+			LostInLog, LostInHead, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, StrayWrite, ForeignStart, SecondStart},
+		LostDiskFaults: {Wipe},
+		ClockFaults:    {ClockJump},
+		PauseFaults:    {Pause, Suspend, SlowTurns},
+		HandoverFaults: {HandOver},
+		0:              {},
 	}
 	for sort, allowed := range kinds {
 		p, all := Calm(7), &Troubles{MemoryLoss: true, Down: time.Second, PowerCut: 0.5}

@@ -26,10 +26,12 @@ type found struct {
 	restored
 }
 
-// restored is the state, and the session table that belongs to it.
+// restored is the state, with what belongs to it.
 type restored struct {
 	machine  *machine
 	sessions vsr.Sessions
+	last     vsr.Viewstamp // applied
+	clock    int64         // its time
 }
 
 // frozen is a state to be written as a snapshot while later operations are applied.
@@ -43,9 +45,9 @@ type frozen struct {
 	written uint64 // and later
 }
 
-// freeze freezes the state after e.
-func freeze(a *applier, e *vsr.Entry, m vsr.Membership) (*frozen, error) {
-	f := &frozen{last: e.Stamp(), time: e.Time, members: m, table: a.sessions.Append(nil)}
+// freeze freezes the state as it is.
+func freeze(a *applier, m vsr.Membership) (*frozen, error) {
+	f := &frozen{last: a.last, time: a.clock, members: m, table: a.sessions.Append(nil)}
 	b, err := a.machine.encode()
 	if err != nil {
 		return nil, err
@@ -56,17 +58,17 @@ func freeze(a *applier, e *vsr.Entry, m vsr.Membership) (*frozen, error) {
 }
 
 // openStorage opens what the disk holds, and reads it (S5).
-func openStorage(disk vfs.FS, p *Setup, w *Work, identity string) (*storage, found, error) {
+func openStorage(disk vfs.FS, p *Setup, w *Work, owner string) (*storage, found, error) {
 	var f found
 	var err error
 	if f.machine, err = newMachine(w, false); err != nil {
 		return nil, f, err
 	}
-	log, err := wal.Open(disk, "data/log", wal.Options{Identity: identity, SegmentSize: p.SegmentSize})
+	log, err := wal.Open(disk, logDir, wal.Options{Identity: owner, SegmentSize: p.SegmentSize})
 	if err != nil {
 		return nil, f, err
 	}
-	snaps, err := snap.Open(disk, "data/snapshots", snap.Options{Identity: "sim", ChunkSize: p.ChunkSize})
+	snaps, err := snap.Open(disk, snapDir, snap.Options{Identity: "sim", ChunkSize: p.ChunkSize})
 	if err != nil {
 		return nil, f, err
 	}
@@ -87,7 +89,7 @@ func (st *storage) readSnapshot(f *found) error {
 		return err
 	}
 	f.Snapshot, f.Time = &s, at
-	f.sessions, err = st.restore(&s, f.machine)
+	f.restored, err = st.restore(&s, f.machine)
 	return err
 }
 
@@ -182,27 +184,28 @@ func (st *storage) take(f *frozen) (s vsr.Snapshot, err error) {
 }
 
 // restore reads a snapshot whole into the machine.
-func (st *storage) restore(s *vsr.Snapshot, m *machine) (sessions vsr.Sessions, err error) {
+func (st *storage) restore(s *vsr.Snapshot, m *machine) (got restored, err error) {
 	state, info, err := st.snaps.Read(toSnapID(s.SnapshotID))
 	if err != nil {
-		return sessions, err
+		return got, err
 	}
 	defer state.Close()
-	_, _, table, err := splitHeader(info.Header)
+	at, _, table, err := splitHeader(info.Header)
 	if err != nil {
-		return sessions, err
+		return got, err
 	}
-	if sessions, err = vsr.DecodeSessions(table); err != nil {
-		return sessions, err
+	sessions, err := vsr.DecodeSessions(table)
+	if err != nil {
+		return got, err
 	}
 	err = m.restore(state)
 	if _, err2 := io.Copy(io.Discard, state); err2 != nil {
-		return sessions, err2
+		return got, err2
 	}
 	if err != nil {
-		return sessions, fmt.Errorf("the snapshot after op %d: %w", s.Last.Op, err)
+		return got, fmt.Errorf("the snapshot after op %d: %w", s.Last.Op, err)
 	}
-	return sessions, nil
+	return restored{m, sessions, s.Last, at}, nil
 }
 
 var errHeader = errors.New("snapshot's header does not parse")

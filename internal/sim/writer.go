@@ -132,7 +132,12 @@ func (h *host) saved(batch []*vsr.Save) (err error) {
 		if h.truth, err = h.truth.after(h.s.ledger, s); err != nil {
 			return err
 		}
-		h.covered = min(h.covered, h.truth.last.Op)
+		switch { // what it replaces is of this batch now
+		case s.From > 0:
+			h.covered = min(h.covered, s.From-1)
+		case s.Base != nil:
+			h.covered = min(h.covered, s.Base.Op)
+		}
 	}
 	return h.s.checkQuorums()
 }

@@ -70,6 +70,7 @@ type Output struct {
 	Compact  *Compact
 	Chunks   []ChunkWanted
 	Fetch    []FetchStep
+	Retake   bool  // take a snapshot, due or not: the latest cannot be read (F9)
 	Err      error // the replica must stop
 }
 
@@ -106,7 +107,8 @@ type Replica struct {
 
 	// snapshot.Last.Op <= handed; 0 <= applied <= handed <= commit <= log.last.Op
 	snapshot Snapshot
-	damaged  bool // it cannot be read any more (F9)
+	damaged  bool      // it cannot be read any more (F9)
+	retakeAt time.Time // while damaged: when another is asked for again
 	commit   OpNumber
 	handed   OpNumber // given to the shell to apply
 	applied  OpNumber
@@ -243,7 +245,7 @@ func (r *Replica) Deadline() time.Time {
 	at := r.lastTick.Add(r.pauseLimit() / 2) // so that a pause is noticed, and nothing else taken for one
 	for _, t := range [...]time.Time{
 		r.form.at, r.primaryDeadline(), r.changeDeadline(),
-		r.requests.retryAt, r.reads.retryAt, r.transfer.retryAt,
+		r.requests.retryAt, r.reads.retryAt, r.transfer.retryAt, r.retakeAt,
 	} {
 		if !t.IsZero() && t.Before(at) {
 			at = t
@@ -357,6 +359,7 @@ func (r *Replica) Ready(now time.Time) Output {
 	}
 	r.flushReads()
 	r.flushTransfer()
+	r.flushDamaged()
 	r.handOut()
 	r.compact()
 	r.out.Save = r.issue()

@@ -169,13 +169,14 @@ func (g *testGroup) performFetch(h *host, out *Output) bool {
 		case s == nil || s.SnapshotID != w.Snapshot:
 			h.core.Unavailable(w.To, w.Snapshot)
 		case h.rotten:
-			if h.core.Damaged(w.Snapshot) {
-				g.tell("%s  snapshot %s is damaged", h.id, stampText(w.Snapshot.Last))
-			}
+			h.core.Damaged(w.Snapshot)
 		default:
 			m.Data = []byte{byte(w.Chunk)}
 		}
 		g.send(h, Outgoing{To: []Index{w.To}, Message: m})
+	}
+	if out.Retake {
+		g.tell("%s  is to take another snapshot", h.id)
 	}
 	for _, f := range out.Fetch {
 		g.fetchStep(h, f)

@@ -47,6 +47,7 @@ const (
 	chunkWindow  = 8  // chunks asked for at once
 	chunkTimeout = 10 // heartbeats after which a chunk is asked for again
 	sourceLapse  = 40 // heartbeats after which a silent source is given up
+	retakeEvery  = 20 // heartbeats from one try to take a damaged snapshot anew to the next
 )
 
 // offer tells a backup that what it needs is no longer in the log (C1).
@@ -78,19 +79,28 @@ func (r *Replica) Unavailable(to Index, id SnapshotID) {
 }
 
 // Damaged reports that a snapshot of this replica's cannot be read any more (F9): it is not offered
-// again. If it is the latest, another is to be taken soon, says the answer, once.
-func (r *Replica) Damaged(id SnapshotID) (again bool) {
+// again. If it is the latest, another is asked for until there is one.
+func (r *Replica) Damaged(id SnapshotID) {
 	for i := range r.primary.progress {
 		if p := &r.primary.progress[i]; p.offered.SnapshotID == id {
 			p.offered = Snapshot{}
 		}
 	}
-	if r.damaged || r.snapshot.SnapshotID != id {
-		return false
+	if !r.damaged && r.snapshot.SnapshotID == id {
+		r.damaged, r.retakeAt = true, r.now
 	}
-	r.damaged = true
-	return true
 }
+
+// flushDamaged asks for a snapshot in the place of one that is damaged. It does so again and again: the
+// disk may fail that one too, and while a backup waits for it none may ever be due.
+func (r *Replica) flushDamaged() {
+	if r.damaged && !r.now.Before(r.retakeAt) {
+		r.out.Retake, r.retakeAt = true, r.after(retakeEvery)
+	}
+}
+
+// latest takes a snapshot that is durable and read back for the latest one.
+func (r *Replica) latest(s Snapshot) { r.snapshot, r.damaged, r.retakeAt = s, false, time.Time{} }
 
 // onSnapshotOffer begins to receive, unless it is receiving one that will do as well (C2).
 func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
@@ -231,7 +241,7 @@ func (r *Replica) Received(now time.Time, s Snapshot, clock int64, err error) {
 		r.out.Err = fmt.Errorf("a snapshot ends in view %d, which this replica led, but its disk says view %d: the disk has lost what was durable", v, r.head.View)
 		return
 	}
-	r.snapshot, r.damaged = s, false
+	r.latest(s)
 	r.adoptMembers(s.Members)
 	r.installLog(s.Last)
 	r.log.clock = max(r.log.clock, clock)
@@ -260,7 +270,7 @@ func (r *Replica) installLog(last Viewstamp) {
 // TookSnapshot reports that a snapshot of this replica's own state is durable (C4).
 func (r *Replica) TookSnapshot(s Snapshot) {
 	if s.Last.Op > r.snapshot.Last.Op || r.damaged && s.Last.Op == r.snapshot.Last.Op {
-		r.snapshot, r.damaged = s, false
+		r.latest(s)
 		r.compactDue = true
 	}
 }

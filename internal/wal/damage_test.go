@@ -179,6 +179,37 @@ func TestOneCopyOfTheHeadAndTheLastSaveRotten(t *testing.T) {
 	}
 }
 
+// F10. A write of the older copy of the head was lost. That one is written over first, so that wherever
+// the power goes while the log is opened, and the write is torn, the newer one is left.
+func TestLostWriteOfTheOlderCopyOfTheHead(t *testing.T) {
+	for cut := range 10 {
+		for seed := range uint64(100) {
+			fs := vfs.NewCrashable()
+			l, err := Open(fs, dir, small)
+			require.NoError(t, err)
+			require.NoError(t, l.Save([]Save{{Head: Head{View: 1}}}))
+			before, err := fs.ReadFile(dir + "/head")
+			require.NoError(t, err)
+			require.NoError(t, l.Save([]Save{{Head: Head{View: 2}}}))
+			require.NoError(t, fs.Damage(dir+"/head", copyOffset, before[copyOffset:]))
+			fs.Kill()
+			left := cut
+			fs.SetHook(func(op vfs.Op) error {
+				if left--; left < 0 && op.Kind.Changes() {
+					return errPower
+				}
+				return nil
+			})
+			Open(fs, dir, small)
+			fs.Crash(newRNG(seed, uint64(cut)))
+			fs.SetHook(nil)
+			l, err = Open(fs, dir, small)
+			require.NoError(t, err)
+			require.EqualValues(t, 2, l.Head().View, "cut %d, seed %d", cut, seed)
+		}
+	}
+}
+
 func TestMissingFiles(t *testing.T) {
 	for name, reason := range map[string]string{
 		segmentName(1): "segment 2",

@@ -94,9 +94,11 @@ func openHeads(fsys vfs.FS, dir, identity string, fresh bool) (h heads, made boo
 //
 // It leaves place so that the next write goes over the rotten copy, or, if both are sound, over the
 // later one: that may read well and not be on disk, after a kill or a failed sync (F12), while the
-// other is on disk for certain.
+// other is on disk for certain. It keeps that one's number then, so that the two differ by one always:
+// where they do not, writes of the older one were lost (F10), and it is as good as rotten.
 func (h *heads) read(identity string) error {
 	var damage error
+	sequences := [2]uint64{}
 	for place := range 2 {
 		b, err := readSector(h.file, int64(place)*copyOffset)
 		reason := checkSheet(b, headMagic)
@@ -109,7 +111,8 @@ func (h *heads) read(identity string) error {
 			if err := checkOwner(b, h.name, identity); err != nil {
 				return err
 			}
-			if c := decodeHeadCopy(b); c.sequence > h.latest.sequence {
+			c := decodeHeadCopy(b)
+			if sequences[place] = c.sequence; c.sequence > h.latest.sequence {
 				h.latest, h.place = c, place
 			}
 		}
@@ -117,8 +120,8 @@ func (h *heads) read(identity string) error {
 	if h.latest.sequence == 0 {
 		return damage // both are gone: lost memory
 	}
-	if damage == nil {
-		h.place = 1 - h.place
+	if older := sequences[1-h.place]; damage == nil && older+1 >= h.latest.sequence {
+		h.place, h.latest.sequence = 1-h.place, older
 	}
 	return nil
 }

@@ -1,0 +1,74 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+
+	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/wal"
+)
+
+// An operator who starts a process on a directory that is another's, or in use.
+
+// identity is what a replica's directory says whose it is.
+func identity(group string, host int) string { return group + "/" + Name(host) }
+
+// startWrongly starts a process where none may start. It must be refused, and have changed nothing:
+// the directory's own replica must not notice.
+func (h *host) startWrongly(f *Fault) error {
+	switch {
+	case f.Kind == SecondStart && h.proc == nil:
+		return fmt.Errorf("%s is down", Name(h.i))
+	case f.Kind == SecondStart:
+		return h.refuses("F18", identity("sim", h.i), vfs.ErrLocked)
+	case h.proc != nil:
+		return h.refuses("F17", h.foreigner(f.To), vfs.ErrLocked)
+	}
+	return h.refuses("F17", h.foreigner(f.To), wal.ErrForeign)
+}
+
+// foreigner is another member, or, if it is this one, the one of its name in another group.
+func (h *host) foreigner(to int) string {
+	if to == h.i {
+		return identity("another", h.i)
+	}
+	return identity("sim", to)
+}
+
+// refuses has somebody open the log, past what ails the disk.
+func (h *host) refuses(rule, who string, want error) error {
+	h.fs.SetHook(nil)
+	defer h.fs.SetHook(h.hook)
+	if _, err := h.fs.ReadFile(headFile); err != nil {
+		return fmt.Errorf("%s has no directory yet: %w", Name(h.i), err)
+	}
+	before := h.contents()
+	_, err := wal.Open(h.fs, logDir, wal.Options{Identity: who, SegmentSize: h.s.p.SegmentSize})
+	unreadable := h.ailing.rotten && errors.Is(err, wal.ErrCorrupt)
+	switch {
+	case err == nil:
+		h.s.fail(rule, "%s is let in on the directory of %s", who, identity("sim", h.i))
+	case !errors.Is(err, want) && !unreadable:
+		h.s.fail(rule, "%s is refused on the directory of %s, but with %q and not with %q", who, identity("sim", h.i), err, want)
+	case !maps.Equal(before, h.contents()):
+		h.s.fail(rule, "%s is refused on the directory of %s, and has changed what it holds", who, identity("sim", h.i))
+	}
+	h.s.note(h.i, "refuses", 0, who)
+	return nil
+}
+
+// contents is all that the disk holds, by file, but for the lock.
+func (h *host) contents() map[string]uint64 {
+	all := map[string]uint64{}
+	for _, dir := range []string{logDir, snapDir} {
+		names, _ := h.fs.ReadDir(dir)
+		for _, name := range names {
+			if b, err := h.fs.ReadFile(path.Join(dir, name)); err == nil && name != "lock" {
+				all[path.Join(dir, name)] = sumOf(b)
+			}
+		}
+	}
+	return all
+}

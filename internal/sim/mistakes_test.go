@@ -1,0 +1,121 @@
+package sim
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// newLogged is newDriven with some operations in the log, all of them covered by marks.
+func newLogged(t *testing.T) (s *Sim, backup int, first, last int64) {
+	s, p := newDriven(t)
+	for i := range 5 {
+		c := s.Call(p, 1, numbered(i))
+		require.True(t, s.RunUntil(func() bool { return c.Outcome == Answered }, time.Second))
+		first, last = last, int64(c.At)
+	}
+	s.RunFor(2 * time.Second)
+	return s, (p + 1) % 3, first, last
+}
+
+func numbered(i int) Operation { return Operation{Body: []byte{1, 0, byte(i), 'n'}} }
+
+// again kills a replica and starts it.
+func again(t *testing.T, s *Sim, host int) {
+	require.NoError(t, s.Do(Fault{Kind: Crash, Host: host}))
+	require.NoError(t, s.Do(Fault{Kind: Start, Host: host}))
+	s.RunFor(time.Second)
+}
+
+// F10. A lost or misplaced write of an entry is noticed, at the next start at the latest, and the
+// others go on.
+func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
+	for _, kind := range []Kind{LostInLog, MisplacedInLog} {
+		for seed := range uint64(4) {
+			s, backup, first, last := newLogged(t)
+			require.NoError(t, s.Do(Fault{Kind: kind, Host: backup, N: []int64{first, last}[seed/2], Seed: seed}), kind)
+			again(t, s, backup)
+			assert.True(t, s.Status(backup).Lost, "%v, seed %d", kind, seed)
+			c := s.Call((backup+1)%3, 1, command())
+			s.RunFor(5 * time.Second)
+			assert.Equal(t, Answered, c.Outcome)
+			assert.Nil(t, s.Violation())
+		}
+	}
+}
+
+// F10. What a replica can do without it does without: an older copy of the head that is out of date,
+// and an earlier save that lies behind the log's end.
+func TestHarmlessMisdirectedWrites(t *testing.T) {
+	for _, kind := range []Kind{LostInHead, StrayWrite} {
+		s, backup, _, last := newLogged(t)
+		require.NoError(t, s.Do(Fault{Kind: kind, Host: backup, Seed: 2}), kind)
+		again(t, s, backup)
+		assert.False(t, s.Status(backup).Lost, kind)
+		require.NoError(t, s.Converge(10*time.Second))
+		assert.GreaterOrEqual(t, s.Status(backup).Applied, uint64(last))
+		assert.Nil(t, s.Violation())
+	}
+}
+
+// A copy of the head that is out of date is not left alone: nobody could tell.
+func TestOnlyOneCopyOfTheHeadIsSpoilt(t *testing.T) {
+	s, backup, _, _ := newLogged(t)
+	require.NoError(t, s.Do(Fault{Kind: LostInHead, Host: backup}))
+	older, late := s.hosts[backup].copies()
+	require.True(t, late)
+	assert.ErrorContains(t, s.Do(Fault{Kind: RotHead, Host: backup, N: int64(1 - older)}), "out of date")
+	assert.Error(t, s.Do(Fault{Kind: LostInHead, Host: backup}))
+	assert.NoError(t, s.Do(Fault{Kind: RotHead, Host: backup, N: int64(older)}))
+}
+
+// F10. A chunk of a snapshot that is not there, or another one, is not given away: another snapshot is
+// taken.
+func TestMisdirectedWritesOfASnapshot(t *testing.T) {
+	for _, kind := range []Kind{LostInSnapshot, MisplacedInSnapshot} {
+		setup, w := Calm(1), ListWork(10, 0, 0)
+		setup.SnapshotEvery, setup.KeepLog, setup.SegmentSize, setup.ChunkSize, setup.Tail = 20, 0, 4<<10, 64, 1
+		w.Next = nil
+		s, err := New(setup, w, nil)
+		require.NoError(t, err)
+		s.Begin()
+		require.NoError(t, s.Converge(10*time.Second))
+		p := s.Primary()
+		behind := (p + 1) % 3
+		require.NoError(t, s.Do(Fault{Kind: Crash, Host: behind}))
+		s.RunFor(5 * time.Second)
+		for i := range 100 {
+			c := s.Call(p, 1, numbered(i))
+			require.True(t, s.RunUntil(func() bool { return c.Outcome == Answered }, time.Second))
+		}
+		s.RunFor(time.Second)
+		require.NoError(t, s.Do(Fault{Kind: kind, Host: p, Seed: 600}), kind)
+		snapshots := s.Report().Stats.Snapshots
+		require.NoError(t, s.Do(Fault{Kind: Start, Host: behind}))
+		require.NoError(t, s.Converge(20*time.Second))
+		assert.Equal(t, 1, s.Report().Stats.Transfers)
+		assert.Greater(t, s.Report().Stats.Snapshots, snapshots, kind)
+		assert.Nil(t, s.Violation())
+	}
+}
+
+// F17, F18. A process on a directory that is another's, or in use, is refused.
+func TestMistakenStartsAreRefused(t *testing.T) {
+	s, backup, _, _ := newLogged(t)
+	other := (backup + 1) % 3
+	require.NoError(t, s.Do(Fault{Kind: SecondStart, Host: backup}))
+	require.NoError(t, s.Do(Fault{Kind: ForeignStart, Host: backup, To: other}))
+	require.NoError(t, s.Do(Fault{Kind: Pause, Host: other}))
+	require.NoError(t, s.Do(Fault{Kind: SecondStart, Host: other}), "a process that stands still has its lock")
+	require.NoError(t, s.Do(Fault{Kind: Resume, Host: other}))
+	require.NoError(t, s.Do(Fault{Kind: Crash, Host: backup}))
+	require.ErrorContains(t, s.Do(Fault{Kind: SecondStart, Host: backup}), "is down")
+	require.NoError(t, s.Do(Fault{Kind: ForeignStart, Host: backup, To: other}))
+	require.NoError(t, s.Do(Fault{Kind: ForeignStart, Host: backup, To: backup}))
+	require.NoError(t, s.Do(Fault{Kind: Start, Host: backup}), "its own process is let in")
+	require.NoError(t, s.Converge(10*time.Second))
+	assert.True(t, s.Status(backup).Up)
+	assert.Nil(t, s.Violation())
+}
