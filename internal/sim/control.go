@@ -60,8 +60,13 @@ func (h *host) resume() {
 	if was <= h.s.now {
 		return
 	}
+	h.hasten(func(at time.Duration) bool { return at == was })
+}
+
+// hasten has happen now what the process has not come to, or its disk.
+func (h *host) hasten(which func(at time.Duration) bool) {
 	for i := range h.s.heap {
-		if x := &h.s.heap[i]; x.of == h.proc && x.of != nil && x.at == was {
+		if x := &h.s.heap[i]; x.of == h.proc && x.of != nil && which(x.at) {
 			x.at = h.s.now
 		}
 	}

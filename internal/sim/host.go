@@ -28,6 +28,7 @@ type host struct {
 	core   stream
 	starts int
 	ailing ailing
+	stays  staying // out of reach, when all else is healed
 	writes writes
 
 	pausedUntil, slowUntil, dullUntil time.Duration
@@ -98,6 +99,9 @@ func (h *host) now() time.Time { return h.clock.at(h.s.now) }
 
 // start runs a process there, unless one does.
 func (h *host) start() {
+	if h.stays == staysDown {
+		return
+	}
 	h.idle = false
 	if h.proc != nil || h.s.err != nil {
 		return
@@ -214,6 +218,9 @@ func (h *host) later(d time.Duration, fuse int) {
 
 // latency is what a save takes now.
 func (h *host) latency() time.Duration {
+	if h.stays == staysHung {
+		return hangs
+	}
 	d := h.s.p.Save/2 + h.disk.about(h.s.p.Save/2)
 	if h.s.now < h.slowUntil {
 		d += h.disk.between(0, h.slowness)

@@ -121,7 +121,7 @@ func (l *link) ended(id uint64, fate Fate) {
 	}
 }
 
-func (l *link) cut() bool { return (l.cuts > 0 || l.cutOff) && !l.s.healed }
+func (l *link) cut() bool { return (l.cuts > 0 || l.cutOff) && !l.s.healed || l.apart() }
 
 // changed tells the watcher if the link was cut, or is whole again.
 func (l *link) changed() {

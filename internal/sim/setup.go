@@ -27,6 +27,7 @@ type Setup struct {
 	Network Network
 	Callers Callers
 	Lists   ListCalls // what callers do if the state machine is smr's own
+	Staying Staying   // who stays out of reach for a while when all else is healed
 
 	Save     time.Duration // what a save takes, at the median
 	Apply    time.Duration // what applying takes
@@ -94,6 +95,7 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 		Turn:  oneOf(s, 0, 0, 100*time.Microsecond, 2*time.Millisecond),
 		Drift: oneOf(s, 0, 1e-4, 1e-2), ClockGap: oneOf(s, 0, time.Hour),
 	}
+	p.Staying = drawStaying(seed)
 	t := drawTroubles(s)
 	if slices.ContainsFunc(t.means(), func(d *time.Duration) bool { return *d > 0 }) {
 		t.drawMistakes(newStream(seed, "mistakes"))
