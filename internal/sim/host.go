@@ -174,6 +174,7 @@ func (h *host) burnDown() {
 
 // fall ends the process there; rng says what a power cut leaves.
 func (h *host) fall(power bool, rng *rand.Rand) {
+	h.burnsOut("the process ended before that change of the disk")
 	h.fell(rng)
 	h.ailing.fuse, h.ailing.burnt = 0, false
 	if power {

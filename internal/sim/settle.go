@@ -90,6 +90,8 @@ func (s *Sim) heal() {
 			h.resume()
 		}
 		h.slowUntil, h.dullUntil = 0, 0
+		h.burnsOut("that change of the disk never came")
+		h.unfailed()
 		a := &h.ailing
 		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, false, false
 		h.fs.SetCapacity(0)

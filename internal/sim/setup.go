@@ -10,6 +10,7 @@ type Setup struct {
 	Seed      uint64 // of all that chance does
 	Replicas  int
 	Qr, Qv    int           // 0: the default quorums
+	Calm      time.Duration // before that all is calm until a command is answered; so long at most
 	Trouble   time.Duration // how long faults are made and callers are busy
 	Heartbeat time.Duration
 	Trust     time.Duration // of a detector that trusts for a fixed time; 0: the one that learns
@@ -116,6 +117,9 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 	if s.chance(0.15) {
 		p.Qv = 1 + s.IntN(p.Replicas)
 		p.Qr = p.Replicas - p.Qv + 1 + s.IntN(p.Qv)
+	}
+	if newStream(seed, "calm").chance(0.8) { // in the others the group forms among faults
+		p.Calm = 20*time.Second + 10*p.Callers.Think
 	}
 	return p, t
 }

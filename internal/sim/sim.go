@@ -32,6 +32,8 @@ type Stats struct {
 	Commands, Answers, Reads, Refusals, Unknown    int
 	Events, Messages, Faults, Crashes, Starts      int
 	Snapshots, Transfers, Restores, Loads, Damaged int
+	Stayed                                         int // members that stayed out of reach after it
+	Idle                                           int // runs in which nothing was answered before the healing
 	Views                                          uint64
 }
 
@@ -50,7 +52,9 @@ type Sim struct {
 
 	makers  *makers
 	made    []Fault // all that were made
-	armed   []armed // faults that wait for their moments
+	asked   []asked // those that a schedule asks for
+	armed   []armed // those of them that wait for their moments
+	unmet   []Vain  // those that waited in vain for something that the disk would do
 	aim     *Aim    // the moment that the present fault has waited for
 	instant instant
 	hooks   []hook
@@ -66,8 +70,10 @@ type Sim struct {
 	floor    vsr.OpNumber // the latest state that any caller has seen
 	messages uint64
 
-	healed  bool // no faults any more
-	closing bool // clients begin nothing more
+	calm    time.Duration // how long all was calm at first
+	trouble time.Duration // until when chance makes faults
+	healed  bool          // no faults any more
+	closing bool          // clients begin nothing more
 	stats   Stats
 }
 

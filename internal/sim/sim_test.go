@@ -59,6 +59,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	var mu sync.Mutex
 	var virtual time.Duration
 	var total Stats
+	var happened Counts
 	began := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -71,14 +72,55 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 				mu.Lock()
 				virtual += r.Virtual
 				total = total.Plus(r.Stats)
+				happened = happened.plus(r.Happened())
+				if r.Violation == nil && r.Stats.Idle > 0 && r.Schedule.Setup.Calm > 0 {
+					t.Errorf("seed %d tells little: nothing was answered in %v without faults", seed+uint64(i), r.Schedule.Setup.Calm)
+				}
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	t.Logf("%d seeds, %v virtual, %.0f virtual seconds a second: %+v", next.Load()-int64(runtime.GOMAXPROCS(0)),
-		virtual, virtual.Seconds()/time.Since(began).Seconds(), total)
+	n := int(next.Load()) - runtime.GOMAXPROCS(0)
+	t.Logf("%d seeds, %v virtual, %.0f virtual seconds a second: %+v\n%v", n,
+		virtual, virtual.Seconds()/time.Since(began).Seconds(), total, happened)
+	if !failed.Load() {
+		enough(t, n, &total, &happened)
+	}
 }
+
+// enough demands that in many seeds all that they are there for has happened: seeds in which it has
+// not pass whatever is wrong.
+func enough(t *testing.T, seeds int, total *Stats, happened *Counts) {
+	if seeds < many {
+		return
+	}
+	assert.Less(t, total.Idle*10, seeds, "runs in which nothing was answered before the healing")
+	for what, n := range map[string]int{"crashes": total.Crashes, "view changes": int(total.Views), "transfers": total.Transfers,
+		"restores": total.Restores, "loads": total.Loads, "snapshots": total.Snapshots, "lost memories": total.Damaged,
+		"refusals": total.Refusals, "unknown outcomes": total.Unknown, "reads": total.Reads, "members out of reach at the end": total.Stayed} {
+		assert.NotZero(t, n, "%s in %d seeds", what, seeds)
+	}
+	for kind := Crash; kind < kinds; kind++ {
+		switch kind {
+		case Start, Resume, Mend, Space: // chance does not make them
+			continue
+		}
+		sort := 0 // seldom a kind is not there at all, and a sort never
+		for other, n := range happened {
+			if Kind(other).sort() == kind.sort() {
+				sort += n
+			}
+		}
+		assert.NotZero(t, sort, "faults of the sort of %v in %d seeds", kind, seeds)
+		if seeds >= 5*many {
+			assert.NotZero(t, happened[kind], "faults of kind %v in %d seeds", kind, seeds)
+		}
+	}
+}
+
+// many seeds have everything in them.
+const many = quick
 
 // failure is what a failed run prints. The smallest schedule that fails so and the whole trace of
 // its run go to files.

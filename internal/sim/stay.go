@@ -18,11 +18,28 @@ type Staying struct {
 // drawStaying chooses what stays.
 func drawStaying(seed uint64) (x Staying) {
 	r := newStream(seed, "staying")
-	if !r.chance(0.4) {
+	if !r.chance(0.6) {
 		return x
 	}
 	for range 1 + r.IntN(3) {
 		*oneOf(r, &x.Down, &x.Mute, &x.Deaf, &x.Paused, &x.Hung)++
+	}
+	return x
+}
+
+// only leaves what is of these sorts.
+func (x Staying) only(sorts Sorts) Staying {
+	if sorts&CrashFaults == 0 {
+		x.Down = 0
+	}
+	if sorts&PartitionFaults == 0 {
+		x.Mute, x.Deaf = 0, 0
+	}
+	if sorts&PauseFaults == 0 {
+		x.Paused = 0
+	}
+	if sorts&DiskFaults == 0 {
+		x.Hung = 0
 	}
 	return x
 }
@@ -52,14 +69,17 @@ func (s *Sim) choose() {
 			spare--
 		}
 	}
-	down := x.Down
+	down, hung := x.Down, x.Hung
 	if s.p.Volatile {
 		down = 0 // it would have lost its memory
+	}
+	if s.p.DiskLimit == 0 {
+		hung = 0 // a primary that waits for its disk for ever keeps from the others what only it has (D3)
 	}
 	if len(s.ledger.committed) <= 2 {
 		return // the group is not confirmed, for which it takes all of them
 	}
-	for i, n := range []int{down, x.Mute, x.Deaf, x.Paused, x.Hung} {
+	for i, n := range []int{down, x.Mute, x.Deaf, x.Paused, hung} {
 		for ; n > 0 && spare > 0; n-- {
 			if h := s.victim(r); h.stays == nowhere && !h.lost && !h.ailing.rotten {
 				h.stay(staying(i+1), r)
@@ -75,6 +95,7 @@ const hangs = 10_000 * time.Hour
 // stay keeps a member out of reach.
 func (h *host) stay(how staying, r stream) {
 	h.stays = how
+	h.s.stats.Stayed++
 	h.s.note(h.i, stayingNames[how], uint64(how))
 	switch how {
 	case staysDown:
