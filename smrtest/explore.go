@@ -61,6 +61,9 @@ func Explore[M smr.StateMachine](t *testing.T, c Config[M]) {
 		t.Error(x.tell(t, h.first))
 		return
 	}
+	if little := h.tooLittle(); little != "" {
+		t.Errorf("smrtest: Explore: %s", little)
+	}
 	t.Log(h)
 }
 
@@ -91,6 +94,8 @@ type sum struct {
 	virtual time.Duration
 	stats   sim.Stats
 	blind   bool
+	faulty  int       // runs with faults, but for lost disks
+	sorts   sim.Sorts // of those that happened
 }
 
 func (x *trial) newHunt() *hunt {
@@ -159,6 +164,10 @@ func (h *hunt) over(f *finding) {
 		h.sum.virtual += r.Virtual
 		h.sum.stats = h.sum.stats.Plus(r.Stats)
 		h.sum.blind = h.sum.blind || r.Blind
+		h.sum.sorts |= r.Sorts()
+		if faulty(r) {
+			h.sum.faulty++
+		}
 		if r.Violation == nil {
 			return
 		}

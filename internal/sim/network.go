@@ -43,7 +43,7 @@ func (l *link) send(b []byte, m vsr.Message) {
 		s.watcher.Sent(s.now, id, l.from, l.to, m)
 	}
 	s.stats.Messages++
-	if s.healed {
+	if s.healed || s.quiet {
 		l.deliver(n.Delay, id, b)
 		return
 	}

@@ -45,7 +45,9 @@ func Play(p *Setup, t *Troubles, faults []Fault, w *Work, watcher Watcher) *Repo
 		for _, f := range faults {
 			s.Inject(f)
 		}
+		s.quiet = p.Calm > 0
 		s.RunUntil(func() bool { return s.stats.Answers > 0 }, p.Calm)
+		s.quiet = false
 		s.calm, s.trouble = s.now, s.now+p.Trouble
 		if t != nil {
 			s.MakeTrouble(t)

@@ -70,6 +70,7 @@ type Sim struct {
 	floor    vsr.OpNumber // the latest state that any caller has seen
 	messages uint64
 
+	quiet   bool          // the network loses and delays nothing
 	calm    time.Duration // how long all was calm at first
 	trouble time.Duration // until when chance makes faults
 	healed  bool          // no faults any more

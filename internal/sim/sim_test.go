@@ -91,7 +91,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 
 // enough demands that in many seeds all that they are there for has happened: seeds in which it has
 // not pass whatever is wrong.
-func enough(t *testing.T, seeds int, total *Stats, happened *Counts) {
+func enough(t assert.TestingT, seeds int, total *Stats, happened *Counts) {
 	if seeds < many {
 		return
 	}
@@ -116,6 +116,43 @@ func enough(t *testing.T, seeds int, total *Stats, happened *Counts) {
 		if seeds >= 5*many {
 			assert.NotZero(t, happened[kind], "faults of kind %v in %d seeds", kind, seeds)
 		}
+	}
+}
+
+// complaints counts what assertions say.
+type complaints []string
+
+func (c *complaints) Errorf(format string, args ...any) {
+	*c = append(*c, fmt.Sprintf(format, args...))
+}
+
+func TestEnough(t *testing.T) {
+	some := Stats{Crashes: 1, Views: 1, Transfers: 1, Restores: 1, Loads: 1, Snapshots: 1, Damaged: 1, Refusals: 1, Unknown: 1, Reads: 1, Stayed: 1}
+	var all Counts
+	for kind := range all {
+		all[kind] = 1
+	}
+	missing := all
+	missing[LostInLog] = 0 // of a sort that others are of
+	for _, x := range []struct {
+		change   func(*Stats)
+		happened Counts
+		seeds    int
+		complain int
+	}{
+		{func(*Stats) {}, all, 5 * many, 0},
+		{func(x *Stats) { x.Loads = 0 }, all, many, 1},
+		{func(x *Stats) { x.Loads = 0 }, all, many - 1, 0},
+		{func(x *Stats) { x.Idle = many }, all, many, 1},
+		{func(*Stats) {}, missing, many, 0},
+		{func(*Stats) {}, missing, 5 * many, 1},
+		{func(*Stats) {}, Counts{Crash: 1}, many, int(kinds) - 1 - 4 - 4},
+	} {
+		total := some
+		x.change(&total)
+		var c complaints
+		enough(&c, x.seeds, &total, &x.happened)
+		assert.Len(t, c, x.complain)
 	}
 }
 
