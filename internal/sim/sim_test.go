@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -249,3 +250,21 @@ func hashesElsewhere(t *testing.T) []string {
 }
 
 func hashLine(seed uint64, r *Report) string { return fmt.Sprintf("seed %d: %x", seed, r.Hash) }
+
+// An operation that is larger than the window is taken when no other waits: else it never would be.
+func TestOperationsLargerThanTheWindow(t *testing.T) {
+	w := ListWork(3000, 0.1, 0)
+	next := w.Next
+	w.Next = func(r *rand.Rand) (o Operation) {
+		for o = next(r); o.Body != nil && len(o.Body) < 600; o = next(r) {
+		}
+		return o
+	}
+	for seed := range uint64(3) {
+		p := Calm(seed + 1)
+		p.Window, p.Trouble = 500, 5*time.Second
+		r := Play(p, nil, []Fault{{At: 2 * time.Second, Kind: Isolate, Host: 0, For: time.Second}, {At: 4 * time.Second, Kind: Crash, Host: 1, For: time.Second}}, w, nil)
+		assert.Nil(t, r.Violation)
+		assert.Greater(t, r.Stats.Answers, 50)
+	}
+}
