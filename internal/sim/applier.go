@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -76,21 +77,24 @@ func (p *process) nextJob() {
 
 func (p *process) applyNow(e *vsr.Entry) {
 	a := &p.applier
-	if e.Op != a.last.Op+1 {
-		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.last.Op)
+	if e.Op != a.Last.Op+1 {
+		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.Last.Op)
 		return
 	}
-	out := outcome{executed: a.sessions.Begin(e)}
+	out := outcome{executed: a.Sessions.Begin(e)}
 	if out.executed {
 		var err error
 		if out.result, err = a.machine.apply(e); err != nil {
 			p.s.broke(Name(p.h.i), p.s.work.named(err, e))
 			return
 		}
-		a.sessions.Finish(e, out.result)
+		a.Sessions.Finish(e, out.result)
 		out.digest = a.machine.digest()
 	}
-	a.last, a.clock = e.Stamp(), e.Time
+	if err := a.Advance(e); err != nil {
+		p.s.broke(Name(p.h.i), err)
+		return
+	}
 	if err := p.s.witness.applied(e, out, a.machine); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
@@ -98,7 +102,7 @@ func (p *process) applyNow(e *vsr.Entry) {
 	if e.Kind == vsr.Command && e.Session == a.session {
 		p.callers.look(p, e.Request)
 	}
-	if a.last.Op-a.snapshot >= vsr.OpNumber(p.s.p.SnapshotEvery) {
+	if a.Last.Op-a.snapshot >= vsr.OpNumber(p.s.p.SnapshotEvery) {
 		p.takeSnapshot()
 	}
 }
@@ -109,7 +113,7 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 	a := &p.applier
 	var got restored
 	err := p.io(func() (err error) {
-		got, err = p.store.restore(s, a.machine)
+		got, err = p.store.restore(store.SnapID(s.SnapshotID), a.machine)
 		return err
 	})
 	if p.dead || errors.Is(err, fs.ErrNotExist) {
@@ -133,12 +137,12 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 func (p *process) applied() {
 	a := &p.applier
 	if head := p.core.State().Head; a.session == 0 {
-		if a.session = a.sessions.Opened(Name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
+		if a.session = a.Sessions.Opened(Name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
 			session := a.session
 			p.input(func(time.Time) { p.core.SessionOpened(session) })
 		}
 	}
-	at := a.last.Op
+	at := a.Last.Op
 	p.input(func(time.Time) { p.core.Applied(at) })
 	p.callers.readable(p)
 	p.s.happened(p.h, Applied, 0)
@@ -151,12 +155,12 @@ func (p *process) takeSnapshot() {
 	if a.taking {
 		return
 	}
-	frozen, err := freeze(a, p.core.State().Members)
+	frozen, err := freeze(a)
 	if err != nil {
-		p.s.broke(Name(p.h.i), p.s.work.named(err, &p.s.ledger.find(a.last).entry))
+		p.s.broke(Name(p.h.i), p.s.work.named(err, &p.s.ledger.find(a.Last).entry))
 		return
 	}
-	a.taking, a.snapshot = true, a.last.Op
+	a.taking, a.snapshot = true, a.Last.Op
 	p.after(10*p.h.latency(), func() {
 		a.taking = false
 		var s vsr.Snapshot
@@ -168,13 +172,13 @@ func (p *process) takeSnapshot() {
 			return
 		}
 		if err == nil || frozen.written != 0 {
-			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.last.Op))
+			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.Last.Op))
 		}
 		_, isBroken := errors.AsType[*broken](err)
 		switch {
 		case err == nil:
 			p.s.stats.Snapshots++
-			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.last.Op), frozen.last)
+			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.Last.Op), frozen.Last)
 			p.input(func(time.Time) { p.core.TookSnapshot(s) })
 		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.everFailed:
 			p.s.broke(Name(p.h.i)+": snapshot", err)

@@ -95,7 +95,7 @@ func (s *Sim) answer(p *process, c *Call, result []byte) {
 
 // read runs a read on the state as it is (11.9).
 func (s *Sim) read(p *process, c *Call) {
-	at := p.applier.last.Op
+	at := p.applier.Last.Op
 	if c.Level == Linearizable {
 		if at < c.floor {
 			s.fail("11.9", "a read at %s saw the state after op %d; when it began, a caller had seen op %d", Name(c.Host), at, c.floor)

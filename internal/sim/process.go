@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -36,7 +37,7 @@ type process struct {
 func newProcess(h *host, st *storage, f *found) *process {
 	s := h.s
 	p := &process{s: s, h: h, store: st}
-	p.applier.restored, p.applier.snapshot = f.restored, f.last.Op
+	p.applier.restored, p.applier.snapshot = f.restored, f.State.Last.Op
 	cfg := vsr.Config{
 		Self: vsr.Index(h.i), Members: s.members, Detector: smr.NewFixedDetector(s.p.Trust),
 		Heartbeat: s.p.Heartbeat, Abdication: time.Second, DiskLimit: s.p.DiskLimit,
@@ -167,7 +168,7 @@ func (p *process) perform(out *vsr.Output) {
 		p.callers.confirmed(p, x)
 	}
 	if out.Compact != nil {
-		p.compact(*out.Compact)
+		p.write(store.Write{Compact: out.Compact})
 	}
 	for _, c := range out.Chunks {
 		p.sendChunk(c)

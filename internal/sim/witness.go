@@ -257,5 +257,5 @@ func (w *witness) sameFrozen(f *frozen, now vsr.OpNumber) error {
 		return nil
 	}
 	return breaks(ruleFrozen, "the snapshot taken after op %d, and written after op %d, shows what was changed in between: it must write the state as it was when Snapshot was called",
-		f.last.Op, now)
+		f.Last.Op, now)
 }
