@@ -96,7 +96,8 @@ type Replica struct {
 	self    Index
 	n       int
 	members Membership // of the epoch; before formation as configured
-	others  []Index    // all members but self
+	all     []Index    // members
+	others  []Index    // all but self
 	now     time.Time
 
 	head   Head // as of the last save issued, or pending in this turn
@@ -141,6 +142,7 @@ func New(cfg Config, d Durable, now time.Time) *Replica {
 	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastTick: now,
 		head: d.Head, heard: make([]time.Time, n), starts: make([]uint64, n)}
 	for i := range Index(n) {
+		r.all = append(r.all, i)
 		if i != r.self {
 			r.others = append(r.others, i)
 		}
@@ -241,13 +243,18 @@ func (r *Replica) paused() {
 // Deadline returns when Tick is due at the latest.
 func (r *Replica) Deadline() time.Time {
 	at := r.lastTick.Add(r.pauseLimit() / 2) // so that a pause is noticed, and nothing else taken for one
-	for _, t := range [...]time.Time{
-		r.form.at, r.primaryDeadline(), r.changeDeadline(),
-		r.requests.retryAt, r.reads.retryAt, r.transfer.retryAt,
-	} {
-		if !t.IsZero() && t.Before(at) {
-			at = t
-		}
+	at = earlier(at, r.form.at)
+	at = earlier(at, r.primaryDeadline())
+	at = earlier(at, r.changeDeadline())
+	at = earlier(at, r.requests.retryAt)
+	at = earlier(at, r.reads.retryAt)
+	return earlier(at, r.transfer.retryAt)
+}
+
+// earlier returns the earlier of two times, of which t may be zero for none.
+func earlier(at, t time.Time) time.Time {
+	if t.Before(at) && !t.IsZero() {
+		return t
 	}
 	return at
 }
@@ -317,7 +324,7 @@ func (r *Replica) admit(from Index, h Header, m Message) bool {
 		return false
 	}
 	if h.Start < r.starts[from] {
-		r.send(&Outdated{Start: r.starts[from]}, from) // S6
+		r.sendTo(from, &Outdated{Start: r.starts[from]}) // S6
 		return false
 	}
 	r.starts[from] = h.Start
@@ -353,7 +360,7 @@ func (r *Replica) Ready(now time.Time) Output {
 	}
 	if r.ackDue {
 		r.ackDue = false
-		r.send(&PrepareOK{View: r.head.View, Op: r.checked}, r.prim())
+		r.sendTo(r.prim(), &PrepareOK{View: r.head.View, Op: r.checked})
 	}
 	r.flushReads()
 	r.flushTransfer()

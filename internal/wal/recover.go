@@ -18,6 +18,7 @@ type recovery struct {
 	lastOp uint64 // after it
 	begun  bool   // a save has checked
 	held   []save // checked, and above the mark: not applied yet
+	buf    []byte // of windows, one after the other
 }
 
 // recover brings the state to the highest mark, and returns the saves above it that can be read.
@@ -107,7 +108,8 @@ func (r *recovery) openSegment(number uint64) error {
 
 // scan checks the saves of one segment, up to where the next segment goes on, if there is one.
 func (r *recovery) scan(i int) error {
-	s, w := r.segments[i], &window{file: r.segments[i].file, size: r.segments[i].size}
+	s, w := r.segments[i], &window{file: r.segments[i].file, size: r.segments[i].size, buf: r.buf[:0]}
+	defer func() { r.buf = w.buf }()
 	damaged := func(off int64, reason string, err error) error {
 		return &CorruptError{File: s.name, Offset: off, Op: r.lastOp + 1, Reason: reason, Err: err}
 	}
