@@ -46,7 +46,8 @@ type Sim struct {
 
 	members vsr.Membership
 	hosts   []*host
-	links   [][]*link // [from][to]
+	links   [][]*link   // [from][to]
+	arrived []*delivery // to be used again
 
 	makers  *makers
 	made    []Fault // all that were made

@@ -18,6 +18,10 @@ type storage struct {
 	log      *wal.Log
 	snaps    *snap.Store
 	incoming *snap.Incoming // nil: none
+
+	batch   []wal.Save // memory for save
+	records []wal.Record
+	encoded []byte
 }
 
 // found is what a disk held.
@@ -138,20 +142,27 @@ func (st *storage) read(from, to vsr.OpNumber) ([]vsr.Entry, error) {
 
 // save makes saves durable, as one batch.
 func (st *storage) save(saves []*vsr.Save) error {
-	batch := make([]wal.Save, len(saves))
-	for i, s := range saves {
-		b := &batch[i]
-		b.Head, b.From = toHead(s.Head), uint64(s.From)
+	st.batch, st.records, st.encoded = st.batch[:0], st.records[:0], st.encoded[:0]
+	for _, s := range saves {
+		b := wal.Save{Head: toHead(s.Head), From: uint64(s.From)}
 		if s.Base != nil {
 			base := wal.Stamp{Epoch: uint64(s.Base.Epoch), View: uint64(s.Base.View), Op: uint64(s.Base.Op)}
 			b.Base = &base
 		}
-		for j := range s.Entries {
-			e := &s.Entries[j]
-			b.Records = append(b.Records, wal.Record{Op: uint64(e.Op), Epoch: uint64(e.Epoch), View: uint64(e.View), Data: wire.AppendEntry(nil, e)})
+		first := len(st.records)
+		for i := range s.Entries {
+			st.encode(&s.Entries[i])
 		}
+		b.Records = st.records[first:]
+		st.batch = append(st.batch, b)
 	}
-	return st.log.Save(batch)
+	return st.log.Save(st.batch)
+}
+
+func (st *storage) encode(e *vsr.Entry) {
+	start := len(st.encoded)
+	st.encoded = wire.AppendEntry(st.encoded, e)
+	st.records = append(st.records, wal.Record{Op: uint64(e.Op), Epoch: uint64(e.Epoch), View: uint64(e.View), Data: st.encoded[start:]})
 }
 
 // take writes a snapshot (C4). Its header is what Restore needs beside the state.
