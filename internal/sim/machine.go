@@ -182,14 +182,19 @@ func (m *machine) freeze() (w io.WriterTo, err error) {
 // write returns what a frozen state writes, and closes it.
 func write(w io.WriterTo) ([]byte, error) {
 	var b bytes.Buffer
+	err := writeTo(&b, w)
+	return b.Bytes(), err
+}
+
+func writeTo(to io.Writer, w io.WriterTo) error {
 	err := guard("WriteTo", func() error {
-		_, err := w.WriteTo(&b)
+		_, err := w.WriteTo(to)
 		return err
 	})
 	if c, ok := w.(io.Closer); ok {
 		err = errors.Join(err, guard("Close", c.Close))
 	}
-	return b.Bytes(), failed("WriteTo", err)
+	return failed("WriteTo", err)
 }
 
 // failed says that the user's code has returned an error where it must not.
@@ -209,6 +214,18 @@ func (m *machine) encode() ([]byte, error) {
 	var b []byte
 	err = m.call("WriteTo", func() (err error) { b, err = write(w); return err })
 	return b, err
+}
+
+// sum returns the hash of what encode returns.
+func (m *machine) sum() (uint64, error) {
+	w, err := m.freeze()
+	if err != nil {
+		return 0, err
+	}
+	var h maphash.Hash
+	h.SetSeed(sums)
+	err = m.call("WriteTo", func() error { return writeTo(&h, w) })
+	return h.Sum64(), err
 }
 
 // restore replaces the state.

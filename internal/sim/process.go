@@ -169,7 +169,7 @@ func (p *process) send(m vsr.Outgoing) {
 	}
 	header := p.core.Header()
 	p.s.checkClaims(p, header, m)
-	b := wire.AppendMessage(nil, p.s.tag, header, m.Message)
+	b := p.s.encode(header, m.Message)
 	kind := kindOf(m.Message)
 	for _, to := range m.To {
 		p.s.links[p.h.i][to].send(b, m.Message)
@@ -178,6 +178,21 @@ func (p *process) send(m vsr.Outgoing) {
 			return
 		}
 	}
+}
+
+// encode returns the bytes of a message. Small ones, of which nobody keeps a part, share memory.
+func (s *Sim) encode(h vsr.Header, m vsr.Message) []byte {
+	switch m.(type) {
+	case *vsr.Prepare, *vsr.NewState, *vsr.Request, *vsr.SnapshotChunk:
+		return wire.AppendMessage(nil, s.tag, h, m)
+	}
+	start := len(s.small)
+	if cap(s.small)-start < wire.MessageOverhead {
+		s.small, start = make([]byte, 0, 64*wire.MessageOverhead), 0
+	}
+	b := wire.AppendMessage(s.small, s.tag, h, m)
+	s.small = b
+	return b[start:len(b):len(b)]
 }
 
 // receive takes a message off the network.

@@ -48,6 +48,7 @@ type Sim struct {
 	hosts   []*host
 	links   [][]*link   // [from][to]
 	arrived []*delivery // to be used again
+	small   []byte      // messages, see encode
 
 	makers  *makers
 	made    []Fault // all that were made

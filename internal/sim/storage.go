@@ -50,11 +50,10 @@ type frozen struct {
 // freeze freezes the state after e.
 func freeze(a *applier, e *vsr.Entry, m vsr.Membership) (*frozen, error) {
 	f := &frozen{last: e.Stamp(), time: e.Time, members: m, table: a.sessions.Append(nil)}
-	b, err := a.machine.encode()
-	if err != nil {
+	var err error
+	if f.at, err = a.machine.sum(); err != nil {
 		return nil, err
 	}
-	f.at = sumOf(b)
 	f.state, err = a.machine.freeze()
 	return f, err
 }
@@ -114,7 +113,11 @@ func (st *storage) readLog(f *found) error {
 		if err != nil {
 			return err
 		}
-		f.Entries = append(f.Entries, entries...)
+		if f.Entries == nil {
+			f.Entries = entries // all of them, most times
+		} else {
+			f.Entries = append(f.Entries, entries...)
+		}
 		from += vsr.OpNumber(len(entries))
 	}
 	if f.Base.Op == 0 && len(f.Entries) > 0 {

@@ -133,6 +133,7 @@ type Replica struct {
 	full    bool // the disk has no space (F13)
 	problem string
 	out     Output
+	used    []Outgoing // memory of the messages of the turn before, for those of the turn after
 }
 
 // New returns the replica that goes on from what its disk holds. Its first Ready has a save,
@@ -368,8 +369,21 @@ func (r *Replica) Ready(now time.Time) Output {
 	r.compact()
 	r.out.Save = r.issue()
 	out := r.out
-	r.out = Output{}
+	clear(r.used[:cap(r.used)])
+	r.out = Output{Messages: r.used}
+	r.used = reused(out.Messages)
 	return out
+}
+
+// maxUsed is how many messages of a turn have memory that is kept.
+const maxUsed = 64
+
+// reused returns the memory of messages that are good until the next Ready, for what comes after it.
+func reused(messages []Outgoing) []Outgoing {
+	if cap(messages) > maxUsed {
+		return nil
+	}
+	return messages[:0]
 }
 
 // prim returns the primary of the present view.
