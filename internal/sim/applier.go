@@ -15,8 +15,11 @@ import (
 // applier owns the state machine: it applies and restores in the order in which the core said so.
 type applier struct {
 	restored
-	busy bool
-	jobs []job
+	busy    bool
+	jobs    []job
+	job     job         // under way
+	done    func()      // jobDone, made once
+	entries []vsr.Entry // memory for the next job
 
 	session  uint64       // of this process, once it is open
 	snapshot vsr.OpNumber // the last one taken or restored
@@ -32,7 +35,9 @@ type job struct {
 
 func (p *process) apply(entries []vsr.Entry) {
 	if len(entries) > 0 {
-		p.applier.jobs = append(p.applier.jobs, job{entries: slices.Clone(entries)})
+		a := &p.applier
+		a.jobs = append(a.jobs, job{entries: append(a.entries, entries...)})
+		a.entries = nil
 		p.nextJob()
 	}
 }
@@ -53,26 +58,29 @@ func (p *process) nextJob() {
 	if a.busy || len(a.jobs) == 0 || p.dead {
 		return
 	}
-	a.busy = true
-	next := a.jobs[0]
-	a.jobs = a.jobs[1:]
-	p.after(p.h.core.about(p.s.p.Apply), func() {
-		if next.snapshot != nil {
-			p.restoreNow(next.snapshot)
-		}
-		if p.dead {
-			return
-		}
-		for i := range next.entries {
-			p.applyNow(&next.entries[i])
-		}
-		if next.take {
-			p.takeSnapshot()
-		}
-		a.busy = false
-		p.applied()
-		p.nextJob()
-	})
+	a.busy, a.job = true, a.jobs[0]
+	a.jobs = slices.Delete(a.jobs, 0, 1)
+	p.after(p.h.core.about(p.s.p.Apply), a.done)
+}
+
+func (p *process) jobDone() {
+	a := &p.applier
+	if a.job.snapshot != nil {
+		p.restoreNow(a.job.snapshot)
+	}
+	if p.dead {
+		return
+	}
+	for i := range a.job.entries {
+		p.applyNow(&a.job.entries[i])
+	}
+	if a.job.take {
+		p.takeSnapshot()
+	}
+	clear(a.job.entries)
+	a.entries, a.job, a.busy = a.job.entries[:0], job{}, false
+	p.applied()
+	p.nextJob()
 }
 
 func (p *process) applyNow(e *vsr.Entry) {
@@ -136,14 +144,13 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 // applied tells the loop and the callers how far the state is.
 func (p *process) applied() {
 	a := &p.applier
-	if head := p.core.State().Head; a.session == 0 {
+	if a.session == 0 {
+		head := p.core.State().Head
 		if a.session = a.Sessions.Opened(Name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
-			session := a.session
-			p.input(func(time.Time) { p.core.SessionOpened(session) })
+			p.tell(func(core *vsr.Replica, _ time.Time, op uint64) { core.SessionOpened(op) }, a.session)
 		}
 	}
-	at := a.Last.Op
-	p.input(func(time.Time) { p.core.Applied(at) })
+	p.tell(func(core *vsr.Replica, _ time.Time, op uint64) { core.Applied(vsr.OpNumber(op)) }, uint64(a.Last.Op))
 	p.callers.readable(p)
 	p.s.happened(p.h, Applied, 0)
 }

@@ -138,7 +138,7 @@ func (w *callers) look(p *process, number uint64) {
 		if result, ok := p.applier.Sessions.Result(p.applier.session, number); ok {
 			w.proposals = without(w.proposals, c)
 			p.s.answer(p, c, result)
-			p.input(func(time.Time) { p.core.Forget(number) })
+			p.tell(func(core *vsr.Replica, _ time.Time, number uint64) { core.Forget(number) }, number)
 		}
 		return
 	}

@@ -43,11 +43,10 @@ type frozen struct {
 // freeze freezes the state as it is.
 func freeze(a *applier) (*frozen, error) {
 	f := &frozen{State: a.State.Frozen()}
-	b, err := a.machine.encode()
-	if err != nil {
+	var err error
+	if f.at, err = a.machine.sum(); err != nil {
 		return nil, err
 	}
-	f.at = sumOf(b)
 	f.user, err = a.machine.freeze()
 	return f, err
 }
@@ -92,7 +91,11 @@ func (st *storage) recover(f *found) error {
 		if err != nil {
 			return err
 		}
-		f.log = append(f.log, entries...)
+		if f.log == nil {
+			f.log = entries // all of them, most times
+		} else {
+			f.log = append(f.log, entries...)
+		}
 	}
 	return nil
 }

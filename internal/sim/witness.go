@@ -174,11 +174,11 @@ func (w *witness) same(m *machine, op vsr.OpNumber, whose string) error {
 	if !ok || w.unstable {
 		return nil
 	}
-	b, err := m.encode()
+	sum, err := m.sum()
 	if err != nil {
 		return fmt.Errorf("after op %d: %w", op, err)
 	}
-	if sumOf(b) == want {
+	if sum == want {
 		return nil
 	}
 	if w.unstable = !m.stable() || !w.machine.stable(); w.unstable {

@@ -19,6 +19,8 @@ type writer struct {
 	batch   []*vsr.Save // under way
 	markAt  time.Duration
 	markDue bool
+
+	done, idle func() // written and markIdle, made once
 }
 
 func (p *process) save(s *vsr.Save) {
@@ -49,12 +51,12 @@ func (p *process) writeNext() {
 		p.after(p.h.latency(), func() { p.compact(*compact) })
 	case len(saves) > 0:
 		w.busy, w.batch = true, saves
-		p.after(p.h.latency(), p.written)
+		p.after(p.h.latency(), w.done)
 	default:
 		w.markAt = p.s.now + idleMark
 		if !w.markDue {
 			w.markDue = true
-			p.after(idleMark, p.markIdle)
+			p.after(idleMark, w.idle)
 		}
 	}
 }
@@ -70,7 +72,7 @@ func (p *process) markIdle() {
 		return // comes again when it has nothing to do
 	case p.s.now < w.markAt:
 		w.markDue = true
-		p.after(w.markAt-p.s.now, p.markIdle)
+		p.after(w.markAt-p.s.now, w.idle)
 		return
 	}
 	err := p.io(p.store.log.Mark)
@@ -95,7 +97,7 @@ func (p *process) written() {
 		return
 	case vfs.IsFull(err):
 		p.tellFull(true)
-		p.after(100*time.Millisecond, p.written)
+		p.after(100*time.Millisecond, w.done)
 		return
 	case err != nil:
 		p.broken("save", err)
@@ -107,7 +109,8 @@ func (p *process) written() {
 		return
 	}
 	seq := w.batch[len(w.batch)-1].Seq
-	w.busy, w.batch = false, nil
+	clear(w.batch)
+	w.busy, w.batch = false, w.batch[:0]
 	p.s.mark(p.h.i, marksSaved, seq)
 	if p.s.watcher != nil {
 		p.s.watcher.Note(p.s.now, p.h.i, "has saved", []any{seq})
@@ -119,7 +122,7 @@ func (p *process) written() {
 	if p.dead {
 		return
 	}
-	p.input(func(now time.Time) { p.core.Saved(now, seq) })
+	p.tell((*vsr.Replica).Saved, seq)
 	p.writeNext()
 }
 
