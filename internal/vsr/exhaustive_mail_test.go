@@ -11,13 +11,13 @@ type seat struct {
 	mail     []uint32 // rising
 	bits     []uint64 // the same
 	steps    []step
-	talks    []next // what does not change the place
-	explored bool   // steps and talks are there
+	talks    []*next // what does not change the place
+	explored bool    // steps and talks are there
 }
 
 // step is a next, with the seat that the member then has.
 type step struct {
-	next
+	*next
 	seat uint32
 }
 
@@ -79,7 +79,7 @@ func (x *explorer) steps(id uint32) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range slices.Concat(own, arrived) {
+	for _, n := range slices.Concat(own, arrived) { // one of those that lead to the same
 		if n.to == s.place {
 			s.talks = append(s.talks, n)
 			continue

@@ -178,7 +178,7 @@ func (x *explorer) talk(w *world, onto func(r int, t *next)) error {
 			return err
 		}
 		for k := range x.seats[id].talks {
-			t := &x.seats[id].talks[k]
+			t := x.seats[id].talks[k]
 			before := w.seats
 			if x.post(w, t.posts); w.seats != before {
 				r = -1 // others may answer
