@@ -115,7 +115,7 @@ func (x *explorer) do(g *testGroup, h *host, ev event) bool {
 }
 
 // speak gathers what a place may say at any time: the vote of one that is not the primary, and whatever a primary can send
-// of its log, from any op on, with its heartbeat. The primary of a view names it, also when it does not lead it.
+// of its log, from any op on, with its heartbeat. The primary of a view also names it, as it would in answer to who is behind.
 func (x *explorer) speak(p *place) error {
 	g, h := x.scratch(p)
 	r := h.core
