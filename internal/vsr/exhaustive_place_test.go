@@ -23,6 +23,8 @@ type place struct {
 	committed uint32           // identity of the viewstamps of what it knows committed (invariant 2)
 	rank      uint64
 
+	ignored map[uint32]bool // messages that have come here and were left out
+
 	said []*sent           // what it may say at any time
 	own  []*next           // what happens at it without a message; nil before asked for
 	mail map[event][]*next // what each message leads to
@@ -155,7 +157,7 @@ func (x *explorer) place(h *host, led [maxViews]uint64, crashes uint8) (*place, 
 		return x.places[id], nil
 	}
 	h.waits, h.state, h.problem = map[Message]bool{}, stateText(r), r.problem
-	p := &place{id: id, starts: starts, host: h, led: led, crashes: crashes, rank: rank(h, crashes), mail: map[event][]*next{}}
+	p := &place{id: id, starts: starts, host: h, led: led, crashes: crashes, rank: rank(h, crashes), mail: map[event][]*next{}, ignored: map[uint32]bool{}}
 	p.body, _ = x.bodyIDs.of(text)
 	p.entries, _ = x.entryIDs.of(identity(r.log.tail) + identity(h.disk.base) + identity(h.disk.entries))
 	p.disk, _ = x.diskIDs.of(identity(h.disk.head.Group) + identity(h.disk.base) + identity(h.disk.entries))

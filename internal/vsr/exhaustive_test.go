@@ -27,7 +27,7 @@ import (
 //     does with what it answers without a change of its place.
 //   - Votes arrive together, at a member that suspects: those that came before are a case of that.
 //   - Places that do the same are made the same (normalize), messages that change nothing are left out (ignores), and those
-//     that lead to what a vote leads to (naming).
+//     that lead to what a vote leads to (naming). That they change nothing is tried: checkIgnored.
 //   - The crashes are shared out among the members beforehand, once in each way. A member that has none left has every save
 //     done at once, as its end shows only in what is said after it, and that may arrive as late. A primary counts itself then:
 //     the acknowledgements that count with its own may arrive as late too. A primary to be chooses then among the logs that it
@@ -78,6 +78,7 @@ func TestExhaustive(t *testing.T) {
 			require.NoError(t, x.exploreAll(func() bool { return false }))
 			require.Greater(t, x.worlds, 300, "too few worlds to show anything")
 			t.Logf("%s: %d worlds, %d transitions, complete", x.scope, x.worlds, x.transitions)
+			checkIgnored(t, x, 10_000)
 			walkIn(t, x, e, of.walks)
 		})
 	}
@@ -98,6 +99,7 @@ func exploreFor(t *testing.T, s scope, limit time.Duration) {
 	}
 	require.NoError(t, err)
 	t.Logf("%s: %d worlds, %d transitions, complete", s, x.worlds, x.transitions)
+	checkIgnored(t, x, 100_000)
 	walkIn(t, x, e, *exhaustiveWalks)
 }
 
