@@ -300,8 +300,16 @@ func (s *Sim) misdirect(r stream) {
 	f.Kind = oneOf(r, LostInLog, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, LostInHead, StrayWrite, StrayWrite)
 	if f.Kind == LostInLog || f.Kind == MisplacedInLog {
 		f.N = h.anyCovered(r)
+		if r.chance(0.5) { // one of the latest
+			f.N = max(1, int64(h.covered)-r.Int64N(6))
+		}
 	}
 	if f.Kind.losesMemory() && !s.makers.atlas.mayLose(h) {
+		return
+	}
+	if (f.Kind == LostInSnapshot || f.Kind == MisplacedInSnapshot) && r.chance(0.7) { // while somebody wants it
+		f.After = &Aim{Host: h.i, When: Sent, Message: MessageNamed("SnapshotOffer")}
+		s.Inject(f)
 		return
 	}
 	if s.make(f) == nil && s.makers.Crash > 0 && r.chance(0.5) {
