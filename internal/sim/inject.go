@@ -76,6 +76,7 @@ func (h *host) suffer(f *Fault) error {
 	if p == nil && f.Kind != Start && f.Kind != CrashIn {
 		return fmt.Errorf("%s is down", Name(h.i))
 	}
+	until := lasting(h.s.now, f.For)
 	switch f.Kind {
 	case Crash, PowerCut:
 		h.fall(f.Kind == PowerCut, rng)
@@ -91,18 +92,14 @@ func (h *host) suffer(f *Fault) error {
 		p.input(func(now time.Time) { p.core.Leave(now) })
 		p.after(stopFor, func() { h.fall(false, rng); h.later(f.For, 0) })
 	case Pause:
-		until := h.s.now + f.For
-		if f.For == 0 {
-			until = forever
-		}
 		h.pausedUntil = max(h.pausedUntil, until)
 	case Resume:
 		h.resume()
 	case Suspend:
-		h.pausedUntil = max(h.pausedUntil, h.s.now+f.For)
-		h.clock.behind += f.For
+		h.pausedUntil = max(h.pausedUntil, until)
+		h.clock.sleep(h.s.now, until)
 	case SlowTurns:
-		h.dullUntil, h.dullness = h.s.now+f.For, time.Duration(f.N)
+		h.dull.begin(h.s.now, f.For, f.N)
 	case HandOver:
 		p.input(func(now time.Time) { p.core.Handover(now, vsr.Index(f.To)) })
 		if f.For > 0 {
@@ -118,32 +115,32 @@ const stopFor = 10 * time.Millisecond
 // ail is what befalls a host's disk.
 func (h *host) ail(f *Fault) error {
 	a, s := &h.ailing, h.s
-	until := func(end func()) {
-		if f.For > 0 {
-			s.after(f.For, end)
-		}
-	}
 	switch f.Kind {
 	case SlowDisk:
-		h.slowness, h.slowUntil = time.Duration(f.N), s.now+f.For
+		h.slow.begin(s.now, f.For, f.N)
 	case FullDisk:
-		h.fs.SetCapacity(max(h.fs.Used()+f.N, 1))
-		until(func() { h.fs.SetCapacity(0) })
+		h.full.begin(s.now, f.For, max(h.fs.Used()+f.N, 1))
+		h.fill()
+		s.after(f.For, h.fill)
 	case Space:
-		h.fs.SetCapacity(0)
+		h.full = nil
+		h.fill()
 	case FailSync:
 		a.syncs = int(f.N)
 	case FailReads:
-		a.noReads, a.everFailed = true, true
-		until(func() { a.noReads = false })
+		a.noReads.begin(s.now, f.For, 1)
+		a.everFailed = true
 	case FailWrites:
-		a.noWrites, a.everFailed = true, true
-		until(func() { a.noWrites = false })
+		a.noWrites.begin(s.now, f.For, 1)
+		a.everFailed = true
 	case Wipe:
 		return h.wipe(f)
 	}
 	return nil
 }
+
+// fill leaves on the disk what space there is now.
+func (h *host) fill() { h.fs.SetCapacity(h.full.much(h.s.now)) }
 
 // wipe takes everything from a member's disk, for good.
 func (h *host) wipe(f *Fault) error {

@@ -123,8 +123,7 @@ func (s *Sim) Primary() int {
 func (s *Sim) Rejoin() {
 	for _, links := range s.links {
 		for _, l := range links {
-			l.cuts, l.cutOff, l.slow, l.lossy = 0, false, 0, 0
-			l.healings++
+			l.cutUntil, l.cutOff, l.slow, l.lossy = 0, false, nil, nil
 		}
 	}
 	s.linksChanged()
