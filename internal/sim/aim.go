@@ -147,11 +147,18 @@ func (s *Sim) shoot(h *host, what shot, r stream) {
 	case crashes:
 		s.crash(r, h)
 	case isolates:
-		s.make(Fault{Kind: Isolate, Host: h.i, For: d})
+		s.isolate(h, d)
 	case pauses:
 		s.make(Fault{Kind: oneOf(r, Pause, Pause, Suspend), Host: h.i, For: d})
 		if t := s.makers; t.Partition+t.Cut+t.Rotate > 0 && r.chance(0.4) { // and what has happened meanwhile it does not hear at once
-			s.make(Fault{Kind: Isolate, Host: h.i, For: d + r.scale(10*time.Millisecond, time.Second)})
+			s.isolate(h, d+r.scale(10*time.Millisecond, time.Second))
 		}
+	}
+}
+
+// isolate cuts a member off, if there are others.
+func (s *Sim) isolate(h *host, d time.Duration) {
+	if len(s.hosts) > 1 {
+		s.make(Fault{Kind: Isolate, Host: h.i, For: d})
 	}
 }

@@ -123,6 +123,15 @@ func (k Kind) ofAll() bool {
 	return false
 }
 
+// losesMemory reports whether the kind may take from a member what it has acknowledged.
+func (k Kind) losesMemory() bool {
+	switch k {
+	case RotLog, RotHead, RotSnapshot, LostInLog, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, Wipe:
+		return true
+	}
+	return false
+}
+
 // MessageKind is a kind of message.
 type MessageKind uint8
 

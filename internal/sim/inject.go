@@ -22,7 +22,7 @@ func (s *Sim) Inject(f Fault) {
 	}
 }
 
-// make lets a fault happen now. The error says why it cannot.
+// make lets a fault happen now. The error says why it cannot; then nothing has changed.
 func (s *Sim) make(f Fault) error {
 	if s.healed || s.err != nil {
 		return errors.New("the run has no faults any more")
@@ -31,20 +31,26 @@ func (s *Sim) make(f Fault) error {
 	if f.Kind.ofAll() {
 		f.Host = 0
 	}
-	s.stats.Faults++
-	s.made = append(s.made, f)
-	s.mark(f.Host, uint64(f.Kind), uint64(f.For)^uint64(f.N)<<20^uint64(f.To)<<50)
+	s.made = append(s.made, f) // also if what it does panics
 	if s.watcher != nil {
 		s.watcher.Faulted(s.now, &f)
 	}
-	err := s.perform(&f)
-	if err != nil {
-		s.note(f.Host, "does not apply:", 0, err)
+	if err := s.perform(&f); err != nil {
+		s.made = s.made[:len(s.made)-1]
+		if s.watcher != nil {
+			s.watcher.Note(s.now, f.Host, "does not apply:", []any{err})
+		}
+		return err
 	}
-	return err
+	s.stats.Faults++
+	s.mark(f.Host, uint64(f.Kind), uint64(f.For)^uint64(f.N)<<20^uint64(f.To)<<50)
+	if f.Kind.losesMemory() {
+		s.atlas.took(s.hosts[f.Host])
+	}
+	return nil
 }
 
-// Made returns the faults that were made so far, in order.
+// Made returns the faults that have happened so far, in order: without those that could not.
 func (s *Sim) Made() []Fault { return slices.Clone(s.made) }
 
 // perform does what the fault says. An error says why nothing can be done.
@@ -55,6 +61,7 @@ func (s *Sim) perform(f *Fault) error {
 		return h.suffer(f)
 	case ClockJump:
 		h.clock.wall += time.Duration(f.N)
+		return nil
 	case SlowDisk, FullDisk, Space, FailSync, FailReads, FailWrites, Wipe:
 		return h.ail(f)
 	case RotLog, RotHead, RotSnapshot:
@@ -63,10 +70,8 @@ func (s *Sim) perform(f *Fault) error {
 		return h.misdirect(f)
 	case ForeignStart, SecondStart:
 		return h.startWrongly(f)
-	default:
-		s.disturb(f)
 	}
-	return nil
+	return s.disturb(f)
 }
 
 // suffer is what befalls a host's process.

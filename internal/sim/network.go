@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -139,11 +140,10 @@ func (s *Sim) linksChanged() {
 }
 
 // disturb is what befalls the network.
-func (s *Sim) disturb(f *Fault) {
+func (s *Sim) disturb(f *Fault) error {
 	defer s.linksChanged()
 	if f.Kind.hasTo() {
-		s.links[f.Host][f.To].disturb(f)
-		return
+		return s.links[f.Host][f.To].disturb(f)
 	}
 	for i := range s.hosts {
 		for j := range s.hosts {
@@ -156,6 +156,7 @@ func (s *Sim) disturb(f *Fault) {
 			}
 		}
 	}
+	return nil
 }
 
 // parts reports whether the fault cuts the link from i to j.
@@ -178,7 +179,10 @@ func (s *Sim) parts(f *Fault, i, j int) bool {
 	return false
 }
 
-func (l *link) disturb(f *Fault) {
+func (l *link) disturb(f *Fault) error {
+	if l.from == l.to {
+		return fmt.Errorf("%s has no link to itself", Name(l.from))
+	}
 	switch f.Kind {
 	case Cut:
 		l.cutFor(f.For)
@@ -189,6 +193,7 @@ func (l *link) disturb(f *Fault) {
 	case LossyLink:
 		l.lossy.begin(l.s.now, f.For, f.N)
 	}
+	return nil
 }
 
 // cutFor cuts the link for a while; 0: until Mend or Join.
