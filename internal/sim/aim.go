@@ -130,6 +130,9 @@ func (x *makers) aimed(s *Sim, h *host, when Moment, m MessageKind) {
 	if !s.troubled() {
 		return
 	}
+	if when == Sent && m == snapshotOffer {
+		x.spoil(s, h)
+	}
 	for i := range x.Aims {
 		a := &x.Aims[i]
 		if a.when != when || a.message != m || h.proc == nil || !x.aims[i].chance(a.odds) {
@@ -139,6 +142,20 @@ func (x *makers) aimed(s *Sim, h *host, when Moment, m MessageKind) {
 		s.shoot(h, a.what, x.aims[i])
 		s.aim = nil
 	}
+}
+
+var snapshotOffer = MessageNamed("SnapshotOffer")
+
+// spoil makes the fault that has waited for the host to offer its snapshot, if it may still lose its
+// memory.
+func (x *makers) spoil(s *Sim, h *host) {
+	f, ok := x.spoils[h]
+	if delete(x.spoils, h); !ok || !s.atlas.mayLose(h) {
+		return
+	}
+	s.aim = &Aim{Host: h.i, When: Sent, Message: snapshotOffer, Nth: s.instant.count(h.i, Sent, snapshotOffer)}
+	s.make(f)
+	s.aim = nil
 }
 
 func (s *Sim) shoot(h *host, what shot, r stream) {

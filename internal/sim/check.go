@@ -26,7 +26,7 @@ func (s *Sim) record(p *process, out *vsr.Output) {
 		s.enter(p, out.Save.Entries)
 	}
 	if s.err == nil {
-		s.learn(p, p.core.State().Commit)
+		s.learn(p, p.core.Commit())
 	}
 }
 

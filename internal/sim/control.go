@@ -62,7 +62,7 @@ func (h *host) resume() {
 		return
 	}
 	for i := range h.s.heap {
-		if x := &h.s.heap[i]; x.of == h.proc && x.of != nil && x.at == was {
+		if x := &h.s.heap[i]; x.at == was && h.proc != nil && h.s.deeds[x.deed].of == h.proc {
 			x.at = h.s.now
 		}
 	}

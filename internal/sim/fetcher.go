@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -21,7 +22,7 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 	p.after(p.h.latency(), func() {
 		var data []byte
 		err := p.io(func() (err error) {
-			data, err = p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
+			data, err = p.store.snaps.ReadChunk(store.SnapID(c.Snapshot), c.Chunk)
 			return err
 		})
 		if p.dead || !p.explained("a chunk of a snapshot", err) {
@@ -84,19 +85,11 @@ func (p *process) nextStep() {
 func (p *process) beginFetch(s vsr.Snapshot) {
 	var missing []uint32
 	err := p.io(func() (err error) {
-		if p.store.incoming != nil {
-			p.store.incoming.Close()
-		}
-		p.store.incoming, err = p.store.snaps.Receive(snap.Info{ID: toSnapID(s.SnapshotID), Size: s.Size, Chunks: s.Chunks})
+		missing, err = p.store.receiver.Begin(p.store.snaps, s)
 		return err
 	})
 	if p.dead || !p.usual("receiving a snapshot", err) {
 		return
-	}
-	if err == nil {
-		for i, ok := p.store.incoming.Next(0); ok; i, ok = p.store.incoming.Next(i + 1) {
-			missing = append(missing, i)
-		}
 	}
 	p.input(func(now time.Time) { p.core.Fetching(now, s.SnapshotID, missing, err) })
 }
@@ -111,42 +104,34 @@ func (p *process) usual(what string, err error) bool {
 	return false
 }
 
-// of reports whether the snapshot is the one being received.
-func (st *storage) of(s *vsr.Snapshot) bool {
-	return st.incoming != nil && st.incoming.Info().ID == toSnapID(s.SnapshotID)
-}
-
 func (p *process) put(f vsr.FetchStep) {
-	if !p.store.of(&f.Snapshot) {
+	id := f.Snapshot.SnapshotID
+	if !p.store.receiver.Has(id) {
 		return
 	}
-	err := p.io(func() error { return p.store.incoming.Put(f.Chunk, f.Data) })
+	again := false
+	err := p.io(func() (err error) {
+		again, err = p.store.receiver.Put(f.Chunk, f.Data)
+		return err
+	})
 	switch {
-	case p.dead || !p.usual("chunk", err):
-		return
-	case err != nil && !errors.Is(err, snap.ErrRefused):
-		p.store.incoming.Close()
-		p.store.incoming = nil
-		p.input(func(now time.Time) { p.core.Fetching(now, f.Snapshot.SnapshotID, nil, err) })
-		return
+	case p.dead || !again && !p.usual("chunk", err):
+	case err == nil || again:
+		p.input(func(now time.Time) { p.core.ChunkPut(now, id, f.Chunk, err == nil) })
+	default:
+		p.input(func(now time.Time) { p.core.Fetching(now, id, nil, err) })
 	}
-	p.input(func(now time.Time) { p.core.ChunkPut(now, f.Snapshot.SnapshotID, f.Chunk, err == nil) })
 }
 
 // complete checks the whole snapshot, and makes it the latest.
 func (p *process) complete(s vsr.Snapshot) {
-	if !p.store.of(&s) {
+	if !p.store.receiver.Has(s.SnapshotID) {
 		return
 	}
 	var got vsr.Snapshot
 	var at int64
-	err := p.io(func() error {
-		info, err := p.store.incoming.Complete()
-		p.store.incoming = nil
-		if err != nil {
-			return err
-		}
-		got, at, err = describe(info)
+	err := p.io(func() (err error) {
+		got, at, err = p.store.receiver.Complete()
 		return err
 	})
 	if p.dead || !p.usual("completing a snapshot", err) {

@@ -95,12 +95,13 @@ func (t *Troubles) spareMemory() {
 // Fault like any other.
 type makers struct {
 	*Troubles
-	aims []stream
+	aims   []stream
+	spoils map[*host]Fault // of snapshots, that wait until somebody wants them
 }
 
 // MakeTrouble has chance make faults until the run's Trouble is over.
 func (s *Sim) MakeTrouble(t *Troubles) {
-	s.makers = &makers{Troubles: t}
+	s.makers = &makers{Troubles: t, spoils: map[*host]Fault{}}
 	for i := range t.Aims {
 		s.makers.aims = append(s.makers.aims, newStream(s.p.Seed, "aim", i))
 	}
@@ -166,16 +167,16 @@ func (s *Sim) troubled() bool { return !s.healed && s.now < s.p.Trouble && s.err
 
 // victim chooses a member that has its memory.
 func (s *Sim) victim(r stream) *host {
-	return s.choose(r, func(h *host) bool { return !h.lost })
+	return s.pick(r, func(h *host) bool { return !h.lost })
 }
 
 // running chooses likewise one whose process runs, if there is any.
 func (s *Sim) running(r stream) *host {
-	return s.choose(r, func(h *host) bool { return h.proc != nil })
+	return s.pick(r, func(h *host) bool { return h.proc != nil })
 }
 
-// choose chooses one that will do, if there is any: often the primary.
-func (s *Sim) choose(r stream, will func(h *host) bool) *host {
+// pick chooses one that will do, if there is any: often the primary.
+func (s *Sim) pick(r stream, will func(h *host) bool) *host {
 	primary, from := r.chance(0.4), r.IntN(len(s.hosts))
 	if h := s.primary(); primary && h != nil && will(h) {
 		return h
@@ -379,7 +380,7 @@ func (s *Sim) rotSomething(r stream) {
 // losable chooses a member that may lose its memory so, and has not lost it yet; nil: there is none.
 func (s *Sim) losable(r stream, by Kind) *host {
 	will := func(h *host) bool { return !h.lost && s.atlas.mayLose(h) && h.offers(by) }
-	if h := s.choose(r, will); will(h) {
+	if h := s.pick(r, will); will(h) {
 		return h
 	}
 	return nil
@@ -436,6 +437,13 @@ func (s *Sim) misdirect(r stream) {
 	f.Host = h.i
 	if f.Kind == LostInLog || f.Kind == MisplacedInLog {
 		f.N = h.anyCovered(r)
+		if r.chance(0.5) { // one of the latest
+			f.N = max(1, int64(h.covered)-r.Int64N(6))
+		}
+	}
+	if (f.Kind == LostInSnapshot || f.Kind == MisplacedInSnapshot) && r.chance(0.7) { // while somebody wants it
+		s.makers.spoils[h] = f
+		return
 	}
 	if s.make(f) == nil && r.chance(0.5) {
 		s.reread(r, h, 0, s.makers.Down)

@@ -101,18 +101,44 @@ func (l *link) deliver(delay time.Duration, id uint64, b []byte) {
 		l.ended(id, CutOff)
 		return
 	}
-	l.s.after(delay, func() {
-		p := l.s.hosts[l.to].proc
-		switch {
-		case l.cut():
-			l.ended(id, CutOff)
-		case p == nil:
-			l.ended(id, Refused)
-		default:
-			l.ended(id, Arrived)
-			p.receive(l.from, b)
-		}
-	})
+	d := l.s.newDelivery()
+	d.on, d.id, d.b = l, id, b
+	l.s.after(delay, d.arrive)
+}
+
+// delivery is a message on its way. Its memory is used again.
+type delivery struct {
+	on     *link
+	id     uint64
+	b      []byte
+	arrive func() // arrived, made once
+}
+
+func (s *Sim) newDelivery() *delivery {
+	if last := len(s.arrived) - 1; last >= 0 {
+		d := s.arrived[last]
+		s.arrived = s.arrived[:last]
+		return d
+	}
+	d := &delivery{}
+	d.arrive = d.arrived
+	return d
+}
+
+func (d *delivery) arrived() {
+	l, id, b := d.on, d.id, d.b
+	d.on, d.b = nil, nil
+	l.s.arrived = append(l.s.arrived, d)
+	p := l.s.hosts[l.to].proc
+	switch {
+	case l.cut():
+		l.ended(id, CutOff)
+	case p == nil:
+		l.ended(id, Refused)
+	default:
+		l.ended(id, Arrived)
+		p.receive(l.from, b)
+	}
 }
 
 func (l *link) ended(id uint64, fate Fate) {

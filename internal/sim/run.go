@@ -107,7 +107,7 @@ func (s *Sim) Status(host int) HostStatus {
 	h := s.hosts[host]
 	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.now < h.pausedUntil}
 	if p := h.proc; p != nil {
-		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.last.Op), p.applier.machine.user
+		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.Last.Op), p.applier.machine.user
 	}
 	return x
 }

@@ -46,7 +46,9 @@ type Sim struct {
 
 	members vsr.Membership
 	hosts   []*host
-	links   [][]*link // [from][to]
+	links   [][]*link   // [from][to]
+	arrived []*delivery // to be used again
+	small   []byte      // messages, see encode
 
 	makers  *makers
 	atlas   atlas

@@ -174,11 +174,11 @@ func (w *witness) same(m *machine, op vsr.OpNumber, whose string) error {
 	if !ok || w.unstable {
 		return nil
 	}
-	b, err := m.encode()
+	sum, err := m.sum()
 	if err != nil {
 		return fmt.Errorf("after op %d: %w", op, err)
 	}
-	if sumOf(b) == want {
+	if sum == want {
 		return nil
 	}
 	if w.unstable = !m.stable() || !w.machine.stable(); w.unstable {
@@ -257,5 +257,5 @@ func (w *witness) sameFrozen(f *frozen, now vsr.OpNumber) error {
 		return nil
 	}
 	return breaks(ruleFrozen, "the snapshot taken after op %d, and written after op %d, shows what was changed in between: it must write the state as it was when Snapshot was called",
-		f.last.Op, now)
+		f.Last.Op, now)
 }

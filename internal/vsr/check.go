@@ -89,6 +89,9 @@ func (r *Replica) silence() string {
 		r.n-len(silent), r.n, max(r.members.Qr, r.members.Qv), strings.Join(silent, ", "))
 }
 
+// Commit returns the commit number.
+func (r *Replica) Commit() OpNumber { return r.commit }
+
 // Stamp returns the viewstamp of an op that the log holds, or that it begins after.
 func (r *Replica) Stamp(op OpNumber) (Viewstamp, bool) { return r.log.stamp(op) }
 
@@ -132,14 +135,15 @@ func (l *log) check() error {
 // checkTail checks that the entries in memory are those that the runs say. Both are walked through
 // side by side: it is done after every step.
 func (l *log) checkTail() error {
-	run := -1
-	for i := range l.tail {
-		s := l.tail[i].Stamp()
-		for run+1 < len(l.runs) && l.runs[run+1].Op <= s.Op {
-			run++
+	tail, runs := l.tail, l.runs
+	var run Viewstamp // that the entry is of; op 0: none
+	for i := range tail {
+		e := &tail[i]
+		for len(runs) > 0 && runs[0].Op <= e.Op {
+			run, runs = runs[0], runs[1:]
 		}
-		if run < 0 || s.Op > l.last.Op || !s.sameView(l.runs[run]) || i > 0 && s.Op != l.tail[i-1].Op+1 {
-			return fmt.Errorf("11.4: entry %v is in memory, and not in the log: base %v, last %v, runs %v", s, l.base, l.last, l.runs)
+		if run.Op == 0 || e.Op > l.last.Op || e.View != run.View || e.Epoch != run.Epoch || i > 0 && e.Op != tail[i-1].Op+1 {
+			return fmt.Errorf("11.4: entry %v is in memory, and not in the log: base %v, last %v, runs %v", e.Stamp(), l.base, l.last, l.runs)
 		}
 	}
 	return nil

@@ -245,7 +245,7 @@ func (r *Replica) forward(batch []Proposal) {
 		return
 	}
 	r.requests.attempt++
-	r.send(&Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch}, r.prim())
+	r.sendTo(r.prim(), &Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch})
 }
 
 // openSession has the session opened that this process's requests belong to (X1).
@@ -276,7 +276,7 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 		return // a late copy
 	}
 	if over || !r.accepts() {
-		r.send(refusal, from)
+		r.sendTo(from, refusal)
 		return
 	}
 	p := &r.primary.progress[from]
@@ -284,7 +284,7 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 		q := &m.Requests[i]
 		if !r.room() {
 			refusal.From, refusal.Overloaded = q.Request, true
-			r.send(refusal, from)
+			r.sendTo(from, refusal)
 			return
 		}
 		r.stampLog(Entry{Kind: q.Kind, Session: q.Session, Request: q.Request, Floor: q.Floor, Body: q.Body})

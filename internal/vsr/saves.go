@@ -116,10 +116,12 @@ func (r *Replica) issue() *Save {
 func (r *Replica) Saved(now time.Time, seq uint64) {
 	r.advance(now)
 	s := &r.saves
-	for len(s.issued) > 0 && s.issued[0].seq <= seq {
-		s.durable = s.issued[0].last
-		s.issued = s.issued[1:]
+	done := 0
+	for done < len(s.issued) && s.issued[done].seq <= seq {
+		s.durable = s.issued[done].last
+		done++
 	}
+	s.issued = slices.Delete(s.issued, 0, done)
 	s.done = max(s.done, seq)
 	r.trimTail()
 	r.release()
@@ -133,7 +135,7 @@ func (r *Replica) Saved(now time.Time, seq uint64) {
 }
 
 // send is the one place that messages leave by: nothing is sent that is not yet true on disk
-// (section 2). It waits for the save that makes its claims so.
+// (section 2). It waits for the save that makes its claims so. The list of receivers is not to change.
 func (r *Replica) send(m Message, to ...Index) {
 	after := r.saves.head
 	switch m.(type) {
@@ -147,6 +149,9 @@ func (r *Replica) send(m Message, to ...Index) {
 	}
 	r.saves.hold(held{after, out})
 }
+
+// sendTo sends to one.
+func (r *Replica) sendTo(to Index, m Message) { r.send(m, r.all[to:to+1:to+1]...) }
 
 // hold keeps a message until its save is done, in the place of one that it makes needless, so that
 // a disk that hangs makes no heap of what is said again and again.

@@ -114,7 +114,11 @@ func (x *session) raise(floor uint64) {
 	}
 	n := min(floor-x.floor, uint64(len(x.results)))
 	clear(x.results[:n])
-	x.results = x.results[n:]
+	if n == uint64(len(x.results)) {
+		x.results = x.results[:0] // its memory is used again
+	} else {
+		x.results = x.results[n:]
+	}
 	x.floor = floor
 }
 

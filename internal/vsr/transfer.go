@@ -62,7 +62,7 @@ func (r *Replica) offer(to Index) {
 		}
 		p.state, p.offered = installing, r.snapshot
 	}
-	r.send(&SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered}, to)
+	r.sendTo(to, &SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered})
 }
 
 // Unavailable reports that a snapshot that a member asked for is not held here (any more): if it
@@ -155,7 +155,7 @@ func (r *Replica) flushTransfer() {
 	}
 	for len(t.missing) > 0 && len(t.asked)+t.putting < chunkWindow {
 		t.asked = append(t.asked, chunkAsked{t.missing[0], r.after(chunkTimeout)})
-		r.send(&GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]}, t.source)
+		r.sendTo(t.source, &GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]})
 		t.missing = t.missing[1:]
 	}
 	if len(t.missing)+len(t.asked)+t.putting == 0 {
