@@ -53,10 +53,11 @@ func Needed(n int) int {
 // forever is until when a process is paused that waits to be resumed.
 const forever = time.Duration(math.MaxInt64)
 
-// resume ends a pause: what the process has not come to happens now.
+// resume ends a pause, of the process or its machine: what the process has not come to happens now.
 func (h *host) resume() {
 	was := h.pausedUntil
 	h.pausedUntil = 0
+	h.clock.wake(h.s.now)
 	if was <= h.s.now {
 		return
 	}

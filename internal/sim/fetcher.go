@@ -96,7 +96,8 @@ func (p *process) beginFetch(s vsr.Snapshot) {
 
 // usual reports whether an error is nil, or one that happens without anything being wrong.
 func (p *process) usual(what string, err error) bool {
-	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.everFailed {
+	rotten := p.h.ailing.rotten && errors.Is(err, snap.ErrCorrupt) // what there was of it: it is fetched again
+	if err == nil || rotten || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.everFailed {
 		return true
 	}
 	p.s.broke(Name(p.h.i)+": "+what, err)

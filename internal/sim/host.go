@@ -30,8 +30,9 @@ type host struct {
 	ailing ailing
 	writes writes
 
-	pausedUntil, slowUntil, dullUntil time.Duration
-	slowness, dullness                time.Duration
+	pausedUntil time.Duration
+	slow, dull  spells // ns added to saves; to turns
+	full        spells // bytes that the disk can hold
 }
 
 // ailing is what is wrong with a host's disk.
@@ -40,8 +41,8 @@ type ailing struct {
 	fault      *Fault // that has lit the fuse
 	burnt      bool   // it has
 	syncs      int    // syncs until one fails; 0: none
-	noReads    bool
-	noWrites   bool
+	noReads    spells
+	noWrites   spells
 	rotten     bool // some of what it holds is not what was written
 	everFailed bool // something of this was the case in the life of this process: errors are no surprise
 }
@@ -77,8 +78,9 @@ func (h *host) hook(op vfs.Op) error {
 			h.s.note(h.i, "goes down in", uint64(op.Length), op)
 			return errCut
 		}
-	case a.noReads && op.Kind == vfs.OpRead, a.noWrites && changes:
+	case op.Kind == vfs.OpRead && a.noReads.last(h.s.now), changes && a.noWrites.last(h.s.now):
 		a.everFailed = true
+		h.s.note(h.i, "fails", uint64(op.Length), op)
 		return fmt.Errorf("%w: %v", errFaulty, op)
 	case a.syncs > 0 && op.Kind == vfs.OpSync:
 		if a.syncs--; a.syncs == 0 {
@@ -103,7 +105,7 @@ func (h *host) start() {
 		return
 	}
 	h.starts++
-	h.ailing.everFailed = h.ailing.noReads || h.ailing.noWrites || h.ailing.syncs > 0
+	h.ailing.everFailed = h.ailing.noReads.last(h.s.now) || h.ailing.noWrites.last(h.s.now) || h.ailing.syncs > 0
 	st, f, err := openStorage(h.fs, h.s.p, h.s.work, identity("sim", h.i))
 	switch {
 	case h.ailing.burnt:
@@ -215,17 +217,13 @@ func (h *host) later(d time.Duration, fuse int) {
 // latency is what a save takes now.
 func (h *host) latency() time.Duration {
 	d := h.s.p.Save/2 + h.disk.about(h.s.p.Save/2)
-	if h.s.now < h.slowUntil {
-		d += h.disk.between(0, h.slowness)
+	if slow := h.slow.much(h.s.now); slow > 0 {
+		d += h.disk.between(0, time.Duration(slow))
 	}
 	return d
 }
 
 // turnWait is how long a turn of the loop waits.
 func (h *host) turnWait() time.Duration {
-	most := h.s.p.Turn
-	if h.s.now < h.dullUntil {
-		most = max(most, h.dullness)
-	}
-	return h.core.between(0, most)
+	return h.core.between(0, max(h.s.p.Turn, time.Duration(h.dull.much(h.s.now))))
 }

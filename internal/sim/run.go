@@ -17,6 +17,7 @@ type Report struct {
 	Hash      uint64     // of everything that happened, in order
 	Virtual   time.Duration
 	Stats     Stats
+	Beyond    bool // the faults were more than the budget allows: a group may stand still then
 	Blind     bool // snapshots of one state differ in their bytes: states were not compared
 
 	// Of a run with a violation only.
@@ -64,7 +65,7 @@ func (s *Sim) guarded(do func()) {
 
 // Report says what has happened so far.
 func (s *Sim) Report() *Report {
-	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Stats: s.stats,
+	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Stats: s.stats, Beyond: s.atlas.beyond,
 		Schedule: Schedule{Setup: *s.p, Faults: s.Made()}}
 	if s.witness != nil {
 		r.Stats.Commands, r.Blind = s.witness.commands, s.witness.unstable
@@ -123,8 +124,7 @@ func (s *Sim) Primary() int {
 func (s *Sim) Rejoin() {
 	for _, links := range s.links {
 		for _, l := range links {
-			l.cuts, l.cutOff, l.slow, l.lossy = 0, false, 0, 0
-			l.healings++
+			l.cutUntil, l.cutOff, l.slow, l.lossy = 0, false, nil, nil
 		}
 	}
 	s.linksChanged()

@@ -74,9 +74,9 @@ func (s *Sim) heal() {
 	s.linksChanged()
 	for _, h := range s.hosts {
 		h.resume()
-		h.slowUntil, h.dullUntil = 0, 0
+		h.slow, h.dull, h.full = nil, nil, nil
 		a := &h.ailing
-		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, false, false
+		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, nil, nil
 		h.fs.SetCapacity(0)
 		if !h.lost {
 			h.start()

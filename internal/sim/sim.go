@@ -51,7 +51,8 @@ type Sim struct {
 	small   []byte      // messages, see encode
 
 	makers  *makers
-	made    []Fault // all that were made
+	atlas   atlas
+	made    []Fault // all that have happened
 	armed   []armed // faults that wait for their moments
 	aim     *Aim    // the moment that the present fault has waited for
 	instant instant
@@ -89,6 +90,7 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	if p.Qr > 0 {
 		s.members.Qr, s.members.Qv = p.Qr, p.Qv
 	}
+	s.atlas = newAtlas(s)
 	s.newLinks()
 	for i := range p.Replicas {
 		s.hosts = append(s.hosts, newHost(s, i))
