@@ -170,6 +170,9 @@ func (p *process) takeSnapshot() {
 		if err == nil || frozen.written != 0 {
 			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.last.Op))
 		}
+		if err == nil {
+			err = p.h.checkSnapshots()
+		}
 		_, isBroken := errors.AsType[*broken](err)
 		switch {
 		case err == nil:

@@ -109,6 +109,8 @@ func (s *Sim) check(p *process) {
 			was.Head.View, was.Commit, was.Applied, now.Head.View, now.Commit, now.Applied)
 	case p.h.lost && now.Head.Group != (vsr.GroupID{}):
 		s.fail("S3", "%s: its memory was lost, and it holds group %v", Name(p.h.i), now.Head.Group)
+	case now.Snapshot > was.Snapshot && now.Snapshot >= now.First && p.writer.compact == nil && !s.p.Volatile:
+		s.fail("11.10", "%s has a snapshot at op %d, and does not let go of its log from op %d on", Name(p.h.i), now.Snapshot, now.First)
 	case now.Primary == vsr.Index(p.h.i):
 		s.checkReign(p, &now)
 	}

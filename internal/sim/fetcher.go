@@ -155,6 +155,10 @@ func (p *process) complete(s vsr.Snapshot) {
 		got = s
 	}
 	if err == nil {
+		if err := p.h.checkSnapshots(); err != nil {
+			p.s.broke(Name(p.h.i), err)
+			return
+		}
 		p.s.stats.Transfers++
 		p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
 	}

@@ -177,6 +177,10 @@ func (p *process) compacted() {
 		p.broken("compaction", err)
 		return
 	}
+	if err := p.h.checkLog(c.Snapshot); err != nil {
+		p.s.broke(Name(p.h.i), err)
+		return
+	}
 	p.s.note(p.h.i, "has compacted to", first, first)
 	p.input(func(time.Time) { p.core.Compacted(vsr.OpNumber(first)) })
 	p.write()
