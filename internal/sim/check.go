@@ -81,11 +81,15 @@ func (s *Sim) learn(p *process, op vsr.OpNumber) {
 	}
 }
 
-// checkHolders: what is committed is on Qr disks, or was on those whose memory is lost (N4).
+// checkHolders: what is committed is on Qr disks, or was on those whose memory is lost until it was (N4).
 func (s *Sim) checkHolders(stamp vsr.Viewstamp) error {
 	count := 0
 	for _, h := range s.hosts {
-		if h.lost || s.ledger.holds(h.truth.last, stamp) {
+		last := h.truth.last
+		if h.lost {
+			last = h.had
+		}
+		if s.ledger.holds(last, stamp) {
 			count++
 		}
 	}

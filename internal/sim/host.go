@@ -19,9 +19,10 @@ type host struct {
 	lost bool     // its memory is gone, and since S3 is not built it stays out
 	idle bool     // it is down until told to start
 
-	truth   durable      // what its disk holds
-	covered vsr.OpNumber // up to here rot is told from a torn write: a later save says so (S5)
-	flight  []*vsr.Save  // begun, and cut off when it went down: a first part of them may be there
+	truth   durable       // what its disk holds
+	had     vsr.Viewstamp // with lost: where its log ended then
+	covered vsr.OpNumber  // up to here rot is told from a torn write: a later save says so (S5)
+	flight  []*vsr.Save   // begun, and cut off when it went down: a first part of them may be there
 
 	clock  clock
 	disk   stream
@@ -145,8 +146,16 @@ func (h *host) takeUp(f *found) error {
 func (h *host) loseMemory(err error) {
 	h.s.note(h.i, "has lost its memory", 0, err)
 	h.fs.Kill() // whoever has read it is gone
-	h.lost, h.idle = true, true
+	h.forget()
+	h.idle = true
 	h.s.stats.Damaged++
+}
+
+// forget notes that the host's memory is lost: what its log held counts no more, but for what was committed by then.
+func (h *host) forget() {
+	if !h.lost {
+		h.lost, h.had = true, h.truth.last
+	}
 }
 
 // patience is how long an operator waits before he starts a replica that stopped by itself.

@@ -148,8 +148,8 @@ func (h *host) ail(f *Fault) error {
 // wipe takes everything from a member's disk, for good.
 func (h *host) wipe(f *Fault) error {
 	h.fall(true, rand.New(rand.NewPCG(f.Seed, 0)))
+	h.forget()
 	h.newDisk()
-	h.lost = true
 	h.later(f.For, 0)
 	return nil
 }

@@ -103,3 +103,16 @@ func TestEventsInOrder(t *testing.T) {
 	assert.Equal(t, []int{5, 1, 3, 2}, got)
 	assert.EqualValues(t, 2, e.now)
 }
+
+// N4: a disk whose memory was lost counts for what it held then, and not for what was committed later.
+func TestLostDisksHoldWhatTheyHeld(t *testing.T) {
+	s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+	require.NoError(t, err)
+	s.ledger = twoLogs(t)
+	s.hosts[0].truth.last = stamp(0, 3)
+	s.hosts[1].truth.last = stamp(0, 2)
+	s.hosts[2].truth.last = stamp(0, 2)
+	require.NoError(t, s.make(Fault{Kind: Wipe, Host: 2}))
+	assert.NoError(t, s.checkHolders(stamp(0, 2)))
+	assert.ErrorContains(t, s.checkHolders(stamp(0, 3)), "N4", "only a ever held it")
+}
