@@ -179,7 +179,7 @@ func (p *process) takeSnapshot() {
 			p.s.stats.Snapshots++
 			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.last.Op), frozen.last)
 			p.input(func(time.Time) { p.core.TookSnapshot(s) })
-		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.everFailed:
+		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.excuses(err):
 			p.s.broke(Name(p.h.i)+": snapshot", err)
 		}
 	})

@@ -37,7 +37,7 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 // explained reports whether an error is nil, says that there is no such snapshot, or comes of what
 // ails the disk.
 func (p *process) explained(what string, err error) bool {
-	if err == nil || errors.Is(err, fs.ErrNotExist) || p.h.ailing.everFailed || p.h.ailing.rotten {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || p.h.ailing.excuses(err) {
 		return true
 	}
 	p.s.broke(Name(p.h.i)+": "+what, err)
@@ -103,7 +103,7 @@ func (p *process) beginFetch(s vsr.Snapshot) {
 
 // usual reports whether an error is nil, or one that happens without anything being wrong.
 func (p *process) usual(what string, err error) bool {
-	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.everFailed {
+	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.excuses(err) {
 		return true
 	}
 	p.s.broke(Name(p.h.i)+": "+what, err)

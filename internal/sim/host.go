@@ -6,8 +6,10 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 )
 
 // host is a member's place: its disk and its clocks, which outlive the processes that run there.
@@ -37,14 +39,19 @@ type host struct {
 
 // ailing is what is wrong with a host's disk.
 type ailing struct {
-	fuse       int    // changes until the machine goes down; 0: it does not
-	fault      *Fault // that has lit the fuse
-	burnt      bool   // it has
-	syncs      int    // syncs until one fails; 0: none
-	noReads    bool
-	noWrites   bool
-	rotten     bool // some of what it holds is not what was written
-	everFailed bool // something of this was the case in the life of this process: errors are no surprise
+	fuse     int    // changes until the machine goes down; 0: it does not
+	fault    *Fault // that has lit the fuse
+	burnt    bool   // it has
+	syncs    int    // syncs until one fails; 0: none
+	noReads  bool
+	noWrites bool
+	rotten   bool // some of what it holds is not what was written
+}
+
+// excuses reports whether an error is one that what ails the disk must lead to. Any other is a violation, whatever
+// else has failed before.
+func (a *ailing) excuses(err error) bool {
+	return errors.Is(err, errFaulty) || a.rotten && (errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt))
 }
 
 func newHost(s *Sim, i int) *host {
@@ -79,11 +86,9 @@ func (h *host) hook(op vfs.Op) error {
 			return errCut
 		}
 	case a.noReads && op.Kind == vfs.OpRead, a.noWrites && changes:
-		a.everFailed = true
 		return fmt.Errorf("%w: %v", errFaulty, op)
 	case a.syncs > 0 && op.Kind == vfs.OpSync:
 		if a.syncs--; a.syncs == 0 {
-			a.everFailed = true
 			h.s.note(h.i, "fails a sync", 0)
 			return fmt.Errorf("%w: %v", errFaulty, op)
 		}
@@ -104,7 +109,6 @@ func (h *host) start() {
 		return
 	}
 	h.starts++
-	h.ailing.everFailed = h.ailing.noReads || h.ailing.noWrites || h.ailing.syncs > 0
 	st, f, err := openStorage(h.fs, h.s.p, h.s.work, identity("sim", h.i))
 	switch {
 	case h.ailing.burnt:
@@ -113,7 +117,7 @@ func (h *host) start() {
 	case vfs.IsFull(err), errors.Is(err, errFaulty):
 		h.down(false, h.patience()) // and later tries again
 		return
-	case err != nil && h.ailing.rotten:
+	case h.ailing.excuses(err):
 		h.loseMemory(err)
 		return
 	case err != nil:

@@ -134,10 +134,10 @@ func (h *host) ail(f *Fault) error {
 	case FailSync:
 		a.syncs = int(f.N)
 	case FailReads:
-		a.noReads, a.everFailed = true, true
+		a.noReads = true
 		until(func() { a.noReads = false })
 	case FailWrites:
-		a.noWrites, a.everFailed = true, true
+		a.noWrites = true
 		until(func() { a.noWrites = false })
 	case Wipe:
 		return h.wipe(f)

@@ -1,13 +1,17 @@
 package sim
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 )
 
 func stamp(view vsr.View, op vsr.OpNumber) vsr.Viewstamp {
@@ -115,4 +119,34 @@ func TestLostDisksHoldWhatTheyHeld(t *testing.T) {
 	require.NoError(t, s.make(Fault{Kind: Wipe, Host: 2}))
 	assert.NoError(t, s.checkHolders(stamp(0, 2)))
 	assert.ErrorContains(t, s.checkHolders(stamp(0, 3)), "N4", "only a ever held it")
+}
+
+// F6, F11, F12: whatever ails a disk, an error that does not come of that is a violation.
+func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
+	for _, x := range []struct {
+		name    string
+		rotten  bool
+		err     error
+		excused bool
+	}{
+		{"a failed sync", false, fmt.Errorf("save: %w", errFaulty), true},
+		{"a bug after a failed sync", false, errors.New("save: index out of range"), false},
+		{"rot in the log", true, &wal.CorruptError{}, true},
+		{"rot in a snapshot", true, fmt.Errorf("chunk: %w", snap.ErrCorrupt), true},
+		{"a bug on a rotten disk", true, wal.ErrCompacted, false},
+		{"rot where there is none", false, &wal.CorruptError{}, false},
+	} {
+		for what, meet := range map[string]func(p *process){
+			"broken":    func(p *process) { p.broken("save", x.err) },
+			"explained": func(p *process) { p.explained("a chunk", x.err) },
+			"usual":     func(p *process) { p.usual("a chunk", x.err) },
+		} {
+			s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+			require.NoError(t, err)
+			require.NoError(t, s.make(Fault{Kind: FailReads, For: time.Second}))
+			s.hosts[0].ailing.rotten = x.rotten
+			meet(&process{s: s, h: s.hosts[0]})
+			assert.Equal(t, x.excused, s.Violation() == nil, "%s: %s", what, x.name)
+		}
+	}
 }

@@ -74,8 +74,7 @@ func (p *process) io(do func() error) error {
 // broken is an error that a replica stops for: the process ends. If the disk was not made to give
 // it, something is wrong.
 func (p *process) broken(what string, err error) {
-	a := &p.h.ailing
-	if !a.everFailed && !a.rotten {
+	if !p.h.ailing.excuses(err) {
 		p.s.broke(Name(p.h.i)+": "+what, err)
 		return
 	}

@@ -105,7 +105,8 @@ func (st *storage) readLog(f *found) error {
 		from = f.Snapshot.Last.Op
 	}
 	if f.Base.Op > from {
-		return fmt.Errorf("the log begins after op %d, and the latest sound snapshot ends with op %d", f.Base.Op, from)
+		err := fmt.Errorf("the log begins after op %d, and the latest sound snapshot ends with op %d", f.Base.Op, from)
+		return errors.Join(append(st.snaps.Damaged(), err)...)
 	}
 	for from < f.Last.Op {
 		entries, err := st.read(from+1, f.Last.Op)
