@@ -34,7 +34,7 @@ func (s *Sim) enter(p *process, entries []vsr.Entry) {
 	for i := range entries {
 		e := &entries[i]
 		if e.Kind == vsr.Formation && !s.formed() {
-			s.ledger.ops = nil // of an attempt that left no trace on any disk (S2)
+			s.ledger.clear() // of an attempt that left no trace on any disk (S2)
 		}
 		prev, ok := p.core.Stamp(e.Op - 1)
 		if !ok {
