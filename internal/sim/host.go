@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -143,7 +144,7 @@ func (h *host) takeUp(f *found) error {
 		err = h.s.witness.restored(f.Snapshot.Last.Op, f.machine)
 	}
 	h.truth, h.flight, h.covered = truth, nil, truth.last.Op
-	return err
+	return cmp.Or(err, h.s.checkQuorums())
 }
 
 // loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).

@@ -89,7 +89,9 @@ func TestWhatADiskMayHoldAfterACrash(t *testing.T) {
 		_, err := d.recovered(l, flight, ok)
 		assert.NoError(t, err, "%v", ok.Last)
 	}
-	for _, bad := range []*found{opened(0, stamp(0, 2)), opened(1, stamp(0, 3)), opened(0, stamp(1, 3))} {
+	ahead := opened(0, stamp(0, 3))
+	ahead.Head.Commit = 3
+	for _, bad := range []*found{opened(0, stamp(0, 2)), opened(1, stamp(0, 3)), opened(0, stamp(1, 3)), ahead} {
 		_, err := d.recovered(l, flight, bad)
 		assert.ErrorContains(t, err, "S5", "view %d, %v", bad.Head.View, bad.Last)
 	}
@@ -149,4 +151,23 @@ func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
 			assert.Equal(t, x.excused, s.Violation() == nil, "%s: %s", what, x.name)
 		}
 	}
+}
+
+// 11.2: what a replica knows to be committed when it starts is compared as what it learns later.
+func TestACommitNumberOffTheDiskIsCompared(t *testing.T) {
+	s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+	require.NoError(t, err)
+	s.Begin()
+	s.RunFor(3 * time.Second)
+	h := s.hosts[1]
+	h.fall(false, h.disk.Rand)
+	h.start()
+	require.Nil(t, s.Violation())
+	op := h.proc.core.State().Commit
+	require.NotZero(t, op)
+	s.ledger.committed[op].View = 9 // as if the others had committed another entry there
+	s.RunFor(10 * time.Millisecond)
+	require.NotNil(t, s.Violation())
+	assert.Equal(t, "11.2", s.Violation().Rule)
+	assert.Contains(t, s.Violation().Text, "b: ")
 }

@@ -49,6 +49,10 @@ func newProcess(h *host, st *storage, f *found) *process {
 	}
 	p.core = vsr.New(cfg, f.Durable, h.now())
 	p.seen, p.nextTurn, p.wakeUp = p.core.State(), p.turn, p.awake
+	if p.seen.Commit < f.Head.Commit {
+		s.fail("11.1", "%s starts with commit number %d, and its disk says %d", Name(h.i), p.seen.Commit, f.Head.Commit)
+	}
+	p.seen.Commit = 0 // its first turn says what it knows to be committed, to be compared as any other does
 	p.input(nothing)
 	return p
 }
