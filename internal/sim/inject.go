@@ -134,10 +134,8 @@ func (h *host) ail(f *Fault) error {
 		a.syncs = int(f.N)
 	case FailReads:
 		a.noReads.begin(s.now, f.For, 1)
-		a.everFailed = true
 	case FailWrites:
 		a.noWrites.begin(s.now, f.For, 1)
-		a.everFailed = true
 	case Wipe:
 		return h.wipe(f)
 	}
@@ -150,8 +148,8 @@ func (h *host) fill() { h.fs.SetCapacity(h.full.much(h.s.now)) }
 // wipe takes everything from a member's disk, for good.
 func (h *host) wipe(f *Fault) error {
 	h.fall(true, rand.New(rand.NewPCG(f.Seed, 0)))
+	h.forget()
 	h.newDisk()
-	h.lost = true
 	h.later(f.For, 0)
 	return nil
 }

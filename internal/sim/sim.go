@@ -65,6 +65,7 @@ type Sim struct {
 	order    int64 // of beginnings and ends of calls
 	callers  int
 	reigns   map[epochView]reign
+	chunks   map[chunkID]uint64 // of snapshots that were sent: their hashes
 	logs     []vsr.Viewstamp
 	floor    vsr.OpNumber // the latest state that any caller has seen
 	messages uint64
@@ -77,7 +78,7 @@ type Sim struct {
 // New returns a run that has not begun. A watcher may be nil.
 func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), sum: 14695981039346656037,
-		ledger: newLedger(), reigns: map[epochView]reign{}}
+		ledger: newLedger(), reigns: map[epochView]reign{}, chunks: map[chunkID]uint64{}}
 	var err error
 	if s.witness, err = newWitness(w, p.CompareEvery); err != nil {
 		return s, err

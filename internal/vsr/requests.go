@@ -159,10 +159,11 @@ func (q *requests) expire(w *request, now time.Time) bool {
 	return false
 }
 
-// flushRequests sends to the primary, or into the log, what has not been sent in this view.
+// flushRequests sends to the primary, or into the log, what has not been sent in this view. Until the
+// view is durable it would have to wait for that: here it is counted, and can be taken back (X4).
 func (r *Replica) flushRequests() {
 	q := &r.requests
-	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() {
+	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() || r.saves.head > r.saves.done {
 		return
 	}
 	if q.session == 0 {
