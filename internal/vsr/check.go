@@ -149,7 +149,7 @@ func (s *saves) checkHeld(members int) error {
 			again++
 		}
 	}
-	if again > 2*len(s.issued)+2*members || len(s.held)-again > chunkWindow+4*members {
+	if again > 2*len(s.issued)+2*members || len(s.held)-again > 16*members {
 		return fmt.Errorf("11.10: %d messages wait for %d saves, of which %d repeat one another", len(s.held), len(s.issued), again)
 	}
 	return nil
