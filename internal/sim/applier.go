@@ -103,6 +103,7 @@ func (p *process) applyNow(e *vsr.Entry) {
 		p.s.broke(Name(p.h.i), err)
 		return
 	}
+	out.kept = a.Sessions.Kept()
 	if err := p.s.witness.applied(e, out, a.machine); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return

@@ -163,7 +163,7 @@ func (s *Sim) checkQuorums() error {
 		}
 	}
 	s.logs = logs
-	slices.SortFunc(logs, vsr.Viewstamp.Compare)
+	slices.SortFunc(logs, inOrder)
 	for i, log := range logs {
 		if i >= s.members.Qv-1 && !s.ledger.holds(log, end) {
 			return fmt.Errorf("11.3: %v is committed; a view change could choose the log that ends with %v, which does not hold it; all: %v", end, log, logs)

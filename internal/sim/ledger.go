@@ -27,6 +27,19 @@ type record struct {
 	before vsr.Viewstamp // last entry of an earlier view in a log that ends here
 }
 
+// inOrder compares two viewstamps, epoch first, then view, then op: by itself, so that it is not the core's order that
+// says whether the core is right.
+func inOrder(a, b vsr.Viewstamp) int {
+	before := a.Epoch < b.Epoch || a.Epoch == b.Epoch && (a.View < b.View || a.View == b.View && a.Op < b.Op)
+	switch {
+	case a == b:
+		return 0
+	case before:
+		return -1
+	}
+	return +1
+}
+
 func newLedger() *ledger {
 	return &ledger{committed: make([]vsr.Viewstamp, 1), ends: map[viewOfEpoch]vsr.Viewstamp{}}
 }
@@ -40,7 +53,7 @@ func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
 	if known := l.find(stamp); known != nil {
 		return known.same(prev, e)
 	}
-	if stamp.Op != prev.Op+1 || stamp.Compare(prev) <= 0 {
+	if stamp.Op != prev.Op+1 || inOrder(prev, stamp) >= 0 {
 		return fmt.Errorf("11.4: entry %v follows %v", stamp, prev)
 	}
 	before := prev

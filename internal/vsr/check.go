@@ -159,7 +159,7 @@ func (s *saves) checkHeld(members int) error {
 			once++
 		}
 	}
-	if again > 2*len(s.issued)+2*members || once > chunkWindow+4*members {
+	if again > 2*len(s.issued)+2*members || once > 16*members {
 		return fmt.Errorf("11.10: %d messages wait for %d saves, of which %d repeat one another", len(s.held), len(s.issued), again)
 	}
 	return nil
