@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -89,7 +90,7 @@ func (r *Replica) hand(out *vsr.Output) {
 		return
 	}
 	if out.Save != nil && !r.cfg.Volatile {
-		r.writes.add(write{save: out.Save})
+		r.writes.add(store.Write{Save: out.Save})
 	}
 	for _, m := range out.Messages {
 		r.send(m)
@@ -105,7 +106,7 @@ func (r *Replica) hand(out *vsr.Output) {
 		r.readers.ready(x)
 	}
 	if out.Compact != nil {
-		r.writes.add(write{compact: out.Compact})
+		r.writes.add(store.Write{Compact: out.Compact})
 	}
 	for _, c := range out.Chunks {
 		r.sendChunk(c, r.core.now)
@@ -118,10 +119,10 @@ func (r *Replica) hand(out *vsr.Output) {
 // handJobs gives the applier a snapshot to restore, entries to apply, or a snapshot to take.
 func (r *Replica) handJobs(out *vsr.Output) {
 	if s := out.Restore; s != nil {
-		id := storeID(s.SnapshotID)
+		id := store.SnapID(s.SnapshotID)
 		r.hold(s.SnapshotID, r.core.now) // a newer one may come before the applier gets to it
 		r.jobs.add(job{
-			restore: func() (*restored, error) { return r.machine.restore(r.store, id) },
+			restore: func() (*store.State, error) { return r.machine.restore(r.snaps, id) },
 			wanted:  r.calls.numbers(),
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -18,12 +19,9 @@ type machine struct {
 	failure       error // the state may be anything: Apply panicked, or Restore failed
 	user          StateMachine
 	applied       atomic.Uint64
-	sessions      vsr.Sessions
-	members       vsr.Membership
-	last          vsr.Viewstamp // of the last entry applied
-	clock         int64         // its Time
-	snapshotting  atomic.Bool   // a snapshot is being written
-	opsSince      int           // since the latest snapshot was begun
+	state         store.State // what belongs to it
+	snapshotting  atomic.Bool // a snapshot is being written
+	opsSince      int         // since the latest snapshot was begun
 	bytesSince    int64
 	session       uint64 // this process's session, once open
 	self          vsr.Member
@@ -67,8 +65,8 @@ func (m *machine) apply(entries []vsr.Entry, over func() bool) (a applied, err e
 			return a, err
 		}
 	}
-	m.applied.Store(uint64(m.last.Op))
-	a.op = m.last.Op
+	m.applied.Store(uint64(m.state.Last.Op))
+	a.op = m.state.Last.Op
 	if m.snapshotDue() {
 		return a, m.freeze(&a)
 	}
@@ -76,33 +74,25 @@ func (m *machine) apply(entries []vsr.Entry, over func() bool) (a applied, err e
 }
 
 func (m *machine) applyOne(e *vsr.Entry, a *applied) error {
-	if m.sessions.Begin(e) {
+	if m.state.Sessions.Begin(e) {
 		result := m.user.Apply(Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: e.Body})
-		m.sessions.Finish(e, result)
+		m.state.Sessions.Finish(e, result)
 		if e.Session == m.session {
 			a.results = append(a.results, numbered{e.Request, result})
 		}
 		m.opsSince++
 	}
-	switch e.Kind {
-	case vsr.Formation:
-		members, err := vsr.DecodeMembership(e.Body)
-		if err != nil {
-			return fmt.Errorf("%w: op %d: %w", ErrCorrupt, e.Op, err)
-		}
-		m.members = members
-	case vsr.OpenSession:
+	if e.Kind == vsr.OpenSession {
 		m.findSession(a)
 	}
-	m.last, m.clock = e.Stamp(), e.Time
 	m.bytesSince += int64(len(e.Body))
-	return nil
+	return storageError(m.state.Advance(e))
 }
 
 // findSession notices that this process's session is open (X1).
 func (m *machine) findSession(a *applied) {
 	if m.session == 0 {
-		m.session = m.sessions.Opened(m.self.ID, m.self.Incarnation, m.start)
+		m.session = m.state.Sessions.Opened(m.self.ID, m.self.Incarnation, m.start)
 		a.session = m.session
 	}
 }
@@ -138,9 +128,9 @@ func (m *machine) snapshotDue() bool {
 // job is one thing for the applier to do.
 type job struct {
 	entries  []vsr.Entry
-	restore  func() (*restored, error) // a snapshot takes the state's place
-	wanted   []uint64                  // requests whose callers wait while it is restored (X3)
-	snapshot bool                      // one is to be taken, due or not
+	restore  func() (*store.State, error) // a snapshot takes the state's place
+	wanted   []uint64                     // requests whose callers wait while it is restored (X3)
+	snapshot bool                         // one is to be taken, due or not
 }
 
 // applier applies what is committed until the replica stops. It reports through the inbox.
@@ -213,9 +203,9 @@ func (m *machine) restoreFrom(j job) (a applied, err error) {
 	}
 	m.take(s)
 	m.findSession(&a)
-	a.op = m.last.Op
+	a.op = m.state.Last.Op
 	for _, number := range j.wanted {
-		if result, ok := m.sessions.Result(m.session, number); ok {
+		if result, ok := m.state.Sessions.Result(m.session, number); ok {
 			a.results = append(a.results, numbered{number, result})
 		}
 	}
@@ -223,8 +213,8 @@ func (m *machine) restoreFrom(j job) (a applied, err error) {
 }
 
 // take makes what a snapshot held the present state. The user's part is restored already.
-func (m *machine) take(s *restored) {
-	m.sessions, m.members, m.last, m.clock = s.sessions, s.members, s.last, s.clock
+func (m *machine) take(s *store.State) {
+	m.state = *s
 	m.opsSince, m.bytesSince = 0, 0
-	m.applied.Store(uint64(m.last.Op))
+	m.applied.Store(uint64(m.state.Last.Op))
 }

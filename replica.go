@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wal"
@@ -49,22 +50,20 @@ type Replica struct {
 	held    map[vsr.SnapshotID]held
 
 	// The writer's:
-	writes  *queue[write]
-	backlog []write  // taken from it and not done
-	wal     *wal.Log // nil with Volatile
-	encoded []byte
-	batch   []wal.Save
-	records []wal.Record
+	writes  *queue[store.Write]
+	backlog store.Backlog // taken from it and not done
+	wal     *wal.Log      // nil with Volatile
+	batch   store.Batch
 
 	// The fetcher's:
 	fetches  *queue[vsr.FetchStep]
-	receiver receiver
+	receiver store.Receiver
 
 	// The applier's:
 	jobs    *queue[job]
 	machine machine
 
-	store   *snap.Store
+	snaps   *snap.Store
 	sending atomic.Int32 // chunks being read for others
 }
 
@@ -88,7 +87,7 @@ func start(cfg Config, disk vfs.FS) (*Replica, error) {
 	}
 	r := &Replica{cfg: cfg, tag: wire.TagOf(cfg.Group), log: cfg.Logger.With("replica", string(cfg.ID)),
 		stop: make(chan struct{}), done: make(chan struct{}),
-		inbox: newInbox(), writes: newQueue[write](), fetches: newQueue[vsr.FetchStep](), jobs: newQueue[job](),
+		inbox: newInbox(), writes: newQueue[store.Write](), fetches: newQueue[vsr.FetchStep](), jobs: newQueue[job](),
 		held: map[vsr.SnapshotID]held{}}
 	r.spare.New = func() any { return &call{outcome: make(chan outcome, 1)} }
 	r.status.init(cfg.ID, cfg.Members)
@@ -124,10 +123,10 @@ func (r *Replica) open(disk vfs.FS) error {
 			return storageError(err)
 		}
 	}
-	if r.store, err = snap.Open(disk, path.Join(dir, "snapshots"), snap.Options{Identity: r.cfg.Group}); err != nil {
+	if r.snaps, err = snap.Open(disk, path.Join(dir, "snapshots"), snap.Options{Identity: r.cfg.Group}); err != nil {
 		return storageError(err)
 	}
-	for _, err := range r.store.Damaged() {
+	for _, err := range r.snaps.Damaged() {
 		r.log.Error("a snapshot is damaged and is not used", "error", err)
 	}
 	return r.reopen()
@@ -139,16 +138,16 @@ func (r *Replica) reopen() error {
 	m.user = r.cfg.StateMachine
 	m.snapshotEvery, m.snapshotBytes = r.cfg.SnapshotEvery, r.cfg.SnapshotBytes
 	var latest *vsr.Snapshot
-	if info, ok := r.store.Latest(); ok {
-		s, err := m.restore(r.store, info.ID)
+	if info, ok := r.snaps.Latest(); ok {
+		s, err := m.restore(r.snaps, info.ID)
 		if err != nil {
 			return err
 		}
 		m.take(s)
-		d := describe(info, s.members)
+		d := store.Describe(info, s.Members)
 		latest = &d
 	}
-	durable, err := r.recover(latest, m.clock)
+	durable, err := r.recover(latest, m.state.Clock)
 	if err != nil {
 		return err
 	}
@@ -156,7 +155,7 @@ func (r *Replica) reopen() error {
 		return err
 	}
 	now := time.Now()
-	r.core = &core{Replica: vsr.New(r.coreConfig(), durable, now), now: now, appliedOp: m.last.Op}
+	r.core = &core{Replica: vsr.New(r.coreConfig(), durable, now), now: now, appliedOp: m.state.Last.Op}
 	r.calls = calls{core: r.core, waiting: map[uint64]*call{}}
 	r.readers = readers{core: r.core, confirmed: map[uint64]*waiter{}}
 	head := r.core.Header()

@@ -1,7 +1,6 @@
 package smr
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -9,38 +8,22 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// The header of a snapshot, before the user's state; numbers are varints:
-//
-//	time of the last op | length, member list | session table
-//
-// The viewstamp of the last op, checksums and sizes are internal/snap's.
-
 // frozen is the state as it was between two operations, to be written out beside later ones (C4).
 type frozen struct {
-	last     vsr.Viewstamp
-	clock    int64
-	members  vsr.Membership
-	sessions vsr.Sessions
-	user     io.WriterTo
-}
-
-// restored is what a snapshot held beside the user's state.
-type restored struct {
-	last     vsr.Viewstamp
-	clock    int64
-	members  vsr.Membership
-	sessions vsr.Sessions
+	state store.State
+	user  io.WriterTo
 }
 
 // freeze takes the state as it is. The caller holds the lock. If the user's code refuses, the next
 // snapshot is tried when it is due.
 func (m *machine) freeze(a *applied) (err error) {
 	defer m.note(&err)
-	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &m.last.Op)
+	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &m.state.Last.Op)
 	err = errExited
 	m.opsSince, m.bytesSince = 0, 0
 	user, err := m.user.Snapshot()
@@ -49,7 +32,7 @@ func (m *machine) freeze(a *applied) (err error) {
 		return nil
 	}
 	m.snapshotting.Store(true)
-	a.due = &frozen{m.last, m.clock, m.members, m.sessions.Clone(), user}
+	a.due = &frozen{m.state.Frozen(), user}
 	return nil
 }
 
@@ -57,60 +40,26 @@ func (m *machine) freeze(a *applied) (err error) {
 func (m *machine) snapshotNow() (a applied, err error) {
 	m.Lock()
 	defer m.Unlock()
-	a.op = m.last.Op
+	a.op = m.state.Last.Op
 	if !m.snapshotting.Load() {
 		err = m.freeze(&a)
 	}
 	return a, err
 }
 
-func (f *frozen) header() []byte {
-	b := binary.AppendVarint(nil, f.clock)
-	members := f.members.Encode()
-	b = append(binary.AppendUvarint(b, uint64(len(members))), members...)
-	return f.sessions.Append(b)
-}
-
-func parseHeader(info snap.Info) (*restored, error) {
-	s := &restored{last: vsr.Viewstamp{Epoch: vsr.Epoch(info.ID.Epoch), View: vsr.View(info.ID.View), Op: vsr.OpNumber(info.ID.Op)}}
-	clock, n := binary.Varint(info.Header)
-	b := info.Header[max(n, 0):]
-	size, k := binary.Uvarint(b)
-	if n <= 0 || k <= 0 || size > uint64(len(b)-k) {
-		return nil, fmt.Errorf("%w: the header of the snapshot of op %d does not parse", ErrCorrupt, info.ID.Op)
-	}
-	s.clock = clock
-	var err1, err2 error
-	s.members, err1 = vsr.DecodeMembership(b[k : k+int(size)])
-	s.sessions, err2 = vsr.DecodeSessions(b[k+int(size):])
-	if err := errors.Join(err1, err2); err != nil {
-		return nil, fmt.Errorf("%w: the header of the snapshot of op %d: %w", ErrCorrupt, info.ID.Op, err)
-	}
-	return s, nil
-}
-
-// describe returns a snapshot as the core knows it.
-func describe(info snap.Info, members vsr.Membership) vsr.Snapshot {
-	last := vsr.Viewstamp{Epoch: vsr.Epoch(info.ID.Epoch), View: vsr.View(info.ID.View), Op: vsr.OpNumber(info.ID.Op)}
-	return vsr.Snapshot{SnapshotID: vsr.SnapshotID{Last: last, Hash: info.ID.Hash}, Size: info.Size, Chunks: info.Chunks, Members: members}
-}
-
-func storeID(id vsr.SnapshotID) snap.ID {
-	return snap.ID{Epoch: uint64(id.Last.Epoch), View: uint64(id.Last.View), Op: uint64(id.Last.Op), Hash: id.Hash}
-}
-
 // restore reads a snapshot into the user's state machine, which holds all of it or the replica
 // stops.
-func (m *machine) restore(store *snap.Store, id snap.ID) (s *restored, err error) {
+func (m *machine) restore(snaps *snap.Store, id snap.ID) (s *store.State, err error) {
 	defer m.note(&err)
 	defer caught(&err, "StateMachine.Restore panicked on the snapshot of op %d", (*vsr.OpNumber)(&id.Op))
-	state, info, err := store.Read(id)
+	state, info, err := snaps.Read(id)
 	if err != nil {
 		return nil, storageError(err)
 	}
 	defer state.Close()
-	if s, err = parseHeader(info); err != nil {
-		return nil, err
+	held, err := store.ParseHeader(info)
+	if err != nil {
+		return nil, storageError(err)
 	}
 	err = errExited
 	if err := m.user.Restore(state); err != nil {
@@ -119,7 +68,7 @@ func (m *machine) restore(store *snap.Store, id snap.ID) (s *restored, err error
 	if _, err := io.Copy(io.Discard, state); err != nil { // the last chunk is checked with the whole
 		return nil, storageError(err)
 	}
-	return s, nil
+	return &held, nil
 }
 
 // writeSnapshot writes a frozen state out and tells the core. What goes wrong is not fatal: the
@@ -140,19 +89,19 @@ func (r *Replica) snapshotEnded(f *frozen, info snap.Info, err error, took time.
 	case errors.Is(err, snap.ErrSuperseded):
 		return
 	case vfs.IsFull(err):
-		r.log.Warn("no space for a snapshot; the log grows until there is", "op", f.last.Op, "error", err)
+		r.log.Warn("no space for a snapshot; the log grows until there is", "op", f.state.Last.Op, "error", err)
 		return
 	case err != nil:
-		r.log.Error("a snapshot was not written; the log grows until one is", "op", f.last.Op, "error", err)
+		r.log.Error("a snapshot was not written; the log grows until one is", "op", f.state.Last.Op, "error", err)
 		return
 	}
-	r.log.Debug("snapshot written", "op", f.last.Op, "bytes", info.Size, "took", took)
-	r.inbox.do(func() { r.core.TookSnapshot(describe(info, f.members)) })
+	r.log.Debug("snapshot written", "op", f.state.Last.Op, "bytes", info.Size, "took", took)
+	r.inbox.do(func() { r.core.TookSnapshot(store.Describe(info, f.state.Members)) })
 }
 
 func (r *Replica) saveFrozen(f *frozen) (info snap.Info, err error) {
-	defer caught(&err, "writing the snapshot of op %d panicked", &f.last.Op)
-	w, err := r.store.Create(uint64(f.last.Epoch), uint64(f.last.View), uint64(f.last.Op), f.header())
+	defer caught(&err, "writing the snapshot of op %d panicked", &f.state.Last.Op)
+	w, err := r.snaps.Create(uint64(f.state.Last.Epoch), uint64(f.state.Last.View), uint64(f.state.Last.Op), f.state.Header())
 	if err != nil {
 		return info, err
 	}
@@ -177,7 +126,7 @@ type held struct {
 func (r *Replica) hold(id vsr.SnapshotID, now time.Time) {
 	h, ok := r.held[id]
 	if !ok {
-		release, err := r.store.Hold(storeID(id))
+		release, err := r.snaps.Hold(store.SnapID(id))
 		if err != nil {
 			return
 		}
@@ -210,7 +159,7 @@ func (r *Replica) sendChunk(w vsr.ChunkWanted, now time.Time) {
 	head := r.core.Header()
 	r.background(func() {
 		defer r.sending.Add(-1)
-		data, err := r.store.ReadChunk(storeID(w.Snapshot), w.Chunk)
+		data, err := r.snaps.ReadChunk(store.SnapID(w.Snapshot), w.Chunk)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
 				r.log.Error("a chunk of a snapshot cannot be read", "op", w.Snapshot.Last.Op, "chunk", w.Chunk, "error", err)
@@ -229,15 +178,9 @@ func (r *Replica) unsent(w vsr.ChunkWanted, why error) {
 	r.core.Unavailable(w.To, w.Snapshot)
 }
 
-// receiver is the snapshot that is being received. Owned by the fetcher.
-type receiver struct {
-	incoming *snap.Incoming
-	id       snap.ID
-}
-
 // fetcher does the core's steps with the snapshot that is being received.
 func (r *Replica) fetcher() {
-	defer r.receiver.close()
+	defer r.receiver.Close()
 	for {
 		select {
 		case <-r.stop:
@@ -252,27 +195,21 @@ func (r *Replica) fetcher() {
 
 func (r *Replica) fetch(s vsr.FetchStep) {
 	id := s.Snapshot.SnapshotID
-	if begin := !s.Complete && s.Data == nil; !begin && !r.receiver.has(id) {
+	if begin := !s.Complete && s.Data == nil; !begin && !r.receiver.Has(id) {
 		return // another one was begun
 	}
 	switch {
 	case s.Complete:
-		info, err := r.receiver.incoming.Complete()
-		r.receiver.incoming = nil
-		var held *restored
-		if err == nil {
-			held, err = parseHeader(info)
-		}
+		got, clock, err := r.receiver.Complete()
 		if err != nil {
 			r.log.Warn("a received snapshot is not whole; it is fetched again", "op", id.Last.Op, "error", err)
-			r.inbox.do(func() { r.core.Received(r.core.now, s.Snapshot, 0, err) })
-			return
+			got = s.Snapshot
 		}
-		r.inbox.do(func() { r.core.Received(r.core.now, describe(info, held.members), held.clock, nil) })
+		r.inbox.do(func() { r.core.Received(r.core.now, got, clock, err) })
 	case s.Data != nil:
 		r.putChunk(s)
 	default:
-		missing, err := r.receiver.begin(r.store, s.Snapshot)
+		missing, err := r.receiver.Begin(r.snaps, s.Snapshot)
 		if err != nil {
 			r.log.Warn("a snapshot cannot be received", "op", id.Last.Op, "error", err)
 		}
@@ -284,41 +221,13 @@ func (r *Replica) fetch(s vsr.FetchStep) {
 // else the snapshot is begun anew.
 func (r *Replica) putChunk(s vsr.FetchStep) {
 	id := s.Snapshot.SnapshotID
-	err := r.receiver.incoming.Put(s.Chunk, s.Data)
+	again, err := r.receiver.Put(s.Chunk, s.Data)
 	if err != nil {
 		r.log.Warn("a chunk of a snapshot was not taken", "op", id.Last.Op, "chunk", s.Chunk, "error", err)
 	}
-	if err == nil || errors.Is(err, snap.ErrRefused) {
+	if err == nil || again {
 		r.inbox.do(func() { r.core.ChunkPut(r.core.now, id, s.Chunk, err == nil) })
 		return
 	}
-	r.receiver.close()
 	r.inbox.do(func() { r.core.Fetching(r.core.now, id, nil, err) })
-}
-
-// has reports whether that snapshot is being received.
-func (v *receiver) has(id vsr.SnapshotID) bool { return v.incoming != nil && v.id == storeID(id) }
-
-// begin begins to receive a snapshot, or resumes it, and returns the chunks it lacks.
-func (v *receiver) begin(store *snap.Store, s vsr.Snapshot) (missing []uint32, err error) {
-	if !v.has(s.SnapshotID) {
-		v.close()
-		id := storeID(s.SnapshotID)
-		v.incoming, err = store.Receive(snap.Info{ID: id, Size: s.Size, Chunks: s.Chunks})
-		if err != nil {
-			return nil, err
-		}
-		v.id = id
-	}
-	for i, ok := v.incoming.Next(0); ok; i, ok = v.incoming.Next(i + 1) {
-		missing = append(missing, i)
-	}
-	return missing, nil
-}
-
-func (v *receiver) close() {
-	if v.incoming != nil {
-		v.incoming.Close()
-		v.incoming = nil
-	}
 }

@@ -130,6 +130,9 @@ func (x *makers) aimed(s *Sim, h *host, when Moment, m MessageKind) {
 	if !s.troubled() {
 		return
 	}
+	if when == Sent && m == snapshotOffer {
+		x.spoil(s, h)
+	}
 	for i := range x.Aims {
 		a := &x.Aims[i]
 		if a.when != when || a.message != m || h.proc == nil || !x.aims[i].chance(a.odds) {
@@ -141,17 +144,38 @@ func (x *makers) aimed(s *Sim, h *host, when Moment, m MessageKind) {
 	}
 }
 
+var snapshotOffer = MessageNamed("SnapshotOffer")
+
+// spoil makes the fault that has waited for the host to offer its snapshot, if it may still lose its
+// memory.
+func (x *makers) spoil(s *Sim, h *host) {
+	f, ok := x.spoils[h]
+	if delete(x.spoils, h); !ok || !s.atlas.mayLose(h) {
+		return
+	}
+	s.aim = &Aim{Host: h.i, When: Sent, Message: snapshotOffer, Nth: s.instant.count(h.i, Sent, snapshotOffer)}
+	s.make(f)
+	s.aim = nil
+}
+
 func (s *Sim) shoot(h *host, what shot, r stream) {
 	d := r.scale(10*time.Millisecond, 3*time.Second)
 	switch what {
 	case crashes:
 		s.crash(r, h)
 	case isolates:
-		s.make(Fault{Kind: Isolate, Host: h.i, For: d})
+		s.isolate(h, d)
 	case pauses:
 		s.make(Fault{Kind: oneOf(r, Pause, Pause, Suspend), Host: h.i, For: d})
 		if t := s.makers; t.Partition+t.Cut+t.Rotate > 0 && r.chance(0.4) { // and what has happened meanwhile it does not hear at once
-			s.make(Fault{Kind: Isolate, Host: h.i, For: d + r.scale(10*time.Millisecond, time.Second)})
+			s.isolate(h, d+r.scale(10*time.Millisecond, time.Second))
 		}
+	}
+}
+
+// isolate cuts a member off, if there are others.
+func (s *Sim) isolate(h *host, d time.Duration) {
+	if len(s.hosts) > 1 {
+		s.make(Fault{Kind: Isolate, Host: h.i, For: d})
 	}
 }

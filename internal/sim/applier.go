@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -14,8 +15,11 @@ import (
 // applier owns the state machine: it applies and restores in the order in which the core said so.
 type applier struct {
 	restored
-	busy bool
-	jobs []job
+	busy    bool
+	jobs    []job
+	job     job         // under way
+	done    func()      // jobDone, made once
+	entries []vsr.Entry // memory for the next job
 
 	session  uint64       // of this process, once it is open
 	snapshot vsr.OpNumber // the last one taken or restored
@@ -31,7 +35,9 @@ type job struct {
 
 func (p *process) apply(entries []vsr.Entry) {
 	if len(entries) > 0 {
-		p.applier.jobs = append(p.applier.jobs, job{entries: slices.Clone(entries)})
+		a := &p.applier
+		a.jobs = append(a.jobs, job{entries: append(a.entries, entries...)})
+		a.entries = nil
 		p.nextJob()
 	}
 }
@@ -52,45 +58,52 @@ func (p *process) nextJob() {
 	if a.busy || len(a.jobs) == 0 || p.dead {
 		return
 	}
-	a.busy = true
-	next := a.jobs[0]
-	a.jobs = a.jobs[1:]
-	p.after(p.h.core.about(p.s.p.Apply), func() {
-		if next.snapshot != nil {
-			p.restoreNow(next.snapshot)
-		}
-		if p.dead {
-			return
-		}
-		for i := range next.entries {
-			p.applyNow(&next.entries[i])
-		}
-		if next.take {
-			p.takeSnapshot()
-		}
-		a.busy = false
-		p.applied()
-		p.nextJob()
-	})
+	a.busy, a.job = true, a.jobs[0]
+	a.jobs = slices.Delete(a.jobs, 0, 1)
+	p.after(p.h.core.about(p.s.p.Apply), a.done)
+}
+
+func (p *process) jobDone() {
+	a := &p.applier
+	if a.job.snapshot != nil {
+		p.restoreNow(a.job.snapshot)
+	}
+	if p.dead {
+		return
+	}
+	for i := range a.job.entries {
+		p.applyNow(&a.job.entries[i])
+	}
+	if a.job.take {
+		p.takeSnapshot()
+	}
+	clear(a.job.entries)
+	a.entries, a.job, a.busy = a.job.entries[:0], job{}, false
+	p.applied()
+	p.nextJob()
 }
 
 func (p *process) applyNow(e *vsr.Entry) {
 	a := &p.applier
-	if e.Op != a.last.Op+1 {
-		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.last.Op)
+	if e.Op != a.Last.Op+1 {
+		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.Last.Op)
 		return
 	}
-	out := outcome{executed: a.sessions.Begin(e)}
+	out := outcome{executed: a.Sessions.Begin(e)}
 	if out.executed {
 		var err error
 		if out.result, err = a.machine.apply(e); err != nil {
 			p.s.broke(Name(p.h.i), p.s.work.named(err, e))
 			return
 		}
-		a.sessions.Finish(e, out.result)
+		a.Sessions.Finish(e, out.result)
 		out.digest = a.machine.digest()
 	}
-	a.last, a.clock = e.Stamp(), e.Time
+	if err := a.Advance(e); err != nil {
+		p.s.broke(Name(p.h.i), err)
+		return
+	}
+	out.kept = a.Sessions.Kept()
 	if err := p.s.witness.applied(e, out, a.machine); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
@@ -98,7 +111,7 @@ func (p *process) applyNow(e *vsr.Entry) {
 	if e.Kind == vsr.Command && e.Session == a.session {
 		p.callers.look(p, e.Request)
 	}
-	if a.last.Op-a.snapshot >= vsr.OpNumber(p.s.p.SnapshotEvery) {
+	if a.Last.Op-a.snapshot >= vsr.OpNumber(p.s.p.SnapshotEvery) {
 		p.takeSnapshot()
 	}
 }
@@ -109,7 +122,7 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 	a := &p.applier
 	var got restored
 	err := p.io(func() (err error) {
-		got, err = p.store.restore(s, a.machine)
+		got, err = p.store.restore(store.SnapID(s.SnapshotID), a.machine)
 		return err
 	})
 	if p.dead || errors.Is(err, fs.ErrNotExist) {
@@ -132,14 +145,13 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 // applied tells the loop and the callers how far the state is.
 func (p *process) applied() {
 	a := &p.applier
-	if head := p.core.State().Head; a.session == 0 {
-		if a.session = a.sessions.Opened(Name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
-			session := a.session
-			p.input(func(time.Time) { p.core.SessionOpened(session) })
+	if a.session == 0 {
+		head := p.core.State().Head
+		if a.session = a.Sessions.Opened(Name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
+			p.tell(func(core *vsr.Replica, _ time.Time, op uint64) { core.SessionOpened(op) }, a.session)
 		}
 	}
-	at := a.last.Op
-	p.input(func(time.Time) { p.core.Applied(at) })
+	p.tell(func(core *vsr.Replica, _ time.Time, op uint64) { core.Applied(vsr.OpNumber(op)) }, uint64(a.Last.Op))
 	p.callers.readable(p)
 	p.s.happened(p.h, Applied, 0)
 }
@@ -151,12 +163,12 @@ func (p *process) takeSnapshot() {
 	if a.taking {
 		return
 	}
-	frozen, err := freeze(a, p.core.State().Members)
+	frozen, err := freeze(a)
 	if err != nil {
-		p.s.broke(Name(p.h.i), p.s.work.named(err, &p.s.ledger.find(a.last).entry))
+		p.s.broke(Name(p.h.i), p.s.work.named(err, &p.s.ledger.find(a.Last).entry))
 		return
 	}
-	a.taking, a.snapshot = true, a.last.Op
+	a.taking, a.snapshot = true, a.Last.Op
 	p.after(10*p.h.latency(), func() {
 		a.taking = false
 		var s vsr.Snapshot
@@ -168,15 +180,18 @@ func (p *process) takeSnapshot() {
 			return
 		}
 		if err == nil || frozen.written != 0 {
-			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.last.Op))
+			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.Last.Op))
+		}
+		if err == nil {
+			err = p.h.checkSnapshots()
 		}
 		_, isBroken := errors.AsType[*broken](err)
 		switch {
 		case err == nil:
 			p.s.stats.Snapshots++
-			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.last.Op), frozen.last)
+			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.Last.Op), frozen.Last)
 			p.input(func(time.Time) { p.core.TookSnapshot(s) })
-		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.everFailed:
+		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.excuses(err):
 			p.s.broke(Name(p.h.i)+": snapshot", err)
 		}
 	})

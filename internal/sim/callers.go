@@ -135,10 +135,10 @@ func (w *callers) look(p *process, number uint64) {
 		if c.number != number {
 			continue
 		}
-		if result, ok := p.applier.sessions.Result(p.applier.session, number); ok {
+		if result, ok := p.applier.Sessions.Result(p.applier.session, number); ok {
 			w.proposals = without(w.proposals, c)
 			p.s.answer(p, c, result)
-			p.input(func(time.Time) { p.core.Forget(number) })
+			p.tell(func(core *vsr.Replica, _ time.Time, number uint64) { core.Forget(number) }, number)
 		}
 		return
 	}
@@ -163,7 +163,7 @@ func (w *callers) confirmed(p *process, x vsr.ReadReady) {
 // readable runs the reads that are confirmed, and whose op is applied.
 func (w *callers) readable(p *process) {
 	for i := 0; i < len(w.reads); {
-		if c := w.reads[i]; c.ready && c.need <= p.applier.last.Op {
+		if c := w.reads[i]; c.ready && c.need <= p.applier.Last.Op {
 			w.reads = slices.Delete(w.reads, i, i+1)
 			p.s.read(p, c)
 		} else {

@@ -11,11 +11,15 @@ type client struct {
 	at     *host
 	rng    stream
 	number int
+
+	acts, thinks func() // act and think, made once
 }
 
 func (s *Sim) newClient(h *host, i int) *client {
 	s.callers++
-	return &client{s: s, at: h, rng: newStream(s.p.Seed, "client", h.i, i), number: s.callers}
+	c := &client{s: s, at: h, rng: newStream(s.p.Seed, "client", h.i, i), number: s.callers}
+	c.acts, c.thinks = c.act, c.think
+	return c
 }
 
 // think has the next operation follow.
@@ -24,7 +28,7 @@ func (c *client) think() {
 	if c.rng.chance(c.s.p.Callers.Burst) {
 		wait = 0
 	}
-	c.s.after(wait, c.act)
+	c.s.after(wait, c.acts)
 }
 
 // act begins an operation, if the client's process runs.
@@ -34,10 +38,10 @@ func (c *client) act() {
 	case c.s.closing:
 		return
 	case p == nil || c.at.lost:
-		c.s.after(c.rng.between(10*time.Millisecond, 200*time.Millisecond), c.act)
+		c.s.after(c.rng.between(10*time.Millisecond, 200*time.Millisecond), c.acts)
 		return
 	}
-	x := &Call{Operation: c.s.work.Next(c.rng.Rand), Host: c.at.i, Caller: c.number, then: c.think}
+	x := &Call{Operation: c.s.work.Next(c.rng.Rand), Host: c.at.i, Caller: c.number, then: c.thinks}
 	c.s.call(p, x)
 	if c.rng.chance(c.s.p.Callers.Cancels) {
 		p.after(c.rng.between(0, c.s.p.Callers.Patience), func() { p.cancel(x) })
@@ -95,7 +99,7 @@ func (s *Sim) answer(p *process, c *Call, result []byte) {
 
 // read runs a read on the state as it is (11.9).
 func (s *Sim) read(p *process, c *Call) {
-	at := p.applier.last.Op
+	at := p.applier.Last.Op
 	if c.Level == Linearizable {
 		if at < c.floor {
 			s.fail("11.9", "a read at %s saw the state after op %d; when it began, a caller had seen op %d", Name(c.Host), at, c.floor)

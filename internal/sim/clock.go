@@ -29,10 +29,39 @@ type clock struct {
 	drift  float64       // how much the rate differs from the true one
 	behind time.Duration // the monotonic clock, which stood still while the machine was suspended
 	wall   time.Duration // how far the wall clock is off the monotonic one
+
+	asleep, until time.Duration // the machine is suspended since and until then; 0: it is not
+}
+
+// sleep has the monotonic clock stand still, and the wall clock with it.
+func (c *clock) sleep(now, until time.Duration) {
+	c.catchUp(now)
+	if c.until == 0 {
+		c.asleep = now
+	}
+	c.until = max(c.until, until)
+}
+
+// wake has the clocks go on.
+func (c *clock) wake(now time.Duration) {
+	c.until = min(c.until, now)
+	c.catchUp(now)
+}
+
+// catchUp accounts for a sleep that is over.
+func (c *clock) catchUp(now time.Duration) {
+	if 0 < c.until && c.until <= now {
+		c.behind += c.until - c.asleep
+		c.until = 0
+	}
 }
 
 // at returns what the clocks show at a virtual time.
 func (c *clock) at(now time.Duration) time.Time {
+	c.catchUp(now)
+	if c.until > 0 {
+		now = c.asleep
+	}
 	mono := now + time.Duration(float64(now)*c.drift) - c.behind
 	return reading(began.Add(mono+c.wall), mono)
 }

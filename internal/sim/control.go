@@ -53,10 +53,11 @@ func Needed(n int) int {
 // forever is until when a process is paused that waits to be resumed.
 const forever = time.Duration(math.MaxInt64)
 
-// resume ends a pause: what the process has not come to happens now.
+// resume ends a pause, of the process or its machine: what the process has not come to happens now.
 func (h *host) resume() {
 	was := h.pausedUntil
 	h.pausedUntil = 0
+	h.clock.wake(h.s.now)
 	if was <= h.s.now {
 		return
 	}
@@ -66,7 +67,7 @@ func (h *host) resume() {
 // hasten has happen now what the process has not come to, or its disk.
 func (h *host) hasten(which func(at time.Duration) bool) {
 	for i := range h.s.heap {
-		if x := &h.s.heap[i]; x.of == h.proc && x.of != nil && which(x.at) {
+		if x := &h.s.heap[i]; which(x.at) && h.proc != nil && h.s.deeds[x.deed].of == h.proc {
 			x.at = h.s.now
 		}
 	}

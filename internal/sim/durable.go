@@ -49,24 +49,22 @@ func (d durable) recovered(l *ledger, flight []*vsr.Save, f *found) (durable, er
 	}
 	for i := len(states) - 1; i >= 0; i-- {
 		if x := states[i]; x.fits(l, f) {
-			x.base = f.Base
+			x.base = f.Durable.Base
 			return x, x.sound(l, f)
 		}
 	}
 	return d, fmt.Errorf("S5: the disk held %+v and after that %d saves; opened, it holds %+v %v..%v",
-		d, len(flight), f.Head, f.Base, f.Last)
+		d, len(flight), f.Durable.Head, f.Durable.Base, f.Durable.Last)
 }
 
 func (d durable) fits(l *ledger, f *found) bool {
-	want, got := d.head, f.Head
-	want.Commit, got.Commit = 0, 0
-	return want == got && d.last == f.Last && f.Base.Op >= d.base.Op && l.holds(d.last, f.Base)
+	return d.head == f.Durable.Head && d.last == f.Durable.Last && f.Durable.Base.Op >= d.base.Op && l.holds(d.last, f.Durable.Base)
 }
 
 // sound checks what was read of a log: its entries and its views.
 func (d durable) sound(l *ledger, f *found) error {
-	for i := range f.Entries {
-		e := &f.Entries[i]
+	for i := range f.log {
+		e := &f.log[i]
 		prev := l.at(d.last, e.Op-1)
 		if err := l.add(prev, e); err != nil {
 			return fmt.Errorf("read back: %w", err)

@@ -2,12 +2,17 @@ package sim
 
 import "time"
 
-// event is something that happens at a virtual time.
+// event is the place in time of something that happens. It holds no pointer, since it is moved often.
 type event struct {
-	at  time.Duration
-	seq uint64
-	of  *process // does it, unless it has ended; nil: it happens in any case
-	do  func()
+	at   time.Duration
+	seq  uint64
+	deed int32 // index of what happens
+}
+
+// deed is what happens.
+type deed struct {
+	of *process // does it, unless it has ended; nil: it happens in any case
+	do func()
 }
 
 // events is the heap of what will happen: by time, and in the order of their making where that is
@@ -17,6 +22,8 @@ type events struct {
 	seq    uint64
 	faults uint64
 	heap   []event
+	deeds  []deed
+	free   []int32 // places in deeds
 }
 
 // ordinary is the least seq of what is no fault: faults come first, and numbering them apart keeps
@@ -29,32 +36,32 @@ func (e *events) after(d time.Duration, do func()) { e.at(e.now+max(d, 0), do) }
 // at has do called at that time, or now if it has passed.
 func (e *events) at(at time.Duration, do func()) {
 	e.seq++
-	e.push(event{at: max(at, e.now), seq: ordinary + e.seq, do: do})
+	e.push(at, ordinary+e.seq, deed{do: do})
 }
 
 // byProcess is after for what a process does.
 func (e *events) byProcess(p *process, d time.Duration, do func()) {
 	e.seq++
-	e.push(event{e.now + max(d, 0), ordinary + e.seq, p, do})
+	e.push(e.now+d, ordinary+e.seq, deed{p, do})
 }
 
 // faultAt is at for what makes a fault.
 func (e *events) faultAt(at time.Duration, do func()) {
 	e.faults++
-	e.push(event{at: max(at, e.now), seq: e.faults, do: do})
+	e.push(at, e.faults, deed{do: do})
 }
 
-func (e *events) push(x event) {
-	e.heap = append(e.heap, x)
-	i := len(e.heap) - 1
-	for i > 0 {
-		parent := (i - 1) / 2
-		if !e.less(i, parent) {
-			return
-		}
-		e.heap[i], e.heap[parent] = e.heap[parent], e.heap[i]
-		i = parent
+func (e *events) push(at time.Duration, seq uint64, d deed) {
+	x := event{at: max(at, e.now), seq: seq}
+	if last := len(e.free) - 1; last >= 0 {
+		x.deed, e.free = e.free[last], e.free[:last]
+		e.deeds[x.deed] = d
+	} else {
+		x.deed = int32(len(e.deeds))
+		e.deeds = append(e.deeds, d)
 	}
+	e.heap = append(e.heap, x)
+	e.rise(x)
 }
 
 // step lets the next event happen; false if there is none up to the limit.
@@ -62,13 +69,7 @@ func (e *events) step(limit time.Duration) bool {
 	if len(e.heap) == 0 || e.heap[0].at > limit {
 		return false
 	}
-	next := e.heap[0]
-	last := len(e.heap) - 1
-	e.heap[0] = e.heap[last]
-	e.heap[last] = event{}
-	e.heap = e.heap[:last]
-	e.sink()
-	e.now = next.at
+	next := e.pop()
 	switch p := next.of; {
 	case p == nil:
 		next.do()
@@ -81,24 +82,52 @@ func (e *events) step(limit time.Duration) bool {
 	return true
 }
 
-func (e *events) sink() {
-	for i := 0; ; {
-		least := 2*i + 1
-		if least >= len(e.heap) {
-			return
-		}
-		if right := least + 1; right < len(e.heap) && e.less(right, least) {
-			least = right
-		}
-		if !e.less(least, i) {
-			return
-		}
-		e.heap[i], e.heap[least] = e.heap[least], e.heap[i]
-		i = least
+// pop takes the next event off, and makes its time the present.
+func (e *events) pop() deed {
+	next, last := e.heap[0], len(e.heap)-1
+	moved := e.heap[last]
+	if e.heap = e.heap[:last]; last > 0 {
+		e.sink(moved)
 	}
+	e.now = next.at
+	d := e.deeds[next.deed]
+	e.deeds[next.deed] = deed{}
+	e.free = append(e.free, next.deed)
+	return d
 }
 
-func (e *events) less(i, j int) bool {
-	a, b := &e.heap[i], &e.heap[j]
-	return a.at < b.at || a.at == b.at && a.seq < b.seq
+// rise puts x, for which there is room at the end, into its place.
+func (e *events) rise(x event) {
+	i := len(e.heap) - 1
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !x.before(&e.heap[parent]) {
+			break
+		}
+		e.heap[i] = e.heap[parent]
+		i = parent
+	}
+	e.heap[i] = x
 }
+
+// sink puts x, for which there is room at the top, into its place.
+func (e *events) sink(x event) {
+	i := 0
+	for {
+		least := 2*i + 1
+		if least >= len(e.heap) {
+			break
+		}
+		if right := least + 1; right < len(e.heap) && e.heap[right].before(&e.heap[least]) {
+			least = right
+		}
+		if !e.heap[least].before(&x) {
+			break
+		}
+		e.heap[i] = e.heap[least]
+		i = least
+	}
+	e.heap[i] = x
+}
+
+func (x *event) before(y *event) bool { return x.at < y.at || x.at == y.at && x.seq < y.seq }

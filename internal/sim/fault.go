@@ -60,9 +60,9 @@ const (
 	Start                    // it starts, if it is down
 	Stop                     // it leaves in order, as Close does, and goes down after 10 ms
 	Pause                    // its process stands still
-	Resume                   // ends Pause
+	Resume                   // ends Pause and Suspend
 	Suspend                  // its machine does, and its monotonic clock with it
-	SlowTurns                // its loop takes up to N ns for each turn
+	SlowTurns                // its loop takes up to N ns for each turn; 0: as usual
 	Isolate                  // all links to and from it are cut
 	Deafen                   // all links to it are cut
 	Join                     // ends Isolate and Deafen
@@ -72,10 +72,10 @@ const (
 	SplitOneWay              // those from the former to the latter are
 	Bridge                   // Split, but Host reaches all
 	Ring                     // each reaches its neighbours in the list only
-	SlowLink                 // the link from Host to To takes N ns more
-	LossyLink                // it loses N of 1,000 messages
+	SlowLink                 // the link from Host to To takes N ns more; 0: it does no longer
+	LossyLink                // it loses N of 1,000 messages; 0: likewise
 	ClockJump                // its wall clock jumps by N ns
-	SlowDisk                 // saves take up to N ns more
+	SlowDisk                 // saves take up to N ns more; 0: likewise
 	FullDisk                 // its disk has N bytes left
 	Space                    // ends FullDisk
 	FailSync                 // the Nth sync from now on fails (F12)
@@ -118,6 +118,15 @@ func (k Kind) hasTo() bool {
 func (k Kind) ofAll() bool {
 	switch k {
 	case Split, SplitOneWay, Ring:
+		return true
+	}
+	return false
+}
+
+// losesMemory reports whether the kind may take from a member what it has acknowledged.
+func (k Kind) losesMemory() bool {
+	switch k {
+	case RotLog, RotHead, RotSnapshot, LostInLog, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, Wipe:
 		return true
 	}
 	return false

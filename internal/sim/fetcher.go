@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -21,7 +22,7 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 	p.after(p.h.latency(), func() {
 		var data []byte
 		err := p.io(func() (err error) {
-			data, err = p.store.snaps.ReadChunk(toSnapID(c.Snapshot), c.Chunk)
+			data, err = p.store.snaps.ReadChunk(store.SnapID(c.Snapshot), c.Chunk)
 			return err
 		})
 		if p.dead || !p.explained("a chunk of a snapshot", err) {
@@ -37,7 +38,7 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 // explained reports whether an error is nil, says that there is no such snapshot, or comes of what
 // ails the disk.
 func (p *process) explained(what string, err error) bool {
-	if err == nil || errors.Is(err, fs.ErrNotExist) || p.h.ailing.everFailed || p.h.ailing.rotten {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || p.h.ailing.excuses(err) {
 		return true
 	}
 	p.s.broke(Name(p.h.i)+": "+what, err)
@@ -84,68 +85,52 @@ func (p *process) nextStep() {
 func (p *process) beginFetch(s vsr.Snapshot) {
 	var missing []uint32
 	err := p.io(func() (err error) {
-		if p.store.incoming != nil {
-			p.store.incoming.Close()
-		}
-		p.store.incoming, err = p.store.snaps.Receive(snap.Info{ID: toSnapID(s.SnapshotID), Size: s.Size, Chunks: s.Chunks})
+		missing, err = p.store.receiver.Begin(p.store.snaps, s)
 		return err
 	})
 	if p.dead || !p.usual("receiving a snapshot", err) {
 		return
-	}
-	if err == nil {
-		for i, ok := p.store.incoming.Next(0); ok; i, ok = p.store.incoming.Next(i + 1) {
-			missing = append(missing, i)
-		}
 	}
 	p.input(func(now time.Time) { p.core.Fetching(now, s.SnapshotID, missing, err) })
 }
 
 // usual reports whether an error is nil, or one that happens without anything being wrong.
 func (p *process) usual(what string, err error) bool {
-	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.everFailed {
+	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.excuses(err) {
 		return true
 	}
 	p.s.broke(Name(p.h.i)+": "+what, err)
 	return false
 }
 
-// of reports whether the snapshot is the one being received.
-func (st *storage) of(s *vsr.Snapshot) bool {
-	return st.incoming != nil && st.incoming.Info().ID == toSnapID(s.SnapshotID)
-}
-
 func (p *process) put(f vsr.FetchStep) {
-	if !p.store.of(&f.Snapshot) {
+	id := f.Snapshot.SnapshotID
+	if !p.store.receiver.Has(id) {
 		return
 	}
-	err := p.io(func() error { return p.store.incoming.Put(f.Chunk, f.Data) })
+	again := false
+	err := p.io(func() (err error) {
+		again, err = p.store.receiver.Put(f.Chunk, f.Data)
+		return err
+	})
 	switch {
-	case p.dead || !p.usual("chunk", err):
-		return
-	case err != nil && !errors.Is(err, snap.ErrRefused):
-		p.store.incoming.Close()
-		p.store.incoming = nil
-		p.input(func(now time.Time) { p.core.Fetching(now, f.Snapshot.SnapshotID, nil, err) })
-		return
+	case p.dead || !again && !p.usual("chunk", err):
+	case err == nil || again:
+		p.input(func(now time.Time) { p.core.ChunkPut(now, id, f.Chunk, err == nil) })
+	default:
+		p.input(func(now time.Time) { p.core.Fetching(now, id, nil, err) })
 	}
-	p.input(func(now time.Time) { p.core.ChunkPut(now, f.Snapshot.SnapshotID, f.Chunk, err == nil) })
 }
 
 // complete checks the whole snapshot, and makes it the latest.
 func (p *process) complete(s vsr.Snapshot) {
-	if !p.store.of(&s) {
+	if !p.store.receiver.Has(s.SnapshotID) {
 		return
 	}
 	var got vsr.Snapshot
 	var at int64
-	err := p.io(func() error {
-		info, err := p.store.incoming.Complete()
-		p.store.incoming = nil
-		if err != nil {
-			return err
-		}
-		got, at, err = describe(info)
+	err := p.io(func() (err error) {
+		got, at, err = p.store.receiver.Complete()
 		return err
 	})
 	if p.dead || !p.usual("completing a snapshot", err) {
@@ -155,6 +140,10 @@ func (p *process) complete(s vsr.Snapshot) {
 		got = s
 	}
 	if err == nil {
+		if err := p.h.checkSnapshots(); err != nil {
+			p.s.broke(Name(p.h.i), err)
+			return
+		}
 		p.s.stats.Transfers++
 		p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
 	}

@@ -36,6 +36,7 @@ func (s *Sim) operations() (all []porcupine.Operation) {
 	slices.SortStableFunc(calls, func(a, b *Call) int {
 		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(len(b.Body), len(a.Body)), cmp.Compare(a.order, b.order))
 	})
+	all = make([]porcupine.Operation, 0, len(calls))
 	for _, c := range calls {
 		switch {
 		case c.Outcome == NotApplied, c.Outcome == Unknown && c.At == 0, c.Body == nil && c.Level != Linearizable:

@@ -1,13 +1,16 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 )
 
 // host is a member's place: its disk and its clocks, which outlive the processes that run there.
@@ -19,9 +22,10 @@ type host struct {
 	lost bool     // its memory is gone, and since S3 is not built it stays out
 	idle bool     // it is down until told to start
 
-	truth   durable      // what its disk holds
-	covered vsr.OpNumber // up to here rot is told from a torn write: a later save says so (S5)
-	flight  []*vsr.Save  // begun, and cut off when it went down: a first part of them may be there
+	truth   durable       // what its disk holds
+	had     vsr.Viewstamp // with lost: where its log ended then
+	covered vsr.OpNumber  // up to here rot is told from a torn write: a later save says so (S5)
+	flight  []*vsr.Save   // begun, and cut off when it went down: a first part of them may be there
 
 	clock  clock
 	disk   stream
@@ -31,20 +35,26 @@ type host struct {
 	stays  staying // out of reach, when all else is healed
 	writes writes
 
-	pausedUntil, slowUntil, dullUntil time.Duration
-	slowness, dullness                time.Duration
+	pausedUntil time.Duration
+	slow, dull  spells // ns added to saves; to turns
+	full        spells // bytes that the disk can hold
 }
 
 // ailing is what is wrong with a host's disk.
 type ailing struct {
-	fuse       int    // changes until the machine goes down; 0: it does not
-	fault      *Fault // that has lit the fuse
-	burnt      bool   // it has
-	syncs      int    // syncs until one fails; 0: none
-	noReads    bool
-	noWrites   bool
-	rotten     bool // some of what it holds is not what was written
-	everFailed bool // something of this was the case in the life of this process: errors are no surprise
+	fuse     int    // changes until the machine goes down; 0: it does not
+	fault    *Fault // that has lit the fuse
+	burnt    bool   // it has
+	syncs    int    // syncs until one fails; 0: none
+	noReads  spells
+	noWrites spells
+	rotten   bool // some of what it holds is not what was written
+}
+
+// excuses reports whether an error is one that what ails the disk must lead to. Any other is a violation, whatever
+// else has failed before.
+func (a *ailing) excuses(err error) bool {
+	return errors.Is(err, errFaulty) || a.rotten && (errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt))
 }
 
 func newHost(s *Sim, i int) *host {
@@ -78,12 +88,11 @@ func (h *host) hook(op vfs.Op) error {
 			h.s.note(h.i, "goes down in", uint64(op.Length), op)
 			return errCut
 		}
-	case a.noReads && op.Kind == vfs.OpRead, a.noWrites && changes:
-		a.everFailed = true
+	case op.Kind == vfs.OpRead && a.noReads.last(h.s.now), changes && a.noWrites.last(h.s.now):
+		h.s.note(h.i, "fails", uint64(op.Length), op)
 		return fmt.Errorf("%w: %v", errFaulty, op)
 	case a.syncs > 0 && op.Kind == vfs.OpSync:
 		if a.syncs--; a.syncs == 0 {
-			a.everFailed = true
 			h.s.note(h.i, "fails a sync", 0)
 			return fmt.Errorf("%w: %v", errFaulty, op)
 		}
@@ -107,7 +116,6 @@ func (h *host) start() {
 		return
 	}
 	h.starts++
-	h.ailing.everFailed = h.ailing.noReads || h.ailing.noWrites || h.ailing.syncs > 0
 	st, f, err := openStorage(h.fs, h.s.p, h.s.work, identity("sim", h.i))
 	switch {
 	case h.ailing.burnt:
@@ -116,7 +124,7 @@ func (h *host) start() {
 	case vfs.IsFull(err), errors.Is(err, errFaulty):
 		h.down(false, h.patience()) // and later tries again
 		return
-	case err != nil && h.ailing.rotten:
+	case h.ailing.excuses(err):
 		h.loseMemory(err)
 		return
 	case err != nil:
@@ -142,15 +150,23 @@ func (h *host) takeUp(f *found) error {
 		err = h.s.witness.restored(f.Snapshot.Last.Op, f.machine)
 	}
 	h.truth, h.flight, h.covered = truth, nil, truth.last.Op
-	return err
+	return cmp.Or(err, h.s.checkQuorums())
 }
 
 // loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).
 func (h *host) loseMemory(err error) {
 	h.s.note(h.i, "has lost its memory", 0, err)
 	h.fs.Kill() // whoever has read it is gone
-	h.lost, h.idle = true, true
+	h.forget()
+	h.idle = true
 	h.s.stats.Damaged++
+}
+
+// forget notes that the host's memory is lost: what its log held counts no more, but for what was committed by then.
+func (h *host) forget() {
+	if !h.lost {
+		h.lost, h.had = true, h.truth.last
+	}
 }
 
 // patience is how long an operator waits before he starts a replica that stopped by itself.
@@ -223,17 +239,13 @@ func (h *host) latency() time.Duration {
 		return hangs
 	}
 	d := h.s.p.Save/2 + h.disk.about(h.s.p.Save/2)
-	if h.s.now < h.slowUntil {
-		d += h.disk.between(0, h.slowness)
+	if slow := h.slow.much(h.s.now); slow > 0 {
+		d += h.disk.between(0, time.Duration(slow))
 	}
 	return d
 }
 
 // turnWait is how long a turn of the loop waits.
 func (h *host) turnWait() time.Duration {
-	most := h.s.p.Turn
-	if h.s.now < h.dullUntil {
-		most = max(most, h.dullness)
-	}
-	return h.core.between(0, most)
+	return h.core.between(0, max(h.s.p.Turn, time.Duration(h.dull.much(h.s.now))))
 }

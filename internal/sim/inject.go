@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// make lets a fault happen now. The error says why it cannot.
+// make lets a fault happen now. The error says why it cannot; then nothing has changed.
 func (s *Sim) make(f Fault) error {
 	if s.healed || s.err != nil {
 		return errors.New("the run has no faults any more")
@@ -19,20 +19,26 @@ func (s *Sim) make(f Fault) error {
 	if f.Kind.ofAll() {
 		f.Host = 0
 	}
-	s.stats.Faults++
-	s.made = append(s.made, f)
-	s.mark(f.Host, uint64(f.Kind), uint64(f.For)^uint64(f.N)<<20^uint64(f.To)<<50)
+	s.made = append(s.made, f) // also if what it does panics
 	if s.watcher != nil {
 		s.watcher.Faulted(s.now, &f)
 	}
-	err := s.perform(&f)
-	if err != nil {
-		s.note(f.Host, "does not apply:", 0, err)
+	if err := s.perform(&f); err != nil {
+		s.made = s.made[:len(s.made)-1]
+		if s.watcher != nil {
+			s.watcher.Note(s.now, f.Host, "does not apply:", []any{err})
+		}
+		return err
 	}
-	return err
+	s.stats.Faults++
+	s.mark(f.Host, uint64(f.Kind), uint64(f.For)^uint64(f.N)<<20^uint64(f.To)<<50)
+	if f.Kind.losesMemory() {
+		s.atlas.took(s.hosts[f.Host])
+	}
+	return nil
 }
 
-// Made returns the faults that were made so far, in order.
+// Made returns the faults that have happened so far, in order: without those that could not.
 func (s *Sim) Made() []Fault { return slices.Clone(s.made) }
 
 // perform does what the fault says. An error says why nothing can be done.
@@ -43,6 +49,7 @@ func (s *Sim) perform(f *Fault) error {
 		return h.suffer(f)
 	case ClockJump:
 		h.clock.wall += time.Duration(f.N)
+		return nil
 	case SlowDisk, FullDisk, Space, FailSync, FailReads, FailWrites, Wipe:
 		return h.ail(f)
 	case RotLog, RotHead, RotSnapshot:
@@ -51,10 +58,8 @@ func (s *Sim) perform(f *Fault) error {
 		return h.misdirect(f)
 	case ForeignStart, SecondStart:
 		return h.startWrongly(f)
-	default:
-		s.disturb(f)
 	}
-	return nil
+	return s.disturb(f)
 }
 
 // suffer is what befalls a host's process.
@@ -64,6 +69,7 @@ func (h *host) suffer(f *Fault) error {
 	if p == nil && f.Kind != Start && f.Kind != CrashIn {
 		return fmt.Errorf("%s is down", Name(h.i))
 	}
+	until := lasting(h.s.now, f.For)
 	switch f.Kind {
 	case Crash, PowerCut:
 		h.fall(f.Kind == PowerCut, rng)
@@ -79,18 +85,14 @@ func (h *host) suffer(f *Fault) error {
 		p.input(func(now time.Time) { p.core.Leave(now) })
 		p.after(stopFor, func() { h.fall(false, rng); h.later(f.For, 0) })
 	case Pause:
-		until := h.s.now + f.For
-		if f.For == 0 {
-			until = forever
-		}
 		h.pausedUntil = max(h.pausedUntil, until)
 	case Resume:
 		h.resume()
 	case Suspend:
-		h.pausedUntil = max(h.pausedUntil, h.s.now+f.For)
-		h.clock.behind += f.For
+		h.pausedUntil = max(h.pausedUntil, until)
+		h.clock.sleep(h.s.now, until)
 	case SlowTurns:
-		h.dullUntil, h.dullness = h.s.now+f.For, time.Duration(f.N)
+		h.dull.begin(h.s.now, f.For, f.N)
 	case HandOver:
 		p.input(func(now time.Time) { p.core.Handover(now, vsr.Index(f.To)) })
 		if f.For > 0 {
@@ -106,38 +108,36 @@ const stopFor = 10 * time.Millisecond
 // ail is what befalls a host's disk.
 func (h *host) ail(f *Fault) error {
 	a, s := &h.ailing, h.s
-	until := func(end func()) {
-		if f.For > 0 {
-			s.after(f.For, end)
-		}
-	}
 	switch f.Kind {
 	case SlowDisk:
-		h.slowness, h.slowUntil = time.Duration(f.N), s.now+f.For
+		h.slow.begin(s.now, f.For, f.N)
 	case FullDisk:
-		h.fs.SetCapacity(max(h.fs.Used()+f.N, 1))
-		until(func() { h.fs.SetCapacity(0) })
+		h.full.begin(s.now, f.For, max(h.fs.Used()+f.N, 1))
+		h.fill()
+		s.after(f.For, h.fill)
 	case Space:
-		h.fs.SetCapacity(0)
+		h.full = nil
+		h.fill()
 	case FailSync:
 		a.syncs = int(f.N)
 	case FailReads:
-		a.noReads, a.everFailed = true, true
-		until(func() { a.noReads = false })
+		a.noReads.begin(s.now, f.For, 1)
 	case FailWrites:
-		a.noWrites, a.everFailed = true, true
-		until(func() { a.noWrites = false })
+		a.noWrites.begin(s.now, f.For, 1)
 	case Wipe:
 		return h.wipe(f)
 	}
 	return nil
 }
 
+// fill leaves on the disk what space there is now.
+func (h *host) fill() { h.fs.SetCapacity(h.full.much(h.s.now)) }
+
 // wipe takes everything from a member's disk, for good.
 func (h *host) wipe(f *Fault) error {
 	h.fall(true, rand.New(rand.NewPCG(f.Seed, 0)))
+	h.forget()
 	h.newDisk()
-	h.lost = true
 	h.later(f.For, 0)
 	return nil
 }

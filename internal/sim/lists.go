@@ -76,9 +76,10 @@ func nextOfLists(r *rand.Rand, fill int, reads, compare float64) Operation {
 	if r.Float64() < compare {
 		kind = compares
 	}
-	b := append(make([]byte, 0, commandBytes+fill), kind, key)
-	b = binary.LittleEndian.AppendUint64(b, r.Uint64())
-	for n := r.IntN(max(fill, 1)); n > 0; n-- {
+	number, n := r.Uint64(), r.IntN(max(fill, 1))
+	b := append(make([]byte, 0, commandBytes+n), kind, key)
+	b = binary.LittleEndian.AppendUint64(b, number)
+	for ; n > 0; n-- {
 		b = append(b, byte(n))
 	}
 	return Operation{Name: "append", Body: b, Input: listInput{key, b}, Output: func(result []byte) any {
@@ -92,7 +93,7 @@ func (m *lists) Apply(op smr.Op) []byte {
 	result := binary.LittleEndian.AppendUint64(append(make([]byte, 0, 17), 1), l.count)
 	result = binary.LittleEndian.AppendUint64(result, l.digest)
 	if l.takes(op.Body) {
-		*l = list{l.count + 1, mix(l.digest, op.Body), slices.Clone(op.Body)}
+		*l = list{l.count + 1, mix(l.digest, op.Body), append(l.last[:0], op.Body...)}
 	} else {
 		result[0] = 0
 	}
@@ -105,7 +106,13 @@ func (l *list) takes(body []byte) bool {
 }
 
 // Snapshot is short enough to be written at once.
-func (m *lists) Snapshot() (io.WriterTo, error) { return bytes.NewReader(m.append(nil)), nil }
+func (m *lists) Snapshot() (io.WriterTo, error) {
+	size := 8
+	for i := range m.keys {
+		size += 24 + len(m.keys[i].last)
+	}
+	return bytes.NewReader(m.append(make([]byte, 0, size))), nil
+}
 
 func (m *lists) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, m.digest)

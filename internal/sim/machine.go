@@ -67,12 +67,15 @@ func breaks(rule, format string, args ...any) error {
 
 // guard calls f, and makes an error of its panic.
 func guard(what string, f func() error) (err error) {
-	defer func() {
-		if x := recover(); x != nil {
-			err = breaks(rulePanic, "%s panicked: %v\n%s", what, x, debug.Stack())
-		}
-	}()
+	defer rescue(what, &err)
 	return f()
+}
+
+// rescue is deferred: it makes an error of a panic.
+func rescue(what string, err *error) {
+	if x := recover(); x != nil {
+		*err = breaks(rulePanic, "%s panicked: %v\n%s", what, x, debug.Stack())
+	}
 }
 
 // call calls the user's code where the machine lives, and makes an error of its panic.
@@ -99,10 +102,12 @@ func (m *machine) apply(e *vsr.Entry) (result []byte, err error) {
 func (m *machine) lend(e *vsr.Entry) (result []byte, err error) {
 	m.body = append(m.body[:0], e.Body...)
 	body := m.body[:len(m.body):len(m.body)]
-	err = m.call("Apply", func() error {
-		result = m.user.Apply(smr.Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: body})
-		return nil
-	})
+	op := smr.Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: body}
+	if m.far {
+		result, err = m.actFar(op)
+	} else {
+		result, err = m.act(op)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -112,16 +117,31 @@ func (m *machine) lend(e *vsr.Entry) (result []byte, err error) {
 	return result, nil
 }
 
+// act calls Apply: call would do, and take memory each time.
+func (m *machine) act(op smr.Op) (result []byte, err error) {
+	defer rescue("Apply", &err)
+	return m.user.Apply(op), nil
+}
+
+func (m *machine) actFar(op smr.Op) (result []byte, err error) {
+	m.work.Elsewhere(func() { result, err = m.act(op) })
+	return result, err
+}
+
 // spoil overwrites the body that the last command was lent: otherwise elsewhere than here, so that two
 // machines which have kept it differ.
 func (m *machine) spoil(result []byte) error {
 	before := sumOf(result)
-	mask := byte(0xa5)
+	mask := uint64(0xa5a5a5a5a5a5a5a5)
 	if m.far {
-		mask = 0x5a
+		mask = 0x5a5a5a5a5a5a5a5a
 	}
-	for i := range m.body {
-		m.body[i] ^= mask
+	b := m.body
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^mask)
+	}
+	for i := range b {
+		b[i] ^= byte(mask)
 	}
 	if sumOf(result) != before {
 		return breaks(ruleBody, "its result is a part of it, which is smr's once Apply has returned: copy it")
@@ -162,14 +182,19 @@ func (m *machine) freeze() (w io.WriterTo, err error) {
 // write returns what a frozen state writes, and closes it.
 func write(w io.WriterTo) ([]byte, error) {
 	var b bytes.Buffer
+	err := writeTo(&b, w)
+	return b.Bytes(), err
+}
+
+func writeTo(to io.Writer, w io.WriterTo) error {
 	err := guard("WriteTo", func() error {
-		_, err := w.WriteTo(&b)
+		_, err := w.WriteTo(to)
 		return err
 	})
 	if c, ok := w.(io.Closer); ok {
 		err = errors.Join(err, guard("Close", c.Close))
 	}
-	return b.Bytes(), failed("WriteTo", err)
+	return failed("WriteTo", err)
 }
 
 // failed says that the user's code has returned an error where it must not.
@@ -189,6 +214,18 @@ func (m *machine) encode() ([]byte, error) {
 	var b []byte
 	err = m.call("WriteTo", func() (err error) { b, err = write(w); return err })
 	return b, err
+}
+
+// sum returns the hash of what encode returns.
+func (m *machine) sum() (uint64, error) {
+	w, err := m.freeze()
+	if err != nil {
+		return 0, err
+	}
+	var h maphash.Hash
+	h.SetSeed(sums)
+	err = m.call("WriteTo", func() error { return writeTo(&h, w) })
+	return h.Sum64(), err
 }
 
 // restore replaces the state.

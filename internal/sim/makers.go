@@ -13,6 +13,8 @@ type Troubles struct {
 	SlowDisk, FullDisk, FailSync, FailIO, Rot, Clock, HandOver time.Duration
 	Misdirect, Mistaken                                        time.Duration
 	MemoryLoss                                                 bool          // one member's, while the others go on
+	Rereads                                                    bool          // crashes follow what befalls a disk, so that it is read
+	SparesLog                                                  bool          // damage is to snapshots: of the budget the log mostly leaves nothing for them
 	PowerCut                                                   float64       // the part of crashes that cut the power
 	Down                                                       time.Duration // at most
 	Aims                                                       []aim
@@ -48,9 +50,10 @@ func drawTroubles(s stream) *Troubles {
 	t.Rot = every(0.15, 2*time.Second, 15*time.Second)
 	t.Clock = every(0.2, 2*time.Second, 15*time.Second)
 	t.MemoryLoss = s.chance(0.1)
+	t.Rereads = true
 	t.Aims = drawAims(s)
 	if calm {
-		return &Troubles{Down: t.Down}
+		return &Troubles{Down: t.Down, Rereads: true}
 	}
 	return &t
 }
@@ -63,6 +66,10 @@ func (t *Troubles) drawMistakes(s stream) {
 	if d := s.scale(300*time.Millisecond, 10*time.Second); s.chance(0.1) {
 		t.Mistaken = d
 	}
+	if d := s.scale(200*time.Millisecond, 1500*time.Millisecond); s.chance(0.1) {
+		t.Rot = d // ten times as often as else
+	}
+	t.SparesLog = s.chance(0.2)
 }
 
 // stretch makes everything so many times rarer.
@@ -88,13 +95,13 @@ func (t *Troubles) spareMemory() {
 // Fault like any other.
 type makers struct {
 	*Troubles
-	atlas atlas
-	aims  []stream
+	aims   []stream
+	spoils map[*host]Fault // of snapshots, that wait until somebody wants them
 }
 
 // MakeTrouble has chance make faults until the run's Trouble is over.
 func (s *Sim) MakeTrouble(t *Troubles) {
-	s.makers = &makers{Troubles: t, atlas: newAtlas(s)}
+	s.makers = &makers{Troubles: t, spoils: map[*host]Fault{}}
 	for i := range t.Aims {
 		s.makers.aims = append(s.makers.aims, newStream(s.p.Seed, "aim", i))
 	}
@@ -111,20 +118,18 @@ func (s *Sim) MakeTrouble(t *Troubles) {
 	s.every("cut", t.Cut, s.cut)
 	s.every("bad link", t.BadLink, s.badLink)
 	s.every("rotate", t.Rotate, func(r stream) { s.rotate(r, 1+r.IntN(6)) })
-	s.every("pause", t.Pause, func(r stream) { s.shoot(s.victim(r), pauses, r) })
+	s.every("pause", t.Pause, func(r stream) { s.shoot(s.running(r), pauses, r) })
 	s.every("slow turns", t.SlowTurns, func(r stream) {
-		s.make(Fault{Kind: SlowTurns, Host: s.victim(r).i, N: int64(r.scale(time.Millisecond, 100*time.Millisecond)), For: r.scale(100*time.Millisecond, 5*time.Second)})
+		s.make(Fault{Kind: SlowTurns, Host: s.running(r).i, N: int64(r.scale(time.Millisecond, 100*time.Millisecond)), For: r.scale(100*time.Millisecond, 5*time.Second)})
 	})
 	s.every("slow disk", t.SlowDisk, func(r stream) {
-		s.make(Fault{Kind: SlowDisk, Host: s.victim(r).i, N: int64(r.scale(time.Millisecond, 30*time.Second)), For: r.scale(100*time.Millisecond, 10*time.Second)})
+		s.make(Fault{Kind: SlowDisk, Host: s.running(r).i, N: int64(r.scale(time.Millisecond, 30*time.Second)), For: r.scale(100*time.Millisecond, 10*time.Second)})
 	})
 	s.every("full disk", t.FullDisk, func(r stream) {
-		s.make(Fault{Kind: FullDisk, Host: s.victim(r).i, N: r.Int64N(8<<10) + 1, For: r.scale(50*time.Millisecond, 10*time.Second)})
+		s.make(Fault{Kind: FullDisk, Host: s.running(r).i, N: r.Int64N(8<<10) + 1, For: r.scale(200*time.Millisecond, 20*time.Second)})
 	})
-	s.every("fail sync", t.FailSync, func(r stream) { s.make(Fault{Kind: FailSync, Host: s.victim(r).i, N: 1 + r.Int64N(8)}) })
-	s.every("fail io", t.FailIO, func(r stream) {
-		s.make(Fault{Kind: oneOf(r, FailReads, FailWrites), Host: s.victim(r).i, For: r.scale(10*time.Millisecond, 5*time.Second)})
-	})
+	s.every("fail sync", t.FailSync, func(r stream) { s.make(Fault{Kind: FailSync, Host: s.running(r).i, N: 1 + r.Int64N(8)}) })
+	s.every("fail io", t.FailIO, s.failIO)
 	s.every("rot", t.Rot, s.rotSomething)
 	s.every("misdirect", t.Misdirect, s.misdirect)
 	s.every("mistaken", t.Mistaken, s.mistake)
@@ -133,7 +138,7 @@ func (s *Sim) MakeTrouble(t *Troubles) {
 	})
 	s.every("hand over", t.HandOver, s.handOver)
 	s.every("stop in order", t.StopInOrder, func(r stream) {
-		s.make(Fault{Kind: Stop, Host: s.victim(r).i, For: s.downFor(r), Seed: r.Uint64()})
+		s.make(Fault{Kind: Stop, Host: s.running(r).i, For: s.downFor(r), Seed: r.Uint64()})
 	})
 	if t.MemoryLoss {
 		r := newStream(s.p.Seed, "memory")
@@ -160,13 +165,34 @@ func (s *Sim) every(kind string, mean time.Duration, do func(stream)) {
 // troubled reports whether faults are being made now.
 func (s *Sim) troubled() bool { return !s.healed && s.now < s.trouble && s.err == nil }
 
-// victim chooses a member: often the primary.
+// victim chooses a member that has its memory.
 func (s *Sim) victim(r stream) *host {
-	primary, other := r.chance(0.4), s.hosts[r.IntN(len(s.hosts))]
-	if h := s.primary(); primary && h != nil {
+	return s.pick(r, func(h *host) bool { return !h.lost })
+}
+
+// running chooses likewise one whose process runs, if there is any.
+func (s *Sim) running(r stream) *host {
+	return s.pick(r, func(h *host) bool { return h.proc != nil })
+}
+
+// pick chooses one that will do, if there is any: often the primary.
+func (s *Sim) pick(r stream, will func(h *host) bool) *host {
+	primary, from := r.chance(0.4), r.IntN(len(s.hosts))
+	if h := s.primary(); primary && h != nil && will(h) {
 		return h
 	}
-	return other
+	for i := range s.hosts {
+		if h := s.hosts[(from+i)%len(s.hosts)]; will(h) {
+			return h
+		}
+	}
+	return s.hosts[from]
+}
+
+// other chooses a member, but for this one: there is none in a group of one.
+func (s *Sim) other(r stream, than int) int {
+	n := len(s.hosts)
+	return (than + 1 + r.IntN(max(n-1, 1))) % n
 }
 
 // primary returns the host of the latest view's primary; nil if there is none.
@@ -194,7 +220,7 @@ func (s *Sim) crash(r stream, h *host) {
 	}
 	switch {
 	case h.proc == nil:
-	case s.p.Volatile && !s.makers.atlas.mayLose(h):
+	case s.p.Volatile && !s.atlas.mayLose(h):
 	case s.p.Volatile:
 		s.make(Fault{Kind: Wipe, Host: h.i, For: f.For, Seed: f.Seed})
 	default:
@@ -204,14 +230,40 @@ func (s *Sim) crash(r stream, h *host) {
 
 // partition cuts the members into two sides, or one off from the others, in both directions or one.
 func (s *Sim) partition(r stream) {
-	f := Fault{For: r.scale(50*time.Millisecond, 8*time.Second), Host: s.victim(r).i, N: r.Int64N(1 << len(s.hosts))}
+	n := len(s.hosts)
+	f := Fault{For: r.scale(50*time.Millisecond, 8*time.Second), Host: s.victim(r).i}
 	f.Kind = oneOf(r, Isolate, Isolate, Isolate, Split, Split, SplitOneWay, Deafen, Bridge, Ring)
+	switch {
+	case n == 1:
+		return
+	case f.Kind == Bridge && n < 3, f.Kind == Ring && n < 4: // would cut nothing
+		f.Kind = Isolate
+	}
+	if f.Kind.chooses() {
+		f.N = s.side(r, f.Kind, f.Host)
+	}
 	s.make(f)
+}
+
+// side chooses some members, and leaves some: of those that a bridge joins, if it is one.
+func (s *Sim) side(r stream, kind Kind, bridge int) (mask int64) {
+	all := int64(1)<<len(s.hosts) - 1
+	if kind == Bridge {
+		all &^= 1 << bridge
+	}
+	for mask == 0 || mask == all {
+		mask = r.Int64N(all+1) & all
+	}
+	return mask
 }
 
 // cut cuts one link, in both directions or one.
 func (s *Sim) cut(r stream) {
-	f := Fault{Kind: Cut, Host: r.IntN(len(s.hosts)), To: r.IntN(len(s.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	if len(s.hosts) == 1 {
+		return
+	}
+	f := Fault{Kind: Cut, Host: r.IntN(len(s.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	f.To = s.other(r, f.Host)
 	s.make(f)
 	if r.chance(0.5) {
 		f.Host, f.To = f.To, f.Host
@@ -221,7 +273,11 @@ func (s *Sim) cut(r stream) {
 
 // badLink makes a link slow or lossy.
 func (s *Sim) badLink(r stream) {
-	f := Fault{Kind: SlowLink, Host: r.IntN(len(s.hosts)), To: r.IntN(len(s.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	if len(s.hosts) == 1 {
+		return
+	}
+	f := Fault{Kind: SlowLink, Host: r.IntN(len(s.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	f.To = s.other(r, f.Host)
 	f.N = int64(r.scale(time.Millisecond, 5*time.Second))
 	if r.chance(0.5) {
 		f.Kind, f.N = LossyLink, 1+r.Int64N(999)
@@ -233,7 +289,7 @@ func (s *Sim) badLink(r stream) {
 // first comes back: so that old logs meet new ones with nobody between them who knows better.
 func (s *Sim) rotate(r stream, rounds int) {
 	h := s.primary()
-	if h == nil || rounds == 0 || !s.troubled() {
+	if h == nil || rounds == 0 || !s.troubled() || len(s.hosts) == 1 {
 		return
 	}
 	view, kind := h.proc.seen.Head.View, Isolate
@@ -256,38 +312,105 @@ func (s *Sim) rotate(r stream, rounds int) {
 	look()
 }
 
+// handOver asks the primary to hand over; now and then one that is not primary.
 func (s *Sim) handOver(r stream) {
-	f := Fault{Kind: HandOver, Host: s.victim(r).i, To: r.IntN(len(s.hosts)+1) - 1}
+	h := s.primary()
+	if r.chance(0.1) {
+		h = s.running(r)
+	}
+	if h == nil || len(s.hosts) == 1 {
+		return
+	}
+	f := Fault{Kind: HandOver, Host: h.i}
+	if f.To = s.other(r, f.Host); r.IntN(len(s.hosts)) == 0 {
+		f.To = -1
+	}
 	if r.chance(0.5) {
 		f.For = r.between(1, time.Second)
 	}
-	if f.To != f.Host {
-		s.make(f)
+	s.make(f)
+}
+
+// failIO has reads or writes fail. Since a replica reads rarely, it then goes down and starts.
+func (s *Sim) failIO(r stream) {
+	h := s.running(r)
+	f := Fault{Kind: oneOf(r, FailReads, FailWrites), Host: h.i, For: r.scale(10*time.Millisecond, 5*time.Second)}
+	if s.make(f) == nil && f.Kind == FailReads && r.chance(0.8) {
+		s.reread(r, h, r.between(0, f.For/4), f.For/4)
 	}
+}
+
+// reread has a member go down in a while, and not for long, so that it reads what is on its disk.
+func (s *Sim) reread(r stream, h *host, in, down time.Duration) {
+	f := Fault{Kind: Crash, Host: h.i, For: r.scale(time.Millisecond, max(down, time.Millisecond)), Seed: r.Uint64()}
+	if r.chance(s.makers.PowerCut) {
+		f.Kind = PowerCut
+	}
+	if !s.makers.Rereads {
+		return
+	}
+	s.faultAt(s.now+in, func() {
+		if s.troubled() && h.proc != nil {
+			s.make(f)
+		}
+	})
 }
 
 // rotSomething flips a bit on a disk that may be lost.
 func (s *Sim) rotSomething(r stream) {
-	h := s.victim(r)
-	f := Fault{Kind: oneOf(r, RotLog, RotLog, RotHead, RotSnapshot), Host: h.i, N: r.Int64N(2), Seed: r.Uint64()}
+	f := Fault{Kind: oneOf(r, RotLog, RotLog, RotHead, RotSnapshot), N: r.Int64N(2), Seed: r.Uint64()}
+	if s.makers.SparesLog {
+		f.Kind = RotSnapshot
+	}
+	h := s.losable(r, f.Kind)
+	if h == nil {
+		return
+	}
+	f.Host = h.i
 	if f.Kind == RotLog {
 		f.N = h.anyCovered(r)
+	} else if older, late := h.copies(); f.Kind == RotHead && late {
+		f.N = int64(older)
 	}
-	if s.makers.atlas.mayLose(h) {
-		s.make(f)
+	if s.make(f) == nil && r.chance(0.5) {
+		s.reread(r, h, r.scale(time.Millisecond, time.Second), s.makers.Down)
 	}
+}
+
+// losable chooses a member that may lose its memory so, and has not lost it yet; nil: there is none.
+func (s *Sim) losable(r stream, by Kind) *host {
+	will := func(h *host) bool { return !h.lost && s.atlas.mayLose(h) && h.offers(by) }
+	if h := s.pick(r, will); will(h) {
+		return h
+	}
+	return nil
+}
+
+// offers reports whether there is on the disk what that kind befalls.
+func (h *host) offers(kind Kind) bool {
+	least := 1 // bytes of a snapshot
+	switch kind {
+	case RotSnapshot, LostInSnapshot:
+	case MisplacedInSnapshot:
+		least = sector + 2*h.s.p.ChunkSize
+	default:
+		return true
+	}
+	_, b, err := h.snapshotFile()
+	return err == nil && len(b) >= least
 }
 
 // anyCovered chooses an op of the log that a later mark covers.
 func (h *host) anyCovered(r stream) int64 {
-	return int64(h.truth.base.Op) + 1 + r.Int64N(max(1, int64(h.covered)-int64(h.truth.base.Op)))
+	first, last := h.s.Covered(h.i)
+	return int64(first) + r.Int64N(max(1, int64(last+1)-int64(first)))
 }
 
 // loseMemory takes everything from a member's disk, for good: since S3 is not built it never comes
 // back in. Not before the group is confirmed.
 func (s *Sim) loseMemory(r stream) {
 	h := s.victim(r)
-	if s.troubled() && len(s.ledger.committed) > 2 && s.makers.atlas.mayLose(h) {
+	if s.troubled() && s.atlas.mayLose(h) {
 		s.make(Fault{Kind: Wipe, Host: h.i, For: s.downFor(r), Seed: r.Uint64()})
 	}
 }
@@ -295,25 +418,43 @@ func (s *Sim) loseMemory(r stream) {
 // misdirect has a write be lost or elsewhere: on a disk that may be lost, or so that the replica does
 // not lose its memory by it. Then it often goes down at once, before the next write is over that.
 func (s *Sim) misdirect(r stream) {
-	h := s.victim(r)
-	f := Fault{Host: h.i, Seed: r.Uint64()}
+	f := Fault{Seed: r.Uint64()}
 	f.Kind = oneOf(r, LostInLog, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, LostInHead, StrayWrite, StrayWrite)
-	if f.Kind == LostInLog || f.Kind == MisplacedInLog {
-		f.N = h.anyCovered(r)
+	switch {
+	case !s.makers.SparesLog:
+	case f.Kind == LostInLog:
+		f.Kind = LostInSnapshot
+	case f.Kind == MisplacedInLog:
+		f.Kind = MisplacedInSnapshot
 	}
-	if f.Kind.losesMemory() && !s.makers.atlas.mayLose(h) {
+	h := s.running(r)
+	if f.Kind.losesMemory() {
+		h = s.losable(r, f.Kind)
+	}
+	if h == nil {
 		return
 	}
-	if s.make(f) == nil && s.makers.Crash > 0 && r.chance(0.5) {
-		s.crash(r, h)
+	f.Host = h.i
+	if f.Kind == LostInLog || f.Kind == MisplacedInLog {
+		f.N = h.anyCovered(r)
+		if r.chance(0.5) { // one of the latest
+			f.N = max(1, int64(h.covered)-r.Int64N(6))
+		}
+	}
+	if (f.Kind == LostInSnapshot || f.Kind == MisplacedInSnapshot) && r.chance(0.7) { // while somebody wants it
+		s.makers.spoils[h] = f
+		return
+	}
+	if s.make(f) == nil && r.chance(0.5) {
+		s.reread(r, h, 0, s.makers.Down)
 	}
 }
 
 // mistake has a process started on a directory that is another's, or in use.
 func (s *Sim) mistake(r stream) {
-	f := Fault{Kind: SecondStart, Host: s.victim(r).i}
+	f := Fault{Kind: SecondStart, Host: s.running(r).i}
 	for _, h := range s.hosts {
-		if h.proc == nil { // there it is not refused for its lock
+		if h.proc == nil && !h.lost { // there it is not refused for its lock
 			f = Fault{Kind: ForeignStart, Host: h.i, To: r.IntN(len(s.hosts))}
 		}
 	}

@@ -46,6 +46,33 @@ func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
 	}
 }
 
+// F10. What lies in the place of an entry is not given away for it, while the replica runs.
+func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
+	setup, w := Calm(1), ListWork(10, 0, 0)
+	setup.Tail, w.Next = 1, nil // every entry that somebody lacks is read
+	s, err := New(setup, w, nil)
+	require.NoError(t, err)
+	s.Begin()
+	require.NoError(t, s.Converge(10*time.Second))
+	p := s.Primary()
+	behind := (p + 1) % 3
+	require.NoError(t, s.Do(Fault{Kind: Crash, Host: behind}))
+	s.RunFor(5 * time.Second)
+	var ops []uint64
+	for i := range 10 {
+		c := s.Call(p, 1, numbered(i))
+		require.True(t, s.RunUntil(func() bool { return c.Outcome == Answered }, time.Second))
+		ops = append(ops, c.At)
+	}
+	s.RunFor(time.Second)
+	require.NoError(t, s.Do(Fault{Kind: MisplacedInLog, Host: p, N: int64(ops[5]), Seed: 20}))
+	require.NoError(t, s.Do(Fault{Kind: Start, Host: behind}))
+	require.NoError(t, s.Converge(20*time.Second))
+	assert.True(t, s.Status(p).Lost, "it has stopped at what it read, and then not started")
+	assert.GreaterOrEqual(t, s.Status(behind).Applied, ops[9])
+	assert.Nil(t, s.Violation())
+}
+
 // F10. What a replica can do without it does without: an older copy of the head that is out of date,
 // and an earlier save that lies behind the log's end.
 func TestHarmlessMisdirectedWrites(t *testing.T) {

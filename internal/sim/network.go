@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -12,13 +13,12 @@ type link struct {
 	s        *Sim
 	from, to int
 	rng      stream
-	cuts     int           // faults that have cut it for a while
+	cutUntil time.Duration // by faults that cut it for a while
 	cutOff   bool          // until Mend or Join
 	told     bool          // the watcher knows it as cut
-	slow     time.Duration // added
-	lossy    float64
-	healings int      // how often all of this was ended by Rejoin
-	old      [][]byte // what it has carried lately, in no order: some of it comes again
+	slow     spells        // ns added
+	lossy    spells        // of 1,000 messages
+	old      [][]byte      // what it has carried lately, in no order: some of it comes again
 }
 
 // remembered is how many messages a link can carry again.
@@ -53,11 +53,11 @@ func (l *link) send(b []byte, m vsr.Message) {
 		return
 	}
 	for copies := 1; copies > 0; copies-- {
-		if l.rng.chance(n.Loss) || l.rng.chance(l.lossy) {
+		if l.rng.chance(n.Loss) || l.rng.chance(float64(l.lossy.much(s.now))/1000) {
 			l.ended(id, Lost)
 			continue
 		}
-		delay := n.Delay + l.slow + l.rng.about(n.Jitter)
+		delay := n.Delay + time.Duration(l.slow.much(s.now)) + l.rng.about(n.Jitter)
 		if l.rng.chance(n.Late) {
 			delay += l.rng.between(0, n.Lateness)
 		}
@@ -101,18 +101,44 @@ func (l *link) deliver(delay time.Duration, id uint64, b []byte) {
 		l.ended(id, CutOff)
 		return
 	}
-	l.s.after(delay, func() {
-		p := l.s.hosts[l.to].proc
-		switch {
-		case l.cut():
-			l.ended(id, CutOff)
-		case p == nil:
-			l.ended(id, Refused)
-		default:
-			l.ended(id, Arrived)
-			p.receive(l.from, b)
-		}
-	})
+	d := l.s.newDelivery()
+	d.on, d.id, d.b = l, id, b
+	l.s.after(delay, d.arrive)
+}
+
+// delivery is a message on its way. Its memory is used again.
+type delivery struct {
+	on     *link
+	id     uint64
+	b      []byte
+	arrive func() // arrived, made once
+}
+
+func (s *Sim) newDelivery() *delivery {
+	if last := len(s.arrived) - 1; last >= 0 {
+		d := s.arrived[last]
+		s.arrived = s.arrived[:last]
+		return d
+	}
+	d := &delivery{}
+	d.arrive = d.arrived
+	return d
+}
+
+func (d *delivery) arrived() {
+	l, id, b := d.on, d.id, d.b
+	d.on, d.b = nil, nil
+	l.s.arrived = append(l.s.arrived, d)
+	p := l.s.hosts[l.to].proc
+	switch {
+	case l.cut():
+		l.ended(id, CutOff)
+	case p == nil:
+		l.ended(id, Refused)
+	default:
+		l.ended(id, Arrived)
+		p.receive(l.from, b)
+	}
 }
 
 func (l *link) ended(id uint64, fate Fate) {
@@ -121,7 +147,9 @@ func (l *link) ended(id uint64, fate Fate) {
 	}
 }
 
-func (l *link) cut() bool { return (l.cuts > 0 || l.cutOff) && !l.s.healed || l.apart() }
+func (l *link) cut() bool {
+	return (l.cutOff || l.s.now < l.cutUntil) && !l.s.healed || l.apart()
+}
 
 // changed tells the watcher if the link was cut, or is whole again.
 func (l *link) changed() {
@@ -140,11 +168,10 @@ func (s *Sim) linksChanged() {
 }
 
 // disturb is what befalls the network.
-func (s *Sim) disturb(f *Fault) {
+func (s *Sim) disturb(f *Fault) error {
 	defer s.linksChanged()
 	if f.Kind.hasTo() {
-		s.links[f.Host][f.To].disturb(f)
-		return
+		return s.links[f.Host][f.To].disturb(f)
 	}
 	for i := range s.hosts {
 		for j := range s.hosts {
@@ -152,14 +179,12 @@ func (s *Sim) disturb(f *Fault) {
 			switch {
 			case f.Kind == Join && (f.Host == i || f.Host == j):
 				l.cutOff = false
-			case i == j || !s.parts(f, i, j):
-			case f.For == 0:
-				l.cutOff = true
-			default:
+			case i != j && s.parts(f, i, j):
 				l.cutFor(f.For)
 			}
 		}
 	}
+	return nil
 }
 
 // parts reports whether the fault cuts the link from i to j.
@@ -182,31 +207,29 @@ func (s *Sim) parts(f *Fault, i, j int) bool {
 	return false
 }
 
-func (l *link) disturb(f *Fault) {
+func (l *link) disturb(f *Fault) error {
+	if l.from == l.to {
+		return fmt.Errorf("%s has no link to itself", Name(l.from))
+	}
 	switch f.Kind {
 	case Cut:
-		if l.cutOff = f.For == 0; f.For > 0 {
-			l.cutFor(f.For)
-		}
+		l.cutFor(f.For)
 	case Mend:
 		l.cutOff = false
 	case SlowLink:
-		l.slow = time.Duration(f.N)
-		l.s.after(f.For, func() { l.slow = 0 })
+		l.slow.begin(l.s.now, f.For, f.N)
 	case LossyLink:
-		l.lossy = float64(f.N) / 1000
-		l.s.after(f.For, func() { l.lossy = 0 })
+		l.lossy.begin(l.s.now, f.For, f.N)
 	}
+	return nil
 }
 
-// cutFor cuts the link for a while.
+// cutFor cuts the link for a while; 0: until Mend or Join.
 func (l *link) cutFor(d time.Duration) {
-	l.cuts++
-	healing := l.healings
-	l.s.after(d, func() {
-		if l.healings == healing {
-			l.cuts--
-			l.changed()
-		}
-	})
+	if d == 0 {
+		l.cutOff = true
+		return
+	}
+	l.cutUntil = max(l.cutUntil, l.s.now+d)
+	l.s.after(d, l.changed)
 }

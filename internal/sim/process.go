@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -19,9 +20,9 @@ type process struct {
 	store *storage
 	dead  bool
 
-	inbox    []func(now time.Time) // what the loop will take up in its next turn
-	nextTurn func()                // turn, made once
-	wakeUp   func()                // awake, likewise
+	inbox    inbox
+	nextTurn func() // turn, made once
+	wakeUp   func() // awake, likewise
 	turnDue  bool
 	tickAt   time.Duration // when the loop wakes up by itself
 
@@ -36,7 +37,7 @@ type process struct {
 func newProcess(h *host, st *storage, f *found) *process {
 	s := h.s
 	p := &process{s: s, h: h, store: st}
-	p.applier.restored, p.applier.snapshot = f.restored, f.last.Op
+	p.applier.restored, p.applier.snapshot = f.restored, f.State.Last.Op
 	cfg := vsr.Config{
 		Self: vsr.Index(h.i), Members: s.members, Detector: smr.NewFixedDetector(s.p.Trust),
 		Heartbeat: s.p.Heartbeat, Abdication: time.Second, DiskLimit: s.p.DiskLimit,
@@ -49,6 +50,11 @@ func newProcess(h *host, st *storage, f *found) *process {
 	}
 	p.core = vsr.New(cfg, f.Durable, h.now())
 	p.seen, p.nextTurn, p.wakeUp = p.core.State(), p.turn, p.awake
+	p.writer.done, p.writer.idle, p.applier.done = p.written, p.markIdle, p.jobDone
+	if p.seen.Commit < f.Durable.Head.Commit {
+		s.fail("11.1", "%s starts with commit number %d, and its disk says %d", Name(h.i), p.seen.Commit, f.Durable.Head.Commit)
+	}
+	p.seen.Commit = 0 // its first turn says what it knows to be committed, to be compared as any other does
 	p.input(nothing)
 	return p
 }
@@ -74,8 +80,7 @@ func (p *process) io(do func() error) error {
 // broken is an error that a replica stops for: the process ends. If the disk was not made to give
 // it, something is wrong.
 func (p *process) broken(what string, err error) {
-	a := &p.h.ailing
-	if !a.everFailed && !a.rotten {
+	if !p.h.ailing.excuses(err) {
 		p.s.broke(Name(p.h.i)+": "+what, err)
 		return
 	}
@@ -83,24 +88,11 @@ func (p *process) broken(what string, err error) {
 	p.h.down(false, p.h.patience())
 }
 
-// input puts an event into the inbox of the loop, which comes round soon.
-func (p *process) input(event func(now time.Time)) {
-	p.inbox = append(p.inbox, event)
-	if !p.turnDue {
-		p.turnDue = true
-		p.after(p.h.turnWait(), p.nextTurn)
-	}
-}
-
 // turn is one round of the loop: all events that wait, one Ready.
 func (p *process) turn() {
 	p.turnDue = false
 	now := p.h.now()
-	inbox := p.inbox
-	p.inbox = nil
-	for _, event := range inbox {
-		event(now)
-	}
+	p.inbox.takeUp(p.core, now)
 	if !now.Before(p.core.Deadline()) {
 		p.core.Tick(now)
 	}
@@ -135,9 +127,6 @@ func (p *process) awake() {
 	}
 }
 
-// nothing is an event that only has the loop come round.
-func nothing(time.Time) {}
-
 // perform does what a turn has given out. The process may go down at any point of it.
 func (p *process) perform(out *vsr.Output) {
 	if out.Err != nil {
@@ -167,7 +156,7 @@ func (p *process) perform(out *vsr.Output) {
 		p.callers.confirmed(p, x)
 	}
 	if out.Compact != nil {
-		p.compact(*out.Compact)
+		p.write(store.Write{Compact: out.Compact})
 	}
 	for _, c := range out.Chunks {
 		p.sendChunk(c)
@@ -184,7 +173,7 @@ func (p *process) send(m vsr.Outgoing) {
 	}
 	header := p.core.Header()
 	p.s.checkClaims(p, header, m)
-	b := wire.AppendMessage(nil, p.s.tag, header, m.Message)
+	b := p.s.encode(header, m.Message)
 	kind := kindOf(m.Message)
 	for _, to := range m.To {
 		p.s.links[p.h.i][to].send(b, m.Message)
@@ -195,6 +184,21 @@ func (p *process) send(m vsr.Outgoing) {
 	}
 }
 
+// encode returns the bytes of a message. Small ones, of which nobody keeps a part, share memory.
+func (s *Sim) encode(h vsr.Header, m vsr.Message) []byte {
+	switch m.(type) {
+	case *vsr.Prepare, *vsr.NewState, *vsr.Request, *vsr.SnapshotChunk:
+		return wire.AppendMessage(nil, s.tag, h, m)
+	}
+	start := len(s.small)
+	if cap(s.small)-start < wire.MessageOverhead {
+		s.small, start = make([]byte, 0, 64*wire.MessageOverhead), 0
+	}
+	b := wire.AppendMessage(s.small, s.tag, h, m)
+	s.small = b
+	return b[start:len(b):len(b)]
+}
+
 // receive takes a message off the network.
 func (p *process) receive(from int, b []byte) {
 	h, m, err := wire.DecodeMessage(b, p.s.tag)
@@ -203,6 +207,6 @@ func (p *process) receive(from int, b []byte) {
 		return
 	}
 	p.s.mark(p.h.i, marksReceive, uint64(from))
-	p.input(func(now time.Time) { p.core.Receive(now, vsr.Index(from), h, m) })
+	p.queue(input{from: vsr.Index(from), header: h, message: m})
 	p.s.happened(p.h, Received, kindOf(m))
 }

@@ -19,6 +19,7 @@ type Report struct {
 	Virtual   time.Duration
 	Calm      time.Duration // how long all was calm at first
 	Stats     Stats
+	Beyond    bool // the faults were more than the budget allows: a group may stand still then
 	Blind     bool // snapshots of one state differ in their bytes: states were not compared
 
 	// Of a run with a violation only.
@@ -73,7 +74,7 @@ func (s *Sim) guarded(do func()) {
 
 // Report says what has happened so far.
 func (s *Sim) Report() *Report {
-	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Calm: s.calm, Stats: s.stats,
+	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Calm: s.calm, Stats: s.stats, Beyond: s.atlas.beyond,
 		Schedule: Schedule{Setup: *s.p, Faults: s.Made()}}
 	if s.err == nil {
 		r.Vain = s.vain() // else its time might have come
@@ -118,7 +119,7 @@ func (s *Sim) Status(host int) HostStatus {
 	h := s.hosts[host]
 	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.now < h.pausedUntil}
 	if p := h.proc; p != nil {
-		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.last.Op), p.applier.machine.user
+		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.Last.Op), p.applier.machine.user
 	}
 	return x
 }
@@ -135,8 +136,7 @@ func (s *Sim) Primary() int {
 func (s *Sim) Rejoin() {
 	for _, links := range s.links {
 		for _, l := range links {
-			l.cuts, l.cutOff, l.slow, l.lossy = 0, false, 0, 0
-			l.healings++
+			l.cutUntil, l.cutOff, l.slow, l.lossy = 0, false, nil, nil
 		}
 	}
 	s.linksChanged()

@@ -39,7 +39,10 @@ func Script(b []byte, sorts Sorts, n int, end time.Duration) (faults []Fault) {
 		if at += squared(b[2]); at > end {
 			break
 		}
-		f := Fault{At: at, Kind: kinds[int(b[0])%len(kinds)], Host: int(b[1]&15) % n, To: int(b[1]>>4) % n, For: squared(b[3])}
+		f := Fault{At: at, Kind: kinds[int(b[0])%len(kinds)], Host: int(b[1]&15) % n, For: squared(b[3])}
+		if f.Kind.hasTo() {
+			f.To = (f.Host + 1 + int(b[1]>>4)%max(n-1, 1)) % n // another one
+		}
 		if when := b[4] % byte(moments+1); when > 0 {
 			f.After = &Aim{Host: f.Host, When: Moment(when - 1), Nth: 1 + int(b[5])}
 		}

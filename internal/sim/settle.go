@@ -89,11 +89,11 @@ func (s *Sim) heal() {
 		if h.stays != staysPaused {
 			h.resume()
 		}
-		h.slowUntil, h.dullUntil = 0, 0
+		h.slow, h.dull, h.full = nil, nil, nil
 		h.burnsOut("that change of the disk never came")
 		h.unfailed()
 		a := &h.ailing
-		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, false, false
+		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, nil, nil
 		h.fs.SetCapacity(0)
 		if !h.lost {
 			h.start()
@@ -129,8 +129,8 @@ func (p *process) settledLike(first *process) error {
 		return fmt.Errorf("it is not normal")
 	case x.Head.View != y.Head.View || x.Last != y.Last || x.Commit != x.Last.Op:
 		return fmt.Errorf("view %d, log to %v, commit %d; %s has view %d, log to %v", x.Head.View, x.Last, x.Commit, Name(first.h.i), y.Head.View, y.Last)
-	case p.applier.last.Op != x.Commit:
-		return fmt.Errorf("applied %d of %d", p.applier.last.Op, x.Commit)
+	case p.applier.Last.Op != x.Commit:
+		return fmt.Errorf("applied %d of %d", p.applier.Last.Op, x.Commit)
 	case len(p.callers.proposals) > 0 || len(p.callers.reads) > 0:
 		return fmt.Errorf("%d proposals and %d reads have no outcome", len(p.callers.proposals), len(p.callers.reads))
 	case p.h.truth.last != x.Last:

@@ -147,11 +147,11 @@ func (k *shrinker) play(x *Schedule) (r *Report, fails bool) {
 		w = x.Setup.Lists.Work()
 	}
 	p := x.Setup // the run keeps it
-	r, within := playWithin(&p, x.Faults, w)
+	r = Play(&p, nil, x.Faults, w, nil)
 	if k.report == nil {
-		k.beyond = !within
+		k.beyond = r.Beyond
 	}
-	return r, r.Violation.like(k.want) && (within || k.beyond)
+	return r, r.Violation.like(k.want) && (k.beyond || !r.Beyond)
 }
 
 // like reports whether two violations are of the same rule. Where that is only that nothing panics,

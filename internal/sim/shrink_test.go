@@ -189,10 +189,12 @@ func TestWithinBudget(t *testing.T) {
 		{[]Fault{wipe(0, 5*time.Second)}, true},
 		{[]Fault{wipe(0, 0)}, false},
 		{[]Fault{wipe(0, 5*time.Second), wipe(2, 6*time.Second)}, false},
+		{[]Fault{{At: 5 * time.Second, Kind: RotLog, N: 1 << 40}, wipe(2, 6*time.Second)}, true}, // the first befalls nobody
+		{[]Fault{{At: 5 * time.Second, Kind: RotHead}, wipe(2, 6*time.Second)}, false},
 	} {
 		setup := *p
-		_, within := playWithin(&setup, test.faults, w)
-		assert.Equal(t, test.within, within, "%v", test.faults)
+		r := Play(&setup, nil, test.faults, w, nil)
+		assert.Equal(t, test.within, !r.Beyond, "%v", test.faults)
 	}
 }
 

@@ -48,10 +48,13 @@ type Sim struct {
 
 	members vsr.Membership
 	hosts   []*host
-	links   [][]*link // [from][to]
+	links   [][]*link   // [from][to]
+	arrived []*delivery // to be used again
+	small   []byte      // messages, see encode
 
 	makers  *makers
-	made    []Fault // all that were made
+	atlas   atlas
+	made    []Fault // all that have happened
 	asked   []asked // those that a schedule asks for
 	armed   []armed // those of them that wait for their moments
 	unmet   []Vain  // those that waited in vain for something that the disk would do
@@ -66,6 +69,7 @@ type Sim struct {
 	order    int64 // of beginnings and ends of calls
 	callers  int
 	reigns   map[epochView]reign
+	chunks   map[chunkID]uint64 // of snapshots that were sent: their hashes
 	logs     []vsr.Viewstamp
 	floor    vsr.OpNumber // the latest state that any caller has seen
 	messages uint64
@@ -81,7 +85,7 @@ type Sim struct {
 // New returns a run that has not begun. A watcher may be nil.
 func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), sum: 14695981039346656037,
-		ledger: newLedger(), reigns: map[epochView]reign{}}
+		ledger: newLedger(), reigns: map[epochView]reign{}, chunks: map[chunkID]uint64{}}
 	var err error
 	if s.witness, err = newWitness(w, p.CompareEvery); err != nil {
 		return s, err
@@ -94,6 +98,7 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	if p.Qr > 0 {
 		s.members.Qr, s.members.Qv = p.Qr, p.Qv
 	}
+	s.atlas = newAtlas(s)
 	s.newLinks()
 	for i := range p.Replicas {
 		s.hosts = append(s.hosts, newHost(s, i))

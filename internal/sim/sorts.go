@@ -20,7 +20,7 @@ const (
 // Only takes out of a run what is of other sorts.
 func (x Sorts) Only(p *Setup, t *Troubles) {
 	if x&CrashFaults == 0 {
-		t.Crash, t.CrashAll, t.CrashIn, t.StopInOrder = 0, 0, 0, 0
+		t.Crash, t.CrashAll, t.CrashIn, t.StopInOrder, t.Rereads = 0, 0, 0, 0, false
 	}
 	if x&PartitionFaults == 0 {
 		t.Partition, t.Cut, t.Rotate = 0, 0, 0

@@ -22,7 +22,7 @@ func TestOnlySomeSortsOfFaults(t *testing.T) {
 		0:              {},
 	}
 	for sort, allowed := range kinds {
-		p, all := Calm(7), &Troubles{MemoryLoss: true, Down: time.Second, PowerCut: 0.5}
+		p, all := Calm(7), &Troubles{MemoryLoss: true, Rereads: true, Down: time.Second, PowerCut: 0.5}
 		p.Replicas = 5
 		for _, mean := range all.means() {
 			*mean = 500 * time.Millisecond

@@ -3,8 +3,10 @@ package sim
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wal"
@@ -14,11 +16,13 @@ import (
 type writer struct {
 	busy    bool
 	full    bool // the disk has no space: the batch is tried again
-	waiting []*vsr.Save
-	batch   []*vsr.Save // under way
-	compact *vsr.Compact
+	backlog store.Backlog
+	batch   []*vsr.Save  // under way
+	compact *vsr.Compact // likewise
 	markAt  time.Duration
 	markDue bool
+
+	done, idle func() // written and markIdle, made once
 }
 
 func (p *process) save(s *vsr.Save) {
@@ -26,33 +30,35 @@ func (p *process) save(s *vsr.Save) {
 	if p.s.watcher != nil {
 		p.s.watcher.Note(p.s.now, p.h.i, "saves", []any{s})
 	}
-	p.writer.waiting = append(p.writer.waiting, s)
-	p.write()
+	p.write(store.Write{Save: s})
 	p.s.happened(p.h, Issued, 0)
 }
 
-func (p *process) compact(c vsr.Compact) {
-	p.writer.compact = &c
-	p.write()
+// write has something written in its turn.
+func (p *process) write(w store.Write) {
+	p.writer.backlog = append(p.writer.backlog, w)
+	p.writeNext()
 }
 
-// write begins the next thing that waits.
-func (p *process) write() {
+// writeNext begins the next thing that waits.
+func (p *process) writeNext() {
 	w := &p.writer
+	if w.busy {
+		return
+	}
+	saves, compact := w.backlog.Next()
 	switch {
-	case w.busy:
-	case len(w.waiting) > 0:
-		w.busy = true
-		w.batch, w.waiting = w.waiting, nil
-		p.after(p.h.latency(), p.written)
-	case w.compact != nil:
-		w.busy = true
+	case compact != nil:
+		w.busy, w.compact = true, compact
 		p.after(p.h.latency(), p.compacted)
+	case len(saves) > 0:
+		w.busy, w.batch = true, saves
+		p.after(p.h.latency(), w.done)
 	default:
 		w.markAt = p.s.now + idleMark
 		if !w.markDue {
 			w.markDue = true
-			p.after(idleMark, p.markIdle)
+			p.after(idleMark, w.idle)
 		}
 	}
 }
@@ -68,7 +74,7 @@ func (p *process) markIdle() {
 		return // comes again when it has nothing to do
 	case p.s.now < w.markAt:
 		w.markDue = true
-		p.after(w.markAt-p.s.now, p.markIdle)
+		p.after(w.markAt-p.s.now, w.idle)
 		return
 	}
 	err := p.io(p.store.log.Mark)
@@ -84,13 +90,16 @@ func (p *process) markIdle() {
 // written is the end of a batch, successful or not.
 func (p *process) written() {
 	w := &p.writer
-	err := p.io(func() error { return p.store.save(w.batch) })
+	err := p.saveBatch()
+	if vfs.IsFull(err) && !p.dead {
+		err = p.saveFull()
+	}
 	switch {
 	case p.dead:
 		return
 	case vfs.IsFull(err):
 		p.tellFull(true)
-		p.after(100*time.Millisecond, p.written)
+		p.after(100*time.Millisecond, w.done)
 		return
 	case err != nil:
 		p.broken("save", err)
@@ -102,7 +111,8 @@ func (p *process) written() {
 		return
 	}
 	seq := w.batch[len(w.batch)-1].Seq
-	w.busy, w.batch = false, nil
+	clear(w.batch)
+	w.busy, w.batch = false, w.batch[:0]
 	p.s.mark(p.h.i, marksSaved, seq)
 	if p.s.watcher != nil {
 		p.s.watcher.Note(p.s.now, p.h.i, "has saved", []any{seq})
@@ -114,8 +124,23 @@ func (p *process) written() {
 	if p.dead {
 		return
 	}
-	p.input(func(now time.Time) { p.core.Saved(now, seq) })
-	p.write()
+	p.tell((*vsr.Replica).Saved, seq)
+	p.writeNext()
+}
+
+// saveBatch makes the batch durable, unless the machine goes down in it.
+func (p *process) saveBatch() error {
+	return p.io(func() error { return p.store.log.Save(p.store.batch.Encode(p.writer.batch)) })
+}
+
+// saveFull does the compactions that may give the space that the batch lacks, and tries once more.
+func (p *process) saveFull() error {
+	for _, c := range p.writer.backlog.Ahead(p.writer.batch) {
+		if err := p.compactNow(c); err != nil || p.dead {
+			return err
+		}
+	}
+	return p.saveBatch()
 }
 
 func (p *process) tellFull(full bool) {
@@ -157,35 +182,51 @@ func (p *process) cutOff(h *host, rng *rand.Rand) {
 	h.flight = p.writer.batch
 	if len(p.writer.batch) > 0 && !h.ailing.burnt && rng.IntN(2) == 0 {
 		h.ailing.fuse = 1 + rng.IntN(6)
-		p.store.save(p.writer.batch)
+		p.store.log.Save(p.store.batch.Encode(p.writer.batch))
 	}
 }
 
+// compacts reports whether a compaction is under way, or waits.
+func (w *writer) compacts() bool {
+	return w.compact != nil || slices.ContainsFunc(w.backlog, func(x store.Write) bool { return x.Compact != nil })
+}
+
+// compacted is the end of a compaction in its turn.
 func (p *process) compacted() {
-	w := &p.writer
-	c := *w.compact
-	w.busy, w.compact = false, nil
+	c := *p.writer.compact
+	err := p.compactNow(c)
+	switch {
+	case p.dead:
+	case err != nil:
+		p.broken("compaction", err)
+	default:
+		if err := p.h.checkLog(c.Snapshot); err != nil {
+			p.s.broke(Name(p.h.i), err)
+			return
+		}
+		p.writer.busy, p.writer.compact = false, nil
+		p.writeNext()
+	}
+}
+
+// compactNow drops what is below the snapshot and no longer needed.
+func (p *process) compactNow(c vsr.Compact) error {
 	var first uint64
 	err := p.io(func() (err error) {
 		first, err = p.store.log.Compact(uint64(c.Keep), uint64(c.Snapshot), p.s.p.KeepLog)
 		return err
 	})
-	if p.dead {
-		return
+	if err == nil && !p.dead {
+		p.s.note(p.h.i, "has compacted to", first, first)
+		p.input(func(time.Time) { p.core.Compacted(vsr.OpNumber(first)) })
 	}
-	if err != nil {
-		p.broken("compaction", err)
-		return
-	}
-	p.s.note(p.h.i, "has compacted to", first, first)
-	p.input(func(time.Time) { p.core.Compacted(vsr.OpNumber(first)) })
-	p.write()
+	return err
 }
 
 // load reads older entries, beside the writer.
 func (p *process) load(l vsr.Load) {
 	p.after(p.h.latency(), func() {
-		entries, err := p.store.read(l.From, l.To)
+		entries, err := store.Read(p.store.log, l.From, l.To)
 		if err != nil && !errors.Is(err, wal.ErrCompacted) {
 			p.broken("read", err)
 			return

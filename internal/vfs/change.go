@@ -49,9 +49,12 @@ func (n *node) noteWrite(b []byte, off int64) {
 func (n *node) noteResize(size int64) {
 	c := change{off: size, size: size, resized: true, before: n.data.size}
 	if end := n.data.writtenTo(); size < end {
-		b := make([]byte, end-size)
+		old := spare.Get().(*[]byte)
+		b := slices.Grow((*old)[:0], int(end-size))[:end-size]
 		n.data.readAt(b, size)
 		c.old = bytes.Clone(bytes.TrimRight(b, "\x00"))
+		*old = b[:0]
+		spare.Put(old)
 	}
 	n.pending = append(n.pending, c)
 }

@@ -30,7 +30,11 @@ const (
 
 // Changes reports whether operations of this kind change what a crash would leave.
 func (k OpKind) Changes() bool {
-	return !slices.Contains([]OpKind{OpReadDir, OpLock, OpRead, OpSize}, k)
+	switch k {
+	case OpReadDir, OpLock, OpRead, OpSize:
+		return false
+	}
+	return true
 }
 
 // Op is an operation about to be done.

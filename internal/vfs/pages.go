@@ -6,7 +6,7 @@ import (
 )
 
 // pageSize is the unit in which Mem takes memory.
-const pageSize = 8 << 10
+const pageSize = 4 << 10
 
 // pages is the content of a file in memory. A page that was never written is nil and reads as
 // zeros. What a page holds at and above size is zero.
@@ -45,9 +45,28 @@ func (p *pages) writeAt(b []byte, off int64) {
 	if end := off + int64(len(b)); len(b) > 0 && end > p.size {
 		p.resize(end)
 	}
+	if len(b) > pageSize {
+		p.fill(int(off/pageSize), int((off+int64(len(b))-1)/pageSize))
+	}
 	for len(b) > 0 {
 		n := copy(p.own(int(off / pageSize))[off%pageSize:], b)
 		b, off = b[n:], off+int64(n)
+	}
+}
+
+// fill makes the pages from first to last, of which there may be some, in one piece.
+func (p *pages) fill(first, last int) {
+	missing := 0
+	for i := first; i <= last; i++ {
+		if p.page[i] == nil {
+			missing++
+		}
+	}
+	piece := make([]byte, missing*pageSize)
+	for i := first; i <= last; i++ {
+		if p.page[i] == nil {
+			p.page[i], piece = piece[:pageSize:pageSize], piece[pageSize:]
+		}
 	}
 }
 

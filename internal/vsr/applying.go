@@ -1,5 +1,7 @@
 package vsr
 
+import "slices"
+
 // The handing of committed entries to the state machine, from memory or from the disk. However far
 // behind the state machine is, what is durable and waits for it need not stay in memory.
 
@@ -65,10 +67,12 @@ func (r *Replica) loadedApply(entries []Entry) {
 func (r *Replica) Applied(op OpNumber) {
 	r.applied = max(r.applied, op)
 	a := &r.applying
-	for len(a.batches) > 0 && a.batches[0].last <= r.applied {
-		a.bytes -= a.batches[0].bytes
-		a.batches = a.batches[1:]
+	done := 0
+	for done < len(a.batches) && a.batches[done].last <= r.applied {
+		a.bytes -= a.batches[done].bytes
+		done++
 	}
+	a.batches = slices.Delete(a.batches, 0, done)
 	r.trimTail()
 }
 

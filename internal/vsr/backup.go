@@ -21,7 +21,7 @@ func (r *Replica) follow(v View) {
 // or it is not m's primary that says so.
 func (r *Replica) fromPrimary(from Index, m View) bool {
 	if m < r.head.View {
-		r.send(&Gap{View: r.head.View}, from)
+		r.sendTo(from, &Gap{View: r.head.View})
 		return false
 	}
 	if from != r.members.prim(m) {
@@ -59,7 +59,7 @@ func (r *Replica) refuse(from Index, prev OpNumber) {
 	if !ok {
 		last = r.log.base
 	}
-	r.send(&Gap{View: r.head.View, Prev: prev, Last: last}, from)
+	r.sendTo(from, &Gap{View: r.head.View, Prev: prev, Last: last})
 }
 
 // merge puts entries into the log, of which the one before the first is there: those it has are
@@ -97,7 +97,7 @@ func (r *Replica) onCommit(from Index, m *Commit) {
 	}
 	r.learnCommit(m.Commit)
 	r.keep = m.Keep
-	r.send(&CommitOK{View: m.View, Round: m.Round, Op: r.checked}, from)
+	r.sendTo(from, &CommitOK{View: m.View, Round: m.Round, Op: r.checked})
 }
 
 // compactStep is how many ops a compaction is worth.

@@ -90,7 +90,7 @@ func (r *Replica) learnFromLogs() {
 // askState asks the owner of the best log for what follows prev (V6).
 func (r *Replica) askState(prev Viewstamp) {
 	c := &r.change
-	r.send(&GetState{View: r.head.View, Best: c.best.Last, Prev: prev}, c.owner)
+	r.sendTo(c.owner, &GetState{View: r.head.View, Best: c.best.Last, Prev: prev})
 }
 
 // onGetState gives of its log what the new primary lacks, only while it is in that view and the
@@ -101,7 +101,7 @@ func (r *Replica) onGetState(from Index, m *GetState) {
 	}
 	prev := r.log.agree(m.Prev)
 	if prev < r.log.base.Op {
-		r.send(&NewState{View: m.View, Best: m.Best, Gone: true}, from)
+		r.sendTo(from, &NewState{View: m.View, Best: m.Best, Gone: true})
 		return
 	}
 	if entries := r.log.entries(prev+1, m.Best.Op, maxBatch); entries != nil || prev == m.Best.Op {
@@ -118,10 +118,10 @@ func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, e
 		return
 	}
 	if !ok || len(entries) == 0 && prev < best.Op {
-		r.send(&NewState{View: v, Best: best, Gone: true}, to)
+		r.sendTo(to, &NewState{View: v, Best: best, Gone: true})
 		return
 	}
-	r.send(&NewState{View: v, Best: best, Prev: stamp, Entries: entries}, to)
+	r.sendTo(to, &NewState{View: v, Best: best, Prev: stamp, Entries: entries})
 }
 
 // onNewState puts in a part of the best log, by the rule of N3, and asks for the next (V6).

@@ -29,11 +29,11 @@ type next struct {
 }
 
 // ownNexts returns what can happen at a place of itself.
-func (x *explorer) ownNexts(p *place) ([]next, error) {
+func (x *explorer) ownNexts(p *place) ([]*next, error) {
 	if p.own != nil {
 		return p.own, nil
 	}
-	p.own = []next{}
+	p.own = []*next{}
 	for _, ev := range x.events(p) {
 		all, err := x.nexts(p, ev)
 		if err != nil {
@@ -63,7 +63,7 @@ func (x *explorer) events(p *place) (all []event) {
 }
 
 // mailNexts returns what messages lead to at a place.
-func (x *explorer) mailNexts(p *place, mail []uint32) (all []next, err error) {
+func (x *explorer) mailNexts(p *place, mail []uint32) (all []*next, err error) {
 	for _, ev := range x.arrivals(p, mail) {
 		nexts, ok := p.mail[ev]
 		if !ok {
@@ -122,8 +122,8 @@ func (x *explorer) leaves(votes []uint32) (all []event) {
 }
 
 // nexts returns what an event leads to: where a successor is chosen by who was heard lately, with any members silent.
-func (x *explorer) nexts(p *place, ev event) ([]next, error) {
-	var all []next
+func (x *explorer) nexts(p *place, ev event) ([]*next, error) {
+	var all []*next
 	heard := x.heardIn(ev) | 1<<p.host.index
 	for silent := range uint8(1 << x.scope.replicas) {
 		if silent&heard != 0 {
@@ -137,8 +137,8 @@ func (x *explorer) nexts(p *place, ev event) ([]next, error) {
 		if to == nil {
 			continue
 		}
-		n := next{ev, to, x.posts(append(sent, to.said...))}
-		same := func(o next) bool { return o.to == n.to && o.posts == n.posts }
+		n := &next{ev, to, x.posts(append(sent, to.said...))}
+		same := func(o *next) bool { return o.to == n.to && o.posts == n.posts }
 		if (to != p || n.posts != 0) && !slices.ContainsFunc(all, same) {
 			all = append(all, n)
 		}

@@ -11,24 +11,33 @@ type seat struct {
 	mail     []uint32 // rising
 	bits     []uint64 // the same
 	steps    []step
-	talks    []next // what does not change the place
-	explored bool   // steps and talks are there
+	talks    []*next // what does not change the place
+	explored bool    // steps and talks are there
 }
 
 // step is a next, with the seat that the member then has.
 type step struct {
-	next
+	*next
 	seat uint32
 }
 
 // seat returns the number of a seat. Messages that change nothing there any more, whatever happens, are left out.
 func (x *explorer) seat(p *place, mail []uint32) uint32 {
-	kept := slices.DeleteFunc(slices.Clone(mail), func(m uint32) bool { return ignores(p, x.messages[m]) })
+	kept := slices.DeleteFunc(slices.Clone(mail), func(m uint32) bool { return x.leavesOut(p, m) })
 	id, isNew := x.seatIDs.of(numbersText(p.id) + numbersText(kept...))
 	if isNew {
 		x.seats = append(x.seats, &seat{place: p, mail: kept, bits: bitsOf(kept)})
 	}
 	return id
+}
+
+// leavesOut reports whether a message is ignored, and notes that it was there: see checkIgnored.
+func (x *explorer) leavesOut(p *place, m uint32) bool {
+	if !ignores(p, x.messages[m]) {
+		return false
+	}
+	p.ignored[m] = true
+	return true
 }
 
 // ignores reports whether a message changes nothing at a member any more, now or after any crash: it is of a view that the
@@ -79,7 +88,7 @@ func (x *explorer) steps(id uint32) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range slices.Concat(own, arrived) {
+	for _, n := range slices.Concat(own, arrived) { // one of those that lead to the same
 		if n.to == s.place {
 			s.talks = append(s.talks, n)
 			continue
@@ -148,14 +157,15 @@ func (x *explorer) naming(m *sent, v View) *sent {
 
 // messageNumber returns the number of a message in normal form; none if nothing is left of it.
 func (x *explorer) messageNumber(m *sent) (id uint32, ok bool) {
-	if m = x.normalMessage(m); m == nil {
-		return 0, false
+	normal := x.normalMessage(m)
+	if normal != nil {
+		m = normal
 	}
 	id, isNew := x.messageIDs.of(identity(m))
 	if isNew {
 		x.messages = append(x.messages, m)
 	}
-	return id, true
+	return id, normal != nil
 }
 
 // posts returns the number of what was sent: for each receiver a list of messages.

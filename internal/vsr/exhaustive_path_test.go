@@ -40,7 +40,7 @@ func (x *explorer) failed(number uint32, err error) error {
 }
 
 func (x *explorer) tellTalk(b *strings.Builder, w *world) {
-	_ = x.talk(w, func(r int, t *next) { x.tellEvent(b, t.to, t.event) })
+	_ = x.talk(w, func(t *next) { x.tellEvent(b, t.to, t.event) })
 }
 
 func (x *explorer) tellEvent(b *strings.Builder, p *place, ev event) {

@@ -23,9 +23,11 @@ type place struct {
 	committed uint32           // identity of the viewstamps of what it knows committed (invariant 2)
 	rank      uint64
 
-	said []*sent          // what it may say at any time
-	own  []next           // what happens at it without a message; nil before asked for
-	mail map[event][]next // what each message leads to
+	ignored map[uint32]bool // messages that have come here and were left out
+
+	said []*sent           // what it may say at any time
+	own  []*next           // what happens at it without a message; nil before asked for
+	mail map[event][]*next // what each message leads to
 }
 
 const maxViews = 8
@@ -115,7 +117,7 @@ func (x *explorer) do(g *testGroup, h *host, ev event) bool {
 }
 
 // speak gathers what a place may say at any time: the vote of one that is not the primary, and whatever a primary can send
-// of its log, from any op on, with its heartbeat. The primary of a view names it, also when it does not lead it.
+// of its log, from any op on, with its heartbeat. The primary of a view also names it, as it would in answer to who is behind.
 func (x *explorer) speak(p *place) error {
 	g, h := x.scratch(p)
 	r := h.core
@@ -155,7 +157,7 @@ func (x *explorer) place(h *host, led [maxViews]uint64, crashes uint8) (*place, 
 		return x.places[id], nil
 	}
 	h.waits, h.state, h.problem = map[Message]bool{}, stateText(r), r.problem
-	p := &place{id: id, starts: starts, host: h, led: led, crashes: crashes, rank: rank(h, crashes), mail: map[event][]next{}}
+	p := &place{id: id, starts: starts, host: h, led: led, crashes: crashes, rank: rank(h, crashes), mail: map[event][]*next{}, ignored: map[uint32]bool{}}
 	p.body, _ = x.bodyIDs.of(text)
 	p.entries, _ = x.entryIDs.of(identity(r.log.tail) + identity(h.disk.base) + identity(h.disk.entries))
 	p.disk, _ = x.diskIDs.of(identity(h.disk.head.Group) + identity(h.disk.base) + identity(h.disk.entries))

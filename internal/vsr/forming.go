@@ -60,10 +60,10 @@ func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 		a.Named = r.members.Members[from].Incarnation == h.Incarnation
 		r.noteStranger(from, a.Named)
 	}
-	r.send(a, from)
+	r.sendTo(from, a)
 	if first := r.log.entries(1, 1, 0); a.Named && len(first) == 1 && !r.confirmed() {
 		// No primary may be there to send it: its former restarted, and nobody else holds it yet.
-		r.send(&NewState{View: r.head.View, Best: first[0].Stamp(), Entries: first}, from)
+		r.sendTo(from, &NewState{View: r.head.View, Best: first[0].Stamp(), Entries: first})
 	}
 }
 

@@ -320,13 +320,7 @@ func (r *Replica) primaryDeadline() time.Time {
 	if !r.isPrimary() || r.primary.resigned != serving {
 		return time.Time{}
 	}
-	at := r.primary.heartbeatAt
-	for _, t := range [...]time.Time{r.diskDeadline(), r.handoverDeadline()} {
-		if !t.IsZero() && t.Before(at) {
-			at = t
-		}
-	}
-	return at
+	return earlier(earlier(r.primary.heartbeatAt, r.diskDeadline()), r.handoverDeadline())
 }
 
 // resign votes to leave the view that this replica leads itself: proof enough for all (V2). It

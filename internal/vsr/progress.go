@@ -1,6 +1,9 @@
 package vsr
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // sending is how the primary sends its log to one backup (C1).
 type sending uint8
@@ -85,13 +88,11 @@ func (r *Replica) elicitBatch(to Index) {
 // together returns those of the backups that stand where the first of them does and want more.
 func (r *Replica) together(backups []Index) []Index {
 	next := r.primary.progress[backups[0]].next
-	group := make([]Index, 0, len(backups))
-	for _, i := range backups {
-		if r.primary.progress[i].next == next && r.wants(i) {
-			group = append(group, i)
-		}
+	apart := func(i Index) bool { return r.primary.progress[i].next != next || !r.wants(i) }
+	if !slices.ContainsFunc(backups, apart) {
+		return backups // most times
 	}
-	return group
+	return slices.DeleteFunc(slices.Clone(backups), apart)
 }
 
 // wants reports whether a Prepare may be sent to the backup now, and would carry something.

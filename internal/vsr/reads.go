@@ -100,7 +100,7 @@ func (r *Replica) readConfirmed(x reader, op OpNumber) {
 		r.out.Reads = append(r.out.Reads, ReadReady{x.read, op})
 		return
 	}
-	r.send(&ReadRoundOK{View: r.head.View, Start: x.start, Read: x.read, Op: op}, x.from)
+	r.sendTo(x.from, &ReadRoundOK{View: r.head.View, Start: x.start, Read: x.read, Op: op})
 }
 
 // flushReads asks the primary, if there is another one.
@@ -117,7 +117,7 @@ func (r *Replica) flushReads() {
 
 func (r *Replica) askRead() {
 	r.reads.retryAt = r.after(repeatVotes)
-	r.send(&ReadRound{View: r.head.View, Read: r.reads.asked}, r.prim())
+	r.sendTo(r.prim(), &ReadRound{View: r.head.View, Read: r.reads.asked})
 }
 
 // onReadRoundOK confirms the reads that the question was for. The answer is to this process's

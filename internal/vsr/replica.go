@@ -97,7 +97,8 @@ type Replica struct {
 	self    Index
 	n       int
 	members Membership // of the epoch; before formation as configured
-	others  []Index    // all members but self
+	all     []Index    // members
+	others  []Index    // all but self
 	now     time.Time
 
 	head   Head // as of the last save issued, or pending in this turn
@@ -134,6 +135,7 @@ type Replica struct {
 	full    bool // the disk has no space (F13)
 	problem string
 	out     Output
+	used    []Outgoing // memory of the messages of the turn before, for those of the turn after
 }
 
 // New returns the replica that goes on from what its disk holds. Its first Ready has a save,
@@ -143,6 +145,7 @@ func New(cfg Config, d Durable, now time.Time) *Replica {
 	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastTick: now,
 		head: d.Head, heard: make([]time.Time, n), starts: make([]uint64, n)}
 	for i := range Index(n) {
+		r.all = append(r.all, i)
 		if i != r.self {
 			r.others = append(r.others, i)
 		}
@@ -243,13 +246,19 @@ func (r *Replica) paused() {
 // Deadline returns when Tick is due at the latest.
 func (r *Replica) Deadline() time.Time {
 	at := r.lastTick.Add(r.pauseLimit() / 2) // so that a pause is noticed, and nothing else taken for one
-	for _, t := range [...]time.Time{
-		r.form.at, r.primaryDeadline(), r.changeDeadline(),
-		r.requests.retryAt, r.reads.retryAt, r.transfer.retryAt, r.retakeAt,
-	} {
-		if !t.IsZero() && t.Before(at) {
-			at = t
-		}
+	at = earlier(at, r.form.at)
+	at = earlier(at, r.primaryDeadline())
+	at = earlier(at, r.changeDeadline())
+	at = earlier(at, r.requests.retryAt)
+	at = earlier(at, r.reads.retryAt)
+	at = earlier(at, r.transfer.retryAt)
+	return earlier(at, r.retakeAt)
+}
+
+// earlier returns the earlier of two times, of which t may be zero for none.
+func earlier(at, t time.Time) time.Time {
+	if t.Before(at) && !t.IsZero() {
+		return t
 	}
 	return at
 }
@@ -319,7 +328,7 @@ func (r *Replica) admit(from Index, h Header, m Message) bool {
 		return false
 	}
 	if h.Start < r.starts[from] {
-		r.send(&Outdated{Start: r.starts[from]}, from) // S6
+		r.sendTo(from, &Outdated{Start: r.starts[from]}) // S6
 		return false
 	}
 	r.starts[from] = h.Start
@@ -355,7 +364,7 @@ func (r *Replica) Ready(now time.Time) Output {
 	}
 	if r.ackDue {
 		r.ackDue = false
-		r.send(&PrepareOK{View: r.head.View, Op: r.checked}, r.prim())
+		r.sendTo(r.prim(), &PrepareOK{View: r.head.View, Op: r.checked})
 	}
 	r.flushReads()
 	r.flushTransfer()
@@ -364,8 +373,21 @@ func (r *Replica) Ready(now time.Time) Output {
 	r.compact()
 	r.out.Save = r.issue()
 	out := r.out
-	r.out = Output{}
+	clear(r.used[:cap(r.used)])
+	r.out = Output{Messages: r.used}
+	r.used = reused(out.Messages)
 	return out
+}
+
+// maxUsed is how many messages of a turn have memory that is kept.
+const maxUsed = 64
+
+// reused returns the memory of messages that are good until the next Ready, for what comes after it.
+func reused(messages []Outgoing) []Outgoing {
+	if cap(messages) > maxUsed {
+		return nil
+	}
+	return messages[:0]
 }
 
 // prim returns the primary of the present view.

@@ -160,10 +160,11 @@ func (q *requests) expire(w *request, now time.Time) bool {
 	return false
 }
 
-// flushRequests sends to the primary, or into the log, what has not been sent in this view.
+// flushRequests sends to the primary, or into the log, what has not been sent in this view. Until the
+// view is durable it would have to wait for that: here it is counted, and can be taken back (X4).
 func (r *Replica) flushRequests() {
 	q := &r.requests
-	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() {
+	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() || r.saves.head > r.saves.done {
 		return
 	}
 	if q.session == 0 {
@@ -246,7 +247,7 @@ func (r *Replica) forward(batch []Proposal) {
 		return
 	}
 	r.requests.attempt++
-	r.send(&Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch}, r.prim())
+	r.sendTo(r.prim(), &Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch})
 }
 
 // openSession has the session opened that this process's requests belong to (X1).
@@ -277,7 +278,7 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 		return // a late copy
 	}
 	if over || !r.accepts() {
-		r.send(refusal, from)
+		r.sendTo(from, refusal)
 		return
 	}
 	p := &r.primary.progress[from]
@@ -285,7 +286,7 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 		q := &m.Requests[i]
 		if !r.room() {
 			refusal.From, refusal.Overloaded = q.Request, true
-			r.send(refusal, from)
+			r.sendTo(from, refusal)
 			return
 		}
 		r.stampLog(Entry{Kind: q.Kind, Session: q.Session, Request: q.Request, Floor: q.Floor, Body: q.Body})

@@ -116,10 +116,12 @@ func (r *Replica) issue() *Save {
 func (r *Replica) Saved(now time.Time, seq uint64) {
 	r.advance(now)
 	s := &r.saves
-	for len(s.issued) > 0 && s.issued[0].seq <= seq {
-		s.durable = s.issued[0].last
-		s.issued = s.issued[1:]
+	done := 0
+	for done < len(s.issued) && s.issued[done].seq <= seq {
+		s.durable = s.issued[done].last
+		done++
 	}
+	s.issued = slices.Delete(s.issued, 0, done)
 	s.done = max(s.done, seq)
 	r.trimTail()
 	r.release()
@@ -133,7 +135,7 @@ func (r *Replica) Saved(now time.Time, seq uint64) {
 }
 
 // send is the one place that messages leave by: nothing is sent that is not yet true on disk
-// (section 2). It waits for the save that makes its claims so.
+// (section 2). It waits for the save that makes its claims so. The list of receivers is not to change.
 func (r *Replica) send(m Message, to ...Index) {
 	after := r.saves.head
 	switch m.(type) {
@@ -148,6 +150,9 @@ func (r *Replica) send(m Message, to ...Index) {
 	r.saves.hold(held{after, out})
 }
 
+// sendTo sends to one.
+func (r *Replica) sendTo(to Index, m Message) { r.send(m, r.all[to:to+1:to+1]...) }
+
 // hold keeps a message until its save is done, in the place of one that it makes needless, so that
 // a disk that hangs makes no heap of what is said again and again.
 func (s *saves) hold(h held) {
@@ -157,7 +162,7 @@ func (s *saves) hold(h held) {
 		if repeated(before.out.Message) != kind || !slices.Equal(before.out.To, h.out.To) {
 			continue
 		}
-		if before.after == h.after {
+		if before.after == h.after && covers(h.out.Message, before.out.Message) {
 			*before = h
 			return
 		}
@@ -166,7 +171,7 @@ func (s *saves) hold(h held) {
 	s.held = append(s.held, h)
 }
 
-// repeated numbers the kinds of messages of which only the latest counts; 0 for all others.
+// repeated numbers the kinds of messages that are said again and again; 0 for all others.
 func repeated(m Message) int {
 	switch m.(type) {
 	case *PrepareOK:
@@ -187,8 +192,23 @@ func repeated(m Message) int {
 		return 8
 	case *Answer:
 		return 9
+	case *Commit:
+		return 10
+	case *Prepare:
+		return 11
 	}
 	return 0
+}
+
+// covers reports whether what a message of those kinds says makes an earlier one of its kind needless.
+// A Prepare does so to one that was sent for want of an answer.
+func covers(m, before Message) bool {
+	p, ok := m.(*Prepare)
+	if !ok {
+		return true
+	}
+	q := before.(*Prepare)
+	return p.View == q.View && p.Prev == q.Prev && len(p.Entries) >= len(q.Entries)
 }
 
 // release lets go what waited for saves that are durable now, in the order it was sent.

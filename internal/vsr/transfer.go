@@ -62,7 +62,7 @@ func (r *Replica) offer(to Index) {
 		}
 		p.state, p.offered = installing, r.snapshot
 	}
-	r.send(&SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered}, to)
+	r.sendTo(to, &SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered})
 }
 
 // Unavailable reports that a snapshot that a member asked for is not held here (any more): if it
@@ -147,15 +147,16 @@ func (r *Replica) Fetching(now time.Time, id SnapshotID, missing []uint32, err e
 	t.ready, t.missing, t.progress = true, missing, r.now
 }
 
-// flushTransfer asks for chunks, or has the snapshot completed.
+// flushTransfer asks for chunks, or has the snapshot completed. Until the view is durable the asking would wait for
+// that, and do so again with each timeout.
 func (r *Replica) flushTransfer() {
 	t := &r.transfer
 	if !t.ready || t.complete {
 		return
 	}
-	for len(t.missing) > 0 && len(t.asked)+t.putting < chunkWindow {
+	for len(t.missing) > 0 && len(t.asked)+t.putting < chunkWindow && r.saves.head <= r.saves.done {
 		t.asked = append(t.asked, chunkAsked{t.missing[0], r.after(chunkTimeout)})
-		r.send(&GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]}, t.source)
+		r.sendTo(t.source, &GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]})
 		t.missing = t.missing[1:]
 	}
 	if len(t.missing)+len(t.asked)+t.putting == 0 {

@@ -39,13 +39,13 @@ func (l *Log) find(from, to uint64, maxBytes int) (wanted []placed, segments []*
 	case from <= base:
 		return nil, nil, fmt.Errorf("op %d is gone, and the log begins with op %d: %w", from, base+1, ErrCompacted)
 	}
-	bytes := 0
-	for op := from; op <= min(to, last); op++ {
-		p := l.state.index[op-base-1]
-		if bytes += int(p.size); bytes > maxBytes && op > from {
-			break
-		}
-		wanted = append(wanted, placed{Stamp{Op: op}, p})
+	var places []place
+	if end := min(to, last); from <= end {
+		places = l.state.index[from-base-1 : end-base]
+	}
+	wanted = make([]placed, fitting(places, maxBytes))
+	for i := range wanted {
+		wanted[i] = placed{Stamp{Op: from + uint64(i)}, places[i]}
 	}
 	for i, run := range wanted {
 		if i == 0 || run.segment != wanted[i-1].segment {
@@ -56,6 +56,17 @@ func (l *Log) find(from, to uint64, maxBytes int) (wanted []placed, segments []*
 	}
 	l.state.fillStamps(wanted)
 	return wanted, segments, nil
+}
+
+// fitting returns how many of the first records have maxBytes of data, at least 1 if there is one.
+func fitting(places []place, maxBytes int) int {
+	bytes := 0
+	for i := range places {
+		if bytes += int(places[i].size); bytes > maxBytes && i > 0 {
+			return i
+		}
+	}
+	return len(places)
 }
 
 // fillStamps completes stamps of consecutive ops.

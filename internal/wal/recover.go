@@ -18,6 +18,7 @@ type recovery struct {
 	lastOp uint64 // after it
 	begun  bool   // a save has checked
 	held   []save // checked, and above the mark: not applied yet
+	buf    []byte // of windows, one after the other
 }
 
 // recover brings the state to the highest mark, and returns the saves above it that can be read.
@@ -107,7 +108,8 @@ func (r *recovery) openSegment(number uint64) error {
 
 // scan checks the saves of one segment, up to where the next segment goes on, if there is one.
 func (r *recovery) scan(i int) error {
-	s, w := r.segments[i], &window{file: r.segments[i].file, size: r.segments[i].size}
+	s, w := r.segments[i], &window{file: r.segments[i].file, size: r.segments[i].size, buf: r.buf[:0]}
+	defer func() { r.buf = w.buf }()
 	damaged := func(off int64, reason string, err error) error {
 		return &CorruptError{File: s.name, Offset: off, Op: r.lastOp + 1, Reason: reason, Err: err}
 	}
@@ -121,11 +123,11 @@ func (r *recovery) scan(i int) error {
 		if err != nil {
 			return damaged(off, "cannot be read", err)
 		}
-		if v == nil {
+		if v.serial == 0 {
 			break
 		}
 		off = v.offset + v.size
-		if err := r.take(s, v); err != nil {
+		if err := r.take(s, &v); err != nil {
 			return damaged(v.offset, err.Error(), nil)
 		}
 	}
@@ -148,31 +150,31 @@ func (r *recovery) needed(i int) uint64 {
 	return r.mark
 }
 
-// next returns the save that follows on, nil if there is none: at off, or, when a batch has ended
-// there, in the next sector.
-func (r *recovery) next(s *segment, w *window, off int64) (*save, error) {
+// next returns the save that follows on, one of serial 0 if there is none: at off, or, when a batch
+// has ended there, in the next sector.
+func (r *recovery) next(s *segment, w *window, off int64) (save, error) {
 	v, err := r.parse(s, w, off)
-	if v == nil && err == nil && off%sector != 0 {
+	if v.serial == 0 && err == nil && off%sector != 0 {
 		return r.parse(s, w, pad(off, sector))
 	}
 	return v, err
 }
 
 // parse returns the save at off if all of it checks, is in its place and follows the last one.
-func (r *recovery) parse(s *segment, w *window, off int64) (*save, error) {
+func (r *recovery) parse(s *segment, w *window, off int64) (save, error) {
 	b, err := w.at(off, saveSize)
 	if err != nil {
-		return nil, err
+		return save{}, err
 	}
 	v, ok := parseSave(b, s.seed)
 	if !ok || v.segment != s.number || v.offset != off || v.serial != r.serial+1 || v.chain != r.chain ||
 		v.size < saveSize || v.size > s.size-off {
-		return nil, nil
+		return save{}, nil
 	}
 	if b, err = w.at(off, v.size); err != nil || int64(len(b)) < v.size || !parseRecords(b, s.seed, &v) {
-		return nil, err
+		return save{}, err
 	}
-	return &v, nil
+	return v, nil
 }
 
 // take notes a save that checks, and applies what is now known to have been synced.
