@@ -114,7 +114,7 @@ func enough(t assert.TestingT, seeds int, total *Stats, happened *Counts) {
 			}
 		}
 		assert.NotZero(t, sort, "faults of the sort of %v in %d seeds", kind, seeds)
-		if seeds >= 5*many {
+		if seeds >= 20*many {
 			assert.NotZero(t, happened[kind], "faults of kind %v in %d seeds", kind, seeds)
 		}
 	}
@@ -141,12 +141,12 @@ func TestEnough(t *testing.T) {
 		seeds    int
 		complain int
 	}{
-		{func(*Stats) {}, all, 5 * many, 0},
+		{func(*Stats) {}, all, 20 * many, 0},
 		{func(x *Stats) { x.Loads = 0 }, all, many, 1},
 		{func(x *Stats) { x.Loads = 0 }, all, many - 1, 0},
 		{func(x *Stats) { x.Idle = many }, all, many, 1},
 		{func(*Stats) {}, missing, many, 0},
-		{func(*Stats) {}, missing, 5 * many, 1},
+		{func(*Stats) {}, missing, 20 * many, 1},
 		{func(*Stats) {}, Counts{Crash: 1}, many, int(kinds) - 1 - 4 - 4},
 	} {
 		total := some
