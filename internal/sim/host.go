@@ -32,6 +32,7 @@ type host struct {
 	core   stream
 	starts int
 	ailing ailing
+	stays  staying // out of reach, when all else is healed
 	writes writes
 
 	pausedUntil time.Duration
@@ -107,6 +108,9 @@ func (h *host) now() time.Time { return h.clock.at(h.s.now) }
 
 // start runs a process there, unless one does.
 func (h *host) start() {
+	if h.stays == staysDown {
+		return
+	}
 	h.idle = false
 	if h.proc != nil || h.s.err != nil {
 		return
@@ -186,6 +190,7 @@ func (h *host) burnDown() {
 
 // fall ends the process there; rng says what a power cut leaves.
 func (h *host) fall(power bool, rng *rand.Rand) {
+	h.burnsOut("the process ended before that change of the disk")
 	h.fell(rng)
 	h.ailing.fuse, h.ailing.burnt = 0, false
 	if power {
@@ -230,6 +235,9 @@ func (h *host) later(d time.Duration, fuse int) {
 
 // latency is what a save takes now.
 func (h *host) latency() time.Duration {
+	if h.stays == staysHung {
+		return hangs
+	}
 	d := h.s.p.Save/2 + h.disk.about(h.s.p.Save/2)
 	if slow := h.slow.much(h.s.now); slow > 0 {
 		d += h.disk.between(0, time.Duration(slow))

@@ -10,18 +10,6 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Inject has a fault happen: now, if its time has come, otherwise then, or after its moment.
-func (s *Sim) Inject(f Fault) {
-	switch {
-	case f.At > s.now:
-		s.faultAt(f.At, func() { s.Inject(f) })
-	case f.After != nil:
-		s.armed = append(s.armed, armed{f, max(f.After.Nth, 1)})
-	default:
-		s.make(f)
-	}
-}
-
 // make lets a fault happen now. The error says why it cannot; then nothing has changed.
 func (s *Sim) make(f Fault) error {
 	if s.healed || s.err != nil {

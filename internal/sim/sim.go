@@ -32,6 +32,8 @@ type Stats struct {
 	Commands, Answers, Reads, Refusals, Unknown    int
 	Events, Messages, Faults, Crashes, Starts      int
 	Snapshots, Transfers, Restores, Loads, Damaged int
+	Stayed                                         int // members that stayed out of reach after it
+	Idle                                           int // runs in which nothing was answered before the healing
 	Views                                          uint64
 }
 
@@ -53,7 +55,9 @@ type Sim struct {
 	makers  *makers
 	atlas   atlas
 	made    []Fault // all that have happened
-	armed   []armed // faults that wait for their moments
+	asked   []asked // those that a schedule asks for
+	armed   []armed // those of them that wait for their moments
+	unmet   []Vain  // those that waited in vain for something that the disk would do
 	aim     *Aim    // the moment that the present fault has waited for
 	instant instant
 	hooks   []hook
@@ -70,8 +74,11 @@ type Sim struct {
 	floor    vsr.OpNumber // the latest state that any caller has seen
 	messages uint64
 
-	healed  bool // no faults any more
-	closing bool // clients begin nothing more
+	quiet   bool          // the network loses and delays nothing
+	calm    time.Duration // how long all was calm at first
+	trouble time.Duration // until when chance makes faults
+	healed  bool          // no faults any more
+	closing bool          // clients begin nothing more
 	stats   Stats
 }
 

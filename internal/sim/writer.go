@@ -70,7 +70,7 @@ func (p *process) markIdle() {
 	w := &p.writer
 	w.markDue = false
 	switch {
-	case w.busy:
+	case w.busy || p.h.stays == staysHung:
 		return // comes again when it has nothing to do
 	case p.s.now < w.markAt:
 		w.markDue = true

@@ -124,14 +124,15 @@ func (r *Replica) Check() error {
 // bytes may go beyond by the one thing that was taken while there was room.
 func (r *Replica) checkLimits() error {
 	q, a := &r.requests, &r.applying
-	waiting := int64(0)
+	waiting, count := int64(0), 0
 	for _, w := range q.waiting {
 		if w != nil {
 			waiting += int64(len(w.body)) + entryOverhead
+			count++
 		}
 	}
 	switch {
-	case q.bytes != waiting || q.bytes > r.cfg.Window:
+	case q.bytes != waiting || q.bytes > r.cfg.Window && count > 1:
 		return fmt.Errorf("11.10: requests of %d bytes wait, counted as %d; the window is %d", waiting, q.bytes, r.cfg.Window)
 	case len(q.waiting) > SessionLimit:
 		return fmt.Errorf("11.10: requests of %d numbers are open, not %d at most (X2)", len(q.waiting), SessionLimit)

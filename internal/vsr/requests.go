@@ -78,7 +78,8 @@ func (r *Replica) Propose(now time.Time, body []byte) (uint64, error) {
 		q.floor, q.cursor = 1, 1
 	}
 	size := int64(len(body)) + entryOverhead
-	if len(q.waiting) >= SessionLimit || q.bytes+size > r.cfg.Window || r.accepts() && !r.room() {
+	tooMuch := q.bytes > 0 && q.bytes+size > r.cfg.Window // an operation that is larger than the window waits alone
+	if len(q.waiting) >= SessionLimit || tooMuch || r.accepts() && !r.room() {
 		return 0, ErrOverloaded
 	}
 	q.waiting = append(q.waiting, &request{body: body})
