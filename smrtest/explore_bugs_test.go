@@ -1,6 +1,8 @@
 package smrtest
 
 import (
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -50,4 +52,86 @@ func TestExploreFindsTheTen(t *testing.T) {
 // Without a mistake the same machine passes.
 func TestExploreTheLedger(t *testing.T) {
 	assert.Empty(t, exploring(t, ledgers("")))
+}
+
+// hoard is a sum and how often it was asked for, with a mistake.
+type hoard struct {
+	N   int
+	bug string
+}
+
+// pile is what hoards of one bug share.
+var pile = map[string]int{}
+
+func hoards(bug string) func() *hoard { return func() *hoard { return &hoard{bug: bug} } }
+
+func (h *hoard) Apply(smr.Op) []byte {
+	h.N++
+	if h.bug == "New shares" {
+		pile["n"] = h.N
+	}
+	return nil
+}
+
+func (h *hoard) ask(string) int {
+	if h.bug == "query changes" {
+		h.N++
+	}
+	return h.N
+}
+
+func (h *hoard) Snapshot() (io.WriterTo, error) {
+	if h.bug == "New shares" {
+		return strings.NewReader(fmt.Sprint(h.N, pile)), nil
+	}
+	return strings.NewReader(fmt.Sprint(h.N)), nil
+}
+
+func (h *hoard) Restore(r io.Reader) error {
+	if h.bug == "Restore panics on a used machine" && h.N > 0 {
+		panic("used")
+	}
+	was := h.N
+	if _, err := fmt.Fscan(r, &h.N); err != nil {
+		return err
+	}
+	if h.bug == "Restore adds" {
+		h.N += was
+	}
+	return nil
+}
+
+// Each is found at once, by a rule of its own.
+func TestExploreFindsMore(t *testing.T) {
+	for bug, want := range map[string]string{
+		"Restore adds":                     "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": restored over the state after it",
+		"Restore panics on a used machine": "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": restored over the state after it, a snapshot taken before it fails: Restore panicked: used",
+		"query changes":                    "^this rule is broken: a query changes nothing\n[a-e]: the query ask, after op \\d+, has changed the state",
+		"New shares":                       "^this rule is broken: New returns machines that share nothing, in one and the same state\n",
+	} {
+		t.Run(bug, func(t *testing.T) {
+			clear(pile)
+			report := exploring(t, Config[*hoard]{New: hoards(bug), Virtual: 2 * time.Second, Runs: 1, Workload: Mix(
+				Command("add", func(*rand.Rand) []byte { return []byte("x") }),
+				Query("ask", func(*rand.Rand) string { return "y" }, (*hoard).ask))})
+			assert.Regexp(t, want, report)
+		})
+	}
+}
+
+// A simulated group finds them too.
+func TestGroupFindsMore(t *testing.T) {
+	for bug, want := range map[string]string{
+		"Restore adds":  "this rule is broken: Restore replaces what was there\nop ",
+		"query changes": "this rule is broken: a query changes nothing\n",
+	} {
+		t.Run(bug, func(t *testing.T) {
+			assert.Contains(t, failing(t, func(t testing.TB) {
+				c := New(t, 3, hoards(bug))
+				cl := c.Client()
+				cl.MustPropose([]byte("x"))
+				cl.MustRead(smr.Linearizable, func(h *hoard) { h.ask("y") })
+			}), want)
+		})
+	}
 }

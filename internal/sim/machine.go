@@ -44,11 +44,15 @@ const (
 	ruleWhole         = "a snapshot holds all that Apply depends on"
 	ruleFrozen        = "WriteTo writes the state as Snapshot found it"
 	ruleRestore       = "Restore brings the whole state back"
+	ruleReplaces      = "Restore replaces what was there"
+	ruleNew           = "New returns machines that share nothing, in one and the same state"
+	ruleQuery         = "a query changes nothing"
 	ruleFails         = "Snapshot, WriteTo and Restore do not fail"
 	ruleInvariant     = "the invariant holds"
 )
 
-var machineRules = []string{rulePanic, ruleBody, ruleResult, ruleDeterministic, ruleWhole, ruleFrozen, ruleRestore, ruleFails, ruleInvariant}
+var machineRules = []string{rulePanic, ruleBody, ruleResult, ruleDeterministic, ruleWhole, ruleFrozen, ruleRestore, ruleReplaces, ruleNew, ruleQuery,
+	ruleFails, ruleInvariant}
 
 // OfMachine reports whether it is the user's state machine that is wrong.
 func (v *Violation) OfMachine() bool { return slices.Contains(machineRules, v.Rule) }
@@ -189,6 +193,33 @@ func (m *machine) encode() ([]byte, error) {
 	var b []byte
 	err = m.call("WriteTo", func() (err error) { b, err = write(w); return err })
 	return b, err
+}
+
+// query has a read look at the state, and sees that it changes nothing.
+func (m *machine) query(c *Call, at vsr.OpNumber) error {
+	before, was, err := m.look()
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("the query %s, after op %d,", c.asked(), at)
+	err = guard(what, func() error { c.Value = c.Read(m.user); return nil })
+	if b, panicked := errors.AsType[*broken](err); panicked {
+		b.op = uint64(at)
+		return err
+	}
+	after, is, err := m.look()
+	if err == nil && (was != is || !bytes.Equal(before, after) && m.stable()) {
+		err = &broken{ruleQuery, what + " has changed the state: replicas answer queries by themselves, and those that do not answer it are now in another state", uint64(at)}
+	}
+	return err
+}
+
+// look returns what tells the state from another one: its snapshot too, in a careful run.
+func (m *machine) look() (state []byte, digest uint64, err error) {
+	if m.work.Careful {
+		state, err = m.encode()
+	}
+	return state, m.digest(), err
 }
 
 // restore replaces the state.
