@@ -56,8 +56,9 @@ func TestExploreTheLedger(t *testing.T) {
 
 // hoard is a sum and how often it was asked for, with a mistake.
 type hoard struct {
-	N   int
-	bug string
+	N    int
+	bug  string
+	seen int
 }
 
 // pile is what hoards of one bug share.
@@ -69,6 +70,9 @@ func (h *hoard) Apply(smr.Op) []byte {
 	h.N++
 	if h.bug == "New shares" {
 		pile["n"] = h.N
+	}
+	if h.seen > 1 {
+		return []byte("seen")
 	}
 	return nil
 }
@@ -95,8 +99,11 @@ func (h *hoard) Restore(r io.Reader) error {
 	if _, err := fmt.Fscan(r, &h.N); err != nil {
 		return err
 	}
-	if h.bug == "Restore adds" {
+	switch h.bug {
+	case "Restore adds":
 		h.N += was
+	case "Restore keeps":
+		h.seen++ // New does not
 	}
 	return nil
 }
@@ -104,8 +111,9 @@ func (h *hoard) Restore(r io.Reader) error {
 // Each is found at once, by a rule of its own.
 func TestExploreFindsMore(t *testing.T) {
 	for bug, want := range map[string]string{
-		"Restore adds":                     "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": restored over the state after it",
-		"Restore panics on a used machine": "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": restored over the state after it, a snapshot taken before it fails: Restore panicked: used",
+		"Restore adds":                     "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, gives another state",
+		"Restore panics on a used machine": "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, fails: Restore panicked: used",
+		"Restore keeps":                    "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": it returned \"\", and, after a snapshot",
 		"query changes":                    "^this rule is broken: a query changes nothing\n[a-e]: the query ask, after op \\d+, has changed the state",
 		"New shares":                       "^this rule is broken: New returns machines that share nothing, in one and the same state\n",
 	} {

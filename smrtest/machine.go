@@ -20,7 +20,9 @@ import (
 //
 // States are compared by their snapshots, and by the results of ops applied once more. So ops
 // should change every part of the state, more than once, and read it back; and snapshots should
-// be written in a fixed order, for those of a machine that does not can hardly be compared.
+// be written in a fixed order, for those of a machine that does not can hardly be compared. Where
+// all results are the same, and no operation changes the snapshot, there is nothing to compare, and
+// that fails the test too.
 //
 // Machines run inside a testing/synctest bubble as well, and must leave no goroutine there. The
 // other process is the test binary once more, in another time zone: it runs this test, and what
@@ -30,6 +32,9 @@ import (
 // snapshot is written.
 func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 	t.Helper()
+	if new == nil {
+		t.Fatal("TestStateMachine needs new, a function that returns a state machine in its initial state; new is nil")
+	}
 	if len(ops) == 0 {
 		t.Fatal("TestStateMachine needs operations to apply; ops is empty")
 	}
@@ -41,7 +46,9 @@ func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 }
 
 var machineRules = []rule[machines]{
+	{name: ruleNew, check: sharesNothing, first: true},
 	{name: "Apply does not panic", check: doesNotPanic, first: true},
+	{name: "Snapshot, WriteTo and Restore do not fail", check: doesNotFail, first: true},
 	{name: "Apply is deterministic", check: isDeterministic, first: true},
 	{name: "Apply uses no clock but op.Time", check: usesNoClock},
 	{name: "Apply does not depend on GOMAXPROCS", check: ignoresProcessors},
@@ -49,22 +56,95 @@ var machineRules = []rule[machines]{
 	{name: "Apply neither keeps nor changes op.Body", check: leavesBodies},
 	{name: "a result is not changed once returned", check: leavesResults},
 	{name: "Snapshot changes nothing", check: snapshotsChangeNothing},
-	{name: "Restore brings the whole state back", check: restoresAll},
-	{name: "Restore replaces what was there", check: restoresOverOld},
-	{name: "Restore takes what Read gives it", check: restoresByPieces},
+	{name: ruleRestore, check: restoresAll},
+	{name: "Restore replaces what was there", check: restoresOverOld, after: ruleRestore},
+	{name: "Restore takes what Read gives it", check: restoresByPieces, after: ruleRestore},
 	{name: "Restore returns the reader's error", check: restoreFails},
 	{name: "Restore of a part does not panic", check: restoresPart},
-	{name: "WriteTo writes the state as Snapshot found it", check: snapshotsAreFrozen},
-	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside},
+	{name: "WriteTo writes the state as Snapshot found it", check: snapshotsAreFrozen, after: ruleRestore},
+	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside, after: ruleRestore},
 	{name: "WriteTo returns the writer's error", check: writeToFails},
+	{name: "ops show something", check: showsSomething},
 }
+
+const (
+	ruleNew     = "new returns machines that share nothing, in one and the same state"
+	ruleRestore = "Restore brings the whole state back"
+)
 
 // replays is how often a run is repeated to see whether chance, as in a map's order, changes it:
 // two keys of a map change places in one of eight runs.
 func (m machines) replays() int { return min(max(8_000/len(m.ops), 20), 100) }
 
+// sharesNothing has one machine apply all, and looks at another that has done nothing, and at a new
+// one. It is the first check of all: machines that share something have not shared it before.
+func sharesNothing(_ *testing.T, m machines) error {
+	idle, err := m.start()
+	if err != nil {
+		return err
+	}
+	before, err := idle.looks(manyLooks)
+	if err != nil {
+		return nil // another rule
+	}
+	fresh, err := m.start()
+	if err != nil {
+		return err
+	}
+	if err := fresh.isStill(before, "two machines that new returned, to which nothing was applied, are in different states"); err != nil {
+		return fmt.Errorf("%w\nthe initial state must be the same on every replica, whenever and wherever it starts", err)
+	}
+	if _, err := m.run(); err != nil {
+		return nil // another rule
+	}
+	err = idle.isStill(before, "a machine to which nothing was applied has changed while operations were applied to another")
+	if fresh, err2 := m.start(); err == nil && err2 == nil {
+		err = fresh.isStill(before, "after operations were applied to one machine, new returns others that are not in the initial state")
+	}
+	if err != nil {
+		return fmt.Errorf("%w\neach machine must have maps, slices and pointers of its own; a variable of the package is shared by all", err)
+	}
+	return nil
+}
+
+// isStill compares the state with one that was seen.
+func (r *run) isStill(before [][]byte, otherwise string) error {
+	now, err := r.looks(manyLooks)
+	if err != nil {
+		return nil // another rule
+	}
+	if difference := differ(before, now); difference != "" {
+		return fmt.Errorf("%s: %s", otherwise, difference)
+	}
+	return nil
+}
+
 func doesNotPanic(_ *testing.T, m machines) error {
 	_, err := m.run()
+	return err
+}
+
+// doesNotFail takes snapshots, and restores each into a new machine.
+func doesNotFail(_ *testing.T, m machines) error {
+	points := m.points()
+	_, err := m.runWith(func(r *run) error {
+		if !slices.Contains(points, r.next) {
+			return nil
+		}
+		f, err := r.freeze()
+		if err != nil {
+			return err
+		}
+		written, err := f.bytes()
+		if err != nil {
+			return err
+		}
+		fresh, err := m.start()
+		if err != nil {
+			return err
+		}
+		return fresh.restore(f, bytes.NewReader(written))
+	})
 	return err
 }
 
@@ -213,5 +293,35 @@ func snapshotsChangeNothing(_ *testing.T, m machines) error {
 	if err := without.same(with, "two runs, one with snapshots in between"); err != nil {
 		return fmt.Errorf("%w\nSnapshot and WriteTo must leave the state as it is", err)
 	}
+	return nil
+}
+
+// showsSomething sees that operations do something that the other checks can compare.
+func showsSomething(t *testing.T, m machines) error {
+	first, err := m.start()
+	if err != nil {
+		return err
+	}
+	before, err := first.looks(1)
+	if err != nil {
+		return err
+	}
+	changed := false
+	r, err := m.runWith(func(r *run) error {
+		if changed {
+			return nil
+		}
+		now, err := r.looks(1)
+		changed = err == nil && !bytes.Equal(before[0], now[0])
+		return err
+	})
+	switch {
+	case err != nil || changed:
+		return err
+	case alike(r.results, bytes.Equal):
+		return fmt.Errorf("all %d operations return %s, and none changes the snapshot, which is %s: nothing could be compared. Give ops that change the state and read it, or have Snapshot write it",
+			len(r.results), quote(r.results[0]), quote(before[0]))
+	}
+	t.Logf("smrtest: none of the %d operations changes the snapshot, which stays %s: only results were compared. Give ops that change the state too, or have Snapshot write it", len(r.results), quote(before[0]))
 	return nil
 }

@@ -13,14 +13,20 @@ import (
 type rule[S any] struct {
 	name  string
 	check func(t *testing.T, subject S) error
-	first bool // if it is broken the rules after it tell nothing
+	first bool   // if it is broken the rules after it tell nothing
+	after string // a rule; if that is broken this one tells nothing
 }
 
 // enforce checks the rules on subject, each in a subtest of its own.
 func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 	t.Helper()
+	broken := map[string]bool{}
 	for _, r := range rules {
 		kept := t.Run(r.name, func(t *testing.T) {
+			t.Helper()
+			if broken[r.after] {
+				t.Skipf("it tells nothing before this one is kept: %s", r.after)
+			}
 			err := r.check(t, subject)
 			if _, skip := errors.AsType[unable](err); skip {
 				t.Skip(err)
@@ -29,6 +35,7 @@ func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 				t.Error(err)
 			}
 		})
+		broken[r.name] = !kept
 		if r.first && !kept {
 			t.Log("the other rules cannot be checked before this one is kept")
 			return
