@@ -26,6 +26,15 @@ func TestBrokenRulesFailTheTest(t *testing.T) {
 	case "no operations":
 		TestStateMachine(t, newBook(""), nil)
 		return
+	case "no new":
+		TestStateMachine(t, nil, bookOps())
+		return
+	case "no detector":
+		TestDetector(t, nil)
+		return
+	case "no transport":
+		TestTransport(t, nil)
+		return
 	case "detector":
 		TestDetector(t, newWatch("counts questions"))
 		return

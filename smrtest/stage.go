@@ -72,6 +72,7 @@ func (cfg *GroupConfig) setup() *sim.Setup {
 func (g *stage) Run(d time.Duration) {
 	g.t.Helper()
 	g.waits("Run")
+	g.notNegative("Run", d)
 	g.s.RunFor(d)
 	g.sound()
 }
@@ -81,6 +82,7 @@ func (g *stage) Run(d time.Duration) {
 func (g *stage) RunUntil(cond func() bool) bool {
 	g.t.Helper()
 	g.waits("RunUntil")
+	g.given("RunUntil", "cond", cond != nil)
 	return g.until(func() bool {
 		g.inside = "in the condition of RunUntil"
 		defer func() { g.inside = "" }()
@@ -198,6 +200,30 @@ func (g *stage) waits(what string) {
 	g.t.Helper()
 	if g.inside != "" {
 		g.t.Fatalf("smrtest: %s cannot be called %s: time does not pass there", what, g.inside)
+	}
+}
+
+// given fails the test if a function that must be given is nil.
+func (g *stage) given(what, argument string, is bool) {
+	g.t.Helper()
+	if !is {
+		g.t.Fatalf("smrtest: %s: %s is nil; give a function", what, argument)
+	}
+}
+
+// notNegative fails the test if a duration is.
+func (g *stage) notNegative(what string, d time.Duration) {
+	g.t.Helper()
+	if d < 0 {
+		g.t.Fatalf("smrtest: %s: %v is negative, and time passes in one direction", what, d)
+	}
+}
+
+// lasting fails the test if a duration is not one.
+func (g *stage) lasting(what string, d time.Duration) {
+	g.t.Helper()
+	if d <= 0 {
+		g.t.Fatalf("smrtest: %s: it must last, which %v does not", what, d)
 	}
 }
 

@@ -35,6 +35,10 @@ import (
 // most 128 MiB may wait for a member that takes none. A transport that greets nobody skips the
 // check of greetings. Run it with the race detector, which sees what the checks cannot.
 func TestTransport(t *testing.T, open func(t *testing.T, id smr.ID) (tr smr.Transport, addr string)) {
+	t.Helper()
+	if open == nil {
+		t.Fatal("TestTransport needs open, a function that returns a transport and its address; open is nil")
+	}
 	for _, c := range transportChecks {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.try(10*time.Second, func(id smr.ID) (smr.Transport, string) { return open(t, id) })
