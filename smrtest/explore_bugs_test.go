@@ -1,10 +1,12 @@
 package smrtest
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +63,9 @@ type hoard struct {
 	seen int
 }
 
+// stuck keeps hoards that take long from returning; nobody sleeps in a bubble whose time stands still.
+var stuck chan struct{}
+
 // pile is what hoards of one bug share.
 var pile = map[string]int{}
 
@@ -70,6 +75,12 @@ func (h *hoard) Apply(smr.Op) []byte {
 	h.N++
 	if h.bug == "New shares" {
 		pile["n"] = h.N
+	}
+	switch h.bug {
+	case "Apply leaves a goroutine":
+		go func() { <-make(chan int) }()
+	case "Apply takes long":
+		<-stuck
 	}
 	if h.seen > 1 {
 		return []byte("seen")
@@ -115,6 +126,7 @@ func TestExploreFindsMore(t *testing.T) {
 		"Restore panics on a used machine": "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, fails: Restore panicked: used",
 		"Restore keeps":                    "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": it returned \"\", and, after a snapshot",
 		"query changes":                    "^this rule is broken: a query changes nothing\n[a-e]: the query ask, after op \\d+, has changed the state",
+		"Apply leaves a goroutine":         "^this rule is broken: methods leave no goroutine behind when they return\nthe state machine left a goroutine behind in one of its methods: (?s:.*)Apply\\.func1",
 		"New shares":                       "^this rule is broken: New returns machines that share nothing, in one and the same state\n",
 	} {
 		t.Run(bug, func(t *testing.T) {
@@ -142,4 +154,59 @@ func TestGroupFindsMore(t *testing.T) {
 			}), want)
 		})
 	}
+}
+
+// hanging returns what is said while do runs.
+func hanging(t *testing.T, do func()) string {
+	var mu sync.Mutex
+	var said strings.Builder
+	setFlag(t, &tooLong, 50*time.Millisecond)
+	setFlag(t, &say, func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		said.WriteString(text + "\n")
+	})
+	stuck = make(chan struct{})
+	defer time.AfterFunc(150*time.Millisecond, func() { close(stuck) }).Stop()
+	do()
+	mu.Lock()
+	defer mu.Unlock()
+	return said.String()
+}
+
+// A call that does not return is said while it does not.
+func TestHangsAreSaid(t *testing.T) {
+	said := hanging(t, func() {
+		x, err := (&Config[*hoard]{New: hoards("Apply takes long"), Workload: Mix(Command("add", func(*rand.Rand) []byte { return []byte("x") }))}).trial("TestHoard")
+		require.NoError(t, err)
+		c := x.chance(5)
+		c.setup.Trouble, c.setup.Callers.Think = time.Second, time.Second
+		x.play(t, c)
+	})
+	assert.Regexp(t, `smrtest: Apply of op \d+, add "x" \(TestHoard, seed 5\) has not returned for 50ms`, said)
+	said = hanging(t, func() {
+		New(t, 1, hoards("Apply takes long")).Client().MustPropose([]byte("x"))
+	})
+	assert.Regexp(t, `smrtest: Apply of op 3, "x" \(TestHangsAreSaid, seed 1\) has not returned for 50ms`, said)
+	said = hanging(t, func() {
+		_, err := machinesOf(t, func() smr.StateMachine { return hoards("Apply takes long")() }, [][]byte{[]byte("x")}).run()
+		assert.NoError(t, err)
+	})
+	assert.Equal(t, "smrtest: Apply of op 3 (ops[0] = \"x\") has not returned for 50ms\n", said)
+}
+
+// A run that is another one when it is played again is told as that.
+func TestExploreTellsWhatDoesNotRepeat(t *testing.T) {
+	times := 0
+	c := countsOf(Command("inc", func(*rand.Rand) []byte { times++; return inc(strings.Repeat("x", times)) }))
+	c.Runs = 1
+	c.Invariant = func(m *counts) error {
+		if len(m.N) > 5 {
+			return errors.New("too many")
+		}
+		return nil
+	}
+	assert.Regexp(t, "^this run is another one when it is played again: (?s:.*)\n\nthis rule is broken: the invariant holds\n", exploring(t, c))
+	c.Workload = Mix(Command("inc", func(r *rand.Rand) []byte { return inc(string(rune('a' + r.IntN(26)))) }))
+	assert.Regexp(t, "^this rule is broken: the invariant holds\n", exploring(t, c))
 }

@@ -13,7 +13,8 @@ type failure struct {
 	report *sim.Report
 	origin string // of the run: a seed, or a schedule
 	faults int    // that it had when it was found; 0: those that it has
-	note   string // a paragraph; may be empty
+	first  string // a paragraph to begin with; may be empty
+	note   string // another; may be empty
 	files  []file
 	again  []again
 }
@@ -28,6 +29,9 @@ type again struct{ what, command string }
 func (f *failure) String() string {
 	var b strings.Builder
 	v := f.report.Violation
+	if f.first != "" && v.Rule != sim.RuleDeterministic && v.Rule != sim.RuleNew {
+		fmt.Fprintf(&b, "%s\n\n", f.first)
+	}
 	fmt.Fprintf(&b, "%s\n\n", explain(v))
 	fmt.Fprintf(&b, "after %s of virtual time in a group of %d, found with %s\n", at(v.At), f.report.Schedule.Setup.Replicas, f.origin)
 	if f.note != "" {

@@ -2,9 +2,13 @@ package smrtest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"runtime"
+	"runtime/pprof"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +28,8 @@ import (
 // all results are the same, and no operation changes the snapshot, there is nothing to compare, and
 // that fails the test too.
 //
-// Machines run inside a testing/synctest bubble as well, and must leave no goroutine there. The
+// Machines run inside a testing/synctest bubble as well, and must leave no goroutine behind. A call
+// that has not returned after 10 seconds is said on stderr. The
 // other process is the test binary once more, in another time zone: it runs this test, and what
 // contains it, up to this call, gets ops from here, and exits. If it does not come to the call
 // within a minute, or if processes cannot be started, that check is skipped; so it is in what a
@@ -49,6 +54,7 @@ var machineRules = []rule[machines]{
 	{name: ruleNew, check: sharesNothing, first: true},
 	{name: "Apply does not panic", check: doesNotPanic, first: true},
 	{name: "Snapshot, WriteTo and Restore do not fail", check: doesNotFail, first: true},
+	{name: ruleLeaves, check: leavesNothing, first: true},
 	{name: "Apply is deterministic", check: isDeterministic, first: true},
 	{name: "Apply uses no clock but op.Time", check: usesNoClock},
 	{name: "Apply does not depend on GOMAXPROCS", check: ignoresProcessors},
@@ -68,6 +74,7 @@ var machineRules = []rule[machines]{
 }
 
 const (
+	ruleLeaves  = "methods leave no goroutine behind when they return"
 	ruleNew     = "new returns machines that share nothing, in one and the same state"
 	ruleRestore = "Restore brings the whole state back"
 )
@@ -147,6 +154,58 @@ func doesNotFail(_ *testing.T, m machines) error {
 	})
 	return err
 }
+
+// leavesNothing labels every call, and so all goroutines that it starts. What the package starts once
+// for all has been started by earlier checks.
+func leavesNothing(_ *testing.T, m machines) error {
+	mine := strconv.FormatInt(labels.Add(1), 10)
+	in := func(call string, f func() error) (err error) {
+		pprof.Do(context.Background(), pprof.Labels(callLabel, call, leavesLabel, mine), func(context.Context) { err = f() })
+		return err
+	}
+	var r *run
+	if err := in("new", func() (err error) { r, err = m.start(); return err }); err != nil {
+		return err
+	}
+	for i := range m.ops {
+		if err := in("Apply of "+m.name(i), func() error { return r.apply(i + 1) }); err != nil {
+			return err
+		}
+	}
+	var f frozen
+	var written []byte
+	for _, call := range []struct {
+		name string
+		do   func() error
+	}{
+		{"Snapshot", func() (err error) { f, err = r.freeze(); return err }},
+		{"WriteTo", func() (err error) { written, err = f.bytes(); return err }},
+		{"Restore", func() error { return r.restore(f, bytes.NewReader(written)) }},
+	} {
+		if err := in(call.name, call.do); err != nil {
+			return err
+		}
+	}
+	var left string
+	for range 100 { // one may be just about to end
+		if left = labelled(leavesLabel, mine); left == "" {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	call := "one of its methods"
+	if _, rest, ok := strings.Cut(left, `"`+callLabel+`":`); ok {
+		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+			call, _ = strconv.Unquote(quoted)
+		}
+	}
+	return leftBehind("in "+call, left)
+}
+
+const (
+	callLabel   = "smrtest.call"
+	leavesLabel = "smrtest.TestStateMachine"
+)
 
 func isDeterministic(_ *testing.T, m machines) error {
 	const why = "two runs of the same operations"

@@ -205,6 +205,8 @@ func (b *book) when() any {
 
 func (b *book) count() any {
 	switch b.bug {
+	case "goroutine in Apply":
+		go b.idle()
 	case "random":
 		return rand.Uint64()
 	case "random, seeded":
@@ -240,6 +242,8 @@ func (b *book) Snapshot() (io.WriterTo, error) {
 		return nil, nil
 	case "Snapshot panics":
 		panic("no memory")
+	case "goroutine in Snapshot":
+		go b.idle()
 	case "Snapshot changes the state":
 		b.page.Count++
 	case "snapshot shares slices":
@@ -297,7 +301,13 @@ func (s *bookSnapshot) Close() error {
 	return nil
 }
 
+// idle waits for nobody.
+func (b *book) idle() { <-make(chan int) }
+
 func (b *book) Restore(r io.Reader) error {
+	if b.bug == "goroutine in Restore" {
+		go b.idle()
+	}
 	all, err := b.read(r)
 	restored := pages{Notes: map[string][]byte{}, Sums: map[string]float64{}}
 	if b.bug == "Restore merges" {

@@ -26,6 +26,9 @@ func TestBrokenRulesFailTheTest(t *testing.T) {
 	case "no operations":
 		TestStateMachine(t, newBook(""), nil)
 		return
+	case "goroutine":
+		TestStateMachine(t, newBook("goroutine in Apply"), bookOps())
+		return
 	case "no new":
 		TestStateMachine(t, nil, bookOps())
 		return

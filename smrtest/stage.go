@@ -41,6 +41,7 @@ func newStage(t testing.TB, cfg GroupConfig, w *sim.Work) *stage {
 	for i := range cfg.Replicas {
 		g.names = append(g.names, smr.ID(sim.Name(i)))
 	}
+	w.Watch = timedAs(t.Name(), cfg.Seed)
 	var err error
 	if g.s, err = sim.New(cfg.setup(), w, g.watch()); err != nil {
 		t.Fatalf("smrtest: the state machine: %v", err)
@@ -71,8 +72,8 @@ func (cfg *GroupConfig) setup() *sim.Setup {
 // Run lets d of virtual time pass.
 func (g *stage) Run(d time.Duration) {
 	g.t.Helper()
-	g.waits("Run")
 	g.notNegative("Run", d)
+	g.waits("Run")
 	g.s.RunFor(d)
 	g.sound()
 }
@@ -81,8 +82,8 @@ func (g *stage) Run(d time.Duration) {
 // does. It is asked after everything that happens, and must not wait itself.
 func (g *stage) RunUntil(cond func() bool) bool {
 	g.t.Helper()
-	g.waits("RunUntil")
 	g.given("RunUntil", "cond", cond != nil)
+	g.waits("RunUntil")
 	return g.until(func() bool {
 		g.inside = "in the condition of RunUntil"
 		defer func() { g.inside = "" }()

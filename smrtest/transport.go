@@ -167,20 +167,23 @@ func (l *transportLab) end() error {
 // started by its transports. The caller's carries it too.
 func (l *transportLab) noneLeft(label string) error {
 	var profile string
-	if l.eventually(func() bool { profile = labelled(label); return strings.Count(profile, "\n\n") <= 1 }) {
+	if l.eventually(func() bool {
+		profile = labelled("smrtest.TestTransport", label)
+		return strings.Count(profile, "\n\n") <= 1
+	}) {
 		return nil
 	}
 	return fmt.Errorf("goroutines are left after Close, beside the test's own:\n%s", profile)
 }
 
 // labelled returns the stacks of the goroutines with that label, each ended by an empty line.
-func labelled(label string) string {
+func labelled(key, label string) string {
 	var all bytes.Buffer
 	pprof.Lookup("goroutine").WriteTo(&all, 1)
 	var found strings.Builder
 	_, stacks, _ := strings.Cut(all.String(), "\n") // the first line is a title
 	for stack := range strings.SplitSeq(stacks, "\n\n") {
-		if strings.Contains(stack, `"smrtest.TestTransport":"`+label+`"`) {
+		if strings.Contains(stack, `"`+key+`":"`+label+`"`) {
 			count, _ := strconv.Atoi(stack[:max(0, strings.Index(stack, " @"))])
 			found.WriteString(strings.Repeat(stack+"\n\n", count))
 		}

@@ -20,8 +20,9 @@ import (
 type machine struct {
 	work *Work
 	user smr.StateMachine
-	body []byte // lent to Apply
-	far  bool   // lives where the clock is another
+	body []byte     // lent to Apply
+	far  bool       // lives where the clock is another
+	last *vsr.Entry // that was or is being applied
 }
 
 func newMachine(w *Work, far bool) (*machine, error) {
@@ -49,6 +50,12 @@ const (
 	ruleQuery         = "a query changes nothing"
 	ruleFails         = "Snapshot, WriteTo and Restore do not fail"
 	ruleInvariant     = "the invariant holds"
+)
+
+// What machines break that do something else in every run.
+const (
+	RuleDeterministic = ruleDeterministic
+	RuleNew           = ruleNew
 )
 
 var machineRules = []string{rulePanic, ruleBody, ruleResult, ruleDeterministic, ruleWhole, ruleFrozen, ruleRestore, ruleReplaces, ruleNew, ruleQuery,
@@ -81,11 +88,29 @@ func guard(what string, f func() error) (err error) {
 
 // call calls the user's code where the machine lives, and makes an error of its panic.
 func (m *machine) call(what string, f func() error) (err error) {
+	defer m.watched(what)()
 	if m.far {
 		m.work.Elsewhere(func() { err = guard(what, f) })
 		return err
 	}
 	return guard(what, f)
+}
+
+// watched has a call of the user's code watched that begins now, until the function is called.
+func (m *machine) watched(what string) (ended func() bool) {
+	if m.work.Watch == nil {
+		return func() bool { return false }
+	}
+	w, e := m.work, m.last
+	return w.Watch(func() string {
+		switch {
+		case e == nil:
+			return what
+		case what == "Apply":
+			return what + " of " + w.inWords(e)
+		}
+		return what + " after " + w.inWords(e)
+	})
 }
 
 // apply applies a command. The body is lent: once Apply has returned it is overwritten.
@@ -101,6 +126,7 @@ func (m *machine) apply(e *vsr.Entry) (result []byte, err error) {
 
 // lend applies a command, and leaves the body as it is.
 func (m *machine) lend(e *vsr.Entry) (result []byte, err error) {
+	m.last = e
 	m.body = append(m.body[:0], e.Body...)
 	body := m.body[:len(m.body):len(m.body)]
 	err = m.call("Apply", func() error {
@@ -202,7 +228,9 @@ func (m *machine) query(c *Call, at vsr.OpNumber) error {
 		return err
 	}
 	what := fmt.Sprintf("the query %s, after op %d,", c.asked(), at)
+	ended := m.watched(what)
 	err = guard(what, func() error { c.Value = c.Read(m.user); return nil })
+	ended()
 	if b, panicked := errors.AsType[*broken](err); panicked {
 		b.op = uint64(at)
 		return err
