@@ -19,7 +19,7 @@ type Config[M smr.StateMachine] struct {
 	// New returns a state machine in its initial state, another one and the same state at every call.
 	// Many runs call it at the same time. Required.
 	New func() M
-	// Workload is what callers do: Mix(put, get, …). Required.
+	// Workload is what callers do: Mix(put, get, …), with a Command at least. Required.
 	Workload Workload
 	// Model says which answers are right: what callers saw must be linearizable by it. It holds the
 	// state machine against something simpler, while the other checks hold replicas against each
