@@ -9,12 +9,12 @@ import (
 
 // failure is what is told of a run in which something is wrong.
 type failure struct {
+	first  string // a paragraph to begin with; may be empty
 	x      *trial
 	report *sim.Report
 	origin string // of the run: a seed, or a schedule
 	faults int    // that it had when it was found; 0: those that it has
-	first  string // a paragraph to begin with; may be empty
-	note   string // another; may be empty
+	note   string // a paragraph; may be empty
 	files  []file
 	again  []again
 }

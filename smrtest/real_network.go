@@ -32,11 +32,11 @@ func (c *Real[M]) Cut(a, b smr.ID) {
 // CutOneWay cuts the link from one replica to another: to hears nothing of from.
 func (c *Real[M]) CutOneWay(from, to smr.ID) {
 	c.t.Helper()
-	c.must(from)
-	c.must(to)
 	if from == to {
 		c.t.Fatalf("smrtest: there is no link from %s to itself", from)
 	}
+	c.must(from)
+	c.must(to)
 	c.cuts[[2]smr.ID{from, to}] = true
 	if a := c.running[from]; a != nil {
 		a.wires.CutTo(to)

@@ -177,6 +177,35 @@ func (m *machine) digest() uint64 {
 	return m.work.Digest(m.user)
 }
 
+// query has a read look at the state, and sees that it changes nothing.
+func (m *machine) query(c *Call, at vsr.OpNumber) error {
+	before, was, err := m.look()
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("the query %s, after op %d,", c.asked(), at)
+	ended := m.watched(what)
+	err = guard(what, func() error { c.Value = c.Read(m.user); return nil })
+	ended()
+	if b, panicked := errors.AsType[*broken](err); panicked {
+		b.op = uint64(at)
+		return err
+	}
+	after, is, err := m.look()
+	if err == nil && (was != is || !bytes.Equal(before, after) && m.stable()) {
+		err = &broken{ruleQuery, what + " has changed the state: replicas answer queries by themselves, and those that do not answer it are now in another state", uint64(at)}
+	}
+	return err
+}
+
+// look returns what tells the state from another one: its snapshot too, in a careful run.
+func (m *machine) look() (state []byte, digest uint64, err error) {
+	if m.work.Careful {
+		state, err = m.encode()
+	}
+	return state, m.digest(), err
+}
+
 // freeze takes a snapshot, to be written later.
 func (m *machine) freeze() (w io.WriterTo, err error) {
 	err = m.call("Snapshot", func() error {
@@ -219,35 +248,6 @@ func (m *machine) encode() ([]byte, error) {
 	var b []byte
 	err = m.call("WriteTo", func() (err error) { b, err = write(w); return err })
 	return b, err
-}
-
-// query has a read look at the state, and sees that it changes nothing.
-func (m *machine) query(c *Call, at vsr.OpNumber) error {
-	before, was, err := m.look()
-	if err != nil {
-		return err
-	}
-	what := fmt.Sprintf("the query %s, after op %d,", c.asked(), at)
-	ended := m.watched(what)
-	err = guard(what, func() error { c.Value = c.Read(m.user); return nil })
-	ended()
-	if b, panicked := errors.AsType[*broken](err); panicked {
-		b.op = uint64(at)
-		return err
-	}
-	after, is, err := m.look()
-	if err == nil && (was != is || !bytes.Equal(before, after) && m.stable()) {
-		err = &broken{ruleQuery, what + " has changed the state: replicas answer queries by themselves, and those that do not answer it are now in another state", uint64(at)}
-	}
-	return err
-}
-
-// look returns what tells the state from another one: its snapshot too, in a careful run.
-func (m *machine) look() (state []byte, digest uint64, err error) {
-	if m.work.Careful {
-		state, err = m.encode()
-	}
-	return state, m.digest(), err
 }
 
 // restore replaces the state.
