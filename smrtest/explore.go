@@ -150,12 +150,16 @@ func (h *hunt) next() (i int, ok bool) {
 	return h.begun - 1, true
 }
 
-// one lets run i happen. Every eighth is careful, the first of all too.
+// careful reports whether states are compared after every operation: in every eighth run, the first of
+// all too.
+func (f *finding) careful() bool { return f.number%8 == 0 }
+
+// one lets run i happen.
 func (h *hunt) one(t *testing.T, i int) {
 	f := finding{number: i, seed: h.seed + uint64(i)}
 	defer func() { h.over(&f) }()
 	c := h.x.chance(f.seed)
-	c.careful = i%8 == 0
+	c.careful = f.careful()
 	f.report = h.x.play(t, c)
 }
 
