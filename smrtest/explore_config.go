@@ -58,6 +58,7 @@ type trial struct {
 	runs     int
 	virtual  time.Duration
 	callers  int
+	dir      string // where the files of a failure are; "": it is not made yet
 }
 
 // The zero values of Config mean these.

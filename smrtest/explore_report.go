@@ -53,6 +53,13 @@ func (f *failure) String() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// inLine is what is wrong, in a line.
+func (f *failure) inLine() string {
+	rule, text, _ := strings.Cut(explain(f.report.Violation), "\n")
+	text, _, _ = strings.Cut(text, "\n")
+	return rule + ": " + text
+}
+
 func (f *failure) writeFaults(b *strings.Builder) {
 	faults := f.report.Schedule.Faults
 	if len(faults) == 0 {

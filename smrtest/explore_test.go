@@ -22,6 +22,13 @@ import (
 // tempFiles has a test's files where they are removed.
 func tempFiles(t *testing.T) { t.Setenv("TMPDIR", t.TempDir()) }
 
+// alarms returns what failures say at once while the test lasts.
+func alarms(t *testing.T) *strings.Builder {
+	var b strings.Builder
+	setFlag[io.Writer](t, &alarm, &b)
+	return &b
+}
+
 // setFlag gives a flag a value while the test lasts.
 func setFlag[T any](t *testing.T, flag *T, value T) {
 	was := *flag
@@ -44,6 +51,7 @@ func (m *counts) get(name string) int { return m.N[name] }
 // exploring returns how Explore fails; "" if it does not.
 func exploring[M smr.StateMachine](t *testing.T, c Config[M]) string {
 	tempFiles(t)
+	setFlag[io.Writer](t, &alarm, io.Discard)
 	x, err := c.trial("TestCounts")
 	require.NoError(t, err)
 	h := x.newHunt()
@@ -125,6 +133,35 @@ func TestExploreTellsTheFirst(t *testing.T) {
 	assert.Equal(t, first, again)
 }
 
+// A failure is said, and its schedule kept, before anything else is done about it.
+func TestExploreSaysAFailureAtOnce(t *testing.T) {
+	tempFiles(t)
+	said := alarms(t)
+	c := countsOf(incX)
+	c.New, c.Runs = buggy("forgets"), 1
+	x, err := c.trial("TestCounts/small")
+	require.NoError(t, err)
+	h := x.newHunt()
+	h.run(t)
+	require.NotNil(t, h.first)
+	assert.Contains(t, said.String(), "smrtest: TestCounts/small: seed "+strconv.FormatUint(h.seed, 10)+": this rule is broken: ")
+	_, rest, _ := strings.Cut(said.String(), "the schedule as found: ")
+	file, rest, _ := strings.Cut(rest, " \n")
+	assert.Contains(t, rest, "making it smaller, for 20s at most\n")
+	s, err := readSchedule(file)
+	require.NoError(t, err)
+	assert.Equal(t, len(h.first.report.Schedule.Faults), len(s.Faults))
+
+	setFlag(t, shrinkFlag, 0)
+	report := x.tell(t, h.first).String()
+	assert.Contains(t, report, "making it smaller was stopped after ")
+	assert.Contains(t, report, " -smrtest.runs=1 -smrtest.shrink=10m -timeout=0\n")
+	assert.Contains(t, report, file, "the file that was said")
+	again, err := readSchedule(file)
+	require.NoError(t, err)
+	assert.Equal(t, s.Faults, again.Faults)
+}
+
 // Flags say which runs are tried.
 func TestExploreFlags(t *testing.T) {
 	c := countsOf(incX)
@@ -187,7 +224,7 @@ func TestExploreKeepsTheLowest(t *testing.T) {
 	require.NoError(t, err)
 	h := x.newHunt()
 	for _, number := range []int{5, 3, 4} {
-		h.over(&finding{number: number})
+		h.over(t, &finding{number: number})
 	}
 	assert.Equal(t, 3, h.first.number)
 	_, more := h.next()

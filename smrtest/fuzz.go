@@ -78,7 +78,7 @@ func (x *trial) fuzz(t *testing.T, script []byte) *failure {
 		f.report, f.note = r, notAgain
 	}
 	if !given("test.fuzz") {
-		f.write(t, recording)
+		f.write(t, "", recording)
 	}
 	return f
 }
