@@ -156,6 +156,7 @@ func (g *stage) each(what string, ids []smr.ID, do func(i int)) {
 // fault lets a fault happen, and writes it down.
 func (g *stage) fault(f sim.Fault, words string, args ...any) {
 	g.t.Helper()
+	defer g.enter()()
 	what := fmt.Sprintf(words, args...)
 	g.did(what)
 	if err := g.s.Do(f); err != nil {
