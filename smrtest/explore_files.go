@@ -17,6 +17,7 @@ import (
 
 // write writes the files of a failure to dir, a new one if that is "", and says in it where they are.
 func (f *failure) write(t *testing.T, dir string, recording *sim.Recording) {
+	f.calls = recording.Calls(before)
 	if dir == "" {
 		var err error
 		if dir, err = directory(t); err != nil {
@@ -26,6 +27,9 @@ func (f *failure) write(t *testing.T, dir string, recording *sim.Recording) {
 	}
 	f.writeIn(dir, recording)
 }
+
+// before is how many calls a report shows.
+const before = 10
 
 // base is what the names of a failure's files begin with.
 func (f *failure) base(dir string) string {

@@ -14,6 +14,7 @@ type failure struct {
 	origin string // of the run: a seed, or a schedule
 	faults int    // that it had when it was found; 0: those that it has
 	note   string // a paragraph; may be empty
+	calls  []string
 	files  []file
 	again  []again
 }
@@ -34,6 +35,12 @@ func (f *failure) String() string {
 		fmt.Fprintf(&b, "%s\n", f.note)
 	}
 	f.writeFaults(&b)
+	if len(f.calls) > 0 {
+		b.WriteString("\nthe last calls, and those under way\n")
+		for _, line := range f.calls {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
 	if len(f.report.Hosts) > 0 {
 		b.WriteString("\nthe replicas\n")
 		for i := range f.report.Hosts {
@@ -94,8 +101,8 @@ func look(x *sim.HostStatus, more string) string {
 	if s.Problem != "" {
 		more += "; it says: " + s.Problem
 	}
-	if m, ok := x.Machine.(fmt.Stringer); ok {
-		more += fmt.Sprintf("\n     %.300v", m)
+	if state := stateOf(x.Machine); state != "" {
+		more += "\n     " + state
 	}
 	return fmt.Sprintf("%-11s  view %d, log to op %d, committed %d, applied %d, snapshot %d", s.Phase, s.Head.View,
 		max(uint64(s.Last.Op), x.Applied), max(uint64(s.Commit), x.Applied), x.Applied, s.Snapshot) + more

@@ -162,6 +162,39 @@ func TestExploreSaysAFailureAtOnce(t *testing.T) {
 	assert.Equal(t, s.Faults, again.Faults)
 }
 
+// The state of a replica is shown, if it can be: by a String method, or by a snapshot that is text.
+func TestStateIsShown(t *testing.T) {
+	m := newCounts()
+	m.Apply(smr.Op{Body: inc("x")})
+	assert.Equal(t, `{"x":1}`, stateOf(m))
+	for i := range 100 {
+		m.Apply(smr.Op{Body: inc("the name of " + strconv.Itoa(i))})
+	}
+	assert.Len(t, stateOf(m), muchState+len("…"))
+	assert.Equal(t, `n=1 last="ann"`, stateOf(&forgetter{n: 1, last: "ann"}))
+	for _, bug := range []string{"no snapshot", "binary", "no machine"} {
+		var m smr.StateMachine
+		if bug != "no machine" {
+			m = &saying{buggy(bug)(), "\x00\x01\xff"}
+		}
+		assert.Empty(t, stateOf(m), bug)
+	}
+	assert.Equal(t, "käse", stateOf(&saying{newCounts(), "käse\n"}))
+}
+
+// saying has a snapshot of its own.
+type saying struct {
+	*counts
+	snapshot string
+}
+
+func (m *saying) Snapshot() (io.WriterTo, error) {
+	if _, err := m.counts.Snapshot(); err != nil {
+		return nil, err
+	}
+	return strings.NewReader(m.snapshot), nil
+}
+
 // Flags say which runs are tried.
 func TestExploreFlags(t *testing.T) {
 	c := countsOf(incX)

@@ -159,6 +159,8 @@ func (g *stage) fault(f sim.Fault, words string, args ...any) {
 	defer g.enter()()
 	what := fmt.Sprintf(words, args...)
 	g.did(what)
+	g.calls(what)
+	defer g.calls("")
 	if err := g.s.Do(f); err != nil {
 		g.t.Fatalf("smrtest: cannot %s: %v", what, err)
 	}

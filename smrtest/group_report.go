@@ -92,6 +92,9 @@ func (g *stage) look(i int) string {
 	if s.Problem != "" {
 		text += "; it says: " + s.Problem
 	}
+	if state := stateOf(x.Machine); state != "" {
+		text += "\n     " + state
+	}
 	return text
 }
 

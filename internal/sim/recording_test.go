@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +79,9 @@ func TestRecordingTellsWhatHappened(t *testing.T) {
 	}
 	assert.Len(t, run.Cuts, 4)
 	assert.Equal(t, 3, count(run.Lanes, func(l picture.Lane) bool { return l.Client }))
+	for _, m := range run.Marks {
+		assert.NotContains(t, m.Text, "{", "a mark is told in words")
+	}
 	for _, kind := range []picture.MarkKind{picture.Fault, picture.Commit, picture.Saved, picture.Snapshot, picture.Note} {
 		assert.NotZero(t, count(run.Marks, func(m picture.Mark) bool { return m.Kind == kind }), kind)
 	}
@@ -112,7 +116,7 @@ func TestRecordingShowsTheViolation(t *testing.T) {
 	run := recordedRun(t, 1e6, 30)
 	assert.Contains(t, run.Failure, "it is enough")
 	assert.Equal(t, 1, count(run.Marks, func(m picture.Mark) bool {
-		return m.Kind == picture.Violation && m.Lane == picture.Everyone && m.At == run.End
+		return m.Kind == picture.Violation && strings.HasPrefix(m.Text, "broken: the invariant holds: op ") && m.Lane == picture.Everyone && m.At == run.End
 	}))
 	assert.NotZero(t, count(run.Messages, func(m picture.Message) bool { return m.Fate == picture.UnderWay }))
 	assert.NotZero(t, count(run.Spans, func(s picture.Span) bool { return s.Kind == picture.Open && s.To == run.End }))

@@ -156,12 +156,12 @@ func (k *shrinker) play(x *Schedule) (r *Report, fails bool) {
 	if k.report == nil {
 		k.beyond = !within
 	}
-	return r, r.Violation.Like(k.want) && (within || k.beyond)
+	return r, r.Violation.like(k.want) && (within || k.beyond)
 }
 
-// Like reports whether two violations are of the same rule. Where that is only that nothing panics,
+// like reports whether two violations are of the same rule. Where that is only that nothing panics,
 // or fails unless it was made to, they must also say the same, but for numbers, names and quotes.
-func (v *Violation) Like(w *Violation) bool {
+func (v *Violation) like(w *Violation) bool {
 	if v == nil || v.Rule != w.Rule {
 		return false
 	}
@@ -169,7 +169,7 @@ func (v *Violation) Like(w *Violation) bool {
 	return !slices.Contains(vague, v.Rule) || gist(v.Text) == gist(w.Text)
 }
 
-var particulars = regexp.MustCompile(`"(\\.|[^"\\])*"(\.\.\. of [0-9]+ bytes)?|0x[0-9a-f]+|[0-9]+|\b[a-g]\b`)
+var particulars = regexp.MustCompile("(`[^`]*`|" + `"(\\.|[^"\\])*")(\.\.\. of [0-9]+ bytes)?|0x[0-9a-f]+|[0-9]+|\b[a-g]\b`)
 
 func gist(text string) string {
 	text, _, _ = strings.Cut(text, "\n")

@@ -163,7 +163,7 @@ func TestShrinkStops(t *testing.T) {
 	for _, after := range []int{0, 5} {
 		asked := 0
 		x, got := Shrink(r.Schedule, w, r.Violation, 400, func() bool { asked++; return asked > after })
-		assert.True(t, got.Violation.Like(r.Violation))
+		assert.True(t, got.Violation.like(r.Violation))
 		assert.Equal(t, after > 0, len(textOf(&x)) < before)
 		assert.Less(t, asked, after+60, "it goes on after it was stopped")
 	}
@@ -183,12 +183,12 @@ func TestShrinkWantsTheSameFailure(t *testing.T) {
 
 func TestSameViolations(t *testing.T) {
 	a := &Violation{Rule: ruleFails, Text: `a: save: op 12 ("x\"1"... of 70 bytes) is gone`}
-	assert.True(t, a.Like(&Violation{Rule: ruleFails, Text: `c: save: op 7 ("y") is gone`}))
-	assert.False(t, a.Like(&Violation{Rule: ruleFails, Text: `a: load: op 12 ("x") is gone`}))
-	assert.False(t, a.Like(&Violation{Rule: "11.2", Text: a.Text}))
+	assert.True(t, a.like(&Violation{Rule: ruleFails, Text: `c: save: op 7 ("y") is gone`}))
+	assert.False(t, a.like(&Violation{Rule: ruleFails, Text: `a: load: op 12 ("x") is gone`}))
+	assert.False(t, a.like(&Violation{Rule: "11.2", Text: a.Text}))
 	b := &Violation{Rule: "11.2", Text: "op 1"}
-	assert.True(t, b.Like(&Violation{Rule: "11.2", Text: "two ops"}))
-	assert.False(t, (*Violation)(nil).Like(b))
+	assert.True(t, b.like(&Violation{Rule: "11.2", Text: "two ops"}))
+	assert.False(t, (*Violation)(nil).like(b))
 }
 
 // Beyond the budget a group may stand still: schedules are not to be cut down to that.
