@@ -2,6 +2,7 @@ package smrtest
 
 import (
 	"errors"
+	"flag"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -368,5 +369,12 @@ func TestFuzzFinds(t *testing.T) {
 		f := x.fuzz(t, []byte(script))
 		require.NotNil(t, f)
 		assert.Contains(t, f.String(), "Restore brings the whole state back\nop ")
+		assert.Contains(t, f.String(), "-smrtest.replay=")
 	}
+	require.NoError(t, flag.Set("test.fuzz", "FuzzLedger"))
+	defer flag.Set("test.fuzz", "")
+	f := x.fuzz(t, nil)
+	require.NotNil(t, f)
+	assert.Contains(t, f.String(), "smrtest -run '^FuzzLedger$'")
+	assert.Empty(t, f.files)
 }
