@@ -166,11 +166,8 @@ func (h *hunt) over(t *testing.T, f *finding) {
 			return
 		}
 	}
-	if h.first != nil && f.number > h.first.number {
-		return
-	}
-	h.first = f
-	if f.report != nil {
+	if h.first == nil || f.number < h.first.number {
+		h.first = f
 		h.x.announce(t, f)
 	}
 }

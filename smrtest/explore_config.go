@@ -16,15 +16,20 @@ import (
 // that is not called required is a good choice.
 type Config[M smr.StateMachine] struct {
 	// New returns a state machine in its initial state, another one and the same state at every call.
-	// Many runs call it at the same time. Required.
+	// Many runs call it at the same time. A String method of the machine shows its state where a
+	// run has failed. Required.
 	New func() M
 	// Workload is what callers do: Mix(put, get, …). Required.
 	Workload Workload
 	// Model says which answers are right: what callers saw must be linearizable by it. It holds the
 	// state machine against something simpler, while the other checks hold replicas against each
 	// other. See Command and Query for what inputs and outputs are, and PartitionBy. Its Step must
-	// change nothing, as many runs call it at the same time. Zero: answers are checked against the
-	// log alone.
+	// change nothing, as many runs call it at the same time. It knows an operation by the type of its
+	// input: give each Query an input type of its own (type getInput string), unless those of one
+	// type answer alike. It sees neither Op.Time nor Op.Number: have Apply return what it made of
+	// them, and Step take that from the output. A command whose caller was not told the outcome has
+	// the output that Apply returned, and no end, if it was applied; if not, Step does not see it, as
+	// little as those that were refused. Zero: answers are checked against the log alone.
 	Model porcupine.Model
 	// Invariant is called on every replica's state after every operation, and returns what is wrong
 	// with it. It must not change the state. Nil: nothing is.

@@ -17,6 +17,9 @@ var alarm io.Writer = os.Stderr
 // announce says that a run has failed, and how it is repeated, before it is made smaller: that takes
 // time, and go test may end it.
 func (x *trial) announce(t *testing.T, found *finding) {
+	if found.report == nil {
+		return // there is nothing to be made smaller
+	}
 	f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed)}
 	if x.dir == "" {
 		var err error
