@@ -81,7 +81,7 @@ func (g *Group[M]) holds(m M) error {
 // after a restart.
 func (g *Group[M]) Machine(id smr.ID) M {
 	g.t.Helper()
-	defer g.enter()()
+	defer g.alone()()
 	h := g.s.Status(g.host(id))
 	if !h.Up {
 		g.t.Fatalf("smrtest: Machine: %s is down, and has no state", id)

@@ -147,7 +147,7 @@ func (g *stage) talk(i, j int) bool { return g.s.Reaches(i, j) && g.s.Reaches(j,
 // Status returns what a replica is and how far it is: the same that Replica.Status tells.
 func (g *stage) Status(id smr.ID) smr.Status {
 	g.t.Helper()
-	defer g.enter()()
+	defer g.alone()()
 	return g.status(g.host(id))
 }
 
@@ -198,13 +198,19 @@ func (g *stage) host(id smr.ID) int {
 	return i
 }
 
-// enter fails the test if another goroutine is in the middle of something, or if there is no test any
-// more. The caller calls leave when it has done.
+// enter is alone for what makes something happen: it also fails if there is no test any more.
 func (g *stage) enter() (leave func()) {
 	g.t.Helper()
 	if g.ended.Load() {
 		g.t.Fatalf("smrtest: the group is used after the end of its test %s", g.t.Name())
 	}
+	return g.alone()
+}
+
+// alone fails the test if another goroutine is in the middle of something. The caller calls leave when
+// it has done.
+func (g *stage) alone() (leave func()) {
+	g.t.Helper()
 	if !g.busy.CompareAndSwap(false, true) {
 		g.t.Fatal(twoAtOnce)
 	}
