@@ -43,8 +43,9 @@ type Config[M smr.StateMachine] struct {
 	Faults Faults
 	// Replicas is the size of the group, 1 to 7. Zero: 3 in most runs, 5 in the others.
 	Replicas int
-	// Runs is how many runs are tried, each with a seed of its own. Zero: 100, and under -short
-	// 10.
+	// Runs is how many runs are tried, each with a seed of its own; under -short a tenth of them.
+	// Zero: 100, which take some 12 s of one core with a small machine, and more with a model or a
+	// large state.
 	Runs int
 	// Virtual is how long faults last in each run, in virtual time. Some seconds without faults
 	// follow, in which all must become well. Zero: 20 s.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,8 +31,8 @@ func (x *trial) announce(t *testing.T, found *finding) {
 	}
 	schedule := f.base(x.dir) + ".schedule"
 	f.file(schedule, "", f.writeSchedule)
-	fmt.Fprintf(alarm, "smrtest: %s: seed %d: %s\nthe schedule as found: %s %s\nmaking it smaller, for %v at most\n",
-		x.name, found.seed, f.inLine(), schedule, f.files[0].what, shrinkFor(t).Round(time.Second))
+	fmt.Fprintf(alarm, "smrtest: %s: seed %d: %s\nthe schedule as found: %s\nmaking it smaller, for %v at most\n",
+		x.name, found.seed, f.inLine(), strings.TrimSpace(schedule+" "+f.files[0].what), shrinkFor(t).Round(time.Second))
 }
 
 // shrinking is how many runs a schedule may take to become smaller.

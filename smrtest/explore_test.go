@@ -147,7 +147,7 @@ func TestExploreSaysAFailureAtOnce(t *testing.T) {
 	require.NotNil(t, h.first)
 	assert.Contains(t, said.String(), "smrtest: TestCounts/small: seed "+strconv.FormatUint(h.seed, 10)+": this rule is broken: ")
 	_, rest, _ := strings.Cut(said.String(), "the schedule as found: ")
-	file, rest, _ := strings.Cut(rest, " \n")
+	file, rest, _ := strings.Cut(rest, "\n")
 	assert.Contains(t, rest, "making it smaller, for 20s at most\n")
 	s, err := readSchedule(file)
 	require.NoError(t, err)
@@ -271,6 +271,13 @@ func TestExploreSeesTheYear(t *testing.T) {
 	c := countsOf(incX)
 	c.New = buggy("year")
 	assert.Contains(t, exploring(t, c), "this rule is broken: Apply is deterministic\nop ")
+}
+
+// A machine that sleeps is explored, also where it sleeps in virtual time.
+func TestExploreOfOneThatSleeps(t *testing.T) {
+	c := countsOf(incX)
+	c.New, c.Runs, c.Virtual = buggy("sleeps"), 1, time.Second
+	assert.Empty(t, exploring(t, c))
 }
 
 // What cannot be explored is told in words of the Config.
