@@ -79,14 +79,14 @@ func TestRecordingTellsWhatHappened(t *testing.T) {
 	}
 	assert.Len(t, run.Cuts, 4)
 	assert.Equal(t, 3, count(run.Lanes, func(l picture.Lane) bool { return l.Client }))
-	for _, m := range run.Marks {
-		assert.NotContains(t, m.Text, "{", "a mark is told in words")
-	}
 	for _, kind := range []picture.MarkKind{picture.Fault, picture.Commit, picture.Saved, picture.Snapshot, picture.Note} {
 		assert.NotZero(t, count(run.Marks, func(m picture.Mark) bool { return m.Kind == kind }), kind)
 	}
 	for _, kind := range []picture.SpanKind{picture.Forming, picture.Primary, picture.Backup, picture.ViewChange, picture.Answered} {
 		assert.NotZero(t, count(run.Spans, func(s picture.Span) bool { return s.Kind == kind }), kind)
+	}
+	for _, m := range run.Marks {
+		assert.NotContains(t, m.Text, "{", "a mark is told in words")
 	}
 	assert.Zero(t, count(run.Spans, func(x picture.Span) bool { return x.Kind == picture.Paused && x.From > 8*s }), "who is down cannot be paused")
 	for _, fate := range []picture.Fate{picture.Arrived, picture.CutOff, picture.Refused} {
