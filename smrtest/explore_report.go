@@ -9,11 +9,13 @@ import (
 
 // failure is what is told of a run in which something is wrong.
 type failure struct {
+	first  string // a paragraph to begin with; may be empty
 	x      *trial
 	report *sim.Report
 	origin string // of the run: a seed, or a schedule
 	faults int    // that it had when it was found; 0: those that it has
 	note   string // a paragraph; may be empty
+	calls  []string
 	files  []file
 	again  []again
 }
@@ -28,12 +30,21 @@ type again struct{ what, command string }
 func (f *failure) String() string {
 	var b strings.Builder
 	v := f.report.Violation
+	if f.first != "" && v.Rule != sim.RuleDeterministic && v.Rule != sim.RuleNew {
+		fmt.Fprintf(&b, "%s\n\n", f.first)
+	}
 	fmt.Fprintf(&b, "%s\n\n", explain(v))
 	fmt.Fprintf(&b, "after %s of virtual time in a group of %d, found with %s\n", at(v.At), f.report.Schedule.Setup.Replicas, f.origin)
 	if f.note != "" {
 		fmt.Fprintf(&b, "%s\n", f.note)
 	}
 	f.writeFaults(&b)
+	if len(f.calls) > 0 {
+		b.WriteString("\nthe last calls, and those under way\n")
+		for _, line := range f.calls {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
 	if len(f.report.Hosts) > 0 {
 		b.WriteString("\nthe replicas\n")
 		for i := range f.report.Hosts {
@@ -51,6 +62,13 @@ func (f *failure) String() string {
 		fmt.Fprintf(&b, "%s:\n  %s\n", x.what, x.command)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// inLine is what is wrong, in a line.
+func (f *failure) inLine() string {
+	rule, text, _ := strings.Cut(explain(f.report.Violation), "\n")
+	text, _, _ = strings.Cut(text, "\n")
+	return rule + ": " + text
 }
 
 func (f *failure) writeFaults(b *strings.Builder) {
@@ -87,8 +105,8 @@ func look(x *sim.HostStatus, more string) string {
 	if s.Problem != "" {
 		more += "; it says: " + s.Problem
 	}
-	if m, ok := x.Machine.(fmt.Stringer); ok {
-		more += fmt.Sprintf("\n     %.300v", m)
+	if state := stateOf(x.Machine); state != "" {
+		more += "\n     " + state
 	}
 	return fmt.Sprintf("%-11s  view %d, log to op %d, committed %d, applied %d, snapshot %d", s.Phase, s.Head.View,
 		max(uint64(s.Last.Op), x.Applied), max(uint64(s.Commit), x.Applied), x.Applied, s.Snapshot) + more

@@ -99,6 +99,7 @@ func (g *stage) Resume(ids ...smr.ID) {
 // machine that is moved. It does not wait.
 func (g *stage) Suspend(id smr.ID, d time.Duration) {
 	g.t.Helper()
+	g.lasting("Suspend", d)
 	g.fault(sim.Fault{Kind: sim.Suspend, Host: g.host(id), For: d}, "suspend %s for %v", id, d)
 }
 
@@ -106,6 +107,7 @@ func (g *stage) Suspend(id smr.ID, d time.Duration) {
 // quick again.
 func (g *stage) Slow(id smr.ID, d time.Duration) {
 	g.t.Helper()
+	g.notNegative("Slow", d)
 	g.fault(sim.Fault{Kind: sim.SlowTurns, Host: g.host(id), N: int64(d), For: long(d)}, "slow %s by %v a turn", id, d)
 }
 
@@ -156,8 +158,11 @@ func (g *stage) each(what string, ids []smr.ID, do func(i int)) {
 // fault lets a fault happen, and writes it down.
 func (g *stage) fault(f sim.Fault, words string, args ...any) {
 	g.t.Helper()
+	defer g.enter()()
 	what := fmt.Sprintf(words, args...)
 	g.did(what)
+	g.calls(what)
+	defer g.calls("")
 	if err := g.s.Do(f); err != nil {
 		g.t.Fatalf("smrtest: cannot %s: %v", what, err)
 	}

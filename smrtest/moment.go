@@ -56,6 +56,7 @@ func (g *stage) Once(m Moment, do func()) {
 
 func (g *stage) hook(m Moment, wanted func() bool, do func()) {
 	g.t.Helper()
+	g.given("On and Once", "do", do != nil)
 	host := g.host(m.id)
 	kind := sim.MessageNamed(m.message)
 	if kinds := sim.MessageKinds(); m.message != "" && !slices.Contains(kinds, m.message) {
@@ -68,10 +69,13 @@ func (g *stage) hook(m Moment, wanted func() bool, do func()) {
 	})
 }
 
-// within calls a function of the test's in the middle of the run.
+// within calls a function of the test's in the middle of the run, which may use the group.
 func (g *stage) within(where string, do func()) {
-	was := g.inside
+	was, busy := g.inside, g.busy.Swap(false)
 	g.inside = where
 	do()
 	g.inside = was
+	if busy && !g.busy.CompareAndSwap(false, true) {
+		g.t.Fatal(twoAtOnce)
+	}
 }

@@ -3,6 +3,7 @@ package smrtest
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type stage struct {
 	script  []step // what the test did
 	inside  string // what the test's function that runs now is called for; time does not pass there
 
+	busy      atomic.Bool    // a goroutine is in the middle of something
+	ended     atomic.Bool    // the test has, and all that follows it
 	over      bool           // the test is
 	recording *sim.Recording // nil: it is not drawn
 
@@ -41,6 +44,7 @@ func newStage(t testing.TB, cfg GroupConfig, w *sim.Work) *stage {
 	for i := range cfg.Replicas {
 		g.names = append(g.names, smr.ID(sim.Name(i)))
 	}
+	w.Watch = timedAs(t.Name(), cfg.Seed)
 	var err error
 	if g.s, err = sim.New(cfg.setup(), w, g.watch()); err != nil {
 		t.Fatalf("smrtest: the state machine: %v", err)
@@ -71,7 +75,9 @@ func (cfg *GroupConfig) setup() *sim.Setup {
 // Run lets d of virtual time pass.
 func (g *stage) Run(d time.Duration) {
 	g.t.Helper()
+	g.notNegative("Run", d)
 	g.waits("Run")
+	defer g.enter()()
 	g.s.RunFor(d)
 	g.sound()
 }
@@ -80,17 +86,18 @@ func (g *stage) Run(d time.Duration) {
 // does. It is asked after everything that happens, and must not wait itself.
 func (g *stage) RunUntil(cond func() bool) bool {
 	g.t.Helper()
+	g.given("RunUntil", "cond", cond != nil)
 	g.waits("RunUntil")
-	return g.until(func() bool {
-		g.inside = "in the condition of RunUntil"
-		defer func() { g.inside = "" }()
-		return cond()
+	return g.until(func() (held bool) {
+		g.within("in the condition of RunUntil", func() { held = cond() })
+		return held
 	}, patience)
 }
 
 // until is RunUntil for this package.
 func (g *stage) until(cond func() bool, d time.Duration) bool {
 	g.t.Helper()
+	defer g.enter()()
 	held := g.s.RunUntil(cond, d)
 	g.sound()
 	return held
@@ -143,6 +150,7 @@ func (g *stage) talk(i, j int) bool { return g.s.Reaches(i, j) && g.s.Reaches(j,
 // Status returns what a replica is and how far it is: the same that Replica.Status tells.
 func (g *stage) Status(id smr.ID) smr.Status {
 	g.t.Helper()
+	defer g.alone()()
 	return g.status(g.host(id))
 }
 
@@ -193,11 +201,56 @@ func (g *stage) host(id smr.ID) int {
 	return i
 }
 
+// enter is alone for what makes something happen: it also fails if there is no test any more.
+func (g *stage) enter() (leave func()) {
+	g.t.Helper()
+	if g.ended.Load() {
+		g.t.Fatalf("smrtest: the group is used after the end of its test %s", g.t.Name())
+	}
+	return g.alone()
+}
+
+// alone fails the test if another goroutine is in the middle of something. The caller calls leave when
+// it has done.
+func (g *stage) alone() (leave func()) {
+	g.t.Helper()
+	if !g.busy.CompareAndSwap(false, true) {
+		g.t.Fatal(twoAtOnce)
+	}
+	return func() { g.busy.Store(false) }
+}
+
+const twoAtOnce = "smrtest: the group is used by two goroutines at once: it is for one, the test's; Client.Start has several calls under way"
+
 // waits fails the test if time cannot pass here.
 func (g *stage) waits(what string) {
 	g.t.Helper()
 	if g.inside != "" {
 		g.t.Fatalf("smrtest: %s cannot be called %s: time does not pass there", what, g.inside)
+	}
+}
+
+// given fails the test if a function that must be given is nil.
+func (g *stage) given(what, argument string, is bool) {
+	g.t.Helper()
+	if !is {
+		g.t.Fatalf("smrtest: %s: %s is nil; give a function", what, argument)
+	}
+}
+
+// notNegative fails the test if a duration is.
+func (g *stage) notNegative(what string, d time.Duration) {
+	g.t.Helper()
+	if d < 0 {
+		g.t.Fatalf("smrtest: %s: %v is negative, and time passes in one direction", what, d)
+	}
+}
+
+// lasting fails the test if a duration is not one.
+func (g *stage) lasting(what string, d time.Duration) {
+	g.t.Helper()
+	if d <= 0 {
+		g.t.Fatalf("smrtest: %s: it must last, which %v does not", what, d)
 	}
 }
 
