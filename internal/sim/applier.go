@@ -90,6 +90,8 @@ func (p *process) applyNow(e *vsr.Entry) {
 		a.sessions.Finish(e, out.result)
 		out.digest = a.machine.digest()
 	}
+	p.s.sum.mixBytes(out.result)
+	p.s.sum.mix(out.digest)
 	a.last, a.clock, out.kept = e.Stamp(), e.Time, a.sessions.Kept()
 	if err := p.s.witness.applied(e, out, a.machine); err != nil {
 		p.s.broke(Name(p.h.i), err)

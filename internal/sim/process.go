@@ -188,6 +188,7 @@ func (p *process) send(m vsr.Outgoing) {
 	header := p.core.Header()
 	p.s.checkClaims(p, header, m)
 	b := wire.AppendMessage(nil, p.s.tag, header, m.Message)
+	p.s.sum.mixMessage(b)
 	kind := kindOf(m.Message)
 	for _, to := range m.To {
 		p.s.links[p.h.i][to].send(b, m.Message)
@@ -206,6 +207,7 @@ func (p *process) receive(from int, b []byte) {
 		return
 	}
 	p.s.mark(p.h.i, marksReceive, uint64(from))
+	p.s.sum.mixMessage(b)
 	p.input(func(now time.Time) { p.core.Receive(now, vsr.Index(from), h, m) })
 	p.s.happened(p.h, Received, kindOf(m))
 }
