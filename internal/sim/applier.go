@@ -99,6 +99,8 @@ func (p *process) applyNow(e *vsr.Entry) {
 		a.Sessions.Finish(e, out.result)
 		out.digest = a.machine.digest()
 	}
+	p.s.sum.mixBytes(out.result)
+	p.s.sum.mix(out.digest)
 	if err := a.Advance(e); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return

@@ -74,6 +74,8 @@ func (s *Sim) ended(c *Call, outcome Outcome) {
 	c.Ended, c.end, c.Outcome = s.now, s.order, outcome
 	s.history.add(c)
 	s.mark(c.Host, uint64(outcome), c.At)
+	s.sum.mixBytes(c.Result)
+	s.sum.mixValue(c.Value)
 	if s.watcher != nil {
 		s.watcher.Returned(s.now, c)
 	}

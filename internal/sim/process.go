@@ -174,6 +174,7 @@ func (p *process) send(m vsr.Outgoing) {
 	header := p.core.Header()
 	p.s.checkClaims(p, header, m)
 	b := p.s.encode(header, m.Message)
+	p.s.sum.mixMessage(b)
 	kind := kindOf(m.Message)
 	for _, to := range m.To {
 		p.s.links[p.h.i][to].send(b, m.Message)
@@ -207,6 +208,7 @@ func (p *process) receive(from int, b []byte) {
 		return
 	}
 	p.s.mark(p.h.i, marksReceive, uint64(from))
+	p.s.sum.mixMessage(b)
 	p.queue(input{from: vsr.Index(from), header: h, message: m})
 	p.s.happened(p.h, Received, kindOf(m))
 }

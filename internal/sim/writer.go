@@ -27,6 +27,8 @@ type writer struct {
 
 func (p *process) save(s *vsr.Save) {
 	p.s.mark(p.h.i, marksSave, s.Seq)
+	p.s.sum.mix(uint64(s.Head.View)<<32 ^ uint64(s.Head.Commit)<<16 ^ uint64(s.From))
+	p.s.sum.mixEntries(s.Entries)
 	if p.s.watcher != nil {
 		p.s.watcher.Note(p.s.now, p.h.i, "saves", []any{s})
 	}
