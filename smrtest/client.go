@@ -110,6 +110,7 @@ func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 	g := c.g
 	g.t.Helper()
 	g.waits("Read")
+	g.given("Read", "f", f != nil)
 	c.choose()
 	over := false
 	o := sim.Operation{Name: "read", Read: func(m smr.StateMachine) any {

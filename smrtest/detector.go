@@ -18,6 +18,9 @@ import (
 // Detectors run inside a testing/synctest bubble as well, and must start no goroutine.
 func TestDetector(t *testing.T, new func() smr.Detector) {
 	t.Helper()
+	if new == nil {
+		t.Fatal("TestDetector needs new, a function that returns a detector; new is nil")
+	}
 	enforce(t, detectorRules, new)
 }
 

@@ -35,6 +35,7 @@ func (d *Disk) Free() {
 // Slow has every save take up to d more. Zero: it is quick again.
 func (d *Disk) Slow(by time.Duration) {
 	d.g.t.Helper()
+	d.g.notNegative("Disk.Slow", by)
 	d.fault(sim.Fault{Kind: sim.SlowDisk, N: int64(by), For: long(by)}, "slow the disk of %s by up to "+by.String())
 }
 
@@ -42,12 +43,16 @@ func (d *Disk) Slow(by time.Duration) {
 // within a second.
 func (d *Disk) FailSync(n int) {
 	d.g.t.Helper()
+	if n < 1 {
+		d.g.t.Fatalf("smrtest: FailSync: 1 is the next sync; %d has been, or never comes", n)
+	}
 	d.fault(sim.Fault{Kind: sim.FailSync, N: int64(n)}, "fail a sync of %s")
 }
 
 // FailReads has reads fail for a while. The replica stops at one, and starts again when it can.
 func (d *Disk) FailReads(lasting time.Duration) {
 	d.g.t.Helper()
+	d.g.lasting("FailReads", lasting)
 	d.fault(sim.Fault{Kind: sim.FailReads, For: lasting}, "fail the reads of %s for "+lasting.String())
 }
 
@@ -55,6 +60,7 @@ func (d *Disk) FailReads(lasting time.Duration) {
 // starts again when it can.
 func (d *Disk) FailWrites(lasting time.Duration) {
 	d.g.t.Helper()
+	d.g.lasting("FailWrites", lasting)
 	d.fault(sim.Fault{Kind: sim.FailWrites, For: lasting}, "fail the writes of %s for "+lasting.String())
 }
 

@@ -1,8 +1,12 @@
 package smrtest
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,4 +54,159 @@ func TestExploreFindsTheTen(t *testing.T) {
 // Without a mistake the same machine passes.
 func TestExploreTheLedger(t *testing.T) {
 	assert.Empty(t, exploring(t, ledgers("")))
+}
+
+// hoard is a sum and how often it was asked for, with a mistake.
+type hoard struct {
+	N    int
+	bug  string
+	seen int
+}
+
+// stuck keeps hoards that take long from returning; nobody sleeps in a bubble whose time stands still.
+var stuck chan struct{}
+
+// pile is what hoards of one bug share.
+var pile = map[string]int{}
+
+func hoards(bug string) func() *hoard { return func() *hoard { return &hoard{bug: bug} } }
+
+func (h *hoard) Apply(smr.Op) []byte {
+	h.N++
+	if h.bug == "New shares" {
+		pile["n"] = h.N
+	}
+	switch h.bug {
+	case "Apply leaves a goroutine":
+		go func() { <-make(chan int) }()
+	case "Apply takes long":
+		<-stuck
+	}
+	if h.seen > 1 {
+		return []byte("seen")
+	}
+	return nil
+}
+
+func (h *hoard) ask(string) int {
+	if h.bug == "query changes" {
+		h.N++
+	}
+	return h.N
+}
+
+func (h *hoard) Snapshot() (io.WriterTo, error) {
+	if h.bug == "New shares" {
+		return strings.NewReader(fmt.Sprint(h.N, pile)), nil
+	}
+	return strings.NewReader(fmt.Sprint(h.N)), nil
+}
+
+func (h *hoard) Restore(r io.Reader) error {
+	if h.bug == "Restore panics on a used machine" && h.N > 0 {
+		panic("used")
+	}
+	was := h.N
+	if _, err := fmt.Fscan(r, &h.N); err != nil {
+		return err
+	}
+	switch h.bug {
+	case "Restore adds":
+		h.N += was
+	case "Restore keeps":
+		h.seen++ // New does not
+	}
+	return nil
+}
+
+// Each is found at once, by a rule of its own.
+func TestExploreFindsMore(t *testing.T) {
+	for bug, want := range map[string]string{
+		"Restore adds":                     "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, gives another state",
+		"Restore panics on a used machine": "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, fails: Restore panicked: used",
+		"Restore keeps":                    "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": it returned \"\", and, after a snapshot",
+		"query changes":                    "^this rule is broken: a query changes nothing\n[a-e]: the query ask, after op \\d+, has changed the state",
+		"Apply leaves a goroutine":         "^this rule is broken: methods leave no goroutine behind when they return\nthe state machine left a goroutine behind in one of its methods: (?s:.*)Apply\\.func1",
+		"New shares":                       "^this rule is broken: New returns machines that share nothing, in one and the same state\n",
+	} {
+		t.Run(bug, func(t *testing.T) {
+			clear(pile)
+			report := exploring(t, Config[*hoard]{New: hoards(bug), Virtual: 2 * time.Second, Runs: 1, Workload: Mix(
+				Command("add", func(*rand.Rand) []byte { return []byte("x") }),
+				Query("ask", func(*rand.Rand) string { return "y" }, (*hoard).ask))})
+			assert.Regexp(t, want, report)
+		})
+	}
+}
+
+// A simulated group finds them too.
+func TestGroupFindsMore(t *testing.T) {
+	for bug, want := range map[string]string{
+		"Restore adds":  "this rule is broken: Restore replaces what was there\nop ",
+		"query changes": "this rule is broken: a query changes nothing\n",
+	} {
+		t.Run(bug, func(t *testing.T) {
+			assert.Contains(t, failing(t, func(t testing.TB) {
+				c := New(t, 3, hoards(bug))
+				cl := c.Client()
+				cl.MustPropose([]byte("x"))
+				cl.MustRead(smr.Linearizable, func(h *hoard) { h.ask("y") })
+			}), want)
+		})
+	}
+}
+
+// hanging returns what is said while do runs.
+func hanging(t *testing.T, do func()) string {
+	var mu sync.Mutex
+	var said strings.Builder
+	setFlag(t, &tooLong, 50*time.Millisecond)
+	setFlag(t, &say, func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		said.WriteString(text + "\n")
+	})
+	stuck = make(chan struct{})
+	defer time.AfterFunc(150*time.Millisecond, func() { close(stuck) }).Stop()
+	do()
+	mu.Lock()
+	defer mu.Unlock()
+	return said.String()
+}
+
+// A call that does not return is said while it does not.
+func TestHangsAreSaid(t *testing.T) {
+	said := hanging(t, func() {
+		x, err := (&Config[*hoard]{New: hoards("Apply takes long"), Workload: Mix(Command("add", func(*rand.Rand) []byte { return []byte("x") }))}).trial("TestHoard")
+		require.NoError(t, err)
+		c := x.chance(5)
+		c.setup.Trouble, c.setup.Callers.Think = time.Second, time.Second
+		x.play(t, c)
+	})
+	assert.Regexp(t, `smrtest: Apply of op \d+, add "x" \(TestHoard, seed 5\) has not returned for 50ms`, said)
+	said = hanging(t, func() {
+		New(t, 1, hoards("Apply takes long")).Client().MustPropose([]byte("x"))
+	})
+	assert.Regexp(t, `smrtest: Apply of op 3, "x" \(TestHangsAreSaid, seed 1\) has not returned for 50ms`, said)
+	said = hanging(t, func() {
+		_, err := machinesOf(t, func() smr.StateMachine { return hoards("Apply takes long")() }, [][]byte{[]byte("x")}).run()
+		assert.NoError(t, err)
+	})
+	assert.Equal(t, "smrtest: Apply of op 3 (ops[0] = \"x\") has not returned for 50ms\n", said)
+}
+
+// A run that is another one when it is played again is told as that.
+func TestExploreTellsWhatDoesNotRepeat(t *testing.T) {
+	times := 0
+	c := countsOf(Command("inc", func(*rand.Rand) []byte { times++; return inc(strings.Repeat("x", times)) }))
+	c.Runs = 1
+	c.Invariant = func(m *counts) error {
+		if len(m.N) > 5 {
+			return errors.New("too many")
+		}
+		return nil
+	}
+	assert.Regexp(t, "^this run is another one when it is played again: (?s:.*)\n\nthis rule is broken: the invariant holds\n", exploring(t, c))
+	c.Workload = Mix(Command("inc", func(r *rand.Rand) []byte { return inc(string(rune('a' + r.IntN(26)))) }))
+	assert.Regexp(t, "^this rule is broken: the invariant holds\n", exploring(t, c))
 }

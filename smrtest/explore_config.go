@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -18,7 +19,7 @@ type Config[M smr.StateMachine] struct {
 	// New returns a state machine in its initial state, another one and the same state at every call.
 	// Many runs call it at the same time. Required.
 	New func() M
-	// Workload is what callers do: Mix(put, get, …). Required.
+	// Workload is what callers do: Mix(put, get, …), with a Command at least. Required.
 	Workload Workload
 	// Model says which answers are right: what callers saw must be linearizable by it. It holds the
 	// state machine against something simpler, while the other checks hold replicas against each
@@ -72,6 +73,10 @@ func (c *Config[M]) trial(name string) (*trial, error) {
 	switch {
 	case c.New == nil:
 		return nil, errors.New("Config.New is required")
+	case c.Model.Step == nil && c.Model.StepContext == nil && !reflect.ValueOf(c.Model).IsZero():
+		return nil, errors.New("Config.Model has no Step, and so says nothing about answers: give it one, or leave Model zero")
+	case c.Model.Init == nil && !reflect.ValueOf(c.Model).IsZero():
+		return nil, errors.New("Config.Model has no Init, which returns the state that its Step begins with")
 	case x.replicas < 0 || x.replicas > 7:
 		return nil, fmt.Errorf("Config.Replicas is %d; a group has 1 to 7", x.replicas)
 	case x.runs < 0 || x.virtual < 0 || x.callers < 0:

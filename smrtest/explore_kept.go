@@ -1,8 +1,10 @@
 package smrtest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/smr-go/smr/internal/sim"
@@ -20,6 +22,9 @@ func (x *trial) replay(t *testing.T, file string) bool {
 	if f != nil {
 		t.Error(f)
 		return false
+	}
+	if len(r.Vain) > 0 {
+		t.Logf("%s", vain(file, s, r))
 	}
 	t.Logf("%s: nothing is wrong in %v of virtual time with %d faults; %d commands and %d reads answered", file, r.Virtual, r.Stats.Faults, r.Stats.Answers, r.Stats.Reads)
 	return true
@@ -59,4 +64,14 @@ func (x *trial) playKept(t *testing.T) bool {
 		well = x.replay(t, file) && well
 	}
 	return well
+}
+
+// vain says which faults of a schedule did nothing.
+func vain(file string, s *sim.Schedule, r *sim.Report) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: of its %d faults %d did nothing, so that it may not show any more what it was kept for:", file, len(s.Faults), len(r.Vain))
+	for i := range r.Vain {
+		fmt.Fprintf(&b, "\n  %s: %s", &r.Vain[i].Fault, r.Vain[i].Why)
+	}
+	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 
 // failure is what is told of a run in which something is wrong.
 type failure struct {
+	first  string // a paragraph to begin with; may be empty
 	x      *trial
 	report *sim.Report
 	origin string // of the run: a seed, or a schedule
@@ -28,6 +29,9 @@ type again struct{ what, command string }
 func (f *failure) String() string {
 	var b strings.Builder
 	v := f.report.Violation
+	if f.first != "" && v.Rule != sim.RuleDeterministic && v.Rule != sim.RuleNew {
+		fmt.Fprintf(&b, "%s\n\n", f.first)
+	}
 	fmt.Fprintf(&b, "%s\n\n", explain(v))
 	fmt.Fprintf(&b, "after %s of virtual time in a group of %d, found with %s\n", at(v.At), f.report.Schedule.Setup.Replicas, f.origin)
 	if f.note != "" {

@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/smr-go/smr/internal/sim"
@@ -33,9 +32,14 @@ func scheduled(s *sim.Schedule) course {
 
 // play lets a run happen.
 func (x *trial) play(t *testing.T, c course) (r *sim.Report) {
-	elsewhere(t, func(far func(do func())) {
-		r = sim.Play(c.setup, c.troubles, c.faults, x.workOf(far, c.careful), c.watcher)
+	left := elsewhere(t, func(far func(do func())) {
+		w := x.workOf(far, c.careful)
+		w.Watch = timedAs(x.name, c.setup.Seed)
+		r = sim.Play(c.setup, c.troubles, c.faults, w, c.watcher)
 	})
+	if left != nil && r.Violation == nil {
+		r.Violation = &sim.Violation{Rule: ruleLeaves, Text: left.Error(), At: r.Virtual}
+	}
 	return r
 }
 
@@ -64,12 +68,12 @@ func (x *trial) workOf(far func(do func()), careful bool) *sim.Work {
 
 // elsewhere calls use with a function that has others done where time.Now is in the year 2000, and
 // goes on by minutes from one to the next: a state machine that asks for the time gets other answers
-// there.
-func elsewhere(t *testing.T, use func(far func(do func()))) {
+// there. The error is of goroutines that were left there.
+func elsewhere(t *testing.T, use func(far func(do func()))) (left error) {
 	todo, ended, over := make(chan func()), make(chan bool), make(chan struct{})
 	go func() {
 		defer close(over)
-		synctest.Test(t, func(*testing.T) {
+		left = bubble(t, func() {
 			for do := range todo {
 				time.Sleep(stride)
 				go finish(do, ended)
@@ -88,6 +92,7 @@ func elsewhere(t *testing.T, use func(far func(do func()))) {
 			runtime.Goexit() // as it would have done here
 		}
 	})
+	return nil
 }
 
 // stride lets all that a clock shows differ, but for the year.

@@ -16,7 +16,14 @@ func (x *trial) tell(t *testing.T, found *finding) fmt.Stringer {
 	if found.report == nil {
 		return &ended{found.seed, bySeed}
 	}
-	f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), faults: len(found.report.Schedule.Faults)}
+	if v := found.report.Violation; v.Rule == ruleLeaves { // no fault has a part in it
+		return &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), again: []again{bySeed}}
+	}
+	first := ""
+	if !x.repeats(t, found) {
+		first = another
+	}
+	f := &failure{x: x, report: found.report, first: first, origin: fmt.Sprintf("seed %d", found.seed), faults: len(found.report.Schedule.Faults)}
 	c := x.chance(found.seed)
 	c.careful = true
 	r, recording := x.record(t, c)
@@ -32,6 +39,19 @@ func (x *trial) tell(t *testing.T, found *finding) fmt.Stringer {
 			fmt.Sprintf("mkdir -p %s && cp %s %[1]s", x.kept(), f.files[0].path)})
 	}
 	return f
+}
+
+const another = "this run is another one when it is played again: New, Workload, Model or the state machine depends on something outside, as a variable of the package, a clock or a random source. Make that end first; what follows may not come again"
+
+// repeats plays the run of a finding once more, and reports whether it is the same.
+func (x *trial) repeats(t *testing.T, f *finding) bool {
+	c := x.chance(f.seed)
+	c.careful = f.careful()
+	again, was := x.play(t, c), f.report
+	if again.Violation == nil || again.Hash != was.Hash || again.Stats != was.Stats {
+		return false
+	}
+	return again.Violation.Rule == was.Violation.Rule && again.Violation.Op == was.Violation.Op
 }
 
 const notAgain = "it went well when it was played again: what the state machine does differs from run to run"

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -208,6 +209,12 @@ func TestExploreNeedsWhatIsRequired(t *testing.T) {
 		"Config.New is required":            func(c *Config[*counts]) { c.New = nil },
 		"Config.New panicked: no":           func(c *Config[*counts]) { c.New = func() *counts { panic("no") } },
 		"Workload is empty":                 func(c *Config[*counts]) { c.Workload = Mix() },
+		"Workload has no Command":           func(c *Config[*counts]) { c.Workload = Mix(getX) },
+		"body is nil":                       func(c *Config[*counts]) { c.Workload = Mix(Command("x", nil)) },
+		"input is nil":                      func(c *Config[*counts]) { c.Workload = Mix(incX, Query("y", nil, (*counts).get)) },
+		"read is nil":                       func(c *Config[*counts]) { c.Workload = Mix(incX, Query[*counts, struct{}, int]("y", nothing, nil)) },
+		"Config.Model has no Step":          func(c *Config[*counts]) { c.Model.Init = func() any { return 0 } },
+		"Config.Model has no Init":          func(c *Config[*counts]) { c.Model.Step = countModel(0).Step },
 		"neither Command nor Query":         func(c *Config[*counts]) { c.Workload = Mix(Operation{}) },
 		"a group has 1 to 7":                func(c *Config[*counts]) { c.Replicas = 8 },
 		"must not be negative":              func(c *Config[*counts]) { c.Runs = -1 },
@@ -232,7 +239,7 @@ func nothing(*rand.Rand) (x struct{}) { return x }
 
 // A run in which too little happens is a failure that says what to change.
 func TestExploreWithNothingToReplicate(t *testing.T) {
-	report := exploring(t, countsOf(getX))
+	report := exploring(t, countsOf(append(slices.Repeat([]Operation{getX}, 1_000_000), incX)...))
 	assert.Contains(t, report, "too little happened to tell anything\n")
 	assert.Contains(t, report, "0 commands were executed")
 }

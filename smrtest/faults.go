@@ -99,6 +99,7 @@ func (g *stage) Resume(ids ...smr.ID) {
 // machine that is moved. It does not wait.
 func (g *stage) Suspend(id smr.ID, d time.Duration) {
 	g.t.Helper()
+	g.lasting("Suspend", d)
 	g.fault(sim.Fault{Kind: sim.Suspend, Host: g.host(id), For: d}, "suspend %s for %v", id, d)
 }
 
@@ -106,6 +107,7 @@ func (g *stage) Suspend(id smr.ID, d time.Duration) {
 // quick again.
 func (g *stage) Slow(id smr.ID, d time.Duration) {
 	g.t.Helper()
+	g.notNegative("Slow", d)
 	g.fault(sim.Fault{Kind: sim.SlowTurns, Host: g.host(id), N: int64(d), For: long(d)}, "slow %s by %v a turn", id, d)
 }
 

@@ -30,6 +30,9 @@ func New[M smr.StateMachine](t testing.TB, n int, new func() M) *Group[M] {
 // NewGroup is New for a group that is not the usual one.
 func NewGroup[M smr.StateMachine](t testing.TB, cfg GroupConfig, new func() M) *Group[M] {
 	t.Helper()
+	if new == nil {
+		t.Fatal("smrtest: a group needs new, a function that returns a state machine in its initial state; new is nil")
+	}
 	g := &Group[M]{}
 	g.stage = newStage(t, cfg, &sim.Work{
 		New:       func() smr.StateMachine { return new() },
@@ -65,7 +68,11 @@ type Group[M smr.StateMachine] struct {
 // Always has check called on the state of every replica after every operation from now on. It must
 // not change the state; its error fails the test. A twin of the state and the state by the log
 // alone are checked too, so check is called more often than there are replicas.
-func (g *Group[M]) Always(check func(m M) error) { g.always = append(g.always, check) }
+func (g *Group[M]) Always(check func(m M) error) {
+	g.t.Helper()
+	g.given("Always", "check", check != nil)
+	g.always = append(g.always, check)
+}
 
 func (g *Group[M]) holds(m M) error {
 	for _, check := range g.always {

@@ -2,9 +2,13 @@ package smrtest
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"runtime"
+	"runtime/pprof"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,9 +24,12 @@ import (
 //
 // States are compared by their snapshots, and by the results of ops applied once more. So ops
 // should change every part of the state, more than once, and read it back; and snapshots should
-// be written in a fixed order, for those of a machine that does not can hardly be compared.
+// be written in a fixed order, for those of a machine that does not can hardly be compared. Where
+// all results are the same, and no operation changes the snapshot, there is nothing to compare, and
+// that fails the test too.
 //
-// Machines run inside a testing/synctest bubble as well, and must leave no goroutine there. The
+// Machines run inside a testing/synctest bubble as well, and must leave no goroutine behind. A call
+// that has not returned after 10 seconds is said on stderr. The
 // other process is the test binary once more, in another time zone: it runs this test, and what
 // contains it, up to this call, gets ops from here, and exits. If it does not come to the call
 // within a minute, or if processes cannot be started, that check is skipped; so it is in what a
@@ -30,6 +37,9 @@ import (
 // snapshot is written.
 func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 	t.Helper()
+	if new == nil {
+		t.Fatal("TestStateMachine needs new, a function that returns a state machine in its initial state; new is nil")
+	}
 	if len(ops) == 0 {
 		t.Fatal("TestStateMachine needs operations to apply; ops is empty")
 	}
@@ -41,7 +51,10 @@ func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 }
 
 var machineRules = []rule[machines]{
+	{name: ruleNew, check: sharesNothing, first: true},
 	{name: "Apply does not panic", check: doesNotPanic, first: true},
+	{name: "Snapshot, WriteTo and Restore do not fail", check: doesNotFail, first: true},
+	{name: ruleLeaves, check: leavesNothing, first: true},
 	{name: "Apply is deterministic", check: isDeterministic, first: true},
 	{name: "Apply uses no clock but op.Time", check: usesNoClock},
 	{name: "Apply does not depend on GOMAXPROCS", check: ignoresProcessors},
@@ -49,24 +62,150 @@ var machineRules = []rule[machines]{
 	{name: "Apply neither keeps nor changes op.Body", check: leavesBodies},
 	{name: "a result is not changed once returned", check: leavesResults},
 	{name: "Snapshot changes nothing", check: snapshotsChangeNothing},
-	{name: "Restore brings the whole state back", check: restoresAll},
-	{name: "Restore replaces what was there", check: restoresOverOld},
-	{name: "Restore takes what Read gives it", check: restoresByPieces},
+	{name: ruleRestore, check: restoresAll},
+	{name: "Restore replaces what was there", check: restoresOverOld, after: ruleRestore},
+	{name: "Restore takes what Read gives it", check: restoresByPieces, after: ruleRestore},
 	{name: "Restore returns the reader's error", check: restoreFails},
 	{name: "Restore of a part does not panic", check: restoresPart},
-	{name: "WriteTo writes the state as Snapshot found it", check: snapshotsAreFrozen},
-	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside},
+	{name: "WriteTo writes the state as Snapshot found it", check: snapshotsAreFrozen, after: ruleRestore},
+	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside, after: ruleRestore},
 	{name: "WriteTo returns the writer's error", check: writeToFails},
+	{name: "ops show something", check: showsSomething},
 }
+
+const (
+	ruleLeaves  = "methods leave no goroutine behind when they return"
+	ruleNew     = "new returns machines that share nothing, in one and the same state"
+	ruleRestore = "Restore brings the whole state back"
+)
 
 // replays is how often a run is repeated to see whether chance, as in a map's order, changes it:
 // two keys of a map change places in one of eight runs.
 func (m machines) replays() int { return min(max(8_000/len(m.ops), 20), 100) }
 
+// sharesNothing has one machine apply all, and looks at another that has done nothing, and at a new
+// one. It is the first check of all: machines that share something have not shared it before.
+func sharesNothing(_ *testing.T, m machines) error {
+	idle, err := m.start()
+	if err != nil {
+		return err
+	}
+	before, err := idle.looks(manyLooks)
+	if err != nil {
+		return nil // another rule
+	}
+	fresh, err := m.start()
+	if err != nil {
+		return err
+	}
+	if err := fresh.isStill(before, "two machines that new returned, to which nothing was applied, are in different states"); err != nil {
+		return fmt.Errorf("%w\nthe initial state must be the same on every replica, whenever and wherever it starts", err)
+	}
+	if _, err := m.run(); err != nil {
+		return nil // another rule
+	}
+	err = idle.isStill(before, "a machine to which nothing was applied has changed while operations were applied to another")
+	if fresh, err2 := m.start(); err == nil && err2 == nil {
+		err = fresh.isStill(before, "after operations were applied to one machine, new returns others that are not in the initial state")
+	}
+	if err != nil {
+		return fmt.Errorf("%w\neach machine must have maps, slices and pointers of its own; a variable of the package is shared by all", err)
+	}
+	return nil
+}
+
+// isStill compares the state with one that was seen.
+func (r *run) isStill(before [][]byte, otherwise string) error {
+	now, err := r.looks(manyLooks)
+	if err != nil {
+		return nil // another rule
+	}
+	if difference := differ(before, now); difference != "" {
+		return fmt.Errorf("%s: %s", otherwise, difference)
+	}
+	return nil
+}
+
 func doesNotPanic(_ *testing.T, m machines) error {
 	_, err := m.run()
 	return err
 }
+
+// doesNotFail takes snapshots, and restores each into a new machine.
+func doesNotFail(_ *testing.T, m machines) error {
+	points := m.points()
+	_, err := m.runWith(func(r *run) error {
+		if !slices.Contains(points, r.next) {
+			return nil
+		}
+		f, err := r.freeze()
+		if err != nil {
+			return err
+		}
+		written, err := f.bytes()
+		if err != nil {
+			return err
+		}
+		fresh, err := m.start()
+		if err != nil {
+			return err
+		}
+		return fresh.restore(f, bytes.NewReader(written))
+	})
+	return err
+}
+
+// leavesNothing labels every call, and so all goroutines that it starts. What the package starts once
+// for all has been started by earlier checks.
+func leavesNothing(_ *testing.T, m machines) error {
+	mine := strconv.FormatInt(labels.Add(1), 10)
+	in := func(call string, f func() error) (err error) {
+		pprof.Do(context.Background(), pprof.Labels(callLabel, call, leavesLabel, mine), func(context.Context) { err = f() })
+		return err
+	}
+	var r *run
+	if err := in("new", func() (err error) { r, err = m.start(); return err }); err != nil {
+		return err
+	}
+	for i := range m.ops {
+		if err := in("Apply of "+m.name(i), func() error { return r.apply(i + 1) }); err != nil {
+			return err
+		}
+	}
+	var f frozen
+	var written []byte
+	for _, call := range []struct {
+		name string
+		do   func() error
+	}{
+		{"Snapshot", func() (err error) { f, err = r.freeze(); return err }},
+		{"WriteTo", func() (err error) { written, err = f.bytes(); return err }},
+		{"Restore", func() error { return r.restore(f, bytes.NewReader(written)) }},
+	} {
+		if err := in(call.name, call.do); err != nil {
+			return err
+		}
+	}
+	var left string
+	for range 100 { // one may be just about to end
+		if left = labelled(leavesLabel, mine); left == "" {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	call := "one of its methods"
+	if _, rest, ok := strings.Cut(left, `"`+callLabel+`":`); ok {
+		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+			call, _ = strconv.Unquote(quoted)
+		}
+	}
+	return leftBehind("in "+call, left)
+}
+
+const (
+	callLabel   = "smrtest.call"
+	leavesLabel = "smrtest.TestStateMachine"
+)
 
 func isDeterministic(_ *testing.T, m machines) error {
 	const why = "two runs of the same operations"
@@ -213,5 +352,35 @@ func snapshotsChangeNothing(_ *testing.T, m machines) error {
 	if err := without.same(with, "two runs, one with snapshots in between"); err != nil {
 		return fmt.Errorf("%w\nSnapshot and WriteTo must leave the state as it is", err)
 	}
+	return nil
+}
+
+// showsSomething sees that operations do something that the other checks can compare.
+func showsSomething(t *testing.T, m machines) error {
+	first, err := m.start()
+	if err != nil {
+		return err
+	}
+	before, err := first.looks(1)
+	if err != nil {
+		return err
+	}
+	changed := false
+	r, err := m.runWith(func(r *run) error {
+		if changed {
+			return nil
+		}
+		now, err := r.looks(1)
+		changed = err == nil && !bytes.Equal(before[0], now[0])
+		return err
+	})
+	switch {
+	case err != nil || changed:
+		return err
+	case alike(r.results, bytes.Equal):
+		return fmt.Errorf("all %d operations return %s, and none changes the snapshot, which is %s: nothing could be compared. Give ops that change the state and read it, or have Snapshot write it",
+			len(r.results), quote(r.results[0]), quote(before[0]))
+	}
+	t.Logf("smrtest: none of the %d operations changes the snapshot, which stays %s: only results were compared. Give ops that change the state too, or have Snapshot write it", len(r.results), quote(before[0]))
 	return nil
 }

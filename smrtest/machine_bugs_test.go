@@ -24,7 +24,8 @@ import (
 type book struct {
 	bug string
 
-	page pages
+	page   pages
+	shared map[string][]byte // by all books; may be nil
 
 	calls  int // no state
 	dice   *rand.Rand
@@ -42,13 +43,24 @@ type pages struct {
 
 // newBook returns what TestStateMachine takes.
 func newBook(bug string) func() smr.StateMachine {
+	shared := map[string][]byte{}
 	return func() smr.StateMachine {
-		return &book{
+		b := &book{
 			bug:  bug,
 			page: pages{Notes: map[string][]byte{}, Sums: map[string]float64{}},
 			dice: rand.New(rand.NewPCG(1, 2)),
 			busy: new(atomic.Bool),
 		}
+		switch bug {
+		case "one map for all":
+			b.page.Notes = shared
+		case "one map for all, once":
+			b.page.Notes, b.page.Count = maps.Clone(shared), len(shared)
+			b.shared = shared
+		case "initial state by the clock":
+			b.page.Last = time.Now()
+		}
+		return b
 	}
 }
 
@@ -86,6 +98,9 @@ var (
 )
 
 func (b *book) Apply(op smr.Op) []byte {
+	if string(op.Body) == "idle" {
+		return nil
+	}
 	b.page.Count++
 	b.page.Last = op.Time
 	b.calls++
@@ -120,6 +135,8 @@ func (b *book) apply(op smr.Op) []byte {
 		switch b.bug {
 		case "body kept":
 			b.page.Notes[key] = op.Body[len(op.Body)-len(text):]
+		case "one map for all, once":
+			b.shared[key] = []byte(text)
 		case "process id":
 			b.page.Notes["by"] = strconv.AppendInt(nil, int64(os.Getpid()), 10)
 		}
@@ -188,6 +205,8 @@ func (b *book) when() any {
 
 func (b *book) count() any {
 	switch b.bug {
+	case "goroutine in Apply":
+		go b.idle()
 	case "random":
 		return rand.Uint64()
 	case "random, seeded":
@@ -223,6 +242,8 @@ func (b *book) Snapshot() (io.WriterTo, error) {
 		return nil, nil
 	case "Snapshot panics":
 		panic("no memory")
+	case "goroutine in Snapshot":
+		go b.idle()
 	case "Snapshot changes the state":
 		b.page.Count++
 	case "snapshot shares slices":
@@ -280,7 +301,13 @@ func (s *bookSnapshot) Close() error {
 	return nil
 }
 
+// idle waits for nobody.
+func (b *book) idle() { <-make(chan int) }
+
 func (b *book) Restore(r io.Reader) error {
+	if b.bug == "goroutine in Restore" {
+		go b.idle()
+	}
 	all, err := b.read(r)
 	restored := pages{Notes: map[string][]byte{}, Sums: map[string]float64{}}
 	if b.bug == "Restore merges" {
@@ -292,6 +319,8 @@ func (b *book) Restore(r io.Reader) error {
 	switch {
 	case b.bug == "reader's error dropped":
 		err = nil
+	case b.bug == "Restore fails":
+		return errors.New("no memory")
 	case b.bug == "Restore panics" && err != nil && !errors.Is(err, errDevice):
 		panic(err)
 	case strings.HasPrefix(b.bug, "forgotten field"):

@@ -41,6 +41,13 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		ops             [][]byte
 	}{
 		{bug: "panic", rule: "Apply does not panic", text: `Apply of op 30 (ops[23] = "add c 0.21") panicked: thirty`},
+		{bug: "one map for all", rule: ruleNew, text: `a machine to which nothing was applied has changed while operations were applied to another: their snapshots`},
+		{bug: "one map for all, once", rule: ruleNew, text: `new returns others that are not in the initial state: their snapshots`},
+		{bug: "initial state by the clock", rule: ruleNew, text: `to which nothing was applied, are in different states`},
+		{bug: "Restore fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `the snapshot after no operation: Restore failed: no memory`},
+		{bug: "goroutine in Apply", rule: ruleLeaves, text: `left a goroutine behind in Apply of op 1`},
+		{bug: "goroutine in Snapshot", rule: ruleLeaves, text: `left a goroutine behind in Snapshot: all that`},
+		{bug: "goroutine in Restore", rule: ruleLeaves, text: `left a goroutine behind in Restore: all that`},
 		{bug: "map order", rule: "Apply is deterministic", text: `= "keys") on: its result is "[`},
 		{bug: "clock", rule: "Apply is deterministic", text: `differ from op 11 (ops[7] = "when") on`},
 		{bug: "random", rule: "Apply is deterministic", text: `"count") on`},
@@ -56,10 +63,10 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "body returned", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the result of op 3 (ops[0] = "put a some text 0") is a part of op.Body`},
 		{bug: "result buffer used again", only: true, rule: "a result is not changed once returned", text: `the result of op 5 (ops[2] = "get a") was changed`},
 		{bug: "Snapshot changes the state", rule: "Snapshot changes nothing", text: `"count") on: its result is "9" in the first`},
-		{bug: "Snapshot fails", rule: "Snapshot changes nothing", text: `the snapshot after no operation failed: no memory`},
-		{bug: "Snapshot returns nothing", rule: "Snapshot changes nothing", text: `neither an io.WriterTo nor an error`},
-		{bug: "Snapshot panics", rule: "Snapshot changes nothing", text: `Snapshot after no operation panicked: no memory`},
-		{bug: "Close fails", rule: "Snapshot changes nothing", text: `no such file`},
+		{bug: "Snapshot fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `the snapshot after no operation failed: no memory`},
+		{bug: "Snapshot returns nothing", rule: "Snapshot, WriteTo and Restore do not fail", text: `neither an io.WriterTo nor an error`},
+		{bug: "Snapshot panics", rule: "Snapshot, WriteTo and Restore do not fail", text: `Snapshot after no operation panicked: no memory`},
+		{bug: "Close fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `no such file`},
 		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `Restore bring back, whatever state or result depends on`},
 		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `are in different states after op 3 (ops[0] =`, ops: blindOps()},
 		{bug: "forgotten field, snapshot in map order", rule: "Restore brings the whole state back", text: `are in different states after op 3`, ops: blindOps()},
@@ -73,6 +80,7 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "snapshot not frozen", rule: "WriteTo writes the state as Snapshot found it", text: `must not see what they changed`},
 		{bug: "snapshot shares slices", rule: "WriteTo writes the state as Snapshot found it", text: `must not see what they changed`},
 		{bug: "busy while a snapshot is written", rule: "WriteTo runs beside Apply", text: `in the first and "busy" in the second`},
+		{bug: "no change", only: true, rule: "ops show something", text: `all 3 operations return "", and none changes the snapshot`, ops: [][]byte{[]byte("idle"), []byte("idle"), []byte("idle")}},
 		{bug: "writer's error dropped", only: true, rule: "WriteTo returns the writer's error", text: `though the disk was full after 0 of`},
 	} {
 		t.Run(c.bug, func(t *testing.T) {

@@ -56,6 +56,7 @@ func (g *stage) Once(m Moment, do func()) {
 
 func (g *stage) hook(m Moment, wanted func() bool, do func()) {
 	g.t.Helper()
+	g.given("On and Once", "do", do != nil)
 	host := g.host(m.id)
 	kind := sim.MessageNamed(m.message)
 	if kinds := sim.MessageKinds(); m.message != "" && !slices.Contains(kinds, m.message) {

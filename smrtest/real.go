@@ -34,6 +34,9 @@ func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(
 	if n < 1 || n > 7 {
 		t.Fatalf("smrtest: a group has 1 to 7 replicas, not %d", n)
 	}
+	if new == nil {
+		t.Fatal("smrtest: a group needs new, a function that returns a state machine in its initial state; new is nil")
+	}
 	c := &Real[M]{t: t, new: new, change: change, network: smr.NewNetwork(), dir: t.TempDir(), running: map[smr.ID]*actor[M]{}, cuts: map[[2]smr.ID]bool{}}
 	for i := range n {
 		c.members = append(c.members, smr.Member{ID: smr.ID(sim.Name(i))})

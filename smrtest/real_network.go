@@ -10,6 +10,9 @@ func (c *Real[M]) Partition(side ...smr.ID) {
 		c.must(id)
 		inside[id] = true
 	}
+	if len(inside) == 0 || len(inside) == len(c.members) {
+		c.t.Fatalf("smrtest: Partition: %d of %d replicas are on one side, and nobody on the other", max(len(inside), len(c.members)-len(inside)), len(c.members))
+	}
 	for _, a := range c.Members() {
 		for _, b := range c.Members() {
 			if inside[a] != inside[b] {
@@ -29,6 +32,9 @@ func (c *Real[M]) Cut(a, b smr.ID) {
 // CutOneWay cuts the link from one replica to another: to hears nothing of from.
 func (c *Real[M]) CutOneWay(from, to smr.ID) {
 	c.t.Helper()
+	if from == to {
+		c.t.Fatalf("smrtest: there is no link from %s to itself", from)
+	}
 	c.must(from)
 	c.must(to)
 	c.cuts[[2]smr.ID{from, to}] = true
@@ -47,6 +53,10 @@ func (c *Real[M]) Heal() {
 
 // Disturb has messages lost, repeated and delayed from now on. The zero Disturbance ends that.
 func (c *Real[M]) Disturb(d Disturbance) {
+	c.t.Helper()
+	if d.Lose < 0 || d.Lose > 1 || d.Repeat < 0 || d.Repeat > 1 || d.MinDelay < 0 || d.MaxDelay < 0 {
+		c.t.Fatalf("smrtest: Disturb(%+v): Lose and Repeat are parts, from 0 to 1, and delays are not negative", d)
+	}
 	c.disturb = d
 	for _, a := range c.running {
 		a.wires.Disturb(d)

@@ -1,11 +1,18 @@
 package smrtest
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime/debug"
+	"runtime/pprof"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // rule is one check of a suite: a sentence of the contract, and what finds that it is broken.
@@ -13,14 +20,20 @@ import (
 type rule[S any] struct {
 	name  string
 	check func(t *testing.T, subject S) error
-	first bool // if it is broken the rules after it tell nothing
+	first bool   // if it is broken the rules after it tell nothing
+	after string // a rule; if that is broken this one tells nothing
 }
 
 // enforce checks the rules on subject, each in a subtest of its own.
 func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 	t.Helper()
+	broken := map[string]bool{}
 	for _, r := range rules {
 		kept := t.Run(r.name, func(t *testing.T) {
+			t.Helper()
+			if broken[r.after] {
+				t.Skipf("it tells nothing before this one is kept: %s", r.after)
+			}
 			err := r.check(t, subject)
 			if _, skip := errors.AsType[unable](err); skip {
 				t.Skip(err)
@@ -29,6 +42,7 @@ func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 				t.Error(err)
 			}
 		})
+		broken[r.name] = !kept
 		if r.first && !kept {
 			t.Log("the other rules cannot be checked before this one is kept")
 			return
@@ -44,12 +58,39 @@ func (u unable) Error() string { return string(u) }
 // elsewhen runs f where time.Now is another: in a bubble of virtual time, which begins in the year
 // 2000 and passes only by time.Sleep.
 func elsewhen(t *testing.T, f func() error) (err error) {
-	synctest.Test(t, func(*testing.T) { err = f() })
-	return err
+	left := bubble(t, func() { err = f() })
+	return cmp.Or(err, left)
+}
+
+// bubble runs f in a bubble of its own, and returns an error if goroutines are left in it.
+func bubble(t *testing.T, f func()) (left error) {
+	label := strconv.FormatInt(labels.Add(1), 10)
+	defer func() {
+		p := recover()
+		if p != nil && !strings.Contains(fmt.Sprint(p), "blocked goroutines remain") {
+			panic(p)
+		}
+		if p != nil {
+			left = leftBehind("in one of its methods", labelled(bubbleLabel, label))
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		pprof.Do(t.Context(), pprof.Labels(bubbleLabel, label), func(context.Context) { f() })
+	})
+	return nil
+}
+
+const bubbleLabel = "smrtest.bubble"
+
+// leftBehind is the error of goroutines that a state machine has left.
+func leftBehind(where, stacks string) error {
+	first, _, _ := strings.Cut(stacks, "\n\n")
+	return fmt.Errorf("the state machine left a goroutine behind %s: all that a method starts must have ended when it returns, for smr alone decides when the state changes\n%.2000s", where, first)
 }
 
 // guard calls f and returns its panic as an error that says what f was about, as fmt prints it.
 func guard(what any, f func() error) (err error) {
+	defer timed(func() string { return fmt.Sprint(what) }, "")()
 	defer func() {
 		if p := recover(); p != nil {
 			err = &panicError{fmt.Sprintf("%v panicked: %v\n%s", what, p, debug.Stack())}
@@ -67,4 +108,25 @@ func (e *panicError) Error() string { return e.text }
 func panicked(err error) bool {
 	_, ok := errors.AsType[*panicError](err)
 	return ok
+}
+
+// tooLong is how long a call of the user's code may take, in real time, before that is said.
+var tooLong = 10 * time.Second
+
+// say says something at once: a test that hangs shows nothing else before -timeout ends it.
+var say = func(text string) { fmt.Fprintln(os.Stderr, text) }
+
+// timed says so if what begins now has not ended, by a call of the function that it returns, after a
+// while.
+func timed(what func() string, of string) (ended func() bool) {
+	patience, say := tooLong, say
+	return time.AfterFunc(patience, func() {
+		say(fmt.Sprintf("smrtest: %s%s has not returned for %v", what(), of, patience))
+	}).Stop
+}
+
+// timedAs is timed for the run of a seed.
+func timedAs(test string, seed uint64) func(what func() string) (ended func() bool) {
+	of := fmt.Sprintf(" (%s, seed %d)", test, seed)
+	return func(what func() string) (ended func() bool) { return timed(what, of) }
 }

@@ -3,6 +3,7 @@ package smrtest
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,18 +20,34 @@ func TestBrokenRulesFailTheTest(t *testing.T) {
 	case "first rule":
 		TestStateMachine(t, newBook("panic"), bookOps())
 		return
+	case "forgotten field":
+		TestStateMachine(t, newBook("forgotten field"), bookOps())
+		return
 	case "no operations":
 		TestStateMachine(t, newBook(""), nil)
+		return
+	case "goroutine":
+		TestStateMachine(t, newBook("goroutine in Apply"), bookOps())
+		return
+	case "no new":
+		TestStateMachine(t, nil, bookOps())
+		return
+	case "no detector":
+		TestDetector(t, nil)
+		return
+	case "no transport":
+		TestTransport(t, nil)
 		return
 	case "detector":
 		TestDetector(t, newWatch("counts questions"))
 		return
 	}
 	for what, text := range map[string]string{
-		"machine":       "--- FAIL: TestBrokenRulesFailTheTest/Restore_takes_what_Read_gives_it",
-		"first rule":    "the other rules cannot be checked before this one is kept",
-		"no operations": "ops is empty",
-		"detector":      "--- FAIL: TestBrokenRulesFailTheTest/Deadline_changes_nothing",
+		"machine":         "--- FAIL: TestBrokenRulesFailTheTest/Restore_takes_what_Read_gives_it",
+		"forgotten field": "rule_test.go:24: a machine that applied every operation and one restored",
+		"first rule":      "the other rules cannot be checked before this one is kept",
+		"no operations":   "ops is empty",
+		"detector":        "--- FAIL: TestBrokenRulesFailTheTest/Deadline_changes_nothing",
 	} {
 		t.Run(what, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestBrokenRulesFailTheTest$")
@@ -38,6 +55,7 @@ func TestBrokenRulesFailTheTest(t *testing.T) {
 			out, err := cmd.CombinedOutput()
 			require.Error(t, err, "the test passed: %s", out)
 			require.Contains(t, string(out), text)
+			require.LessOrEqual(t, strings.Count(string(out), "    --- FAIL: "), 1, "one mistake breaks one rule: %s", out)
 		})
 	}
 }

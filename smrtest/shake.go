@@ -1,6 +1,7 @@
 package smrtest
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -92,6 +93,9 @@ func (s *Shaken) Heal(ids ...smr.ID) {
 
 // Open implements smr.Transport.
 func (s *Shaken) Open(e smr.Endpoint) error {
+	if s.tr == nil {
+		return errors.New("smrtest: Shake was given no Transport to carry messages: tr is nil")
+	}
 	s.mu.Lock()
 	s.links.self = e.ID
 	s.mu.Unlock()
@@ -149,6 +153,9 @@ func (s *Shaken) Close() error {
 	s.mu.Unlock()
 	if d != nil {
 		d.close()
+	}
+	if s.tr == nil {
+		return nil
 	}
 	return s.tr.Close()
 }

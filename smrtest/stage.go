@@ -41,6 +41,7 @@ func newStage(t testing.TB, cfg GroupConfig, w *sim.Work) *stage {
 	for i := range cfg.Replicas {
 		g.names = append(g.names, smr.ID(sim.Name(i)))
 	}
+	w.Watch = timedAs(t.Name(), cfg.Seed)
 	var err error
 	if g.s, err = sim.New(cfg.setup(), w, g.watch()); err != nil {
 		t.Fatalf("smrtest: the state machine: %v", err)
@@ -71,6 +72,7 @@ func (cfg *GroupConfig) setup() *sim.Setup {
 // Run lets d of virtual time pass.
 func (g *stage) Run(d time.Duration) {
 	g.t.Helper()
+	g.notNegative("Run", d)
 	g.waits("Run")
 	g.s.RunFor(d)
 	g.sound()
@@ -80,6 +82,7 @@ func (g *stage) Run(d time.Duration) {
 // does. It is asked after everything that happens, and must not wait itself.
 func (g *stage) RunUntil(cond func() bool) bool {
 	g.t.Helper()
+	g.given("RunUntil", "cond", cond != nil)
 	g.waits("RunUntil")
 	return g.until(func() bool {
 		g.inside = "in the condition of RunUntil"
@@ -198,6 +201,30 @@ func (g *stage) waits(what string) {
 	g.t.Helper()
 	if g.inside != "" {
 		g.t.Fatalf("smrtest: %s cannot be called %s: time does not pass there", what, g.inside)
+	}
+}
+
+// given fails the test if a function that must be given is nil.
+func (g *stage) given(what, argument string, is bool) {
+	g.t.Helper()
+	if !is {
+		g.t.Fatalf("smrtest: %s: %s is nil; give a function", what, argument)
+	}
+}
+
+// notNegative fails the test if a duration is.
+func (g *stage) notNegative(what string, d time.Duration) {
+	g.t.Helper()
+	if d < 0 {
+		g.t.Fatalf("smrtest: %s: %v is negative, and time passes in one direction", what, d)
+	}
+}
+
+// lasting fails the test if a duration is not one.
+func (g *stage) lasting(what string, d time.Duration) {
+	g.t.Helper()
+	if d <= 0 {
+		g.t.Fatalf("smrtest: %s: it must last, which %v does not", what, d)
 	}
 }
 

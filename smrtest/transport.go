@@ -35,6 +35,10 @@ import (
 // most 128 MiB may wait for a member that takes none. A transport that greets nobody skips the
 // check of greetings. Run it with the race detector, which sees what the checks cannot.
 func TestTransport(t *testing.T, open func(t *testing.T, id smr.ID) (tr smr.Transport, addr string)) {
+	t.Helper()
+	if open == nil {
+		t.Fatal("TestTransport needs open, a function that returns a transport and its address; open is nil")
+	}
 	for _, c := range transportChecks {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.try(10*time.Second, func(id smr.ID) (smr.Transport, string) { return open(t, id) })
@@ -163,20 +167,23 @@ func (l *transportLab) end() error {
 // started by its transports. The caller's carries it too.
 func (l *transportLab) noneLeft(label string) error {
 	var profile string
-	if l.eventually(func() bool { profile = labelled(label); return strings.Count(profile, "\n\n") <= 1 }) {
+	if l.eventually(func() bool {
+		profile = labelled("smrtest.TestTransport", label)
+		return strings.Count(profile, "\n\n") <= 1
+	}) {
 		return nil
 	}
 	return fmt.Errorf("goroutines are left after Close, beside the test's own:\n%s", profile)
 }
 
 // labelled returns the stacks of the goroutines with that label, each ended by an empty line.
-func labelled(label string) string {
+func labelled(key, label string) string {
 	var all bytes.Buffer
 	pprof.Lookup("goroutine").WriteTo(&all, 1)
 	var found strings.Builder
 	_, stacks, _ := strings.Cut(all.String(), "\n") // the first line is a title
 	for stack := range strings.SplitSeq(stacks, "\n\n") {
-		if strings.Contains(stack, `"smrtest.TestTransport":"`+label+`"`) {
+		if strings.Contains(stack, `"`+key+`":"`+label+`"`) {
 			count, _ := strconv.Atoi(stack[:max(0, strings.Index(stack, " @"))])
 			found.WriteString(strings.Repeat(stack+"\n\n", count))
 		}

@@ -14,7 +14,8 @@ import (
 type Operation struct {
 	name string
 	next func(r *rand.Rand) sim.Operation
-	fits func(m smr.StateMachine) error // says why it is none for such a machine
+	fits func(m smr.StateMachine) error // says why it is none for such a machine; nil: of a Command
+	lack string                         // what Command or Query was not given; "": it has all
 }
 
 // Command is an operation that is proposed, and applied by every replica. body returns a body for
@@ -22,7 +23,7 @@ type Operation struct {
 // at the same time. To a model the input is the body and the output what Apply returned, both
 // []byte.
 func Command(name string, body func(r *rand.Rand) []byte) Operation {
-	return Operation{name: name, next: func(r *rand.Rand) sim.Operation {
+	return Operation{name: name, lack: lacks(body == nil, "Command(%q, body): body is nil; give a function that returns a body for Apply", name), next: func(r *rand.Rand) sim.Operation {
 		b := append([]byte{}, body(r)...)
 		return sim.Operation{Name: name, Body: b, Input: b}
 	}}
@@ -41,13 +42,23 @@ func Query[M smr.StateMachine, I, O any](name string, input func(r *rand.Rand) I
 		in := input(r)
 		return sim.Operation{Name: name, Input: in, Read: func(m smr.StateMachine) any { return read(m.(M), in) }}
 	}
-	return Operation{name: name, next: next, fits: func(m smr.StateMachine) error {
+	lack := lacks(input == nil, "Query(%q, input, read): input is nil; give a function that draws what is asked for", name)
+	lack += lacks(read == nil && lack == "", "Query(%q, input, read): read is nil; give a function that reads the answer from the state", name)
+	return Operation{name: name, lack: lack, next: next, fits: func(m smr.StateMachine) error {
 		if _, ok := m.(M); ok {
 			return nil
 		}
 		var want M
 		return fmt.Errorf("query %q reads a %T; Config.New returns a %T", name, want, m)
 	}}
+}
+
+// lacks is a text if something is missing.
+func lacks(missing bool, format string, args ...any) string {
+	if !missing {
+		return ""
+	}
+	return fmt.Sprintf(format, args...)
 }
 
 // Workload is what callers do.
@@ -66,15 +77,24 @@ func (w Workload) check(m smr.StateMachine) error {
 	if len(w.operations) == 0 {
 		return fmt.Errorf("Workload is empty: smrtest.Mix(smrtest.Command(...), ...) makes one")
 	}
+	commands := 0
 	for _, o := range w.operations {
-		if o.next == nil {
+		switch {
+		case o.next == nil:
 			return fmt.Errorf("Workload has an Operation that neither Command nor Query returned")
+		case o.lack != "":
+			return fmt.Errorf("Workload: %s", o.lack)
+		case o.fits == nil:
+			commands++
 		}
 		if o.fits != nil {
 			if err := o.fits(m); err != nil {
 				return err
 			}
 		}
+	}
+	if commands == 0 {
+		return fmt.Errorf("Workload has no Command: without one nothing is replicated that queries could read")
 	}
 	return nil
 }

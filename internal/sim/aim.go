@@ -4,7 +4,7 @@ import "time"
 
 // armed is a fault that waits for its moment.
 type armed struct {
-	fault Fault
+	asked int // which of those asked for
 	left  int // of its moments
 }
 
@@ -58,25 +58,25 @@ func (s *Sim) happened(h *host, when Moment, m MessageKind) {
 
 // shootArmed makes the faults that have waited for this moment.
 func (s *Sim) shootArmed(h *host, when Moment, m MessageKind) {
-	var due []Fault
+	var due []int
 	kept := s.armed[:0]
 	for _, x := range s.armed {
-		a := x.fault.After
+		a := s.asked[x.asked].After
 		if a.Host == h.i && a.When == when && (a.Message == 0 || a.Message == m) {
 			x.left--
 		}
 		if x.left == 0 {
-			due = append(due, x.fault)
+			due = append(due, x.asked)
 		} else {
 			kept = append(kept, x)
 		}
 	}
 	s.armed = kept
-	for _, f := range due {
-		a := *f.After
+	for _, i := range due {
+		a := *s.asked[i].After
 		a.Nth = s.instant.count(a.Host, a.When, a.Message)
 		s.aim = &a
-		s.make(f)
+		s.fulfil(i)
 		s.aim = nil
 	}
 }

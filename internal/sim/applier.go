@@ -103,6 +103,7 @@ func (p *process) applyNow(e *vsr.Entry) {
 		p.s.broke(Name(p.h.i), err)
 		return
 	}
+	out.kept = a.Sessions.Kept()
 	if err := p.s.witness.applied(e, out, a.machine); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
@@ -181,13 +182,16 @@ func (p *process) takeSnapshot() {
 		if err == nil || frozen.written != 0 {
 			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.Last.Op))
 		}
+		if err == nil {
+			err = p.h.checkSnapshots()
+		}
 		_, isBroken := errors.AsType[*broken](err)
 		switch {
 		case err == nil:
 			p.s.stats.Snapshots++
 			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.Last.Op), frozen.Last)
 			p.input(func(time.Time) { p.core.TookSnapshot(s) })
-		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.everFailed:
+		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.excuses(err):
 			p.s.broke(Name(p.h.i)+": snapshot", err)
 		}
 	})

@@ -181,6 +181,18 @@ func (w *callers) gone(p *process) {
 	}
 }
 
+// asked says what the caller of a read wants, as far as that is known.
+func (c *Call) asked() string {
+	switch in := c.Input.(type) {
+	case nil:
+		return c.Operation.Name
+	case string, []byte:
+		return fmt.Sprintf("%s %.60q", c.Operation.Name, in)
+	default:
+		return fmt.Sprintf("%s %.60v", c.Operation.Name, in)
+	}
+}
+
 func (c *Call) String() string {
 	what := c.Operation.Name
 	if c.Body != nil {

@@ -16,11 +16,15 @@ type careful struct {
 	machine  *machine
 	siblings []*machine // have applied the same, elsewhere
 	restored *machine   // from the machine's last snapshot
-	state    []byte     // that snapshot
-	result   []byte     // of the last operation, as Apply returned it
-	was      []byte     // as it was then
-	last     string     // the last operation in words
-	blind    bool       // snapshots of one state differ in their bytes: only results are compared
+	used     *machine   // has applied and restored all along
+	applied  int
+	doubt    error  // about a Restore over the state; the next operation may show something simpler
+	state    []byte // that snapshot
+	initial  []byte // the first one
+	result   []byte // of the last operation, as Apply returned it
+	was      []byte // as it was then
+	last     string // the last operation in words
+	blind    bool   // snapshots of one state differ in their bytes: only results are compared
 }
 
 func newCareful(w *Work) (c *careful, err error) {
@@ -28,20 +32,40 @@ func newCareful(w *Work) (c *careful, err error) {
 	if c.machine, err = newMachine(w, false); err != nil {
 		return c, err
 	}
+	if c.state, err = c.machine.encode(); err != nil {
+		return c, initially(err)
+	}
+	c.initial = c.state
 	for range siblings {
-		m, err := newMachine(w, true)
+		m, err := c.another("in different states")
 		if err != nil {
-			return c, err
+			return c, initially(err)
 		}
 		c.siblings = append(c.siblings, m)
 	}
-	if c.state, err = c.machine.encode(); err != nil {
-		return c, fmt.Errorf("the initial state: %w", err)
-	}
 	if c.restored, err = c.again(); err != nil {
-		return c, fmt.Errorf("the initial state: %w", err)
+		return c, initially(err)
+	}
+	if c.used, err = c.again(); err != nil {
+		return c, initially(err)
 	}
 	return c, nil
+}
+
+// initially says where a rule is broken before any operation.
+func initially(err error) error { return fmt.Errorf("the initial state: %w", err) }
+
+// another returns one more machine that New makes, which must be in the initial state.
+func (c *careful) another(how string) (*machine, error) {
+	m, err := newMachine(c.work, true)
+	if err != nil {
+		return m, err
+	}
+	state, err := m.encode()
+	if err == nil && c.differ(c.initial, state) {
+		err = breaks(ruleNew, "New returns machines %s: each must have maps, slices and pointers of its own, and begin alike", how)
+	}
+	return m, err
 }
 
 // execute applies the operation, and names the first rule that is broken by it.
@@ -53,19 +77,27 @@ func (c *careful) execute(e *vsr.Entry) error {
 	}
 	result, err := c.apply(e)
 	for _, rule := range []func() error{
+		c.sameNew,
 		func() error { return c.sameBefore(frozen, before) },
 		func() error { return c.sameSiblings(e, result) },
 		func() error { return c.sameRestored(e, before, result) },
+		func() error { c.restored, err = c.again(); return err },
 	} {
 		if err == nil {
 			err = rule()
 		}
 	}
-	if err == nil {
-		c.restored, err = c.again()
-	}
 	if err != nil {
 		return c.work.named(err, e)
+	}
+	if c.doubt != nil {
+		return c.doubt
+	}
+	if c.doubt, err = c.sameUsed(e, before, result); err != nil {
+		return c.work.named(err, e)
+	}
+	if c.doubt != nil {
+		c.doubt = c.work.named(c.doubt, e)
 	}
 	if !bytes.Equal(c.result, c.was) {
 		return breaks(ruleResult, "%s returned %s, and after %s that result is %s: a result is smr's, and a buffer that is used again must be copied",
@@ -94,6 +126,15 @@ func (c *careful) apply(e *vsr.Entry) (result []byte, err error) {
 		return nil, breaks(ruleBody, "the state changed when the body was overwritten after Apply had returned: copy what is to be kept")
 	}
 	return result, c.machine.invariant()
+}
+
+// sameNew sees that a new machine does not show what another has done. That comes out soon, if at all.
+func (c *careful) sameNew() error {
+	if c.applied++; c.applied&(c.applied-1) != 0 {
+		return nil
+	}
+	_, err := c.another("of which one shows what was applied to another")
+	return err
 }
 
 // sameBefore sees that what was frozen before the operation does not show it.
@@ -144,6 +185,39 @@ func (c *careful) sameRestored(e *vsr.Entry, before, result []byte) error {
 		return nil
 	}
 	return cmp.Or(c.sameAgain(e, before, other, state), err)
+}
+
+// sameUsed sees that a machine which has done the operation already, and much before it, is brought
+// back to where it was, and does the same again. If only that differs there is a doubt: a field that
+// Restore leaves as it was may be one that snapshots lack, and then a new machine shows it soon.
+func (c *careful) sameUsed(e *vsr.Entry, before, result []byte) (doubt, err error) {
+	if _, err := c.used.apply(e); err != nil {
+		return nil, err
+	}
+	const how = "a snapshot taken before it, restored over the state after it, "
+	const why = "Restore must begin with an empty state, and keep nothing of the old one"
+	if err := c.used.restore(bytes.NewReader(before)); err != nil {
+		return nil, breaks(ruleReplaces, how+"fails: %v", err)
+	}
+	state, err := c.used.encode()
+	if err != nil {
+		return nil, err
+	}
+	if c.differ(before, state) {
+		return nil, breaks(ruleReplaces, how+"gives another state: "+why)
+	}
+	other, state, err := c.follow(c.used, e)
+	switch {
+	case err != nil:
+		return nil, err
+	case !bytes.Equal(result, other):
+		doubt = breaks(ruleReplaces, "it returned %s, and, after "+how+"it returned %s: "+why, quote(result), quote(other))
+	case c.differ(c.state, state):
+		doubt = breaks(ruleReplaces, "after "+how+"it leads to another state: "+why)
+	default:
+		return nil, nil
+	}
+	return doubt, c.sameAgain(e, before, result, c.state)
 }
 
 // sameAgain sees that machines restored from one snapshot do the same as one of them did: those that

@@ -34,7 +34,7 @@ func (s *Sim) enter(p *process, entries []vsr.Entry) {
 	for i := range entries {
 		e := &entries[i]
 		if e.Kind == vsr.Formation && !s.formed() {
-			s.ledger.ops = nil // of an attempt that left no trace on any disk (S2)
+			s.ledger.clear() // of an attempt that left no trace on any disk (S2)
 		}
 		prev, ok := p.core.Stamp(e.Op - 1)
 		if !ok {
@@ -81,11 +81,15 @@ func (s *Sim) learn(p *process, op vsr.OpNumber) {
 	}
 }
 
-// checkHolders: what is committed is on Qr disks, or was on those whose memory is lost (N4).
+// checkHolders: what is committed is on Qr disks, or was on those whose memory is lost until it was (N4).
 func (s *Sim) checkHolders(stamp vsr.Viewstamp) error {
 	count := 0
 	for _, h := range s.hosts {
-		if h.lost || s.ledger.holds(h.truth.last, stamp) {
+		last := h.truth.last
+		if h.lost {
+			last = h.had
+		}
+		if s.ledger.holds(last, stamp) {
 			count++
 		}
 	}
@@ -109,6 +113,8 @@ func (s *Sim) check(p *process) {
 			was.Head.View, was.Commit, was.Applied, now.Head.View, now.Commit, now.Applied)
 	case p.h.lost && now.Head.Group != (vsr.GroupID{}):
 		s.fail("S3", "%s: its memory was lost, and it holds group %v", Name(p.h.i), now.Head.Group)
+	case now.Snapshot > was.Snapshot && now.Snapshot >= now.First && !p.writer.compacts() && !s.p.Volatile:
+		s.fail("11.10", "%s has a snapshot at op %d, and does not let go of its log from op %d on", Name(p.h.i), now.Snapshot, now.First)
 	case now.Primary == vsr.Index(p.h.i):
 		s.checkReign(p, &now)
 	}
@@ -157,7 +163,7 @@ func (s *Sim) checkQuorums() error {
 		}
 	}
 	s.logs = logs
-	slices.SortFunc(logs, vsr.Viewstamp.Compare)
+	slices.SortFunc(logs, inOrder)
 	for i, log := range logs {
 		if i >= s.members.Qv-1 && !s.ledger.holds(log, end) {
 			return fmt.Errorf("11.3: %v is committed; a view change could choose the log that ends with %v, which does not hold it; all: %v", end, log, logs)

@@ -106,7 +106,7 @@ func (s *Sim) read(p *process, c *Call) {
 		}
 		s.floor = max(s.floor, at)
 	}
-	if err := guard("a read", func() error { c.Value = c.Read(p.applier.machine.user); return nil }); err != nil {
+	if err := p.applier.machine.query(c, at); err != nil {
 		s.broke(Name(p.h.i), err)
 	}
 	c.At = uint64(at)

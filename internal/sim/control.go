@@ -61,8 +61,13 @@ func (h *host) resume() {
 	if was <= h.s.now {
 		return
 	}
+	h.hasten(func(at time.Duration) bool { return at == was })
+}
+
+// hasten has happen now what the process has not come to, or its disk.
+func (h *host) hasten(which func(at time.Duration) bool) {
 	for i := range h.s.heap {
-		if x := &h.s.heap[i]; x.at == was && h.proc != nil && h.s.deeds[x.deed].of == h.proc {
+		if x := &h.s.heap[i]; which(x.at) && h.proc != nil && h.s.deeds[x.deed].of == h.proc {
 			x.at = h.s.now
 		}
 	}

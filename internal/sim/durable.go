@@ -58,9 +58,7 @@ func (d durable) recovered(l *ledger, flight []*vsr.Save, f *found) (durable, er
 }
 
 func (d durable) fits(l *ledger, f *found) bool {
-	want, got := d.head, f.Durable.Head
-	want.Commit, got.Commit = 0, 0
-	return want == got && d.last == f.Durable.Last && f.Durable.Base.Op >= d.base.Op && l.holds(d.last, f.Durable.Base)
+	return d.head == f.Durable.Head && d.last == f.Durable.Last && f.Durable.Base.Op >= d.base.Op && l.holds(d.last, f.Durable.Base)
 }
 
 // sound checks what was read of a log: its entries and its views.

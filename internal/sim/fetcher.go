@@ -38,7 +38,7 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 // explained reports whether an error is nil, says that there is no such snapshot, or comes of what
 // ails the disk.
 func (p *process) explained(what string, err error) bool {
-	if err == nil || errors.Is(err, fs.ErrNotExist) || p.h.ailing.everFailed || p.h.ailing.rotten {
+	if err == nil || errors.Is(err, fs.ErrNotExist) || p.h.ailing.excuses(err) {
 		return true
 	}
 	p.s.broke(Name(p.h.i)+": "+what, err)
@@ -96,8 +96,7 @@ func (p *process) beginFetch(s vsr.Snapshot) {
 
 // usual reports whether an error is nil, or one that happens without anything being wrong.
 func (p *process) usual(what string, err error) bool {
-	rotten := p.h.ailing.rotten && errors.Is(err, snap.ErrCorrupt) // what there was of it: it is fetched again
-	if err == nil || rotten || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.everFailed {
+	if err == nil || vfs.IsFull(err) || errors.Is(err, snap.ErrSuperseded) || p.h.ailing.excuses(err) {
 		return true
 	}
 	p.s.broke(Name(p.h.i)+": "+what, err)
@@ -141,6 +140,10 @@ func (p *process) complete(s vsr.Snapshot) {
 		got = s
 	}
 	if err == nil {
+		if err := p.h.checkSnapshots(); err != nil {
+			p.s.broke(Name(p.h.i), err)
+			return
+		}
 		p.s.stats.Transfers++
 		p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
 	}

@@ -1,13 +1,16 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 )
 
 // host is a member's place: its disk and its clocks, which outlive the processes that run there.
@@ -19,15 +22,17 @@ type host struct {
 	lost bool     // its memory is gone, and since S3 is not built it stays out
 	idle bool     // it is down until told to start
 
-	truth   durable      // what its disk holds
-	covered vsr.OpNumber // up to here rot is told from a torn write: a later save says so (S5)
-	flight  []*vsr.Save  // begun, and cut off when it went down: a first part of them may be there
+	truth   durable       // what its disk holds
+	had     vsr.Viewstamp // with lost: where its log ended then
+	covered vsr.OpNumber  // up to here rot is told from a torn write: a later save says so (S5)
+	flight  []*vsr.Save   // begun, and cut off when it went down: a first part of them may be there
 
 	clock  clock
 	disk   stream
 	core   stream
 	starts int
 	ailing ailing
+	stays  staying // out of reach, when all else is healed
 	writes writes
 
 	pausedUntil time.Duration
@@ -37,14 +42,19 @@ type host struct {
 
 // ailing is what is wrong with a host's disk.
 type ailing struct {
-	fuse       int    // changes until the machine goes down; 0: it does not
-	fault      *Fault // that has lit the fuse
-	burnt      bool   // it has
-	syncs      int    // syncs until one fails; 0: none
-	noReads    spells
-	noWrites   spells
-	rotten     bool // some of what it holds is not what was written
-	everFailed bool // something of this was the case in the life of this process: errors are no surprise
+	fuse     int    // changes until the machine goes down; 0: it does not
+	fault    *Fault // that has lit the fuse
+	burnt    bool   // it has
+	syncs    int    // syncs until one fails; 0: none
+	noReads  spells
+	noWrites spells
+	rotten   bool // some of what it holds is not what was written
+}
+
+// excuses reports whether an error is one that what ails the disk must lead to. Any other is a violation, whatever
+// else has failed before.
+func (a *ailing) excuses(err error) bool {
+	return errors.Is(err, errFaulty) || a.rotten && (errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt))
 }
 
 func newHost(s *Sim, i int) *host {
@@ -79,12 +89,10 @@ func (h *host) hook(op vfs.Op) error {
 			return errCut
 		}
 	case op.Kind == vfs.OpRead && a.noReads.last(h.s.now), changes && a.noWrites.last(h.s.now):
-		a.everFailed = true
 		h.s.note(h.i, "fails", uint64(op.Length), op)
 		return fmt.Errorf("%w: %v", errFaulty, op)
 	case a.syncs > 0 && op.Kind == vfs.OpSync:
 		if a.syncs--; a.syncs == 0 {
-			a.everFailed = true
 			h.s.note(h.i, "fails a sync", 0)
 			return fmt.Errorf("%w: %v", errFaulty, op)
 		}
@@ -100,12 +108,14 @@ func (h *host) now() time.Time { return h.clock.at(h.s.now) }
 
 // start runs a process there, unless one does.
 func (h *host) start() {
+	if h.stays == staysDown {
+		return
+	}
 	h.idle = false
 	if h.proc != nil || h.s.err != nil {
 		return
 	}
 	h.starts++
-	h.ailing.everFailed = h.ailing.noReads.last(h.s.now) || h.ailing.noWrites.last(h.s.now) || h.ailing.syncs > 0
 	st, f, err := openStorage(h.fs, h.s.p, h.s.work, identity("sim", h.i))
 	switch {
 	case h.ailing.burnt:
@@ -114,7 +124,7 @@ func (h *host) start() {
 	case vfs.IsFull(err), errors.Is(err, errFaulty):
 		h.down(false, h.patience()) // and later tries again
 		return
-	case err != nil && h.ailing.rotten:
+	case h.ailing.excuses(err):
 		h.loseMemory(err)
 		return
 	case err != nil:
@@ -140,15 +150,23 @@ func (h *host) takeUp(f *found) error {
 		err = h.s.witness.restored(f.Snapshot.Last.Op, f.machine)
 	}
 	h.truth, h.flight, h.covered = truth, nil, truth.last.Op
-	return err
+	return cmp.Or(err, h.s.checkQuorums())
 }
 
 // loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).
 func (h *host) loseMemory(err error) {
 	h.s.note(h.i, "has lost its memory", 0, err)
 	h.fs.Kill() // whoever has read it is gone
-	h.lost, h.idle = true, true
+	h.forget()
+	h.idle = true
 	h.s.stats.Damaged++
+}
+
+// forget notes that the host's memory is lost: what its log held counts no more, but for what was committed by then.
+func (h *host) forget() {
+	if !h.lost {
+		h.lost, h.had = true, h.truth.last
+	}
 }
 
 // patience is how long an operator waits before he starts a replica that stopped by itself.
@@ -172,6 +190,7 @@ func (h *host) burnDown() {
 
 // fall ends the process there; rng says what a power cut leaves.
 func (h *host) fall(power bool, rng *rand.Rand) {
+	h.burnsOut("the process ended before that change of the disk")
 	h.fell(rng)
 	h.ailing.fuse, h.ailing.burnt = 0, false
 	if power {
@@ -216,6 +235,9 @@ func (h *host) later(d time.Duration, fuse int) {
 
 // latency is what a save takes now.
 func (h *host) latency() time.Duration {
+	if h.stays == staysHung {
+		return hangs
+	}
 	d := h.s.p.Save/2 + h.disk.about(h.s.p.Save/2)
 	if slow := h.slow.much(h.s.now); slow > 0 {
 		d += h.disk.between(0, time.Duration(slow))

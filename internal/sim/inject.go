@@ -10,18 +10,6 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Inject has a fault happen: now, if its time has come, otherwise then, or after its moment.
-func (s *Sim) Inject(f Fault) {
-	switch {
-	case f.At > s.now:
-		s.faultAt(f.At, func() { s.Inject(f) })
-	case f.After != nil:
-		s.armed = append(s.armed, armed{f, max(f.After.Nth, 1)})
-	default:
-		s.make(f)
-	}
-}
-
 // make lets a fault happen now. The error says why it cannot; then nothing has changed.
 func (s *Sim) make(f Fault) error {
 	if s.healed || s.err != nil {
@@ -134,10 +122,8 @@ func (h *host) ail(f *Fault) error {
 		a.syncs = int(f.N)
 	case FailReads:
 		a.noReads.begin(s.now, f.For, 1)
-		a.everFailed = true
 	case FailWrites:
 		a.noWrites.begin(s.now, f.For, 1)
-		a.everFailed = true
 	case Wipe:
 		return h.wipe(f)
 	}
@@ -150,8 +136,8 @@ func (h *host) fill() { h.fs.SetCapacity(h.full.much(h.s.now)) }
 // wipe takes everything from a member's disk, for good.
 func (h *host) wipe(f *Fault) error {
 	h.fall(true, rand.New(rand.NewPCG(f.Seed, 0)))
+	h.forget()
 	h.newDisk()
-	h.lost = true
 	h.later(f.For, 0)
 	return nil
 }

@@ -11,8 +11,14 @@ import (
 // committed. Since entries with the same viewstamp are the same, and all before them too (11.4),
 // the viewstamp of its last entry tells all that a log holds.
 type ledger struct {
-	ops       [][]record      // by op: usually one
-	committed []vsr.Viewstamp // by op; [0] is before the first (11.2)
+	ops       [][]record                    // by op: usually one
+	ends      map[viewOfEpoch]vsr.Viewstamp // the last entry of each view: what its primary's log is
+	committed []vsr.Viewstamp               // by op; [0] is before the first (11.2)
+}
+
+type viewOfEpoch struct {
+	epoch vsr.Epoch
+	view  vsr.View
 }
 
 type record struct {
@@ -21,7 +27,25 @@ type record struct {
 	before vsr.Viewstamp // last entry of an earlier view in a log that ends here
 }
 
-func newLedger() *ledger { return &ledger{committed: make([]vsr.Viewstamp, 1)} }
+// inOrder compares two viewstamps, epoch first, then view, then op: by itself, so that it is not the core's order that
+// says whether the core is right.
+func inOrder(a, b vsr.Viewstamp) int {
+	before := a.Epoch < b.Epoch || a.Epoch == b.Epoch && (a.View < b.View || a.View == b.View && a.Op < b.Op)
+	switch {
+	case a == b:
+		return 0
+	case before:
+		return -1
+	}
+	return +1
+}
+
+func newLedger() *ledger {
+	return &ledger{committed: make([]vsr.Viewstamp, 1), ends: map[viewOfEpoch]vsr.Viewstamp{}}
+}
+
+// clear forgets all entries.
+func (l *ledger) clear() { l.ops, l.ends = nil, map[viewOfEpoch]vsr.Viewstamp{} }
 
 // add takes in an entry that follows prev. It returns an error if another one has its viewstamp.
 func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
@@ -29,7 +53,7 @@ func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
 	if known := l.find(stamp); known != nil {
 		return known.same(prev, e)
 	}
-	if stamp.Op != prev.Op+1 || stamp.Compare(prev) <= 0 {
+	if stamp.Op != prev.Op+1 || inOrder(prev, stamp) >= 0 {
 		return fmt.Errorf("11.4: entry %v follows %v", stamp, prev)
 	}
 	before := prev
@@ -45,6 +69,9 @@ func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
 		l.ops = append(l.ops, nil)
 	}
 	l.ops[stamp.Op] = append(l.ops[stamp.Op], record{*e, prev, before})
+	if key := (viewOfEpoch{stamp.Epoch, stamp.View}); l.ends[key].Op < stamp.Op {
+		l.ends[key] = stamp
+	}
 	return nil
 }
 
@@ -86,6 +113,31 @@ func (l *ledger) at(last vsr.Viewstamp, op vsr.OpNumber) vsr.Viewstamp {
 		}
 		last = r.before
 	}
+}
+
+// ofView returns the viewstamp of an op in the log of a view's primary; false if that does not go so far. Before the
+// view's first entry is made nobody has heard of it but for op 1 (S2, V7).
+func (l *ledger) ofView(epoch vsr.Epoch, view vsr.View, op vsr.OpNumber) (vsr.Viewstamp, bool) {
+	end, ok := l.ends[viewOfEpoch{epoch, view}]
+	if !ok && op == 1 && len(l.ops) > 1 {
+		return l.ops[1][0].entry.Stamp(), true
+	}
+	return l.at(end, op), op <= end.Op
+}
+
+// run returns an error unless the entries are known ones that follow prev.
+func (l *ledger) run(prev vsr.Viewstamp, entries []vsr.Entry) error {
+	for i := range entries {
+		r := l.find(entries[i].Stamp())
+		if r == nil {
+			return fmt.Errorf("entry %v is of no log", entries[i].Stamp())
+		}
+		if err := r.same(prev, &entries[i]); err != nil {
+			return err
+		}
+		prev = entries[i].Stamp()
+	}
+	return nil
 }
 
 // end is the viewstamp of the last op known to be committed.

@@ -20,8 +20,9 @@ import (
 type machine struct {
 	work *Work
 	user smr.StateMachine
-	body []byte // lent to Apply
-	far  bool   // lives where the clock is another
+	body []byte     // lent to Apply
+	far  bool       // lives where the clock is another
+	last *vsr.Entry // that was or is being applied
 }
 
 func newMachine(w *Work, far bool) (*machine, error) {
@@ -44,11 +45,21 @@ const (
 	ruleWhole         = "a snapshot holds all that Apply depends on"
 	ruleFrozen        = "WriteTo writes the state as Snapshot found it"
 	ruleRestore       = "Restore brings the whole state back"
+	ruleReplaces      = "Restore replaces what was there"
+	ruleNew           = "New returns machines that share nothing, in one and the same state"
+	ruleQuery         = "a query changes nothing"
 	ruleFails         = "Snapshot, WriteTo and Restore do not fail"
 	ruleInvariant     = "the invariant holds"
 )
 
-var machineRules = []string{rulePanic, ruleBody, ruleResult, ruleDeterministic, ruleWhole, ruleFrozen, ruleRestore, ruleFails, ruleInvariant}
+// What machines break that do something else in every run.
+const (
+	RuleDeterministic = ruleDeterministic
+	RuleNew           = ruleNew
+)
+
+var machineRules = []string{rulePanic, ruleBody, ruleResult, ruleDeterministic, ruleWhole, ruleFrozen, ruleRestore, ruleReplaces, ruleNew, ruleQuery,
+	ruleFails, ruleInvariant}
 
 // OfMachine reports whether it is the user's state machine that is wrong.
 func (v *Violation) OfMachine() bool { return slices.Contains(machineRules, v.Rule) }
@@ -80,11 +91,29 @@ func rescue(what string, err *error) {
 
 // call calls the user's code where the machine lives, and makes an error of its panic.
 func (m *machine) call(what string, f func() error) (err error) {
+	defer m.watched(what)()
 	if m.far {
 		m.work.Elsewhere(func() { err = guard(what, f) })
 		return err
 	}
 	return guard(what, f)
+}
+
+// watched has a call of the user's code watched that begins now, until the function is called.
+func (m *machine) watched(what string) (ended func() bool) {
+	if m.work.Watch == nil {
+		return func() bool { return false }
+	}
+	w, e := m.work, m.last
+	return w.Watch(func() string {
+		switch {
+		case e == nil:
+			return what
+		case what == "Apply":
+			return what + " of " + w.inWords(e)
+		}
+		return what + " after " + w.inWords(e)
+	})
 }
 
 // apply applies a command. The body is lent: once Apply has returned it is overwritten.
@@ -100,6 +129,7 @@ func (m *machine) apply(e *vsr.Entry) (result []byte, err error) {
 
 // lend applies a command, and leaves the body as it is.
 func (m *machine) lend(e *vsr.Entry) (result []byte, err error) {
+	m.last = e
 	m.body = append(m.body[:0], e.Body...)
 	body := m.body[:len(m.body):len(m.body)]
 	op := smr.Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: body}
@@ -165,6 +195,35 @@ func (m *machine) digest() uint64 {
 		return 0
 	}
 	return m.work.Digest(m.user)
+}
+
+// query has a read look at the state, and sees that it changes nothing.
+func (m *machine) query(c *Call, at vsr.OpNumber) error {
+	before, was, err := m.look()
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("the query %s, after op %d,", c.asked(), at)
+	ended := m.watched(what)
+	err = guard(what, func() error { c.Value = c.Read(m.user); return nil })
+	ended()
+	if b, panicked := errors.AsType[*broken](err); panicked {
+		b.op = uint64(at)
+		return err
+	}
+	after, is, err := m.look()
+	if err == nil && (was != is || !bytes.Equal(before, after) && m.stable()) {
+		err = &broken{ruleQuery, what + " has changed the state: replicas answer queries by themselves, and those that do not answer it are now in another state", uint64(at)}
+	}
+	return err
+}
+
+// look returns what tells the state from another one: its snapshot too, in a careful run.
+func (m *machine) look() (state []byte, digest uint64, err error) {
+	if m.work.Careful {
+		state, err = m.encode()
+	}
+	return state, m.digest(), err
 }
 
 // freeze takes a snapshot, to be written later.

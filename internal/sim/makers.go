@@ -142,7 +142,7 @@ func (s *Sim) MakeTrouble(t *Troubles) {
 	})
 	if t.MemoryLoss {
 		r := newStream(s.p.Seed, "memory")
-		s.faultAt(r.between(0, s.p.Trouble), func() { s.loseMemory(r) })
+		s.faultAt(r.between(s.now, s.trouble), func() { s.loseMemory(r) })
 	}
 }
 
@@ -159,11 +159,11 @@ func (s *Sim) every(kind string, mean time.Duration, do func(stream)) {
 			s.faultAt(s.now+rng.about(mean), next)
 		}
 	}
-	s.faultAt(rng.about(mean), next)
+	s.faultAt(s.now+rng.about(mean), next)
 }
 
 // troubled reports whether faults are being made now.
-func (s *Sim) troubled() bool { return !s.healed && s.now < s.p.Trouble && s.err == nil }
+func (s *Sim) troubled() bool { return !s.healed && s.now < s.trouble && s.err == nil }
 
 // victim chooses a member that has its memory.
 func (s *Sim) victim(r stream) *host {

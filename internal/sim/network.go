@@ -43,7 +43,7 @@ func (l *link) send(b []byte, m vsr.Message) {
 		s.watcher.Sent(s.now, id, l.from, l.to, m)
 	}
 	s.stats.Messages++
-	if s.healed {
+	if s.healed || s.quiet {
 		l.deliver(n.Delay, id, b)
 		return
 	}
@@ -147,7 +147,9 @@ func (l *link) ended(id uint64, fate Fate) {
 	}
 }
 
-func (l *link) cut() bool { return (l.cutOff || l.s.now < l.cutUntil) && !l.s.healed }
+func (l *link) cut() bool {
+	return (l.cutOff || l.s.now < l.cutUntil) && !l.s.healed || l.apart()
+}
 
 // changed tells the watcher if the link was cut, or is whole again.
 func (l *link) changed() {

@@ -1,13 +1,17 @@
 package sim
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 )
 
 func stamp(view vsr.View, op vsr.OpNumber) vsr.Viewstamp {
@@ -85,7 +89,9 @@ func TestWhatADiskMayHoldAfterACrash(t *testing.T) {
 		_, err := d.recovered(l, flight, ok)
 		assert.NoError(t, err, "%v", ok.Last)
 	}
-	for _, bad := range []*found{opened(0, stamp(0, 2)), opened(1, stamp(0, 3)), opened(0, stamp(1, 3))} {
+	ahead := opened(0, stamp(0, 3))
+	ahead.Head.Commit = 3
+	for _, bad := range []*found{opened(0, stamp(0, 2)), opened(1, stamp(0, 3)), opened(0, stamp(1, 3)), ahead} {
 		_, err := d.recovered(l, flight, bad)
 		assert.ErrorContains(t, err, "S5", "view %d, %v", bad.Head.View, bad.Last)
 	}
@@ -102,4 +108,66 @@ func TestEventsInOrder(t *testing.T) {
 	}
 	assert.Equal(t, []int{5, 1, 3, 2}, got)
 	assert.EqualValues(t, 2, e.now)
+}
+
+// N4: a disk whose memory was lost counts for what it held then, and not for what was committed later.
+func TestLostDisksHoldWhatTheyHeld(t *testing.T) {
+	s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+	require.NoError(t, err)
+	s.ledger = twoLogs(t)
+	s.hosts[0].truth.last = stamp(0, 3)
+	s.hosts[1].truth.last = stamp(0, 2)
+	s.hosts[2].truth.last = stamp(0, 2)
+	require.NoError(t, s.make(Fault{Kind: Wipe, Host: 2}))
+	assert.NoError(t, s.checkHolders(stamp(0, 2)))
+	assert.ErrorContains(t, s.checkHolders(stamp(0, 3)), "N4", "only a ever held it")
+}
+
+// F6, F11, F12: whatever ails a disk, an error that does not come of that is a violation.
+func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
+	for _, x := range []struct {
+		name    string
+		rotten  bool
+		err     error
+		excused bool
+	}{
+		{"a failed sync", false, fmt.Errorf("save: %w", errFaulty), true},
+		{"a bug after a failed sync", false, errors.New("save: index out of range"), false},
+		{"rot in the log", true, &wal.CorruptError{}, true},
+		{"rot in a snapshot", true, fmt.Errorf("chunk: %w", snap.ErrCorrupt), true},
+		{"a bug on a rotten disk", true, wal.ErrCompacted, false},
+		{"rot where there is none", false, &wal.CorruptError{}, false},
+	} {
+		for what, meet := range map[string]func(p *process){
+			"broken":    func(p *process) { p.broken("save", x.err) },
+			"explained": func(p *process) { p.explained("a chunk", x.err) },
+			"usual":     func(p *process) { p.usual("a chunk", x.err) },
+		} {
+			s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+			require.NoError(t, err)
+			require.NoError(t, s.make(Fault{Kind: FailReads, For: time.Second}))
+			s.hosts[0].ailing.rotten = x.rotten
+			meet(&process{s: s, h: s.hosts[0]})
+			assert.Equal(t, x.excused, s.Violation() == nil, "%s: %s", what, x.name)
+		}
+	}
+}
+
+// 11.2: what a replica knows to be committed when it starts is compared as what it learns later.
+func TestACommitNumberOffTheDiskIsCompared(t *testing.T) {
+	s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+	require.NoError(t, err)
+	s.Begin()
+	s.RunFor(3 * time.Second)
+	h := s.hosts[1]
+	h.fall(false, h.disk.Rand)
+	h.start()
+	require.Nil(t, s.Violation())
+	op := h.proc.core.State().Commit
+	require.NotZero(t, op)
+	s.ledger.committed[op].View = 9 // as if the others had committed another entry there
+	s.RunFor(10 * time.Millisecond)
+	require.NotNil(t, s.Violation())
+	assert.Equal(t, "11.2", s.Violation().Rule)
+	assert.Contains(t, s.Violation().Text, "b: ")
 }

@@ -51,6 +51,10 @@ func newProcess(h *host, st *storage, f *found) *process {
 	p.core = vsr.New(cfg, f.Durable, h.now())
 	p.seen, p.nextTurn, p.wakeUp = p.core.State(), p.turn, p.awake
 	p.writer.done, p.writer.idle, p.applier.done = p.written, p.markIdle, p.jobDone
+	if p.seen.Commit < f.Durable.Head.Commit {
+		s.fail("11.1", "%s starts with commit number %d, and its disk says %d", Name(h.i), p.seen.Commit, f.Durable.Head.Commit)
+	}
+	p.seen.Commit = 0 // its first turn says what it knows to be committed, to be compared as any other does
 	p.input(nothing)
 	return p
 }
@@ -76,8 +80,7 @@ func (p *process) io(do func() error) error {
 // broken is an error that a replica stops for: the process ends. If the disk was not made to give
 // it, something is wrong.
 func (p *process) broken(what string, err error) {
-	a := &p.h.ailing
-	if !a.everFailed && !a.rotten {
+	if !p.h.ailing.excuses(err) {
 		p.s.broke(Name(p.h.i)+": "+what, err)
 		return
 	}

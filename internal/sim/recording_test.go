@@ -77,7 +77,7 @@ func TestRecordingTellsWhatHappened(t *testing.T) {
 		assert.Contains(t, run.Cuts, picture.Cut{From: to, To: 0, Since: 4 * s, Until: 6 * s})
 	}
 	assert.Len(t, run.Cuts, 4)
-	assert.Equal(t, 3, count(run.Lanes, func(l picture.Lane) bool { return l.Client }))
+	assert.Equal(t, 6, count(run.Lanes, func(l picture.Lane) bool { return l.Client }), "a caller at each, and who asks each in the end")
 	for _, kind := range []picture.MarkKind{picture.Fault, picture.Commit, picture.Saved, picture.Snapshot, picture.Note} {
 		assert.NotZero(t, count(run.Marks, func(m picture.Mark) bool { return m.Kind == kind }), kind)
 	}

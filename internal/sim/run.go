@@ -14,8 +14,10 @@ import (
 type Report struct {
 	Violation *Violation // nil: none
 	Schedule  Schedule   // makes the same run again
+	Vain      []Vain     // faults that did nothing
 	Hash      uint64     // of everything that happened, in order
 	Virtual   time.Duration
+	Calm      time.Duration // how long all was calm at first
 	Stats     Stats
 	Beyond    bool // the faults were more than the budget allows: a group may stand still then
 	Blind     bool // snapshots of one state differ in their bytes: states were not compared
@@ -44,10 +46,17 @@ func Play(p *Setup, t *Troubles, faults []Fault, w *Work, watcher Watcher) *Repo
 		for _, f := range faults {
 			s.Inject(f)
 		}
+		s.quiet = p.Calm > 0
+		s.RunUntil(func() bool { return s.stats.Answers > 0 }, p.Calm)
+		s.quiet = false
+		s.calm, s.trouble = s.now, s.now+p.Trouble
 		if t != nil {
 			s.MakeTrouble(t)
 		}
 		s.RunFor(p.Trouble)
+		if s.stats.Answers == 0 {
+			s.stats.Idle++
+		}
 		s.Settle()
 	})
 	return s.Report()
@@ -65,8 +74,11 @@ func (s *Sim) guarded(do func()) {
 
 // Report says what has happened so far.
 func (s *Sim) Report() *Report {
-	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Stats: s.stats, Beyond: s.atlas.beyond,
+	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Calm: s.calm, Stats: s.stats, Beyond: s.atlas.beyond,
 		Schedule: Schedule{Setup: *s.p, Faults: s.Made()}}
+	if s.err == nil {
+		r.Vain = s.vain() // else its time might have come
+	}
 	if s.witness != nil {
 		r.Stats.Commands, r.Blind = s.witness.commands, s.witness.unstable
 	}

@@ -10,6 +10,7 @@ type Setup struct {
 	Seed      uint64 // of all that chance does
 	Replicas  int
 	Qr, Qv    int           // 0: the default quorums
+	Calm      time.Duration // before that all is calm until a command is answered; so long at most
 	Trouble   time.Duration // how long faults are made and callers are busy
 	Heartbeat time.Duration
 	Trust     time.Duration // of a detector that trusts for a fixed time; 0: the one that learns
@@ -27,6 +28,7 @@ type Setup struct {
 	Network Network
 	Callers Callers
 	Lists   ListCalls // what callers do if the state machine is smr's own
+	Staying Staying   // who stays out of reach for a while when all else is healed
 
 	Save     time.Duration // what a save takes, at the median
 	Apply    time.Duration // what applying takes
@@ -94,6 +96,7 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 		Turn:  oneOf(s, 0, 0, 100*time.Microsecond, 2*time.Millisecond),
 		Drift: oneOf(s, 0, 1e-4, 1e-2), ClockGap: oneOf(s, 0, time.Hour),
 	}
+	p.Staying = drawStaying(seed)
 	t := drawTroubles(s)
 	if slices.ContainsFunc(t.means(), func(d *time.Duration) bool { return *d > 0 }) {
 		t.drawMistakes(newStream(seed, "mistakes"))
@@ -114,6 +117,9 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 	if s.chance(0.15) {
 		p.Qv = 1 + s.IntN(p.Replicas)
 		p.Qr = p.Replicas - p.Qv + 1 + s.IntN(p.Qv)
+	}
+	if newStream(seed, "calm").chance(0.8) { // in the others the group forms among faults
+		p.Calm = 20*time.Second + 10*p.Callers.Think
 	}
 	return p, t
 }

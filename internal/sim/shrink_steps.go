@@ -16,12 +16,13 @@ func drop(which func(f *Fault) bool) change {
 // well if that is sooner.
 func (k *shrinker) cutTail() {
 	k.first(drop(func(f *Fault) bool { return f.At > k.report.Violation.At }))
-	at, trouble := k.report.Violation.At, k.best.Setup.Trouble
+	calm := k.report.Calm // after which the trouble begins
+	at, trouble := k.report.Violation.At-calm, k.best.Setup.Trouble
 	ends := []time.Duration{at}
 	if at > trouble {
 		var last time.Duration
 		for _, f := range k.best.Faults {
-			last = max(last, f.At)
+			last = max(last, f.At-calm)
 		}
 		ends = []time.Duration{0, last, last + time.Second, trouble / 2, last + 5*time.Second, trouble / 4 * 3,
 			trouble - time.Second, trouble - time.Second/10}

@@ -92,7 +92,7 @@ func TestShrink(t *testing.T) {
 		replicas int
 	}{
 		{"a restored state lacks a key", faulty{forget: true}, ruleRestore, 0, 1},
-		{"the view changes", views, ruleInvariant, 2, 3},
+		{"the view changes", views, ruleInvariant, 2, 4},
 		{"the clock jumps", clocks, ruleInvariant, 2, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {

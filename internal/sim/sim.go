@@ -32,6 +32,8 @@ type Stats struct {
 	Commands, Answers, Reads, Refusals, Unknown    int
 	Events, Messages, Faults, Crashes, Starts      int
 	Snapshots, Transfers, Restores, Loads, Damaged int
+	Stayed                                         int // members that stayed out of reach after it
+	Idle                                           int // runs in which nothing was answered before the healing
 	Views                                          uint64
 }
 
@@ -53,7 +55,9 @@ type Sim struct {
 	makers  *makers
 	atlas   atlas
 	made    []Fault // all that have happened
-	armed   []armed // faults that wait for their moments
+	asked   []asked // those that a schedule asks for
+	armed   []armed // those of them that wait for their moments
+	unmet   []Vain  // those that waited in vain for something that the disk would do
 	aim     *Aim    // the moment that the present fault has waited for
 	instant instant
 	hooks   []hook
@@ -65,19 +69,23 @@ type Sim struct {
 	order    int64 // of beginnings and ends of calls
 	callers  int
 	reigns   map[epochView]reign
+	chunks   map[chunkID]uint64 // of snapshots that were sent: their hashes
 	logs     []vsr.Viewstamp
 	floor    vsr.OpNumber // the latest state that any caller has seen
 	messages uint64
 
-	healed  bool // no faults any more
-	closing bool // clients begin nothing more
+	quiet   bool          // the network loses and delays nothing
+	calm    time.Duration // how long all was calm at first
+	trouble time.Duration // until when chance makes faults
+	healed  bool          // no faults any more
+	closing bool          // clients begin nothing more
 	stats   Stats
 }
 
 // New returns a run that has not begun. A watcher may be nil.
 func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), sum: 14695981039346656037,
-		ledger: newLedger(), reigns: map[epochView]reign{}}
+		ledger: newLedger(), reigns: map[epochView]reign{}, chunks: map[chunkID]uint64{}}
 	var err error
 	if s.witness, err = newWitness(w, p.CompareEvery); err != nil {
 		return s, err

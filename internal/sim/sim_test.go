@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +60,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	var mu sync.Mutex
 	var virtual time.Duration
 	var total Stats
+	var happened Counts
 	began := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -71,14 +73,92 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 				mu.Lock()
 				virtual += r.Virtual
 				total = total.Plus(r.Stats)
+				happened = happened.plus(r.Happened())
+				if r.Violation == nil && r.Stats.Idle > 0 && r.Schedule.Setup.Calm > 0 {
+					t.Errorf("seed %d tells little: nothing was answered in %v without faults", seed+uint64(i), r.Schedule.Setup.Calm)
+				}
 				mu.Unlock()
 			}
 		})
 	}
 	wg.Wait()
-	t.Logf("%d seeds, %v virtual, %.0f virtual seconds a second: %+v", next.Load()-int64(runtime.GOMAXPROCS(0)),
-		virtual, virtual.Seconds()/time.Since(began).Seconds(), total)
+	n := int(next.Load()) - runtime.GOMAXPROCS(0)
+	t.Logf("%d seeds, %v virtual, %.0f virtual seconds a second: %+v\n%v", n,
+		virtual, virtual.Seconds()/time.Since(began).Seconds(), total, happened)
+	if !failed.Load() {
+		enough(t, n, &total, &happened)
+	}
 }
+
+// enough demands that in many seeds all that they are there for has happened: seeds in which it has
+// not pass whatever is wrong.
+func enough(t assert.TestingT, seeds int, total *Stats, happened *Counts) {
+	if seeds < many {
+		return
+	}
+	assert.Less(t, total.Idle*10, seeds, "runs in which nothing was answered before the healing")
+	for what, n := range map[string]int{"crashes": total.Crashes, "view changes": int(total.Views), "transfers": total.Transfers,
+		"restores": total.Restores, "loads": total.Loads, "snapshots": total.Snapshots, "lost memories": total.Damaged,
+		"refusals": total.Refusals, "unknown outcomes": total.Unknown, "reads": total.Reads, "members out of reach at the end": total.Stayed} {
+		assert.NotZero(t, n, "%s in %d seeds", what, seeds)
+	}
+	for kind := Crash; kind < kinds; kind++ {
+		switch kind {
+		case Start, Resume, Mend, Space: // chance does not make them
+			continue
+		}
+		sort := 0 // seldom a kind is not there at all, and a sort never
+		for other, n := range happened {
+			if Kind(other).sort() == kind.sort() {
+				sort += n
+			}
+		}
+		assert.NotZero(t, sort, "faults of the sort of %v in %d seeds", kind, seeds)
+		if seeds >= 5*many {
+			assert.NotZero(t, happened[kind], "faults of kind %v in %d seeds", kind, seeds)
+		}
+	}
+}
+
+// complaints counts what assertions say.
+type complaints []string
+
+func (c *complaints) Errorf(format string, args ...any) {
+	*c = append(*c, fmt.Sprintf(format, args...))
+}
+
+func TestEnough(t *testing.T) {
+	some := Stats{Crashes: 1, Views: 1, Transfers: 1, Restores: 1, Loads: 1, Snapshots: 1, Damaged: 1, Refusals: 1, Unknown: 1, Reads: 1, Stayed: 1}
+	var all Counts
+	for kind := range all {
+		all[kind] = 1
+	}
+	missing := all
+	missing[LostInLog] = 0 // of a sort that others are of
+	for _, x := range []struct {
+		change   func(*Stats)
+		happened Counts
+		seeds    int
+		complain int
+	}{
+		{func(*Stats) {}, all, 5 * many, 0},
+		{func(x *Stats) { x.Loads = 0 }, all, many, 1},
+		{func(x *Stats) { x.Loads = 0 }, all, many - 1, 0},
+		{func(x *Stats) { x.Idle = many }, all, many, 1},
+		{func(*Stats) {}, missing, many, 0},
+		{func(*Stats) {}, missing, 5 * many, 1},
+		{func(*Stats) {}, Counts{Crash: 1}, many, int(kinds) - 1 - 4 - 4},
+	} {
+		total := some
+		x.change(&total)
+		var c complaints
+		enough(&c, x.seeds, &total, &x.happened)
+		assert.Len(t, c, x.complain)
+	}
+}
+
+// many seeds have everything in them.
+const many = quick
 
 // failure is what a failed run prints. The smallest schedule that fails so and the whole trace of
 // its run go to files.
@@ -170,3 +250,21 @@ func hashesElsewhere(t *testing.T) []string {
 }
 
 func hashLine(seed uint64, r *Report) string { return fmt.Sprintf("seed %d: %x", seed, r.Hash) }
+
+// An operation that is larger than the window is taken when no other waits: else it never would be.
+func TestOperationsLargerThanTheWindow(t *testing.T) {
+	w := ListWork(3000, 0.1, 0)
+	next := w.Next
+	w.Next = func(r *rand.Rand) (o Operation) {
+		for o = next(r); o.Body != nil && len(o.Body) < 600; o = next(r) {
+		}
+		return o
+	}
+	for seed := range uint64(3) {
+		p := Calm(seed + 1)
+		p.Window, p.Trouble = 500, 5*time.Second
+		r := Play(p, nil, []Fault{{At: 2 * time.Second, Kind: Isolate, Host: 0, For: time.Second}, {At: 4 * time.Second, Kind: Crash, Host: 1, For: time.Second}}, w, nil)
+		assert.Nil(t, r.Violation)
+		assert.Greater(t, r.Stats.Answers, 50)
+	}
+}

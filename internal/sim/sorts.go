@@ -42,6 +42,7 @@ func (x Sorts) Only(p *Setup, t *Troubles) {
 	if x&HandoverFaults == 0 {
 		t.HandOver = 0
 	}
+	p.Staying = p.Staying.only(x)
 	t.Aims = slices.DeleteFunc(t.Aims, func(a aim) bool { return x&a.sort() == 0 })
 }
 

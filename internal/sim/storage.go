@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -84,7 +85,7 @@ func (st *storage) recover(f *found) error {
 	}
 	var err error
 	if f.Durable, err = store.Recover(st.log, latest, f.Clock); err != nil {
-		return err
+		return errors.Join(append(st.snaps.Damaged(), err)...) // why no snapshot reaches as far as it must
 	}
 	for at := f.State.Last.Op; at < f.Durable.Last.Op; at = f.log[len(f.log)-1].Op {
 		entries, err := store.Read(st.log, at+1, f.Durable.Last.Op)

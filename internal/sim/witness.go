@@ -14,15 +14,15 @@ import (
 type witness struct {
 	work     *Work
 	every    vsr.OpNumber // operations from one comparison of whole states to the next
-	sessions vsr.Sessions
 	machine  *machine
 	twin     *machine // restored from a snapshot of the machine, and applying what comes after it
 	careful  *careful // nil: not with this work
 	unstable bool     // snapshots of one state differ in their bytes: they are not compared
 
-	outcomes []outcome                // by op
-	states   map[vsr.OpNumber]uint64  // hashes of whole states
-	ran      map[request]vsr.OpNumber // where each was executed
+	outcomes []outcome               // by op
+	states   map[vsr.OpNumber]uint64 // hashes of whole states
+	table    executed
+	ran      map[request]vsr.OpNumber // where each was executed: the table's
 	refused  map[request]bool         // their callers were told that they never will be
 	bodies   map[string]vsr.OpNumber  // with Work.Distinct
 	commands int                      // executed
@@ -34,13 +34,14 @@ type request struct{ session, number uint64 }
 // outcome is what an op did.
 type outcome struct {
 	executed bool
+	kept     int // results in the session table
 	result   []byte
 	digest   uint64 // of the state after it
 }
 
 func newWitness(w *Work, every int) (*witness, error) {
 	x := &witness{work: w, every: vsr.OpNumber(every), outcomes: make([]outcome, 1), states: map[vsr.OpNumber]uint64{},
-		ran: map[request]vsr.OpNumber{}, refused: map[request]bool{}, bodies: map[string]vsr.OpNumber{}}
+		table: newExecuted(), refused: map[request]bool{}, bodies: map[string]vsr.OpNumber{}}
 	var err error
 	if x.machine, err = newMachine(w, false); err != nil {
 		return x, err
@@ -51,13 +52,13 @@ func newWitness(w *Work, every int) (*witness, error) {
 	if w.Careful {
 		x.careful, err = newCareful(w)
 	}
-	x.outcomes[0].digest = x.machine.digest()
+	x.ran, x.outcomes[0].digest = x.table.at, x.machine.digest()
 	return x, err
 }
 
 // replay executes the next committed entry.
 func (w *witness) replay(e *vsr.Entry) error {
-	out := outcome{executed: w.sessions.Begin(e), digest: w.outcomes[len(w.outcomes)-1].digest}
+	out := outcome{executed: w.table.takes(e), kept: w.table.kept(), digest: w.outcomes[len(w.outcomes)-1].digest}
 	if out.executed {
 		if err := w.execute(e, &out); err != nil {
 			return err
@@ -81,7 +82,6 @@ func (w *witness) execute(e *vsr.Entry, out *outcome) error {
 		return w.work.named(err, e)
 	}
 	out.result, out.digest = bytes.Clone(result), w.machine.digest()
-	w.sessions.Finish(e, out.result)
 	if err := w.applyTwin(e, out); err != nil {
 		return w.work.named(err, e)
 	}
@@ -91,11 +91,7 @@ func (w *witness) execute(e *vsr.Entry, out *outcome) error {
 			return err
 		}
 	}
-	r := request{e.Session, e.Request}
-	if at, ok := w.ran[r]; ok {
-		return fmt.Errorf("11.7: %s is executed at op %d and at op %d", quote(e.Body), at, e.Op)
-	}
-	if w.refused[r] {
+	if w.refused[request{e.Session, e.Request}] {
 		return fmt.Errorf("X4: %s is executed at op %d; its caller was told that it never would be", quote(e.Body), e.Op)
 	}
 	if w.work.Distinct {
@@ -104,7 +100,6 @@ func (w *witness) execute(e *vsr.Entry, out *outcome) error {
 		}
 		w.bodies[string(e.Body)] = e.Op
 	}
-	w.ran[r] = e.Op
 	w.commands++
 	return nil
 }
@@ -197,6 +192,8 @@ func (w *witness) applied(e *vsr.Entry, got outcome, m *machine) error {
 	switch {
 	case got.executed != want.executed:
 		return fmt.Errorf("11.7: op %d executed: %v; by the log: %v", e.Op, got.executed, want.executed)
+	case got.kept != want.kept:
+		return fmt.Errorf("11.10: after op %d the session table has room for %d results, not for %d (X2)", e.Op, got.kept, want.kept)
 	case !bytes.Equal(got.result, want.result):
 		return w.work.named(breaks(ruleDeterministic, "it returned %s, and another machine with the same history %s: %s (11.8)", quote(got.result), quote(want.result), apart), e)
 	case got.executed && got.digest != want.digest:

@@ -29,6 +29,9 @@ type Work struct {
 	// Elsewhere calls do where time.Now shows another time, which goes on from call to call: a copy
 	// of the machine lives there. Nil: there is no such place.
 	Elsewhere func(do func())
+	// Watch is told when a call of the user's code begins, and the function that it returns when that
+	// has ended; what says which call it is. Nil: nobody watches.
+	Watch func(what func() string) (ended func() bool)
 	// Careful has the first operation found that breaks a rule, and the rule, at the cost of several
 	// snapshots for each operation.
 	Careful bool

@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/smr-go/smr/internal/store"
@@ -16,7 +17,8 @@ type writer struct {
 	busy    bool
 	full    bool // the disk has no space: the batch is tried again
 	backlog store.Backlog
-	batch   []*vsr.Save // under way
+	batch   []*vsr.Save  // under way
+	compact *vsr.Compact // likewise
 	markAt  time.Duration
 	markDue bool
 
@@ -47,8 +49,8 @@ func (p *process) writeNext() {
 	saves, compact := w.backlog.Next()
 	switch {
 	case compact != nil:
-		w.busy = true
-		p.after(p.h.latency(), func() { p.compact(*compact) })
+		w.busy, w.compact = true, compact
+		p.after(p.h.latency(), p.compacted)
 	case len(saves) > 0:
 		w.busy, w.batch = true, saves
 		p.after(p.h.latency(), w.done)
@@ -68,7 +70,7 @@ func (p *process) markIdle() {
 	w := &p.writer
 	w.markDue = false
 	switch {
-	case w.busy:
+	case w.busy || p.h.stays == staysHung:
 		return // comes again when it has nothing to do
 	case p.s.now < w.markAt:
 		w.markDue = true
@@ -184,15 +186,25 @@ func (p *process) cutOff(h *host, rng *rand.Rand) {
 	}
 }
 
-// compact is the end of a compaction in its turn.
-func (p *process) compact(c vsr.Compact) {
+// compacts reports whether a compaction is under way, or waits.
+func (w *writer) compacts() bool {
+	return w.compact != nil || slices.ContainsFunc(w.backlog, func(x store.Write) bool { return x.Compact != nil })
+}
+
+// compacted is the end of a compaction in its turn.
+func (p *process) compacted() {
+	c := *p.writer.compact
 	err := p.compactNow(c)
 	switch {
 	case p.dead:
 	case err != nil:
 		p.broken("compaction", err)
 	default:
-		p.writer.busy = false
+		if err := p.h.checkLog(c.Snapshot); err != nil {
+			p.s.broke(Name(p.h.i), err)
+			return
+		}
+		p.writer.busy, p.writer.compact = false, nil
 		p.writeNext()
 	}
 }

@@ -114,7 +114,72 @@ func (r *Replica) Check() error {
 	case r.isPrimary() && r.change.barred:
 		return fmt.Errorf("V2: leads view %d, in which it restarted", r.head.View)
 	}
-	return l.check()
+	if err := l.check(); err != nil {
+		return err
+	}
+	return r.checkLimits()
+}
+
+// checkLimits returns an error if something in memory has grown beyond its limit (11.10). What is limited in
+// bytes may go beyond by the one thing that was taken while there was room.
+func (r *Replica) checkLimits() error {
+	q, a := &r.requests, &r.applying
+	waiting, count := int64(0), 0
+	for _, w := range q.waiting {
+		if w != nil {
+			waiting += int64(len(w.body)) + entryOverhead
+			count++
+		}
+	}
+	switch {
+	case q.bytes != waiting || q.bytes > r.cfg.Window && count > 1:
+		return fmt.Errorf("11.10: requests of %d bytes wait, counted as %d; the window is %d", waiting, q.bytes, r.cfg.Window)
+	case len(q.waiting) > SessionLimit:
+		return fmt.Errorf("11.10: requests of %d numbers are open, not %d at most (X2)", len(q.waiting), SessionLimit)
+	case len(a.batches) > 1 && a.bytes-a.batches[len(a.batches)-1].bytes > min(maxHanded, r.cfg.Window):
+		return fmt.Errorf("11.10: %d bytes wait to be applied, and more were handed out", a.bytes-a.batches[len(a.batches)-1].bytes)
+	}
+	if err := r.saves.checkHeld(r.n); err != nil {
+		return err
+	}
+	return r.checkMemory()
+}
+
+// checkHeld checks that of what is said again and again only the latest waits, to each member and for each save. How
+// many Prepares there are is limited by what is in flight to each (C1).
+func (s *saves) checkHeld(members int) error {
+	again, once := 0, 0
+	for i := range s.held {
+		m := s.held[i].out.Message
+		if _, ok := m.(*Prepare); ok {
+			continue
+		}
+		if repeated(m) > 0 {
+			again++
+		} else {
+			once++
+		}
+	}
+	if again > 2*len(s.issued)+2*members || once > 16*members {
+		return fmt.Errorf("11.10: %d messages wait for %d saves, of which %d repeat one another", len(s.held), len(s.issued), again)
+	}
+	return nil
+}
+
+// checkMemory checks the bytes of durable entries in memory: of those that are applied, and of all.
+func (r *Replica) checkMemory() error {
+	l, limit := &r.log, r.cfg.Tail+r.cfg.Tail/8
+	if r.cfg.Volatile || r.saves.done == 0 || len(l.tail) == 0 {
+		return nil
+	}
+	all := l.sizeEnd() - l.size0
+	if applied := all - l.bytesAbove(min(r.applied, r.saves.durable)); applied > limit {
+		return fmt.Errorf("11.10: %d bytes in memory are durable and applied, not %d at most", applied, limit)
+	}
+	if durable := all - l.bytesAbove(r.saves.durable); durable > limit && durable-l.tail[0].size() > r.cfg.Window {
+		return fmt.Errorf("11.10: %d bytes in memory are durable, and the window is %d", durable, r.cfg.Window)
+	}
+	return nil
 }
 
 // check returns an error if the log's views fall along it, or its parts disagree.

@@ -121,7 +121,7 @@ func (y *history) checkDisk(h *host) error {
 	y.views[m] = d.head.View
 	before := d.base
 	for _, e := range d.entries {
-		if e.Stamp().Compare(before) <= 0 || e.Op != before.Op+1 || e.View > d.head.View {
+		if !after(e.Stamp(), before) || e.Op != before.Op+1 || e.View > d.head.View {
 			return fmt.Errorf("11.4: %s after %s in view %d", entryText(&e), stampText(before), d.head.View)
 		}
 		if err := y.sameEntry(e, before); err != nil {
@@ -171,7 +171,24 @@ func compareLogs(h *host, best []*host) int {
 	if len(best) == 0 {
 		return 1
 	}
-	return h.disk.end().Compare(best[0].disk.end())
+	switch a, b := h.disk.end(), best[0].disk.end(); {
+	case after(a, b):
+		return 1
+	case after(b, a):
+		return -1
+	}
+	return 0
+}
+
+// after reports whether a comes after b, epoch first, then view, then op: by itself, and not as the core orders them.
+func after(a, b Viewstamp) bool {
+	if a.Epoch != b.Epoch {
+		return a.Epoch > b.Epoch
+	}
+	if a.View != b.View {
+		return a.View > b.View
+	}
+	return a.Op > b.Op
 }
 
 // voters returns the members whose memory is of the group that has committed something.

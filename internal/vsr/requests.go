@@ -78,7 +78,8 @@ func (r *Replica) Propose(now time.Time, body []byte) (uint64, error) {
 		q.floor, q.cursor = 1, 1
 	}
 	size := int64(len(body)) + entryOverhead
-	if len(q.waiting) >= SessionLimit || q.bytes+size > r.cfg.Window || r.accepts() && !r.room() {
+	tooMuch := q.bytes > 0 && q.bytes+size > r.cfg.Window // an operation that is larger than the window waits alone
+	if len(q.waiting) >= SessionLimit || tooMuch || r.accepts() && !r.room() {
 		return 0, ErrOverloaded
 	}
 	q.waiting = append(q.waiting, &request{body: body})
@@ -159,10 +160,11 @@ func (q *requests) expire(w *request, now time.Time) bool {
 	return false
 }
 
-// flushRequests sends to the primary, or into the log, what has not been sent in this view.
+// flushRequests sends to the primary, or into the log, what has not been sent in this view. Until the
+// view is durable it would have to wait for that: here it is counted, and can be taken back (X4).
 func (r *Replica) flushRequests() {
 	q := &r.requests
-	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() {
+	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() || r.saves.head > r.saves.done {
 		return
 	}
 	if q.session == 0 {

@@ -61,3 +61,47 @@ func TestARefusalOfForgottenRequests(t *testing.T) {
 	out := r.Ready(r.now)
 	assert.Equal(t, []Settled{{1, ErrOverloaded}, {4, ErrOverloaded}}, out.Settled)
 }
+
+// X2, 11.10: however many proposals callers make, those that wait are limited in their bytes, and in their numbers.
+func TestRequestsHaveLimits(t *testing.T) {
+	for _, x := range []struct {
+		window, body int64
+		most         int
+	}{{1 << 30, 0, SessionLimit}, {1000, 36, 10}} {
+		r := member(t, 1)
+		r.cfg.Window = x.window
+		for range x.most {
+			_, err := r.Propose(r.now, make([]byte, x.body))
+			require.NoError(t, err)
+		}
+		for range 3 {
+			_, err := r.Propose(r.now, make([]byte, x.body))
+			assert.ErrorIs(t, err, ErrOverloaded)
+		}
+		assert.NoError(t, r.Check())
+	}
+}
+
+// 11.10, X4: while a view is not durable here, and nothing may be sent in it, proposals wait where they are counted, and
+// where their callers can take them back.
+func TestRequestsWaitForTheViewToBeDurable(t *testing.T) {
+	r := member(t, 1)
+	h := Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1}
+	r.SessionOpened(1)
+	r.Receive(r.now, 1, h, &Commit{View: 4, Commit: 1, Round: 1})
+	for range 50 {
+		number, err := r.Propose(r.now, make([]byte, 1000))
+		require.NoError(t, err)
+		r.Ready(r.now)
+		require.NoError(t, r.Check())
+		require.False(t, r.Sent(number))
+		r.Forget(number)
+	}
+	_, err := r.Propose(r.now, nil)
+	require.NoError(t, err)
+	r.Ready(r.now)
+	r.Saved(r.now, r.saves.seq)
+	out := r.Ready(r.now)
+	require.NotEmpty(t, out.Messages)
+	assert.IsType(t, &Request{}, out.Messages[len(out.Messages)-1].Message)
+}

@@ -66,6 +66,14 @@ func (s *Sessions) Result(number, request uint64) ([]byte, bool) {
 	return row.results[request-row.floor].value, true
 }
 
+// Kept returns for how many results the table has room: of each session from the floor to the highest known.
+func (s *Sessions) Kept() (n int) {
+	for i := range s.rows {
+		n += len(s.rows[i].results)
+	}
+	return n
+}
+
 // Opened returns the session of a member's process, 0 if it has none.
 func (s *Sessions) Opened(id string, inc Incarnation, start uint64) uint64 {
 	for i := range s.rows {

@@ -147,13 +147,14 @@ func (r *Replica) Fetching(now time.Time, id SnapshotID, missing []uint32, err e
 	t.ready, t.missing, t.progress = true, missing, r.now
 }
 
-// flushTransfer asks for chunks, or has the snapshot completed.
+// flushTransfer asks for chunks, or has the snapshot completed. Until the view is durable the asking would wait for
+// that, and do so again with each timeout.
 func (r *Replica) flushTransfer() {
 	t := &r.transfer
 	if !t.ready || t.complete {
 		return
 	}
-	for len(t.missing) > 0 && len(t.asked)+t.putting < chunkWindow {
+	for len(t.missing) > 0 && len(t.asked)+t.putting < chunkWindow && r.saves.head <= r.saves.done {
 		t.asked = append(t.asked, chunkAsked{t.missing[0], r.after(chunkTimeout)})
 		r.sendTo(t.source, &GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]})
 		t.missing = t.missing[1:]

@@ -150,7 +150,7 @@ func (w *walk) whole() error {
 func TestWalks(t *testing.T) {
 	walks := uint64(60)
 	if testing.Short() {
-		walks = 10
+		walks = 15
 	}
 	views, ops := 0, 0
 	for seed := range walks {

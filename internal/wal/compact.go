@@ -4,7 +4,8 @@ import "errors"
 
 // Compact drops segments from the front that hold only ops up to keep, and, while those that hold
 // only ops up to snapshot have more than maxBytes, more of these; never any op above snapshot. It
-// returns the first op that the log then holds. The last segment stays.
+// returns the first op that the log then holds. The last segment stays. What counts is what files take of the
+// disk: a crash may leave one that is longer than what it holds.
 //
 // It first saves in both copies of the head which segment is the first that counts: a crash after
 // that leaves files that the next Open removes. A file that cannot be removed is an error that
@@ -36,11 +37,11 @@ func (l *Log) droppable(keep, snapshot uint64, maxBytes int64) int {
 			n, below = i+1, i+1
 		case last <= snapshot:
 			below = i + 1
-			bytes += s.end
+			bytes += s.size
 		}
 	}
 	for ; n < below && bytes > maxBytes; n++ {
-		bytes -= l.segments[n].end
+		bytes -= l.segments[n].size
 	}
 	return n
 }

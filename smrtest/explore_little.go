@@ -1,0 +1,61 @@
+package smrtest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// Runs are few in which chance may have made no fault: with all sorts of faults, or with some.
+const (
+	severalRuns = 10
+	manyRuns    = 100
+)
+
+// longEnough is how long faults last where every sort of them happens in many runs.
+const longEnough = 5 * time.Second
+
+// sorts are the sorts of faults, and the least of runs in which some happen for certain.
+var sorts = []struct {
+	name   string
+	faults Faults
+	runs   int
+}{
+	{"Crashes", Crashes, manyRuns}, {"Partitions", Partitions, manyRuns}, {"Network", Network, manyRuns}, {"Disks", Disks, manyRuns},
+	{"LostDisks", LostDisks, 5 * manyRuns}, {"Clocks", Clocks, manyRuns}, {"Pauses", Pauses, manyRuns}, {"Handovers", Handovers, manyRuns},
+}
+
+// tooLittle says what to change if the runs have shown nothing, because nothing has happened in them
+// that was asked for; "" if enough has.
+func (h *hunt) tooLittle() string {
+	x, want := &h.sum, h.x.faults.sorts()
+	all := want == All.sorts()
+	switch {
+	case h.x.replicas == 1, x.runs < severalRuns, x.runs < manyRuns && !all:
+		return ""
+	case all && x.faulty*50 < x.runs, want&inTime != 0 && x.faulty == 0 && x.sorts&want == 0:
+		return fmt.Sprintf("next to nothing happened: in %d of %d runs there was no fault. Config.Virtual, how long faults last in each, is %v: raise it to some seconds",
+			x.runs-x.faulty, x.runs, h.x.virtual)
+	case x.runs < manyRuns || h.x.virtual < longEnough:
+		return ""
+	}
+	var missing []string
+	for _, s := range sorts {
+		if sort := s.faults.sorts(); want&sort != 0 && x.sorts&sort == 0 && x.runs >= s.runs {
+			missing = append(missing, s.name)
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("in %d runs not one fault of these sorts happened: %s. Raise Config.Virtual, %v now, or Config.Runs",
+		x.runs, strings.Join(missing, ", "), h.x.virtual)
+}
+
+// inTime are the sorts that happen again and again, in a run that is long enough, and not otherwise.
+const inTime = sim.CrashFaults | sim.PartitionFaults | sim.DiskFaults | sim.HandoverFaults
+
+// faulty reports whether something went wrong in the run that does so again and again.
+func faulty(r *sim.Report) bool { return r.Stats.Faults > r.Happened()[sim.Wipe] }

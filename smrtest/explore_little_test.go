@@ -1,0 +1,56 @@
+package smrtest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/sim"
+)
+
+// hunted returns what came of exploring counts.
+func hunted(t *testing.T, faults Faults, runs int, virtual time.Duration) *hunt {
+	c := countsOf(incX, getX)
+	c.Faults, c.Runs, c.Virtual = faults, runs, virtual
+	x, err := c.trial("TestCounts")
+	require.NoError(t, err)
+	h := x.newHunt()
+	h.runs = runs
+	h.run(t)
+	require.Nil(t, h.first)
+	return h
+}
+
+// Runs in which nothing happens show nothing, and that is a failure, which says what to change. A few
+// runs may be calm.
+func TestExploreNeedsFaultsToHappen(t *testing.T) {
+	h := hunted(t, All, 10, time.Millisecond)
+	assert.Contains(t, h.tooLittle(), "runs there was no fault. Config.Virtual, how long faults last in each, is 1ms: raise it to some seconds")
+	h = hunted(t, All, 10, 3*time.Second)
+	assert.Empty(t, h.tooLittle())
+	assert.Empty(t, hunted(t, All, 1, time.Millisecond).tooLittle())
+	assert.Empty(t, hunted(t, None, 10, time.Millisecond).tooLittle())
+
+	h.sum.runs, h.x.virtual, h.sum.sorts = 100, 20*time.Second, All.sorts()&^sim.HandoverFaults&^sim.LostDiskFaults
+	assert.Equal(t, "in 100 runs not one fault of these sorts happened: Handovers. Raise Config.Virtual, 20s now, or Config.Runs", h.tooLittle())
+	h.x.faults = Crashes | LostDisks
+	assert.Empty(t, h.tooLittle())
+	h.x.faults, h.sum.faulty, h.sum.sorts = Handovers, 0, 0
+	assert.Contains(t, h.tooLittle(), "next to nothing happened: in 100 of 100 runs there was no fault")
+}
+
+// A kept schedule says which of its faults do nothing any more.
+func TestExploreSaysWhatIsVain(t *testing.T) {
+	c := countsOf(incX)
+	x, err := c.trial("TestCounts")
+	require.NoError(t, err)
+	p := sim.Calm(1)
+	p.Trouble = time.Second
+	s := &sim.Schedule{Setup: *p, Faults: []sim.Fault{
+		{At: time.Second / 2, Kind: sim.Crash, Host: 1, For: time.Millisecond}, {At: time.Hour, Kind: sim.Isolate, Host: 1}}}
+	r, f := x.playSchedule(t, s, "a file")
+	require.Nil(t, f)
+	assert.Equal(t, "one: of its 2 faults 1 did nothing, so that it may not show any more what it was kept for:\n  at 1h0m0s isolate b: its time never came", vain("one", s, r))
+}
