@@ -56,6 +56,7 @@ const retry = 50 * time.Millisecond
 func (c *Client[M]) Start(body []byte) *Call {
 	g := c.g
 	g.t.Helper()
+	defer g.enter()()
 	call := &Call{g: g.stage, body: append([]byte{}, body...), end: g.Now() + c.Patience}
 	c.choose()
 	call.at = c.at
@@ -120,7 +121,9 @@ func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 		return nil
 	}}
 	o.Level, o.Op = levelOf(level)
+	leave := g.enter()
 	x := g.s.Call(c.at, c.number, o)
+	leave()
 	if x == nil {
 		return fmt.Errorf("%w: %s is down", smr.ErrClosed, g.names[c.at])
 	}
@@ -128,7 +131,7 @@ func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 	over = true
 	switch {
 	case !answered:
-		g.s.Cancel(x)
+		g.cancel(x)
 		return fmt.Errorf("smr: not read at %s in %v: %w", g.names[c.at], c.Patience, context.DeadlineExceeded)
 	case x.Outcome != sim.Answered:
 		return fmt.Errorf("%w: %s went down", smr.ErrClosed, g.names[c.at])
@@ -183,10 +186,17 @@ func (c *Call) Wait() (result []byte, err error) {
 	g.waits("Wait")
 	if !c.Done() && !g.until(c.Done, max(c.end-g.Now(), 0)) {
 		c.gaveUp = true
-		g.s.Cancel(c.x)
+		g.cancel(c.x)
 		g.until(c.Done, time.Second) // unless it is paused
 	}
 	return c.outcome()
+}
+
+// cancel gives a call up.
+func (g *stage) cancel(x *sim.Call) {
+	g.t.Helper()
+	defer g.enter()()
+	g.s.Cancel(x)
 }
 
 // outcome is what the caller is told.

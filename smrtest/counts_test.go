@@ -49,6 +49,8 @@ func (c *counts) Apply(op smr.Op) []byte {
 		return strconv.AppendInt(nil, int64(c.secret), 10)
 	case "year":
 		return strconv.AppendInt(nil, int64(time.Now().Year()), 10)
+	case "sleeps":
+		time.Sleep(time.Microsecond)
 	case "changes":
 		op.Body[0] = 'x'
 	}

@@ -82,6 +82,7 @@ func (g *stage) disturb(f sim.Fault, a, b smr.ID, words string, much any) {
 // Heal ends all that was done to the network: every link is whole again.
 func (g *stage) Heal() {
 	g.t.Helper()
+	defer g.enter()()
 	g.did("heal the network")
 	for i := range g.names {
 		if err := g.s.Do(sim.Fault{Kind: sim.Join, Host: i}); err != nil {

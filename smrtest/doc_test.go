@@ -7,7 +7,21 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/sim"
 )
+
+// The package's comment says of every kind of fault what it does.
+func TestGuideNamesTheFaults(t *testing.T) {
+	guide, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	_, faults, found := strings.Cut(string(guide), "// # The faults of a schedule\n")
+	require.True(t, found)
+	faults, _, _ = strings.Cut(faults, "// # ")
+	for kind := sim.Crash; kind <= sim.HandOver; kind++ {
+		assert.Regexp(t, `[\t ]`+kind.String()+`[ ,\n]`, faults)
+	}
+}
 
 // The report that the package's comment shows is the one that TestReportIsAsShown keeps true.
 func TestGuideShowsTheReport(t *testing.T) {

@@ -35,8 +35,11 @@ import (
 //	-smrtest.runs=N      how many runs, in place of Config.Runs
 //	-smrtest.time=10m    as many runs as there is time for; with new seeds, unless the first is given
 //	-smrtest.replay=F    the run that the schedule in file F says, and no other
+//	-smrtest.shrink=20s  how long a failing run is cut down
 //
-// A failure names the operation and the rule. It has the faults that are needed for it, the last
+// A failing run is said on stderr at once, and the schedule that repeats it written to a file. It is
+// then run again with fewer and fewer faults, callers and replicas, as long as it fails in the same
+// way. A failure names the operation and the rule. It has the faults that are needed for it, the last
 // state of each replica, and the commands that repeat it, and it writes files: the schedule, to be
 // played by -smrtest.replay; a picture of the run, to be opened in a browser; and, if the model is
 // at odds with the answers, these in porcupine's own view. They are in t.ArtifactDir if the test was
@@ -157,14 +160,14 @@ func (f *finding) careful() bool { return f.number%8 == 0 }
 // one lets run i happen.
 func (h *hunt) one(t *testing.T, i int) {
 	f := finding{number: i, seed: h.seed + uint64(i)}
-	defer func() { h.over(&f) }()
+	defer func() { h.over(t, &f) }()
 	c := h.x.chance(f.seed)
 	c.careful = f.careful()
 	f.report = h.x.play(t, c)
 }
 
-// over takes in a run that is over.
-func (h *hunt) over(f *finding) {
+// over takes in a run that is over, and says at once that it failed, unless an earlier one did.
+func (h *hunt) over(t *testing.T, f *finding) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := f.report; r != nil {
@@ -182,6 +185,7 @@ func (h *hunt) over(f *finding) {
 	}
 	if h.first == nil || f.number < h.first.number {
 		h.first = f
+		h.x.announce(t, f)
 	}
 }
 

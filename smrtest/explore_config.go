@@ -17,15 +17,20 @@ import (
 // that is not called required is a good choice.
 type Config[M smr.StateMachine] struct {
 	// New returns a state machine in its initial state, another one and the same state at every call.
-	// Many runs call it at the same time. Required.
+	// Many runs call it at the same time. A String method of the machine shows its state where a
+	// run has failed. Required.
 	New func() M
 	// Workload is what callers do: Mix(put, get, …), with a Command at least. Required.
 	Workload Workload
 	// Model says which answers are right: what callers saw must be linearizable by it. It holds the
 	// state machine against something simpler, while the other checks hold replicas against each
 	// other. See Command and Query for what inputs and outputs are, and PartitionBy. Its Step must
-	// change nothing, as many runs call it at the same time. Zero: answers are checked against the
-	// log alone.
+	// change nothing, as many runs call it at the same time. It knows an operation by the type of its
+	// input: give each Query an input type of its own (type getInput string), unless those of one
+	// type answer alike. It sees neither Op.Time nor Op.Number: have Apply return what it made of
+	// them, and Step take that from the output. A command whose caller was not told the outcome has
+	// the output that Apply returned, and no end, if it was applied; if not, Step does not see it, as
+	// little as those that were refused. Zero: answers are checked against the log alone.
 	Model porcupine.Model
 	// Invariant is called on every replica's state after every operation, and returns what is wrong
 	// with it. It must not change the state. Nil: nothing is.
@@ -39,8 +44,9 @@ type Config[M smr.StateMachine] struct {
 	Faults Faults
 	// Replicas is the size of the group, 1 to 7. Zero: 3 in most runs, 5 in the others.
 	Replicas int
-	// Runs is how many runs are tried, each with a seed of its own. Zero: 100, and under -short
-	// 10.
+	// Runs is how many runs are tried, each with a seed of its own; under -short a tenth of them.
+	// Zero: 100, which take some 12 s of one core with a small machine, and more with a model or a
+	// large state.
 	Runs int
 	// Virtual is how long faults last in each run, in virtual time. Some seconds without faults
 	// follow, in which all must become well. Zero: 20 s.
@@ -59,6 +65,7 @@ type trial struct {
 	runs     int
 	virtual  time.Duration
 	callers  int
+	dir      string // where the files of a failure are; "": it is not made yet
 }
 
 // The zero values of Config mean these.

@@ -5,7 +5,7 @@ import "github.com/smr-go/smr/internal/sim"
 // Faults is a set of sorts of faults, joined by |. In each run of [Explore] chance turns kinds of
 // them on and off, and chooses how often they happen and when: some runs are calm, some are storms,
 // and some faults are aimed at the moments that matter. Never more memory is lost than a group
-// survives.
+// survives. The package's comment says what each fault of a schedule does.
 type Faults uint
 
 // The sorts of faults.

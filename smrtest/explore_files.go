@@ -15,19 +15,30 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// write writes the files of a failure, and says in it where they are.
-func (f *failure) write(t *testing.T, recording *sim.Recording) {
-	dir, err := directory(t)
-	if err != nil {
-		t.Logf("smrtest: no files are written: %v", err)
-		return
+// write writes the files of a failure to dir, a new one if that is "", and says in it where they are.
+func (f *failure) write(t *testing.T, dir string, recording *sim.Recording) {
+	f.calls = recording.Calls(before)
+	if dir == "" {
+		var err error
+		if dir, err = directory(t); err != nil {
+			t.Logf("smrtest: no files are written: %v", err)
+			return
+		}
 	}
 	f.writeIn(dir, recording)
 }
 
+// before is how many calls a report shows.
+const before = 10
+
+// base is what the names of a failure's files begin with.
+func (f *failure) base(dir string) string {
+	return filepath.Join(dir, strings.NewReplacer("/", "-", `\`, "-").Replace(f.x.name))
+}
+
 // writeIn writes them there. What cannot be written is said in place of what it is.
 func (f *failure) writeIn(dir string, recording *sim.Recording) {
-	base := filepath.Join(dir, strings.NewReplacer("/", "-", `\`, "-").Replace(f.x.name))
+	base := f.base(dir)
 	schedule := base + ".schedule"
 	f.file(schedule, "the schedule: the world of the run, and its faults", f.writeSchedule)
 	f.again = append([]again{{"the same again", f.x.playing(schedule)}}, f.again...)

@@ -37,7 +37,7 @@ func (x *trial) playSchedule(t *testing.T, s *sim.Schedule, origin string) (*sim
 		return r, nil
 	}
 	f := &failure{x: x, report: r, origin: origin}
-	f.write(t, recording)
+	f.write(t, "", recording)
 	return r, f
 }
 

@@ -15,6 +15,7 @@ type failure struct {
 	origin string // of the run: a seed, or a schedule
 	faults int    // that it had when it was found; 0: those that it has
 	note   string // a paragraph; may be empty
+	calls  []string
 	files  []file
 	again  []again
 }
@@ -38,6 +39,12 @@ func (f *failure) String() string {
 		fmt.Fprintf(&b, "%s\n", f.note)
 	}
 	f.writeFaults(&b)
+	if len(f.calls) > 0 {
+		b.WriteString("\nthe last calls, and those under way\n")
+		for _, line := range f.calls {
+			fmt.Fprintf(&b, "  %s\n", line)
+		}
+	}
 	if len(f.report.Hosts) > 0 {
 		b.WriteString("\nthe replicas\n")
 		for i := range f.report.Hosts {
@@ -55,6 +62,13 @@ func (f *failure) String() string {
 		fmt.Fprintf(&b, "%s:\n  %s\n", x.what, x.command)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// inLine is what is wrong, in a line.
+func (f *failure) inLine() string {
+	rule, text, _ := strings.Cut(explain(f.report.Violation), "\n")
+	text, _, _ = strings.Cut(text, "\n")
+	return rule + ": " + text
 }
 
 func (f *failure) writeFaults(b *strings.Builder) {
@@ -91,8 +105,8 @@ func look(x *sim.HostStatus, more string) string {
 	if s.Problem != "" {
 		more += "; it says: " + s.Problem
 	}
-	if m, ok := x.Machine.(fmt.Stringer); ok {
-		more += fmt.Sprintf("\n     %.300v", m)
+	if state := stateOf(x.Machine); state != "" {
+		more += "\n     " + state
 	}
 	return fmt.Sprintf("%-11s  view %d, log to op %d, committed %d, applied %d, snapshot %d", s.Phase, s.Head.View,
 		max(uint64(s.Last.Op), x.Applied), max(uint64(s.Commit), x.Applied), x.Applied, s.Snapshot) + more

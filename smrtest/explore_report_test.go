@@ -49,6 +49,7 @@ func TestReportIsAsShown(t *testing.T) {
 	} else {
 		tempFiles(t)
 	}
+	alarms(t)
 	c := Config[*forgetter]{New: func() *forgetter { return &forgetter{} },
 		Workload: Mix(Command("inc", func(r *rand.Rand) []byte { return []byte([]string{"ann", "bob"}[r.IntN(2)]) }))}
 	x, err := c.trial("TestCounter")

@@ -76,7 +76,12 @@ func elsewhere(t *testing.T, use func(far func(do func()))) (left error) {
 		left = bubble(t, func() {
 			for do := range todo {
 				time.Sleep(stride)
-				go finish(do, ended)
+				done := make(chan struct{}) // waiting for it lets time pass here, for a machine that sleeps
+				go func() {
+					defer close(done)
+					finish(do, ended)
+				}()
+				<-done
 			}
 		})
 	}()

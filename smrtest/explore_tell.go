@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/smr-go/smr/internal/sim"
 )
@@ -24,16 +25,20 @@ func (x *trial) tell(t *testing.T, found *finding) fmt.Stringer {
 		first = another
 	}
 	f := &failure{x: x, report: found.report, first: first, origin: fmt.Sprintf("seed %d", found.seed), faults: len(found.report.Schedule.Faults)}
+	f.again = append(f.again, bySeed)
 	c := x.chance(found.seed)
 	c.careful = true
 	r, recording := x.record(t, c)
 	if r.Violation == nil {
 		f.note = notAgain
 	} else {
-		f.report, recording = x.shrink(t, r, recording)
+		began, early := time.Now(), false
+		if f.report, recording, early = x.shrink(t, r, recording); early {
+			f.note = fmt.Sprintf("making it smaller was stopped after %v: with more time less may be left of it", time.Since(began).Round(time.Second))
+			f.again = append(f.again, again{"with more time to make it smaller", bySeed.command + " -smrtest.shrink=10m -timeout=0"})
+		}
 	}
-	f.again = append(f.again, bySeed)
-	f.write(t, recording)
+	f.write(t, x.dir, recording)
 	if len(f.files) > 0 {
 		f.again = append(f.again, again{"to look for it for ever, in the package's directory",
 			fmt.Sprintf("mkdir -p %s && cp %s %[1]s", x.kept(), f.files[0].path)})
@@ -61,8 +66,9 @@ const notAgain = "it went well when it was played again: what the state machine 
 const tries = 10
 
 // record plays a run and records it, again and again until something is wrong in it, and the operation
-// is named if the state machine is to blame.
+// is named if the state machine is to blame, or until there is no time for more.
 func (x *trial) record(t *testing.T, c course) (r *sim.Report, recording *sim.Recording) {
+	late := by(t, 3)
 	for range tries {
 		watcher := sim.NewRecording(c.setup.Replicas, recorded)
 		c.watcher = watcher
@@ -71,24 +77,9 @@ func (x *trial) record(t *testing.T, c course) (r *sim.Report, recording *sim.Re
 		if r == nil || v != nil && (r.Violation == nil || v.Op > 0) {
 			r, recording = again, watcher
 		}
-		if v != nil && (v.Op > 0 || !v.OfMachine()) {
+		if v != nil && (v.Op > 0 || !v.OfMachine()) || late() {
 			break
 		}
-	}
-	return r, recording
-}
-
-// shrinking is how many runs a schedule may take to become smaller.
-const shrinking = 300
-
-// shrink cuts the schedule of a run down to what the violation needs, and records that run.
-func (x *trial) shrink(t *testing.T, r *sim.Report, recording *sim.Recording) (*sim.Report, *sim.Recording) {
-	var s sim.Schedule
-	elsewhere(t, func(far func(do func())) {
-		s, _ = sim.Shrink(r.Schedule, x.workOf(far, true), r.Violation, shrinking)
-	})
-	if small, smallRecording := x.record(t, scheduled(&s)); small.Violation != nil {
-		return small, smallRecording
 	}
 	return r, recording
 }

@@ -2,6 +2,7 @@ package smrtest
 
 import (
 	"errors"
+	"flag"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -22,6 +23,13 @@ import (
 
 // tempFiles has a test's files where they are removed.
 func tempFiles(t *testing.T) { t.Setenv("TMPDIR", t.TempDir()) }
+
+// alarms returns what failures say at once while the test lasts.
+func alarms(t *testing.T) *strings.Builder {
+	var b strings.Builder
+	setFlag[io.Writer](t, &alarm, &b)
+	return &b
+}
 
 // setFlag gives a flag a value while the test lasts.
 func setFlag[T any](t *testing.T, flag *T, value T) {
@@ -45,6 +53,7 @@ func (m *counts) get(name string) int { return m.N[name] }
 // exploring returns how Explore fails; "" if it does not.
 func exploring[M smr.StateMachine](t *testing.T, c Config[M]) string {
 	tempFiles(t)
+	setFlag[io.Writer](t, &alarm, io.Discard)
 	x, err := c.trial("TestCounts")
 	require.NoError(t, err)
 	h := x.newHunt()
@@ -126,6 +135,68 @@ func TestExploreTellsTheFirst(t *testing.T) {
 	assert.Equal(t, first, again)
 }
 
+// A failure is said, and its schedule kept, before anything else is done about it.
+func TestExploreSaysAFailureAtOnce(t *testing.T) {
+	tempFiles(t)
+	said := alarms(t)
+	c := countsOf(incX)
+	c.New, c.Runs = buggy("forgets"), 1
+	x, err := c.trial("TestCounts/small")
+	require.NoError(t, err)
+	h := x.newHunt()
+	h.run(t)
+	require.NotNil(t, h.first)
+	assert.Contains(t, said.String(), "smrtest: TestCounts/small: seed "+strconv.FormatUint(h.seed, 10)+": this rule is broken: ")
+	_, rest, _ := strings.Cut(said.String(), "the schedule as found: ")
+	file, rest, _ := strings.Cut(rest, "\n")
+	assert.Contains(t, rest, "making it smaller, for 20s at most\n")
+	s, err := readSchedule(file)
+	require.NoError(t, err)
+	assert.Equal(t, len(h.first.report.Schedule.Faults), len(s.Faults))
+
+	setFlag(t, shrinkFlag, 0)
+	report := x.tell(t, h.first).String()
+	assert.Contains(t, report, "making it smaller was stopped after ")
+	assert.Contains(t, report, " -smrtest.runs=1 -smrtest.shrink=10m -timeout=0\n")
+	assert.Contains(t, report, file, "the file that was said")
+	again, err := readSchedule(file)
+	require.NoError(t, err)
+	assert.Equal(t, s.Faults, again.Faults)
+}
+
+// The state of a replica is shown, if it can be: by a String method, or by a snapshot that is text.
+func TestStateIsShown(t *testing.T) {
+	m := newCounts()
+	m.Apply(smr.Op{Body: inc("x")})
+	assert.Equal(t, `{"x":1}`, stateOf(m))
+	for i := range 100 {
+		m.Apply(smr.Op{Body: inc("the name of " + strconv.Itoa(i))})
+	}
+	assert.Len(t, stateOf(m), muchState+len("…"))
+	assert.Equal(t, `n=1 last="ann"`, stateOf(&forgetter{n: 1, last: "ann"}))
+	for _, bug := range []string{"no snapshot", "binary", "no machine"} {
+		var m smr.StateMachine
+		if bug != "no machine" {
+			m = &saying{buggy(bug)(), "\x00\x01\xff"}
+		}
+		assert.Empty(t, stateOf(m), bug)
+	}
+	assert.Equal(t, "käse", stateOf(&saying{newCounts(), "käse\n"}))
+}
+
+// saying has a snapshot of its own.
+type saying struct {
+	*counts
+	snapshot string
+}
+
+func (m *saying) Snapshot() (io.WriterTo, error) {
+	if _, err := m.counts.Snapshot(); err != nil {
+		return nil, err
+	}
+	return strings.NewReader(m.snapshot), nil
+}
+
 // Flags say which runs are tried.
 func TestExploreFlags(t *testing.T) {
 	c := countsOf(incX)
@@ -188,7 +259,7 @@ func TestExploreKeepsTheLowest(t *testing.T) {
 	require.NoError(t, err)
 	h := x.newHunt()
 	for _, number := range []int{5, 3, 4} {
-		h.over(&finding{number: number})
+		h.over(t, &finding{number: number})
 	}
 	assert.Equal(t, 3, h.first.number)
 	_, more := h.next()
@@ -201,6 +272,13 @@ func TestExploreSeesTheYear(t *testing.T) {
 	c := countsOf(incX)
 	c.New = buggy("year")
 	assert.Contains(t, exploring(t, c), "this rule is broken: Apply is deterministic\nop ")
+}
+
+// A machine that sleeps is explored, also where it sleeps in virtual time.
+func TestExploreOfOneThatSleeps(t *testing.T) {
+	c := countsOf(incX)
+	c.New, c.Runs, c.Virtual = buggy("sleeps"), 1, time.Second
+	assert.Empty(t, exploring(t, c))
 }
 
 // What cannot be explored is told in words of the Config.
@@ -305,5 +383,12 @@ func TestFuzzFinds(t *testing.T) {
 		f := x.fuzz(t, []byte(script))
 		require.NotNil(t, f)
 		assert.Contains(t, f.String(), "Restore brings the whole state back\nop ")
+		assert.Contains(t, f.String(), "-smrtest.replay=")
 	}
+	require.NoError(t, flag.Set("test.fuzz", "FuzzLedger"))
+	defer flag.Set("test.fuzz", "")
+	f := x.fuzz(t, nil)
+	require.NotNil(t, f)
+	assert.Contains(t, f.String(), "smrtest -run '^FuzzLedger$'")
+	assert.Empty(t, f.files)
 }

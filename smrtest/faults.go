@@ -158,8 +158,11 @@ func (g *stage) each(what string, ids []smr.ID, do func(i int)) {
 // fault lets a fault happen, and writes it down.
 func (g *stage) fault(f sim.Fault, words string, args ...any) {
 	g.t.Helper()
+	defer g.enter()()
 	what := fmt.Sprintf(words, args...)
 	g.did(what)
+	g.calls(what)
+	defer g.calls("")
 	if err := g.s.Do(f); err != nil {
 		g.t.Fatalf("smrtest: cannot %s: %v", what, err)
 	}

@@ -76,7 +76,8 @@ func (g *Group[M]) Always(check func(m M) error) {
 
 func (g *Group[M]) holds(m M) error {
 	for _, check := range g.always {
-		if err := check(m); err != nil {
+		var err error
+		if g.within("in a function given to Always", func() { err = check(m) }); err != nil {
 			return err
 		}
 	}
@@ -87,6 +88,7 @@ func (g *Group[M]) holds(m M) error {
 // after a restart.
 func (g *Group[M]) Machine(id smr.ID) M {
 	g.t.Helper()
+	defer g.alone()()
 	h := g.s.Status(g.host(id))
 	if !h.Up {
 		g.t.Fatalf("smrtest: Machine: %s is down, and has no state", id)

@@ -28,11 +28,21 @@ func (g *stage) watch() sim.Watcher {
 	return g.recording
 }
 
+// calls has the picture call what happens next as the test's report does.
+func (g *stage) calls(what string) {
+	if g.recording != nil {
+		g.recording.Words = what
+	}
+}
+
 // draw makes a picture of the run, once it is over.
 func (g *stage) draw() {
 	p := g.recording.Picture(g.s.Report())
 	p.Title, p.Command = g.t.Name(), g.command()
-	p.Schedule = g.steps()
+	p.Schedule, p.Unit = g.steps(), "step"
+	if v := g.s.Violation(); v != nil {
+		p.Failure = explain(v)
+	}
 	name := filepath.Join(g.t.ArtifactDir(), "group.html")
 	f, err := os.Create(name)
 	if err != nil {

@@ -42,9 +42,7 @@ func (g *stage) report(format string, args ...any) string {
 }
 
 // command repeats the test, and draws it.
-func (g *stage) command() string {
-	return fmt.Sprintf("go test -run '^%s$' -artifacts", strings.ReplaceAll(g.t.Name(), "/", "$/^"))
-}
+func (g *stage) command() string { return command(g.t.Name(), "-artifacts") }
 
 // steps is what the test did, in lines: the last ones, and what was done many times over in one.
 func (g *stage) steps() (lines []string) {
@@ -93,6 +91,9 @@ func (g *stage) look(i int) string {
 	}
 	if s.Problem != "" {
 		text += "; it says: " + s.Problem
+	}
+	if state := stateOf(x.Machine); state != "" {
+		text += "\n     " + state
 	}
 	return text
 }

@@ -3,6 +3,7 @@ package smrtest
 import (
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ func TestBrokenMachinesAreReported(t *testing.T) {
 				c.Settle()
 			})
 			assert.NotContains(t, failure, "a bug in smr")
-			for _, part := range append(want, "this rule is broken: ", "with seed 1", "the replicas\n  a  ", "go test -run '^TestCounter$' -artifacts") {
+			for _, part := range append(want, "this rule is broken: ", "with seed 1", "the replicas\n  a  ", "smrtest -run '^TestCounter$' -artifacts") {
 				assert.Contains(t, failure, part)
 			}
 		})
@@ -141,6 +142,47 @@ func TestWhatCannotBeDone(t *testing.T) {
 	assert.Contains(t, failure, "out of paper")
 }
 
+// A group that two goroutines use at once, or one after the test, says so, and blames nothing else.
+func TestOneAtATime(t *testing.T) {
+	failure := failing(t, func(t testing.TB) {
+		var c *Group[*meddler]
+		meddle := sync.OnceFunc(func() {
+			over := make(chan struct{})
+			go func() {
+				defer close(over)
+				c.Crash("b")
+			}()
+			<-over
+		})
+		c = New(t, 3, func() *meddler { return &meddler{newCounts(), meddle} })
+		c.Client().MustPropose(inc("x"))
+	})
+	assert.Equal(t, twoAtOnce, failure)
+	failure = failing(t, func(t testing.TB) {
+		var c *Group[*counts]
+		t.Cleanup(func() { c.Crash("a") })
+		c = New(t, 1, newCounts)
+	})
+	assert.Equal(t, "smrtest: the group is used after the end of its test TestCounter", failure)
+	failure = failing(t, func(t testing.TB) {
+		c := New(t, 1, newCounts)
+		c.Always(func(*counts) error { c.Run(1); return nil })
+		c.Client().MustPropose(inc("x"))
+	})
+	assert.Contains(t, failure, "Run cannot be called in a function given to Always")
+}
+
+// meddler does something else first.
+type meddler struct {
+	*counts
+	meddle func()
+}
+
+func (m *meddler) Apply(op smr.Op) []byte {
+	m.meddle()
+	return m.counts.Apply(op)
+}
+
 // A test that has failed, or was skipped, is over: nothing more is said about the group.
 func TestNoChecksAfterAFailure(t *testing.T) {
 	failure := failing(t, func(t testing.TB) {
@@ -189,11 +231,19 @@ func TestPicture(t *testing.T) {
 		c.Client().MustPropose(inc("x"))
 		c.Disk("b").Slow(0)
 		c.Pause("c")
+		cl := c.Client()
+		cl.MustPropose(inc("x"))
 		c.CrashPrimary()
 		c.Run(time.Second)
+		c.Resume("c")
+		cl.MustPropose(inc("x"))
 	}))
 	page, err := os.ReadFile(filepath.Join(t.ArtifactDir(), "group.html"))
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "TestCounter")
 	assert.Contains(t, string(page), "slow the disk of b by up to 1s")
+	assert.Contains(t, string(page), `"crash a"`, "as the report calls it")
+	assert.NotContains(t, string(page), "power-cut")
+	assert.Contains(t, string(page), `"unit":"step"`)
+	assert.Contains(t, string(page), `"caller 2 at b"`)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim"
 )
 
 // machines is what the suite checks. new returns a machine in its initial state.
@@ -62,13 +63,7 @@ func (m machines) name(i int) string {
 }
 
 // quote shows the beginning of b.
-func quote(b []byte) string {
-	const most = 60
-	if len(b) > most {
-		return fmt.Sprintf("%q... of %d bytes", b[:most], len(b))
-	}
-	return fmt.Sprintf("%q", b)
-}
+func quote(b []byte) string { return sim.Quote(b) }
 
 // points returns after how many operations to take snapshots: 0, all, and evenly in between.
 func (m machines) points() (points []int) {

@@ -69,10 +69,13 @@ func (g *stage) hook(m Moment, wanted func() bool, do func()) {
 	})
 }
 
-// within calls a function of the test's in the middle of the run.
+// within calls a function of the test's in the middle of the run, which may use the group.
 func (g *stage) within(where string, do func()) {
-	was := g.inside
+	was, busy := g.inside, g.busy.Swap(false)
 	g.inside = where
 	do()
 	g.inside = was
+	if busy && !g.busy.CompareAndSwap(false, true) {
+		g.t.Fatal(twoAtOnce)
+	}
 }

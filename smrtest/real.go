@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -47,8 +48,8 @@ func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(
 	return c
 }
 
-// Real is a group of real replicas. One goroutine uses it: the test's. Its replicas may be used by
-// others too.
+// Real is a group of real replicas. One goroutine uses it: the test's. Others may use its replicas
+// too, and call Replica, Machine and MustPropose.
 type Real[M smr.StateMachine] struct {
 	t       testing.TB
 	new     func() M
@@ -56,9 +57,11 @@ type Real[M smr.StateMachine] struct {
 	network *smr.Network
 	dir     string
 	members []smr.Member
+	disturb Disturbance
+
+	mu      sync.Mutex // held where these change, and where others may read them
 	running map[smr.ID]*actor[M]
 	cuts    map[[2]smr.ID]bool // from, to
-	disturb Disturbance
 }
 
 // actor is a running replica, and what belongs to it.
@@ -97,7 +100,9 @@ func (c *Real[M]) Machine(id smr.ID) M {
 func (c *Real[M]) actor(id smr.ID) *actor[M] {
 	c.t.Helper()
 	c.must(id)
+	c.mu.Lock()
 	a := c.running[id]
+	c.mu.Unlock()
 	if a == nil {
 		c.t.Fatalf("smrtest: %s is down: Restart it first", id)
 	}
@@ -145,7 +150,9 @@ func (c *Real[M]) start(id smr.ID) error {
 	}
 	var err error
 	if a.replica, err = smr.Start(cfg); err == nil {
+		c.mu.Lock()
 		c.running[id] = a
+		c.mu.Unlock()
 	}
 	return err
 }
@@ -173,7 +180,9 @@ func (c *Real[M]) Stop(ids ...smr.ID) {
 	c.t.Helper()
 	for _, id := range ids {
 		a := c.actor(id)
+		c.mu.Lock()
 		delete(c.running, id)
+		c.mu.Unlock()
 		if err := a.replica.Close(); err != nil {
 			c.t.Errorf("smrtest: closing %s: %v", id, err)
 		}
@@ -195,6 +204,8 @@ func (c *Real[M]) MustPropose(at smr.ID, body []byte) []byte {
 
 // look is all replicas, a line each.
 func (c *Real[M]) look() (text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, id := range c.Members() {
 		if a := c.running[id]; a == nil {
 			text += fmt.Sprintf("\n  %s  down", id)

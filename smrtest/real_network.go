@@ -37,7 +37,9 @@ func (c *Real[M]) CutOneWay(from, to smr.ID) {
 	}
 	c.must(from)
 	c.must(to)
+	c.mu.Lock()
 	c.cuts[[2]smr.ID{from, to}] = true
+	c.mu.Unlock()
 	if a := c.running[from]; a != nil {
 		a.wires.CutTo(to)
 	}
@@ -45,7 +47,9 @@ func (c *Real[M]) CutOneWay(from, to smr.ID) {
 
 // Heal mends all links that were cut.
 func (c *Real[M]) Heal() {
+	c.mu.Lock()
 	clear(c.cuts)
+	c.mu.Unlock()
 	for _, a := range c.running {
 		a.wires.Heal()
 	}

@@ -24,6 +24,27 @@ func realCount(t *testing.T, c *Real[*counts], id smr.ID) (n int) {
 	return n
 }
 
+// Callers find their replicas while the test takes others down.
+func TestRealIsFoundByCallers(t *testing.T) {
+	inBubbleOf(t, 3, func(t *testing.T, c *Real[*counts]) {
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			for range 100 {
+				c.Replica("a").Status()
+				c.Machine("a")
+				c.look()
+			}
+		}()
+		for range 5 {
+			c.Cut("a", "b")
+			c.Restart("c")
+			c.Heal()
+		}
+		<-over
+	})
+}
+
 func TestRealFailover(t *testing.T) {
 	inBubbleOf(t, 3, func(t *testing.T, c *Real[*counts]) {
 		assert.Equal(t, "1", string(c.MustPropose("b", inc("x"))))

@@ -17,7 +17,9 @@ func (g *stage) Settle() {
 	if g.up() == 0 {
 		g.t.Fatal(g.report("no replica is up: Restart some before Settle"))
 	}
+	leave := g.enter()
 	open := g.s.Converge(patience)
+	leave()
 	g.sound()
 	if open != nil {
 		g.t.Fatal(g.report("the group has not settled after %v%s", patience, g.because()))
@@ -85,12 +87,15 @@ func join(ids []smr.ID) string {
 // finish is the end of a test that has not failed: all faults end, and the group must become one
 // again, unless more memory was lost than it can lose.
 func (g *stage) finish() {
+	g.t.Helper()
+	defer g.ended.Store(true)
 	if g.t.Failed() || g.t.Skipped() || g.s.Violation() != nil {
 		return
 	}
 	if lost := len(g.doomed); lost > len(g.names)-sim.Needed(len(g.names)) || lost > 0 && g.cfg.Unformed {
 		return
 	}
+	defer g.enter()()
 	g.over = true
 	g.did("the test is over: all faults end, and all that are down start")
 	g.s.Settle()

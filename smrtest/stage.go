@@ -3,6 +3,7 @@ package smrtest
 import (
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ type stage struct {
 	script  []step // what the test did
 	inside  string // what the test's function that runs now is called for; time does not pass there
 
+	busy      atomic.Bool    // a goroutine is in the middle of something
+	ended     atomic.Bool    // the test has, and all that follows it
 	over      bool           // the test is
 	recording *sim.Recording // nil: it is not drawn
 
@@ -74,6 +77,7 @@ func (g *stage) Run(d time.Duration) {
 	g.t.Helper()
 	g.notNegative("Run", d)
 	g.waits("Run")
+	defer g.enter()()
 	g.s.RunFor(d)
 	g.sound()
 }
@@ -84,16 +88,16 @@ func (g *stage) RunUntil(cond func() bool) bool {
 	g.t.Helper()
 	g.given("RunUntil", "cond", cond != nil)
 	g.waits("RunUntil")
-	return g.until(func() bool {
-		g.inside = "in the condition of RunUntil"
-		defer func() { g.inside = "" }()
-		return cond()
+	return g.until(func() (held bool) {
+		g.within("in the condition of RunUntil", func() { held = cond() })
+		return held
 	}, patience)
 }
 
 // until is RunUntil for this package.
 func (g *stage) until(cond func() bool, d time.Duration) bool {
 	g.t.Helper()
+	defer g.enter()()
 	held := g.s.RunUntil(cond, d)
 	g.sound()
 	return held
@@ -146,6 +150,7 @@ func (g *stage) talk(i, j int) bool { return g.s.Reaches(i, j) && g.s.Reaches(j,
 // Status returns what a replica is and how far it is: the same that Replica.Status tells.
 func (g *stage) Status(id smr.ID) smr.Status {
 	g.t.Helper()
+	defer g.alone()()
 	return g.status(g.host(id))
 }
 
@@ -195,6 +200,27 @@ func (g *stage) host(id smr.ID) int {
 	}
 	return i
 }
+
+// enter is alone for what makes something happen: it also fails if there is no test any more.
+func (g *stage) enter() (leave func()) {
+	g.t.Helper()
+	if g.ended.Load() {
+		g.t.Fatalf("smrtest: the group is used after the end of its test %s", g.t.Name())
+	}
+	return g.alone()
+}
+
+// alone fails the test if another goroutine is in the middle of something. The caller calls leave when
+// it has done.
+func (g *stage) alone() (leave func()) {
+	g.t.Helper()
+	if !g.busy.CompareAndSwap(false, true) {
+		g.t.Fatal(twoAtOnce)
+	}
+	return func() { g.busy.Store(false) }
+}
+
+const twoAtOnce = "smrtest: the group is used by two goroutines at once: it is for one, the test's; Client.Start has several calls under way"
 
 // waits fails the test if time cannot pass here.
 func (g *stage) waits(what string) {

@@ -13,6 +13,7 @@ type document struct {
 	Failure  string   `json:"failure"`
 	Command  string   `json:"command"`
 	Schedule []string `json:"schedule"`
+	Unit     string   `json:"unit"`
 	History  string   `json:"history"`
 	End      int64    `json:"end"`
 	Lanes    []lane   `json:"lanes"`
@@ -37,7 +38,7 @@ type encoder struct {
 
 func encode(r *Run) *document {
 	e := &encoder{places: map[string]int64{}, document: document{
-		Title: r.Title, Failure: r.Failure, Command: r.Command, Schedule: append([]string{}, r.Schedule...), History: r.History,
+		Title: r.Title, Failure: r.Failure, Command: r.Command, Schedule: append([]string{}, r.Schedule...), Unit: cmp.Or(r.Unit, "fault"), History: r.History,
 		End: int64(r.End), Lanes: []lane{}, Texts: []string{},
 	}}
 	for _, l := range r.Lanes {

@@ -9,9 +9,10 @@ import "time"
 // Run is what happened, in virtual time since the run's beginning.
 type Run struct {
 	Title    string   // what it is, in a line
-	Failure  string   // the violated invariant, in words; "" if none is
+	Failure  string   // what is wrong, in words; "" if none is
 	Command  string   // repeats the run; "" if nothing does
 	Schedule []string // the faults as they are written down, a line each
+	Unit     string   // what a line of Schedule is, in the singular; "": a fault
 	History  string   // slash-separated name, relative to the page, of porcupine's own view; "" if there is none
 
 	Lanes    []Lane // from top to bottom: replicas, then clients

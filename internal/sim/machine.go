@@ -311,13 +311,7 @@ func (m *machine) stable() bool {
 }
 
 // quote shows the beginning of b.
-func quote(b []byte) string {
-	const most = 60
-	if len(b) > most {
-		return fmt.Sprintf("%q... of %d bytes", b[:most], len(b))
-	}
-	return fmt.Sprintf("%q", b)
-}
+func quote(b []byte) string { return Quote(b) }
 
 // mix takes bytes into a sum that is the same in every process.
 func mix(sum uint64, b []byte) uint64 {

@@ -12,6 +12,9 @@ import (
 
 // Recording is a Watcher that makes a run into a picture. Of a long run it keeps what happened last.
 type Recording struct {
+	// Words is what faults are called from now on; "": as a schedule writes them.
+	Words string
+
 	replicas int
 	end      time.Duration
 	over     bool // something was violated: what comes then is no part of the story
@@ -24,8 +27,9 @@ type Recording struct {
 
 	hosts   []recorded
 	severed map[[2]int]time.Duration // links that are cut, and since when
-	callers []place                  // in the order of their first calls; their lanes follow the replicas'
+	callers []place                  // a caller at each replica that he has used, in the order of first calls; their lanes follow the replicas'
 	calls   []*Call                  // under way
+	ended   latest[*Call]
 }
 
 // recorded is what is known of a host that is not over.
@@ -37,7 +41,7 @@ type recorded struct {
 	why   string    // it goes down
 }
 
-// place is where a caller first called.
+// place is a caller at a replica.
 type place struct{ host, caller int }
 
 // unsaved is a save that is not durable yet.
@@ -53,7 +57,7 @@ func NewRecording(replicas, most int) *Recording {
 	r := &Recording{replicas: replicas, hosts: make([]recorded, replicas), severed: map[[2]int]time.Duration{},
 		flights: flights{ring: make([]flight, most)}, spans: latest[picture.Span]{most: most}, cuts: latest[picture.Cut]{most: most},
 		marks: latest[picture.Mark]{most: most}, states: latest[picture.State]{most: most}}
-	r.flights.copies.most = most
+	r.flights.copies.most, r.ended.most = most, 100
 	for i := range replicas {
 		r.hosts[i].role = picture.Span{Lane: i, Kind: picture.Down}
 	}
@@ -93,6 +97,18 @@ func (r *Recording) Picture(rep *Report) *picture.Run {
 	return p
 }
 
+// Calls returns the last n calls that have ended, and then those that are under way, in words.
+func (r *Recording) Calls(n int) (lines []string) {
+	ended := r.ended.list()
+	for _, c := range ended[max(0, len(ended)-n):] {
+		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s", c.Ended.Seconds(), c, c.Caller, Name(c.Host)))
+	}
+	for _, c := range r.calls {
+		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s: no answer yet", c.Began.Seconds(), c, c.Caller, Name(c.Host)))
+	}
+	return lines
+}
+
 // arrange puts the callers of each replica together.
 func (r *Recording) arrange(p *picture.Run) {
 	for i := range r.replicas {
@@ -112,7 +128,7 @@ func (r *Recording) arrange(p *picture.Run) {
 
 // lane returns a caller's lane, before they are arranged.
 func (r *Recording) lane(c *Call) int {
-	return r.replicas + slices.IndexFunc(r.callers, func(x place) bool { return x.caller == c.Caller })
+	return r.replicas + slices.IndexFunc(r.callers, func(x place) bool { return x == place{c.Host, c.Caller} })
 }
 
 func (r *Recording) mark(lane int, at time.Duration, kind picture.MarkKind, format string, args ...any) {
@@ -207,6 +223,7 @@ func (r *Recording) Called(at time.Duration, c *Call) {
 func (r *Recording) Returned(at time.Duration, c *Call) {
 	r.end = max(r.end, at)
 	r.calls = without(r.calls, c)
+	r.ended.add(c)
 	kinds := [...]picture.SpanKind{Pending: picture.Open, Answered: picture.Answered, NotApplied: picture.NotApplied, Unknown: picture.Unknown}
 	r.spans.add(picture.Span{Lane: r.lane(c), From: c.Began, To: at, Kind: kinds[c.Outcome], Text: c.String()})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -27,9 +28,9 @@ func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
 			r.mark(host, at, picture.Saved, "%s", h.saves[0].text)
 		}
 	case "has a snapshot at":
-		r.mark(host, at, picture.Snapshot, "%s", inANote(what, args))
+		r.mark(host, at, picture.Snapshot, "after op %d", args[0].(vsr.Viewstamp).Op)
 	case "has restored":
-		r.mark(host, at, picture.Restored, "%s", inANote(what, args))
+		r.mark(host, at, picture.Restored, "the snapshot after op %d", args[0].(vsr.Viewstamp).Op)
 	case "does not apply:":
 		r.mark(host, at, picture.Note, "%s", inANote("the fault "+what, args))
 		h.ails, h.why = slices.DeleteFunc(h.ails, func(s picture.Span) bool { return s.From == at }), ""
@@ -48,8 +49,9 @@ func (r *Recording) ofWorld(at time.Duration, what string, args []any) {
 	switch what {
 	case "violated:":
 		r.over = true
-		r.mark(picture.Everyone, at, picture.Violation, "%s", inANote("", args))
+		r.mark(picture.Everyone, at, picture.Violation, "%s", brokenInWords(args[0].(string), args[1].(string)))
 	case "all is healed":
+		what = "all faults end"
 		for i := range r.hosts {
 			r.recovers(i, at, picture.Paused, picture.DiskSlow, picture.DiskFull)
 		}
@@ -59,7 +61,37 @@ func (r *Recording) ofWorld(at time.Duration, what string, args []any) {
 	}
 }
 
+// brokenInWords says that a rule is broken, and not that it holds.
+func brokenInWords(rule, text string) string {
+	switch rule {
+	case "liveness", "too little", "error", "panic":
+		return rule + ": " + text
+	}
+	return "broken: " + rule + ": " + text
+}
+
+// inANote is a note as a picture has it.
 func inANote(what string, args []any) string {
+	switch what {
+	case "starts, log":
+		if base, last := args[0].(vsr.Viewstamp).Op, args[1].(vsr.Viewstamp).Op; last > base {
+			return fmt.Sprintf("starts with ops %d to %d in its log, %v", base+1, last, args[2])
+		}
+		return fmt.Sprintf("starts with no ops in its log, %v", args[2])
+	case "loads":
+		return fmt.Sprintf("reads %d ops from its log, from op %d on", args[1], args[0].(vsr.Load).From)
+	case "has compacted to":
+		return fmt.Sprintf("has dropped its log before op %d", args...)
+	case "goes down in":
+		op := args[0].(vfs.Op)
+		return fmt.Sprintf("goes down in the middle of: %s %s", op.Kind, op.Name)
+	case "has a bit flipped in":
+		return fmt.Sprintf("has a bit flipped in %s, at byte %d", args...)
+	case "has a misdirected write in":
+		return fmt.Sprintf("has a misdirected write in %s, at byte %d, of %d bytes", args...)
+	case "has received", "cannot read its snapshot at":
+		return fmt.Sprintf("%s the snapshot after op %d", strings.TrimSuffix(what, " its snapshot at"), args[0].(vsr.Viewstamp).Op)
+	}
 	for i, a := range args {
 		if i > 0 || what != "" {
 			what += " "
@@ -75,10 +107,15 @@ func (r *Recording) Faulted(at time.Duration, f *Fault) {
 	if f.Kind.ofAll() {
 		lane = picture.Everyone
 	}
-	r.mark(lane, at, picture.Fault, "%s", strings.TrimPrefix(f.String(), fmt.Sprintf("at %v ", f.At)))
+	words, why := strings.TrimPrefix(f.String(), fmt.Sprintf("at %v ", f.At)), f.Kind.String()
+	if r.Words != "" {
+		words = r.Words
+		why, _, _ = strings.Cut(words, " ")
+	}
+	r.mark(lane, at, picture.Fault, "%s", words)
 	switch f.Kind {
 	case Crash, PowerCut, Stop, Wipe:
-		r.hosts[f.Host].why = f.Kind.String()
+		r.hosts[f.Host].why = why
 	case Pause, Suspend:
 		r.suffers(at, f, picture.Paused)
 	case Resume:

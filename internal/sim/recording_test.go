@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,9 @@ func TestRecordingTellsWhatHappened(t *testing.T) {
 	for _, kind := range []picture.SpanKind{picture.Forming, picture.Primary, picture.Backup, picture.ViewChange, picture.Answered} {
 		assert.NotZero(t, count(run.Spans, func(s picture.Span) bool { return s.Kind == kind }), kind)
 	}
+	for _, m := range run.Marks {
+		assert.NotContains(t, m.Text, "{", "a mark is told in words")
+	}
 	assert.Zero(t, count(run.Spans, func(x picture.Span) bool { return x.Kind == picture.Paused && x.From > 8*s }), "who is down cannot be paused")
 	for _, fate := range []picture.Fate{picture.Arrived, picture.CutOff, picture.Refused} {
 		assert.NotZero(t, count(run.Messages, func(m picture.Message) bool { return m.Fate == fate }), fate)
@@ -112,7 +116,7 @@ func TestRecordingShowsTheViolation(t *testing.T) {
 	run := recordedRun(t, 1e6, 30)
 	assert.Contains(t, run.Failure, "it is enough")
 	assert.Equal(t, 1, count(run.Marks, func(m picture.Mark) bool {
-		return m.Kind == picture.Violation && m.Lane == picture.Everyone && m.At == run.End
+		return m.Kind == picture.Violation && strings.HasPrefix(m.Text, "broken: the invariant holds: op ") && m.Lane == picture.Everyone && m.At == run.End
 	}))
 	assert.NotZero(t, count(run.Messages, func(m picture.Message) bool { return m.Fate == picture.UnderWay }))
 	assert.NotZero(t, count(run.Spans, func(s picture.Span) bool { return s.Kind == picture.Open && s.To == run.End }))

@@ -19,6 +19,9 @@ import (
 //	set Network.Loss 0.01
 //	at 1.203s crash a for 400ms seed 17
 //	from 2s after b sent DoViewChange 1: cut b a for 1s
+//	at 4s split of a,c for 2s
+//	at 5s slow-link a b by 20ms for 1s
+//	at 5s lossy-link b a losing 250/1000 for 1s
 type Schedule struct {
 	About  string // what it shows
 	Setup  Setup
@@ -188,16 +191,45 @@ func (f *Fault) String() string {
 			fmt.Fprintf(&b, " %s", Name(f.To))
 		}
 	}
+	b.WriteString(f.amount())
 	if f.For > 0 {
 		fmt.Fprintf(&b, " for %v", f.For)
-	}
-	if f.N != 0 {
-		fmt.Fprintf(&b, " n %d", f.N)
 	}
 	if f.Seed != 0 {
 		fmt.Fprintf(&b, " seed %d", f.Seed)
 	}
 	return b.String()
+}
+
+// amount is N in the words that suit the kind: who is on one side, how much longer something takes,
+// what part is lost.
+func (f *Fault) amount() string {
+	switch {
+	case f.N == 0:
+		return ""
+	case f.Kind.chooses() && f.N > 0 && f.N < 1<<7:
+		var side []string
+		for i := range 7 {
+			if f.N&(1<<i) != 0 {
+				side = append(side, Name(i))
+			}
+		}
+		return " of " + strings.Join(side, ",")
+	case f.Kind.isSpan():
+		return " by " + time.Duration(f.N).String()
+	case f.Kind == LossyLink && f.N > 0:
+		return fmt.Sprintf(" losing %d/1000", f.N)
+	}
+	return fmt.Sprintf(" n %d", f.N)
+}
+
+// isSpan reports whether the kind's N is a time.
+func (k Kind) isSpan() bool {
+	switch k {
+	case SlowTurns, SlowLink, ClockJump, SlowDisk:
+		return true
+	}
+	return false
 }
 
 // ParseFault reads a line that String wrote.
@@ -226,10 +258,16 @@ func ParseFault(line string) (f Fault, err error) {
 			f.For = w.duration()
 		case "n":
 			f.N = w.integer()
+		case "of":
+			f.N = w.side()
+		case "by":
+			f.N = int64(w.duration())
+		case "losing":
+			f.N = w.thousandths()
 		case "seed":
 			f.Seed = uint64(w.unsigned())
 		default:
-			w.fail("%q is none of for, n, seed", key)
+			w.fail("%q is none of for, of, by, losing, n, seed", key)
 		}
 	}
 	if w.err != nil {
@@ -300,6 +338,27 @@ func (w *words) host() int {
 		return 0
 	}
 	return int(word[0] - 'a')
+}
+
+// side reads names with commas between them, as bits.
+func (w *words) side() (n int64) {
+	for _, name := range strings.Split(w.next(), ",") {
+		one := words{left: []string{name}}
+		if n |= 1 << max(one.host(), 0); one.err != nil {
+			w.fail("%w", one.err)
+		}
+	}
+	return n
+}
+
+// thousandths reads how many of 1,000.
+func (w *words) thousandths() int64 {
+	word, ok := strings.CutSuffix(w.next(), "/1000")
+	n, err := strconv.ParseInt(word, 10, 64)
+	if !ok || err != nil {
+		w.fail("%q is not so many of 1,000, as 250/1000", word)
+	}
+	return n
 }
 
 func (w *words) kind() Kind {

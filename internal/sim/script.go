@@ -46,7 +46,13 @@ func Script(b []byte, sorts Sorts, n int, end time.Duration) (faults []Fault) {
 		if when := b[4] % byte(moments+1); when > 0 {
 			f.After = &Aim{Host: f.Host, When: Moment(when - 1), Nth: 1 + int(b[5])}
 		}
+		if f.Kind.hasTo() && f.Kind != HandOver && f.To == f.Host {
+			f.To = (f.To + 1) % n
+		}
 		f.size(int64(b[6])<<8 | int64(b[7]))
+		if f.Kind.chooses() {
+			f.N &= 1<<n - 1
+		}
 		faults = append(faults, f)
 	}
 	return faults

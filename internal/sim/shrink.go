@@ -11,13 +11,17 @@ import (
 
 // Shrink looks for a smaller schedule that still fails as x did, with v, when Play plays it: a
 // shorter one, with fewer faults, replicas and callers, a quieter network and rounder numbers. It
-// makes at most that many runs, one at least, and fewer if they are long: those of a group that stands
-// still are. It returns the smallest schedule found and the report of its run; its About says the
-// violation. If x does not fail so, it returns x itself and
-// the report of its run. The same arguments give the same schedule. A nil Work is that of
-// x.Setup.Lists, which then shrinks too.
-func Shrink(x Schedule, w *Work, v *Violation, runs int) (Schedule, *Report) {
-	k := &shrinker{work: w, want: v, runs: runs - 1, events: runs * usualEvents, cores: runtime.GOMAXPROCS(0), best: x, seen: map[string]bool{textOf(&x): true}}
+// makes at most that many runs, one at least, and fewer if they are long: those of a group that
+// stands still are; and none after stop, if it is not nil, has returned true: it is asked between
+// them. It returns the smallest schedule found and the report of its run; its About says the
+// violation. If x does not fail so, it returns x itself and the report of its run. The same arguments
+// give the same schedule, unless stop ends the search. A nil Work is that of x.Setup.Lists, which then
+// shrinks too.
+func Shrink(x Schedule, w *Work, v *Violation, runs int, stop func() bool) (Schedule, *Report) {
+	if stop == nil {
+		stop = func() bool { return false }
+	}
+	k := &shrinker{work: w, want: v, runs: runs - 1, events: runs * usualEvents, stop: stop, cores: runtime.GOMAXPROCS(0), best: x, seen: map[string]bool{textOf(&x): true}}
 	var fails bool
 	if k.report, fails = k.play(&x); !fails {
 		return x, k.report
@@ -47,6 +51,7 @@ type shrinker struct {
 	want   *Violation
 	runs   int // that are left
 	events int // likewise
+	stop   func() bool
 	cores  int
 	best   Schedule
 	report *Report         // of the best
@@ -76,7 +81,7 @@ func (k *shrinker) round() bool {
 	} {
 		step(k)
 	}
-	return k.left() > 0 && textOf(&k.best) != before
+	return k.left() > 0 && !k.stop() && textOf(&k.best) != before
 }
 
 // left is how many runs are left.
@@ -91,7 +96,7 @@ func (k *shrinker) left() int {
 // the best. It returns its number, -1 if there is none. All cores try at once; what comes out, and
 // how many runs it counts, is as if one did.
 func (k *shrinker) first(changes ...change) int {
-	for next := 0; next < len(changes) && k.left() > 0; {
+	for next := 0; next < len(changes) && k.left() > 0 && !k.stop(); {
 		var batch []*attempt
 		batch, next = k.batch(changes, next)
 		var wg sync.WaitGroup
@@ -164,7 +169,7 @@ func (v *Violation) like(w *Violation) bool {
 	return !slices.Contains(vague, v.Rule) || gist(v.Text) == gist(w.Text)
 }
 
-var particulars = regexp.MustCompile(`"(\\.|[^"\\])*"(\.\.\. of [0-9]+ bytes)?|0x[0-9a-f]+|[0-9]+|\b[a-g]\b`)
+var particulars = regexp.MustCompile("(`[^`]*`|" + `"(\\.|[^"\\])*")(\.\.\. of [0-9]+ bytes)?|0x[0-9a-f]+|[0-9]+|\b[a-g]\b`)
 
 func gist(text string) string {
 	text, _, _ = strings.Cut(text, "\n")

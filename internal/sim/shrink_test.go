@@ -102,7 +102,7 @@ func TestShrink(t *testing.T) {
 			}
 			w := workOf(test.machine)
 			for _, r := range fails(t, w, test.rule, count) {
-				x, got := Shrink(r.Schedule, w, r.Violation, 400)
+				x, got := Shrink(r.Schedule, w, r.Violation, 400, nil)
 				var text strings.Builder
 				x.WriteTo(&text)
 				t.Logf("%d faults, %d replicas, %v:\n%s", len(r.Schedule.Faults), r.Schedule.Setup.Replicas, r.Schedule.Setup.Trouble, &text)
@@ -130,7 +130,7 @@ func TestShrinkIsDeterministic(t *testing.T) {
 	for i, cores := range []int{1, 4} {
 		func() {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
-			schedules[i], _ = Shrink(r.Schedule, w, r.Violation, 25)
+			schedules[i], _ = Shrink(r.Schedule, w, r.Violation, 25, nil)
 		}()
 	}
 	assert.Equal(t, schedules[0], schedules[1])
@@ -147,7 +147,7 @@ func TestShrinkOfLongRunsEnds(t *testing.T) {
 	}
 	var made []int
 	for _, cores := range []int{1, 4} {
-		k := &shrinker{work: w, want: &Violation{Rule: "11.2"}, runs: 100, events: 5 * r.Stats.Events, cores: cores, best: r.Schedule, report: r, seen: map[string]bool{}}
+		k := &shrinker{work: w, want: &Violation{Rule: "11.2"}, runs: 100, events: 5 * r.Stats.Events, stop: func() bool { return false }, cores: cores, best: r.Schedule, report: r, seen: map[string]bool{}}
 		assert.Equal(t, -1, k.first(changes...))
 		made = append(made, 100-k.runs)
 	}
@@ -155,14 +155,28 @@ func TestShrinkOfLongRunsEnds(t *testing.T) {
 	assert.Less(t, made[0], 20)
 }
 
+// A search that is stopped returns the best so far, be that what it began with.
+func TestShrinkStops(t *testing.T) {
+	w := workOf(views)
+	r := fails(t, w, ruleInvariant, 1)[0]
+	before := len(textOf(&r.Schedule))
+	for _, after := range []int{0, 5} {
+		asked := 0
+		x, got := Shrink(r.Schedule, w, r.Violation, 400, func() bool { asked++; return asked > after })
+		assert.True(t, got.Violation.like(r.Violation))
+		assert.Equal(t, after > 0, len(textOf(&x)) < before)
+		assert.Less(t, asked, after+60, "it goes on after it was stopped")
+	}
+}
+
 // A schedule that fails otherwise, or not at all, is left as it is.
 func TestShrinkWantsTheSameFailure(t *testing.T) {
 	w := workOf(clocks)
 	r := fails(t, w, ruleInvariant, 1)[0]
-	x, got := Shrink(r.Schedule, w, &Violation{Rule: "11.2"}, 50)
+	x, got := Shrink(r.Schedule, w, &Violation{Rule: "11.2"}, 50, nil)
 	assert.Equal(t, r.Schedule, x)
 	assert.Equal(t, r.Violation, got.Violation)
-	x, got = Shrink(r.Schedule, workOf(faulty{}), r.Violation, 50)
+	x, got = Shrink(r.Schedule, workOf(faulty{}), r.Violation, 50, nil)
 	assert.Equal(t, r.Schedule, x)
 	assert.Nil(t, got.Violation)
 }

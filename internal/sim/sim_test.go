@@ -167,7 +167,7 @@ func failure(seed uint64, r *Report) string {
 	x := r.Schedule
 	x.About = about.Error()
 	if *cuts > 0 {
-		x, r = Shrink(x, nil, about, *cuts)
+		x, r = Shrink(x, nil, about, *cuts, nil)
 	}
 	trace := NewTrace(wholeTrace)
 	setup := x.Setup

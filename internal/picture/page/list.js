@@ -51,6 +51,9 @@ function foundStates(words) {
 	return states.flatMap((s, lane) => s.at.map((at, i) => ({what: "state", at, lane, text: texts[s.text[i]]}))).filter(s => has(line(s), words));
 }
 
+// Marks of these kinds say in their texts what they are.
+const SELF_EVIDENT = new Set(["fault", "note"]);
+
 // line is an item in one line of the list.
 function line(item) {
 	switch (item.what) {
@@ -58,7 +61,7 @@ function line(item) {
 		const i = item.i, failed = messages.fate[i] === ARRIVED ? "" : ` (${FATES[messages.fate[i]]})`;
 		return `${nameOf(messages.from[i])} → ${nameOf(messages.to[i])} ${kindOfMessage[i].name}${failed} ${texts[messages.text[i]]}`;
 	}
-	case "mark": return `${item.look.symbol} ${item.lane >= 0 ? nameOf(item.lane) + " " : ""}${item.kind === "fault" ? "" : item.kind + " "}${item.text}`;
+	case "mark": return `${item.look.symbol} ${item.lane >= 0 && item.kind !== "fault" ? nameOf(item.lane) + " " : ""}${SELF_EVIDENT.has(item.kind) && item.text ? "" : item.kind + " "}${item.text}`;
 	case "state": return `${nameOf(item.lane)} holds ${item.text}`;
 	}
 	return `${nameOf(item.lane)} ${isRole(item) ? `${item.kind} of view ${item.view}` : item.kind} ${item.text}`;

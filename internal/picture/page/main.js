@@ -48,7 +48,7 @@ function showHeader() {
 	}
 	if (run.schedule.length) {
 		by("schedule").hidden = false;
-		by("schedule").querySelector("summary").textContent = `Schedule of ${run.schedule.length} ${run.schedule.length === 1 ? "fault" : "faults"}`;
+		by("schedule").querySelector("summary").textContent = `Schedule of ${run.schedule.length} ${run.unit}${run.schedule.length === 1 ? "" : "s"}`;
 		by("schedule").querySelector("ol").append(...run.schedule.map(text => element("li", {}, text)));
 	}
 	by("fit").onclick = ACTIONS.f;

@@ -56,7 +56,7 @@ const NEAREST = 1 / 20; // pixels for a nanosecond, at most
 function keepInside() {
 	camera.zoom = Math.max(wholeZoom(), Math.min(camera.zoom, Math.max(NEAREST, wholeZoom())));
 	const spare = shownWidth() * 0.5;
-	camera.left = shownWidth() >= scale.length ? -20 / camera.zoom
+	camera.left = camera.zoom <= wholeZoom() * 1.001 ? -20 / camera.zoom
 		: Math.max(-spare, Math.min(camera.left, scale.length - shownWidth() + spare));
 	camera.scroll = Math.max(0, Math.min(camera.scroll, size.lanes - size.height));
 }

@@ -1,0 +1,67 @@
+package smrtest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/smr-go/smr"
+)
+
+// stateOf is a state machine's state in a line or some: by its String method, or else by its snapshot
+// if that is text; "" if it is not.
+func stateOf(m smr.StateMachine) (text string) {
+	err := guard("the state", func() error {
+		if s, ok := m.(fmt.Stringer); ok {
+			text = s.String()
+			return nil
+		}
+		w, err := m.Snapshot()
+		if err != nil {
+			return err
+		}
+		b := &beginning{}
+		if _, err := w.WriteTo(b); err != nil && !errors.Is(err, errEnough) {
+			return err
+		}
+		if text = strings.TrimSpace(b.text); !printable(text) {
+			text = ""
+		}
+		return nil
+	})
+	if err != nil {
+		return ""
+	}
+	if len(text) > muchState {
+		text = strings.ToValidUTF8(text[:muchState], "") + "…"
+	}
+	return text
+}
+
+// muchState is how much of a state is shown.
+const muchState = 300
+
+// beginning keeps what is written first.
+type beginning struct{ text string }
+
+var errEnough = errors.New("that is enough")
+
+func (b *beginning) Write(p []byte) (int, error) {
+	if b.text += string(p); len(b.text) > muchState {
+		b.text = b.text[:muchState+1] // one more says that there is more
+		return 0, errEnough
+	}
+	return len(p), nil
+}
+
+// printable reports whether a text can be shown as it is, but for an end that was cut off.
+func printable(text string) bool {
+	for i, r := range text {
+		if r == utf8.RuneError && i < len(text)-utf8.UTFMax || r != '\n' && r != '\t' && r != utf8.RuneError && !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
+}
