@@ -400,9 +400,12 @@ func (h *host) offers(kind Kind) bool {
 	return err == nil && len(b) >= least
 }
 
-// anyCovered chooses an op of the log that a later mark covers.
+// anyCovered chooses an op of the log that a later mark covers: often the last.
 func (h *host) anyCovered(r stream) int64 {
 	first, last := h.s.Covered(h.i)
+	if r.chance(0.4) {
+		return int64(last)
+	}
 	return int64(first) + r.Int64N(max(1, int64(last+1)-int64(first)))
 }
 
@@ -437,7 +440,7 @@ func (s *Sim) misdirect(r stream) {
 	f.Host = h.i
 	if f.Kind == LostInLog || f.Kind == MisplacedInLog {
 		f.N = h.anyCovered(r)
-		if r.chance(0.5) { // one of the latest
+		if r.chance(0.4) { // one of the latest
 			f.N = max(1, int64(h.covered)-r.Int64N(6))
 		}
 	}

@@ -42,24 +42,29 @@ func Play(p *Setup, t *Troubles, faults []Fault, w *Work, watcher Watcher) *Repo
 		return s.Report()
 	}
 	s.guarded(func() {
-		s.Begin()
-		for _, f := range faults {
-			s.Inject(f)
-		}
-		s.quiet = p.Calm > 0
-		s.RunUntil(func() bool { return s.stats.Answers > 0 }, p.Calm)
-		s.quiet = false
-		s.calm, s.trouble = s.now, s.now+p.Trouble
-		if t != nil {
-			s.MakeTrouble(t)
-		}
-		s.RunFor(p.Trouble)
-		if s.stats.Answers == 0 {
-			s.stats.Idle++
-		}
+		s.goThrough(t, faults)
 		s.Settle()
 	})
 	return s.Report()
+}
+
+// goThrough begins, and lets pass what is calm at first, and the time in which faults happen.
+func (s *Sim) goThrough(t *Troubles, faults []Fault) {
+	s.Begin()
+	for _, f := range faults {
+		s.Inject(f)
+	}
+	s.quiet = s.p.Calm > 0
+	s.RunUntil(func() bool { return s.stats.Answers > 0 }, s.p.Calm)
+	s.quiet = false
+	s.calm, s.trouble = s.now, s.now+s.p.Trouble
+	if t != nil {
+		s.MakeTrouble(t)
+	}
+	s.RunFor(s.p.Trouble)
+	if s.stats.Answers == 0 {
+		s.stats.Idle++
+	}
 }
 
 // guarded makes a violation of a panic.
