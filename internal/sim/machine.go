@@ -130,6 +130,7 @@ func (m *machine) apply(e *vsr.Entry) (result []byte, err error) {
 // lend applies a command, and leaves the body as it is.
 func (m *machine) lend(e *vsr.Entry) (result []byte, err error) {
 	m.last = e
+	defer m.watched("Apply")()
 	m.body = append(m.body[:0], e.Body...)
 	body := m.body[:len(m.body):len(m.body)]
 	op := smr.Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: body}
