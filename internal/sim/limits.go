@@ -50,9 +50,10 @@ func (h *host) checkLog(snapshot vsr.OpNumber) error {
 }
 
 // checkSnapshots: once a snapshot is complete it is the only one, and nothing else is there but what is being received.
+// A damaged one is left where it is (F9).
 func (h *host) checkSnapshots() error {
 	names, err := h.fs.ReadDir(snapDir)
-	if err != nil {
+	if err != nil || h.ailing.rotten {
 		return err
 	}
 	count := map[string]int{}
