@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,17 +21,16 @@ type garden struct {
 	jobs   int
 	report io.Writer
 
-	sound string // the simulation without any bug, once it is built
+	copy *grown // of the sources, with most of the bugs; nil: none
 }
 
 // try tries all bugs and returns what came of them.
 func (g garden) try(bugs []bug) []outcome {
 	outcomes := make([]outcome, len(bugs))
 	dir, err := os.MkdirTemp("", "planted")
-	if err == nil && slices.ContainsFunc(bugs, func(b bug) bool { return b.sim }) {
+	if err == nil {
 		defer os.RemoveAll(dir)
-		g.sound = filepath.Join(dir, "sim.test")
-		err = g.build(g.sound)
+		g.copy, err = g.grow(dir, bugs)
 	}
 	if err != nil {
 		for i := range outcomes {
@@ -83,7 +81,7 @@ func (g garden) baseline(bugs []bug) map[string]error {
 	var mu sync.Mutex
 	sound := map[string]error{}
 	g.parallel(len(keys), func(i int) {
-		v := g.test(limits[keys[i]].limit, strings.Fields(keys[i]))
+		v := g.copied(0, limits[keys[i]].limit, strings.Fields(keys[i]))
 		mu.Lock()
 		defer mu.Unlock()
 		if v.err == nil && v.failed {
@@ -116,52 +114,65 @@ func (o outcome) print(w io.Writer, b bug) {
 	}
 }
 
-// plant lays b over the sources and runs its tests.
+// plant has b's tests run with it.
 func (g garden) plant(b bug, sound map[string]error) (o outcome) {
 	began := time.Now()
 	defer func() { o.in = time.Since(began) }()
-	dir, err := os.MkdirTemp("", "planted")
-	if err != nil {
-		return outcome{err: err}
-	}
-	defer os.RemoveAll(dir)
-	overlay, err := g.overlay(b, dir)
-	if err != nil {
-		return outcome{err: err}
+	test := func(test []string) verdict { return g.copied(g.copy.numbers[b.name], b.limit, test) }
+	overlay := ""
+	if g.copy.numbers[b.name] == 0 { // it is compiled by itself
+		dir, err := os.MkdirTemp("", "planted")
+		if err != nil {
+			return outcome{err: err}
+		}
+		defer os.RemoveAll(dir)
+		if overlay, err = g.overlay(b, dir); err != nil {
+			return outcome{err: err}
+		}
+		test = func(test []string) verdict { return g.test(b.limit, test, "-overlay="+overlay, "-count=1") }
 	}
 	if b.sim {
-		o.sim, o.err = g.simulate(b, dir, overlay)
+		o.sim, o.err = g.simulate(b, overlay)
 		return o
 	}
-	for _, test := range b.tests {
-		if err := sound[strings.Join(test, " ")]; err != nil {
-			return outcome{err: fmt.Errorf("go test %s: %w", strings.Join(test, " "), err)}
+	for _, args := range b.tests {
+		if err := sound[strings.Join(args, " ")]; err != nil {
+			return outcome{err: fmt.Errorf("go test %s: %w", strings.Join(args, " "), err)}
 		}
-		v := g.test(b.limit, test, "-overlay="+overlay, "-count=1")
+		v := test(args)
 		if err := v.judge(b.control); err != nil {
-			return outcome{err: fmt.Errorf("go test %s: %w", strings.Join(test, " "), err)}
+			return outcome{err: fmt.Errorf("go test %s: %w", strings.Join(args, " "), err)}
 		}
 		o.by, o.after = append(o.by, v.by), o.after+v.took
 	}
 	return o
 }
 
-// overlay writes the changed files to dir and returns the file that go's -overlay takes.
-func (g garden) overlay(b bug, dir string) (string, error) {
+// changed returns the files that a bug changes, with it, by path.
+func (b *bug) changed(root string) (map[string]string, error) {
 	changed := map[string]string{}
 	for _, e := range b.edits {
-		path := filepath.Join(g.root, filepath.FromSlash(e.file))
+		path := filepath.Join(root, filepath.FromSlash(e.file))
 		if _, ok := changed[path]; !ok {
 			text, err := os.ReadFile(path)
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			changed[path] = string(text)
 		}
 		if n := strings.Count(changed[path], e.old); n != 1 {
-			return "", fmt.Errorf("the old text is %d times in %s, not once: follow the source's change in the table\n%s", n, e.file, e.old)
+			return nil, fmt.Errorf("the old text is %d times in %s, not once: follow the source's change in the table\n%s", n, e.file, e.old)
 		}
 		changed[path] = strings.Replace(changed[path], e.old, e.new, 1)
+	}
+	return changed, nil
+}
+
+// overlay writes the changed files to dir and returns the file that go's -overlay takes.
+func (g garden) overlay(b bug, dir string) (string, error) {
+	changed, err := b.changed(g.root)
+	if err != nil {
+		return "", err
 	}
 	replace := map[string]string{}
 	for path, text := range changed {
@@ -171,6 +182,10 @@ func (g garden) overlay(b bug, dir string) (string, error) {
 		}
 		replace[path] = copied
 	}
+	return writeOverlay(dir, replace)
+}
+
+func writeOverlay(dir string, replace map[string]string) (string, error) {
 	list, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
@@ -221,7 +236,7 @@ func read(output string, err error) verdict {
 	switch {
 	case strings.Contains(output, "[build failed]"), strings.Contains(output, "[setup failed]"):
 		v.err = fmt.Errorf("does not compile:\n%s", output)
-	case strings.Contains(output, "[no tests to run]"), strings.Contains(output, "[no test files]"):
+	case strings.Contains(output, "no tests to run"), strings.Contains(output, "[no test files]"):
 		v.err = errors.New("there is no such test")
 	case strings.Contains(output, "panic: test timed out"):
 		v.err = fmt.Errorf("no verdict in time:\n%s", output)

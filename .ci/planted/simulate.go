@@ -33,12 +33,20 @@ type catch struct {
 	after time.Duration // of one core, compiling not counted
 }
 
-// simulate has the simulation look for the bug that the overlay lays over the sources, on one core,
-// at the seed that is known to show it, or else in the seeds from 1 on.
-func (g garden) simulate(b bug, dir, overlay string) (*catch, error) {
-	program := filepath.Join(dir, "sim.test")
-	if err := g.build(program, "-overlay="+overlay); err != nil {
-		return nil, err
+// simulate has the simulation look for a bug, on one core, at the seed that is known to show it, or else
+// in the seeds from 1 on. The bug is in the copy, or laid over the sources.
+func (g garden) simulate(b bug, overlay string) (*catch, error) {
+	number := g.copy.numbers[b.name]
+	sound := g.copy.program(simulated)
+	if sound.err != nil {
+		return nil, sound.err
+	}
+	program := sound.file
+	if overlay != "" {
+		program = filepath.Join(filepath.Dir(overlay), "sim.test")
+		if err := g.built(simulated, program, overlay); err != nil {
+			return nil, err
+		}
 	}
 	seeds := bugSeeds
 	if b.control {
@@ -47,10 +55,10 @@ func (g garden) simulate(b bug, dir, overlay string) (*catch, error) {
 	var found *catch
 	var err error
 	if b.seed > 0 {
-		found, err = g.seeds(program, b.seed, 1)
+		found, err = g.seeds(program, number, b.seed, 1)
 	}
 	if found == nil && err == nil {
-		found, err = g.seeds(program, 1, seeds)
+		found, err = g.seeds(program, number, 1, seeds)
 	}
 	switch {
 	case err != nil:
@@ -64,34 +72,22 @@ func (g garden) simulate(b bug, dir, overlay string) (*catch, error) {
 	case found.after > b.limit:
 		return nil, fmt.Errorf("the simulation has found it at seed %d, after %v only; %v are allowed", found.seed, found.after, b.limit)
 	}
-	anyway, err := g.seeds(g.sound, found.seed, 1)
+	anyway, err := g.seeds(sound.file, 0, found.seed, 1)
 	if err == nil && anyway != nil {
 		err = fmt.Errorf("seed %d fails without any bug: %s: %s", found.seed, anyway.rule, anyway.text)
 	}
 	return found, err
 }
 
-// build compiles the simulation.
-func (g garden) build(program string, flags ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), building)
-	defer cancel()
-	args := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", program}, flags...)
-	cmd := exec.CommandContext(ctx, "go", append(args, simulated)...)
-	cmd.Dir, cmd.WaitDelay = g.root, 10*time.Second
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("does not compile:\n%s", output)
-	}
-	return nil
-}
-
-// seeds runs some seeds one after the other, and returns the first that failed; nil if none did.
-func (g garden) seeds(program string, first, count int) (*catch, error) {
+// seeds runs some seeds one after the other, with the bug of that number, and returns the first that
+// failed; nil if none did.
+func (g garden) seeds(program string, number, first, count int) (*catch, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*building)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.timeout=0", "-test.run="+newSeeds,
 		fmt.Sprintf("-sim.seed=%d", first), fmt.Sprintf("-sim.runs=%d", count), "-sim.trace=1", "-sim.shrink=0")
 	cmd.Dir, cmd.WaitDelay = filepath.Join(g.root, filepath.FromSlash(simulated)), 10*time.Second
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "TMPDIR="+filepath.Dir(program)) // one core: the same is found each time
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", numberOf, number), "GOMAXPROCS=1", "TMPDIR="+filepath.Dir(program)) // one core: the same is found each time
 	output, err := cmd.CombinedOutput()
 	c, err := readSeeds(string(output), err)
 	if c != nil {

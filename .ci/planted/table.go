@@ -44,7 +44,7 @@ func readTable(path string) ([]bug, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{path: path, lines: strings.Split(string(text), "\n")}
+	p := tableReader{path: path, lines: strings.Split(string(text), "\n")}
 	for p.next < len(p.lines) {
 		if err := p.line(); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, p.next, err)
@@ -53,7 +53,7 @@ func readTable(path string) ([]bug, error) {
 	return p.bugs, p.complete()
 }
 
-type parser struct {
+type tableReader struct {
 	path  string
 	lines []string
 	next  int
@@ -62,7 +62,7 @@ type parser struct {
 }
 
 // line takes one line, or with "old" all to its "end".
-func (p *parser) line() error {
+func (p *tableReader) line() error {
 	text := p.lines[p.next]
 	p.next++
 	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
@@ -96,7 +96,7 @@ func (p *parser) line() error {
 }
 
 // begin begins a bug, once the one before is complete.
-func (p *parser) begin(name string, control bool) error {
+func (p *tableReader) begin(name string, control bool) error {
 	if err := p.complete(); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (p *parser) begin(name string, control bool) error {
 }
 
 // complete checks the last bug.
-func (p *parser) complete() error {
+func (p *tableReader) complete() error {
 	if len(p.bugs) == 0 {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (p *parser) complete() error {
 }
 
 // edit takes the lines after "old" up to "new", and those up to "end".
-func (p *parser) edit(b *bug) error {
+func (p *tableReader) edit(b *bug) error {
 	if p.file == "" {
 		return fmt.Errorf("old without a file before it")
 	}
@@ -140,7 +140,7 @@ func (p *parser) edit(b *bug) error {
 	return nil
 }
 
-func (p *parser) upTo(word string) (string, error) {
+func (p *tableReader) upTo(word string) (string, error) {
 	for i, line := range p.lines[p.next:] {
 		if line == word {
 			text := strings.Join(p.lines[p.next:p.next+i], "\n")
