@@ -120,3 +120,48 @@ func TestCallerIsAnsweredFromASnapshot(t *testing.T) {
 		require.NotZero(t, g.replica(at).Status().Snapshot)
 	})
 }
+
+// F9, F15. A chunk of a damaged snapshot is being read, slowly, while the same snapshot is taken anew: the
+// news of the damage comes after it, and means the one before. The backup that waits gets the new one.
+func TestDamageIsNotTheNextSnapshots(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.crash("c")
+		for i := range 80 {
+			g.propose("a", fmt.Sprint(strings.Repeat("x", 8<<10), i))
+		}
+		g.fill("a", "meanwhile ")
+		atSnapshot := func() bool { s := g.replica("a").Status(); return s.Snapshot == s.Applied }
+		for i := 0; i < 45 && !atSnapshot(); i++ {
+			g.propose("a", fmt.Sprint("more ", i))
+			g.settle()
+			time.Sleep(100 * time.Millisecond) // the snapshot is written
+		}
+		require.True(t, atSnapshot(), "no snapshot ends with the last operation: the next would not be the same")
+		disk := g.disks["a"]
+		names, err := disk.ReadDir("data/snapshots")
+		require.NoError(t, err)
+		file := "data/snapshots/" + names[len(names)-1]
+		b, err := disk.ReadFile(file)
+		require.NoError(t, err)
+		for off := 5000; off < len(b); off += 100_000 {
+			require.NoError(t, disk.FlipBit(file, int64(off), 1))
+		}
+		taken := make(chan struct{})
+		var slow, ended atomic.Bool
+		disk.SetHook(func(op vfs.Op) error {
+			switch {
+			case op.Kind == vfs.OpRead && op.Name == file && op.Offset > 200_000 && slow.CompareAndSwap(false, true):
+				<-taken
+				time.Sleep(time.Millisecond)
+			case op.Kind == vfs.OpSyncDir && op.Name == "data/snapshots" && ended.CompareAndSwap(false, true):
+				close(taken)
+			}
+			return nil
+		})
+		g.start("c")
+		g.settle()
+		require.True(t, slow.Load() && ended.Load(), "nothing was read while a snapshot was taken")
+	})
+}

@@ -87,6 +87,9 @@ func (r *Replica) snapshotEnded(f *frozen, info snap.Info, err error, took time.
 	}
 	switch {
 	case errors.Is(err, snap.ErrSuperseded):
+		if info, ok := r.snaps.Latest(); ok && info.ID.Op == uint64(f.state.Last.Op) { // the core may take it for damaged
+			r.inbox.do(func() { r.core.TookSnapshot(store.Describe(info, f.state.Members)) })
+		}
 		return
 	case vfs.IsFull(err):
 		r.log.Warn("no space for a snapshot; the log grows until there is", "op", f.state.Last.Op, "error", err)

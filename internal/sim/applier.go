@@ -193,7 +193,11 @@ func (p *process) takeSnapshot() {
 			p.s.stats.Snapshots++
 			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.Last.Op), frozen.Last)
 			p.input(func(time.Time) { p.core.TookSnapshot(s) })
-		case isBroken || !errors.Is(err, snap.ErrSuperseded) && !vfs.IsFull(err) && !p.h.ailing.excuses(err):
+		case !isBroken && errors.Is(err, snap.ErrSuperseded):
+			if info, ok := p.store.snaps.Latest(); ok && info.ID.Op == uint64(frozen.Last.Op) {
+				p.input(func(time.Time) { p.core.TookSnapshot(store.Describe(info, frozen.Members)) })
+			}
+		case isBroken || !vfs.IsFull(err) && !p.h.ailing.excuses(err):
 			p.s.broke(Name(p.h.i)+": snapshot", err)
 		}
 	})

@@ -18,19 +18,20 @@ type Backlog []Write
 // Next takes what is to be done next: a compaction, or the saves up to the next one, which one sync
 // makes durable. Nothing is left if it returns neither.
 func (b *Backlog) Next() (saves []*vsr.Save, compact *vsr.Compact) {
+	n := 0
 	if len(*b) > 0 && (*b)[0].Compact != nil {
-		compact = (*b)[0].Compact
-		*b = (*b)[1:]
-		return nil, compact
+		compact, n = (*b)[0].Compact, 1
 	}
-	for len(*b) > 0 && (*b)[0].Save != nil {
-		saves = append(saves, (*b)[0].Save)
-		*b = (*b)[1:]
+	for compact == nil && n < len(*b) && (*b)[n].Save != nil {
+		saves = append(saves, (*b)[n].Save)
+		n++
 	}
+	clear((*b)[:n]) // nobody needs them here any more
+	*b = (*b)[n:]
 	if len(*b) == 0 {
 		*b = nil
 	}
-	return saves, nil
+	return saves, compact
 }
 
 // Ahead returns those compactions that wait behind saves which lack the space that they would give.

@@ -14,7 +14,7 @@ import (
 
 // ErrCorrupt says that what was read cannot have been written so, or lacks what must be there, though
 // its checksums hold.
-var ErrCorrupt = errors.New("it does not fit together")
+var ErrCorrupt = errors.New("what was read does not fit together")
 
 // IsCorrupt reports whether an error says that a log or a snapshot is damaged.
 func IsCorrupt(err error) bool {

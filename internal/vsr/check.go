@@ -145,22 +145,16 @@ func (r *Replica) checkLimits() error {
 	return r.checkMemory()
 }
 
-// checkHeld checks that of what is said again and again only the latest waits, to each member and for each save. How
-// many Prepares there are is limited by what is in flight to each (C1).
+// checkHeld checks that of what is said again and again only the latest waits, to each member and for each save. A
+// primary that forms the group says the rest for as long as it hears nobody and does not abdicate.
 func (s *saves) checkHeld(members int) error {
-	again, once := 0, 0
+	again := 0
 	for i := range s.held {
-		m := s.held[i].out.Message
-		if _, ok := m.(*Prepare); ok {
-			continue
-		}
-		if repeated(m) > 0 {
+		if repeated(s.held[i].out.Message) > 0 {
 			again++
-		} else {
-			once++
 		}
 	}
-	if again > 2*len(s.issued)+2*members || once > 16*members {
+	if again > 2*len(s.issued)+2*members || len(s.held)-again > 16*members {
 		return fmt.Errorf("11.10: %d messages wait for %d saves, of which %d repeat one another", len(s.held), len(s.issued), again)
 	}
 	return nil

@@ -61,7 +61,7 @@ func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 		r.noteStranger(from, a.Named)
 	}
 	r.sendTo(from, a)
-	if first := r.log.entries(1, 1, 0); a.Named && len(first) == 1 && !r.confirmed() {
+	if first := r.log.entries(1, 1, 0); a.Named && len(first) == 1 && !r.confirmed() && r.saves.head <= r.saves.done {
 		// No primary may be there to send it: its former restarted, and nobody else holds it yet.
 		r.sendTo(from, &NewState{View: r.head.View, Best: first[0].Stamp(), Entries: first})
 	}

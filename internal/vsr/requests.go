@@ -271,8 +271,8 @@ func (r *Replica) openSession() {
 func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	refusal := &Reply{View: m.View, Start: h.Start, Attempt: m.Attempt}
 	over := m.View < r.head.View && m.View > r.requests.began
-	if !over && (!r.isPrimary() || m.View != r.head.View) {
-		return // not known here yet, or no longer: neither taken nor refused
+	if !over && (!r.isPrimary() || m.View != r.head.View) || r.saves.head > r.saves.done {
+		return // not known here yet, or no longer, or not on disk: neither taken nor refused
 	}
 	if !r.requests.handled[from].fresh(h.Start, m.Attempt) {
 		return // a late copy

@@ -162,7 +162,7 @@ func (s *saves) hold(h held) {
 		if repeated(before.out.Message) != kind || !slices.Equal(before.out.To, h.out.To) {
 			continue
 		}
-		if before.after == h.after && covers(h.out.Message, before.out.Message) {
+		if before.after == h.after {
 			*before = h
 			return
 		}
@@ -171,7 +171,7 @@ func (s *saves) hold(h held) {
 	s.held = append(s.held, h)
 }
 
-// repeated numbers the kinds of messages that are said again and again; 0 for all others.
+// repeated numbers the kinds of messages of which only the latest counts; 0 for all others.
 func repeated(m Message) int {
 	switch m.(type) {
 	case *PrepareOK:
@@ -192,23 +192,8 @@ func repeated(m Message) int {
 		return 8
 	case *Answer:
 		return 9
-	case *Commit:
-		return 10
-	case *Prepare:
-		return 11
 	}
 	return 0
-}
-
-// covers reports whether what a message of those kinds says makes an earlier one of its kind needless.
-// A Prepare does so to one that was sent for want of an answer.
-func covers(m, before Message) bool {
-	p, ok := m.(*Prepare)
-	if !ok {
-		return true
-	}
-	q := before.(*Prepare)
-	return p.View == q.View && p.Prev == q.Prev && len(p.Entries) >= len(q.Entries)
 }
 
 // release lets go what waited for saves that are durable now, in the order it was sent.

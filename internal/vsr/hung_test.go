@@ -1,0 +1,62 @@
+package vsr
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// While a save hangs that tells the group, what a member says again and again, or is asked again and
+// again, makes no heap (11.10): of the one that has formed it, and of one that has adopted it.
+func TestAHungDiskMakesNoHeapWhileTheGroupForms(t *testing.T) {
+	for _, hangs := range []Index{0, 2} {
+		g := newTestGroup(3)
+		g.config.DiskLimit = 0 // it does not give up its role
+		for _, h := range g.hosts {
+			g.start(h)
+		}
+		g.lost = append(g.lost, func(m *sent) bool { // b goes on asking
+			switch m.message.(type) {
+			case *Prepare, *NewState, *Commit, *SnapshotOffer:
+				return m.to == 1
+			}
+			return false
+		})
+		h := g.hosts[hangs]
+		h.hung = true
+		for i := 0; i < 400 && h.core.head.Group == (GroupID{}); i++ {
+			if len(h.unsaved) > 0 {
+				g.saved(h, len(h.unsaved))
+			}
+			g.stabilize()
+			g.tick(50 * time.Millisecond)
+		}
+		require.NotEmpty(t, h.unsaved, "%s never held the group", h.id)
+		for range 20 * 60 * 5 {
+			g.tick(50 * time.Millisecond)
+			g.stabilize()
+			require.NoError(t, h.core.Check())
+		}
+	}
+}
+
+// Nor do the refusals of one whose view is not durable yet.
+func TestAHungDiskMakesNoHeapOfRefusals(t *testing.T) {
+	g := newTestGroup(3)
+	g.form()
+	r, from := g.hosts[0].core, g.hosts[1].core.Header()
+	enter := func(v View) {
+		r.Receive(g.now, 1, from, &StartViewChange{View: v})
+		r.Ready(g.now)
+	}
+	enter(4)
+	r.Saved(g.now, r.saves.seq)
+	r.Ready(g.now)
+	enter(9) // whose save hangs
+	for i := range uint64(1000) {
+		r.Receive(g.now, 1, from, &Request{View: r.requests.began + 1, Attempt: i + 1, Requests: []Proposal{{Kind: OpenSession}}})
+		r.Ready(g.now)
+		require.NoError(t, r.Check())
+	}
+}
