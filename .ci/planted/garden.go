@@ -236,7 +236,7 @@ func read(output string, err error) verdict {
 	switch {
 	case strings.Contains(output, "[build failed]"), strings.Contains(output, "[setup failed]"):
 		v.err = fmt.Errorf("does not compile:\n%s", output)
-	case strings.Contains(output, "no tests to run"), strings.Contains(output, "[no test files]"):
+	case err == nil && strings.Contains(output, "no tests to run"), strings.Contains(output, "[no test files]"):
 		v.err = errors.New("there is no such test")
 	case strings.Contains(output, "panic: test timed out"):
 		v.err = fmt.Errorf("no verdict in time:\n%s", output)
