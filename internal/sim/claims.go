@@ -40,7 +40,8 @@ func (s *Sim) claims(p *process, h vsr.Header, m vsr.Message) error {
 	case *vsr.PrepareOK:
 		return s.claimsLog(d, m)
 	case *vsr.CommitOK:
-		if stamp, ok := p.core.Stamp(m.Op); ok && m.Op > 0 {
+		// Of a view that a later message of the same turn has ended the log is not known any more.
+		if stamp, ok := p.core.Stamp(m.Op); ok && m.Op > 0 && p.core.State().Head.View == m.View {
 			return s.claimsView(h.Epoch, m.View, m.Op, stamp)
 		}
 	case *vsr.Gap:

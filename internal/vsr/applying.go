@@ -1,15 +1,18 @@
 package vsr
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // The handing of committed entries to the state machine, from memory or from the disk. However far
 // behind the state machine is, what is durable and waits for it need not stay in memory.
 
 // applying is what the shell has been given to apply and not reported yet.
 type applying struct {
-	batches []batch // in order
-	bytes   int64   // of all of them
-	loading bool    // the entries to be handed out next are being read from the disk
+	batches []batch   // in order
+	bytes   int64     // of all of them
+	loading time.Time // since when the entries to be handed out next are read from the disk; zero: they are not
 }
 
 // batch is entries handed out together.
@@ -24,14 +27,14 @@ const maxHanded = 8 << 20
 // handOut gives committed entries to the shell to apply, in order (N7).
 func (r *Replica) handOut() {
 	a, limit := &r.applying, min(maxHanded, r.cfg.Window)
-	if r.handed >= r.commit || a.loading || a.bytes > limit {
+	if r.handed >= r.commit || !a.loading.IsZero() || a.bytes > limit {
 		return
 	}
 	if entries := r.log.entries(r.handed+1, r.commit, limit); entries != nil {
 		r.hand(entries)
 		return
 	}
-	a.loading = true
+	a.loading = r.now
 	r.load(Load{For: r.self, From: r.handed + 1, To: min(r.commit, r.log.tailFrom()-1)})
 }
 
@@ -56,7 +59,7 @@ func joined(a, b []Entry) []Entry {
 
 // loadedApply takes committed entries that had to be read from the disk.
 func (r *Replica) loadedApply(entries []Entry) {
-	r.applying.loading = false
+	r.applying.loading = time.Time{}
 	if len(entries) == 0 || entries[0].Op != r.handed+1 {
 		return // a snapshot came between
 	}

@@ -192,6 +192,8 @@ func repeated(m Message) int {
 		return 8
 	case *Answer:
 		return 9
+	case *Outdated:
+		return 10
 	}
 	return 0
 }
@@ -225,10 +227,15 @@ func (r *Replica) dropDescription() {
 	})
 }
 
-// diskDeadline returns when the oldest unfinished write is too old (D3); zero if there is none.
+// diskDeadline returns when the oldest unfinished write is too old (D3), or the read without which nothing
+// more is applied; zero if there is none.
 func (r *Replica) diskDeadline() time.Time {
-	if r.cfg.DiskLimit <= 0 || r.n == 1 || len(r.saves.issued) == 0 {
+	since := r.applying.loading
+	if s := r.saves.issued; len(s) > 0 && (since.IsZero() || s[0].at.Before(since)) {
+		since = s[0].at
+	}
+	if r.cfg.DiskLimit <= 0 || r.n == 1 || since.IsZero() {
 		return time.Time{}
 	}
-	return r.saves.issued[0].at.Add(r.cfg.DiskLimit)
+	return since.Add(r.cfg.DiskLimit)
 }

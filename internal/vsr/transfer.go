@@ -247,7 +247,7 @@ func (r *Replica) Received(now time.Time, s Snapshot, clock int64, err error) {
 	r.installLog(s.Last)
 	r.log.clock = max(r.log.clock, clock)
 	r.commit, r.handed = s.Last.Op, s.Last.Op
-	r.applying.loading, r.out.Apply = false, nil
+	r.applying.loading, r.out.Apply = time.Time{}, nil
 	r.out.Restore = &r.snapshot
 	if s.Last.View > r.head.View { // of a later view: this replica is in that view now (C3)
 		r.follow(s.Last.View)
