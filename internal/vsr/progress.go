@@ -28,9 +28,10 @@ type progress struct {
 	// waits: probing and sent; until an answer or the heartbeat after the next. loading: entries for
 	// it are being read from the disk.
 	waits, loading bool
-	loaded         OpNumber // last op sent that came from the disk
-	prev           OpNumber // what the latest Prepare sent followed
-	since          Round    // the round before it
+	loadingAt      time.Time // when that was asked for
+	loaded         OpNumber  // last op sent that came from the disk
+	prev           OpNumber  // what the latest Prepare sent followed
+	since          Round     // the round before it
 
 	round  Round     // highest round answered (N6)
 	mark   Round     // the round of the latest heartbeat, and what was sent before it
@@ -123,7 +124,7 @@ func (r *Replica) prepare(next OpNumber, group []Index) bool {
 	entries := r.log.entries(next, r.log.last.Op, maxBatch)
 	if entries == nil && next <= r.log.last.Op {
 		for _, i := range group {
-			r.primary.progress[i].loading = true
+			r.primary.progress[i].loading, r.primary.progress[i].loadingAt = true, r.now
 			r.load(Load{For: i, From: next, To: r.log.tailFrom() - 1})
 		}
 		return false

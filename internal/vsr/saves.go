@@ -228,11 +228,21 @@ func (r *Replica) dropDescription() {
 }
 
 // diskDeadline returns when the oldest unfinished write is too old (D3), or the read without which nothing
-// more is applied; zero if there is none.
+// more is applied, here or at a backup; zero if there is none.
 func (r *Replica) diskDeadline() time.Time {
 	since := r.applying.loading
-	if s := r.saves.issued; len(s) > 0 && (since.IsZero() || s[0].at.Before(since)) {
-		since = s[0].at
+	oldest := func(at time.Time) {
+		if since.IsZero() || at.Before(since) {
+			since = at
+		}
+	}
+	if len(r.saves.issued) > 0 {
+		oldest(r.saves.issued[0].at)
+	}
+	for i := range r.primary.progress {
+		if p := &r.primary.progress[i]; p.loading {
+			oldest(p.loadingAt)
+		}
 	}
 	if r.cfg.DiskLimit <= 0 || r.n == 1 || since.IsZero() {
 		return time.Time{}
