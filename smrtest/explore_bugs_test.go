@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,14 +68,14 @@ type hoard struct {
 var stuck chan struct{}
 
 // pile is what hoards of one bug share.
-var pile = map[string]int{}
+var pile atomic.Int64
 
 func hoards(bug string) func() *hoard { return func() *hoard { return &hoard{bug: bug} } }
 
 func (h *hoard) Apply(smr.Op) []byte {
 	h.N++
 	if h.bug == "New shares" {
-		pile["n"] = h.N
+		pile.Store(int64(h.N))
 	}
 	switch h.bug {
 	case "Apply leaves a goroutine":
@@ -97,7 +98,7 @@ func (h *hoard) ask(string) int {
 
 func (h *hoard) Snapshot() (io.WriterTo, error) {
 	if h.bug == "New shares" {
-		return strings.NewReader(fmt.Sprint(h.N, pile)), nil
+		return strings.NewReader(fmt.Sprint(h.N, " ", pile.Load())), nil
 	}
 	return strings.NewReader(fmt.Sprint(h.N)), nil
 }
@@ -130,7 +131,7 @@ func TestExploreFindsMore(t *testing.T) {
 		"New shares":                       "^this rule is broken: New returns machines that share nothing, in one and the same state\n",
 	} {
 		t.Run(bug, func(t *testing.T) {
-			clear(pile)
+			pile.Store(0)
 			report := exploring(t, Config[*hoard]{New: hoards(bug), Virtual: 2 * time.Second, Runs: 1, Workload: Mix(
 				Command("add", func(*rand.Rand) []byte { return []byte("x") }),
 				Query("ask", func(*rand.Rand) string { return "y" }, (*hoard).ask))})
@@ -197,8 +198,8 @@ func TestHangsAreSaid(t *testing.T) {
 
 // A run that is another one when it is played again is told as that.
 func TestExploreTellsWhatDoesNotRepeat(t *testing.T) {
-	times := 0
-	c := countsOf(Command("inc", func(*rand.Rand) []byte { times++; return inc(strings.Repeat("x", times)) }))
+	var times atomic.Int64
+	c := countsOf(Command("inc", func(*rand.Rand) []byte { return inc(strings.Repeat("x", int(times.Add(1)))) }))
 	c.Runs = 1
 	c.Invariant = func(m *counts) error {
 		if len(m.N) > 5 {
