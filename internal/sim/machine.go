@@ -205,9 +205,11 @@ func (m *machine) query(c *Call, at vsr.OpNumber) error {
 		return err
 	}
 	what := fmt.Sprintf("the query %s, after op %d,", c.asked(), at)
-	ended := m.watched(what)
-	err = guard(what, func() error { c.Value = c.Read(m.user); return nil })
-	ended()
+	err = guard(what, func() error {
+		defer m.watched(what)() // a read may end the goroutine
+		c.Value = c.Read(m.user)
+		return nil
+	})
 	if b, panicked := errors.AsType[*broken](err); panicked {
 		b.op = uint64(at)
 		return err
