@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"path/filepath"
@@ -177,6 +179,20 @@ func TestListingIsOfTheTables(t *testing.T) {
 		listed = append(listed, r.name)
 	}
 	require.Equal(t, planted, listed, "go run ./.ci/planted -table writes it anew")
+}
+
+// Each planted text applies to the sources as they are now, and the result parses.
+func TestTablesFollowTheSources(t *testing.T) {
+	bugs, err := readTables(".")
+	require.NoError(t, err)
+	for i := range bugs {
+		changed, err := bugs[i].changed(filepath.Join("..", ".."))
+		require.NoError(t, err, bugs[i].name)
+		for path, text := range changed {
+			_, err := parser.ParseFile(token.NewFileSet(), path, text, parser.SkipObjectResolution)
+			require.NoError(t, err, bugs[i].name)
+		}
+	}
 }
 
 func TestListing(t *testing.T) {
