@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // call is a caller of Propose who waits. The loop owns it until it has sent the outcome.
@@ -65,14 +67,15 @@ type calls struct {
 
 // propose gives a new proposal to the core.
 func (c *calls) propose(x *call) {
-	number, err := c.core.Propose(c.core.now, x.body)
-	if err != nil {
-		x.outcome <- outcome{err: fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, err)}
+	p := vsr.Propose{Body: x.body}
+	c.core.Step(c.core.now, &p)
+	if p.Err != nil {
+		x.outcome <- outcome{err: fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, p.Err)}
 		return
 	}
-	x.number = number
+	x.number = p.Number
 	x.body = nil
-	c.waiting[number] = x
+	c.waiting[x.number] = x
 }
 
 // done ends a call with the result of its operation.
@@ -81,7 +84,7 @@ func (c *calls) done(number uint64, result []byte) {
 		delete(c.waiting, number)
 		x.outcome <- outcome{result: result}
 	}
-	c.core.Forget(number)
+	c.core.Step(c.core.now, &vsr.Forget{Request: number})
 }
 
 // refused ends a call whose operation never was nor will be applied.
@@ -99,7 +102,7 @@ func (c *calls) cancel(x *call, why error) {
 	}
 	delete(c.waiting, x.number)
 	x.outcome <- outcome{err: c.unanswered(x.number, why)}
-	c.core.Forget(x.number)
+	c.core.Step(c.core.now, &vsr.Forget{Request: x.number})
 }
 
 // unanswered is the error of a call that ends before its outcome is known.

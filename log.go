@@ -83,7 +83,7 @@ func (r *Replica) saveAll(saves []*vsr.Save) error {
 		return err
 	}
 	seq := saves[len(saves)-1].Seq
-	r.inbox.do(func() { r.core.Saved(r.core.now, seq) })
+	r.inbox.do(func() { r.core.Step(r.core.now, &vsr.Saved{Seq: seq}) })
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (r *Replica) saveFull(saves []*vsr.Save, batch []wal.Save) error {
 		return err
 	}
 	r.log.Error("the disk is full; this replica acknowledges nothing until there is space", "dir", r.cfg.Dir)
-	r.inbox.do(func() { r.core.Full(r.core.now, true) })
+	r.inbox.do(func() { r.core.Step(r.core.now, &vsr.DiskFull{Full: true}) })
 	for vfs.IsFull(err) {
 		select {
 		case <-r.stop:
@@ -107,7 +107,7 @@ func (r *Replica) saveFull(saves []*vsr.Save, batch []wal.Save) error {
 	}
 	if err == nil {
 		r.log.Info("the disk has space again", "dir", r.cfg.Dir)
-		r.inbox.do(func() { r.core.Full(r.core.now, false) })
+		r.inbox.do(func() { r.core.Step(r.core.now, &vsr.DiskFull{Full: false}) })
 	}
 	return err
 }
@@ -127,7 +127,7 @@ func (r *Replica) compactLog(c *vsr.Compact) error {
 	if err != nil {
 		return err
 	}
-	r.inbox.do(func() { r.core.Compacted(vsr.OpNumber(first)) })
+	r.inbox.do(func() { r.core.Step(r.core.now, &vsr.Compacted{First: vsr.OpNumber(first)}) })
 	return nil
 }
 
@@ -138,7 +138,7 @@ func (r *Replica) load(l vsr.Load) {
 		r.fail(storageError(err))
 		return
 	}
-	r.inbox.do(func() { r.core.Loaded(l, entries) })
+	r.inbox.do(func() { r.core.Step(r.core.now, &vsr.Loaded{Load: l, Entries: entries}) })
 }
 
 // recover returns what the disk holds, with the latest snapshot, which is restored already.

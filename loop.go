@@ -46,7 +46,7 @@ func (r *Replica) loop() {
 		}
 		events := r.inbox.take(spare)
 		r.core.now = time.Now()
-		r.core.Tick(r.core.now)
+		r.core.Step(r.core.now, &vsr.Tick{})
 		for i := range events {
 			r.handle(&events[i])
 		}
@@ -60,7 +60,7 @@ func (r *Replica) loop() {
 func (r *Replica) handle(e *event) {
 	switch {
 	case e.msg != nil:
-		r.core.Receive(r.core.now, e.from, e.head, e.msg)
+		r.core.Step(r.core.now, &vsr.Receive{From: e.from, Header: e.head, Message: e.msg})
 	case e.call != nil:
 		r.calls.propose(e.call)
 	default:
@@ -77,7 +77,7 @@ func (r *Replica) turn() {
 		if out.Save == nil || !r.cfg.Volatile {
 			break
 		}
-		r.core.Saved(r.core.now, out.Save.Seq)
+		r.core.Step(r.core.now, &vsr.Saved{Seq: out.Save.Seq})
 	}
 	r.releaseHeld(r.core.now)
 	r.publish()
@@ -153,9 +153,9 @@ func (r *Replica) encode(h vsr.Header, m vsr.Message, to []vsr.Index) {
 // onApplied takes the applier's report.
 func (r *Replica) onApplied(a applied) {
 	r.core.appliedOp = max(r.core.appliedOp, a.op)
-	r.core.Applied(a.op)
+	r.core.Step(r.core.now, &vsr.Applied{Op: a.op})
 	if a.session != 0 {
-		r.core.SessionOpened(a.session)
+		r.core.Step(r.core.now, &vsr.SessionOpened{Session: a.session})
 	}
 	for _, x := range a.results {
 		r.calls.done(x.request, x.result)

@@ -75,7 +75,9 @@ type readers struct {
 
 func (q *readers) add(w *waiter, level ReadLevel) {
 	if level.kind == readLinearizable {
-		w.read = q.core.Read(q.core.now)
+		var read vsr.Read
+		q.core.Step(q.core.now, &read)
+		w.read = read.Number
 		q.confirmed[w.read] = w
 		return
 	}
@@ -115,7 +117,7 @@ func (q *readers) advance() {
 func (q *readers) cancel(w *waiter) {
 	if q.confirmed[w.read] == w {
 		delete(q.confirmed, w.read)
-		q.core.ForgetRead(w.read)
+		q.core.Step(q.core.now, &vsr.ForgetRead{Read: w.read})
 		return
 	}
 	q.applied = slices.DeleteFunc(q.applied, func(x *waiter) bool { return x == w })

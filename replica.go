@@ -162,7 +162,9 @@ func (r *Replica) reopen() error {
 	m.self, m.start = vsr.Member{ID: string(r.cfg.ID), Incarnation: head.Incarnation}, head.Start
 	list := r.cfg.membership()
 	r.greeter.own = greeting{name: r.cfg.Group, list: list.List()}
-	r.greeter.differs = func(from ID, list string) { r.inbox.do(func() { r.core.Misconfigured(string(from), list) }) }
+	r.greeter.differs = func(from ID, list string) {
+		r.inbox.do(func() { r.core.Step(r.core.now, &vsr.Misconfigured{From: string(from), List: list}) })
+	}
 	r.greeter.starts = map[vsr.Incarnation]uint64{}
 	return nil
 }
@@ -285,7 +287,7 @@ func (r *Replica) Err() error {
 // what had stopped the replica before, if anything had.
 func (r *Replica) Close() error {
 	r.inbox.do(func() {
-		r.core.Leave(r.core.now)
+		r.core.Step(r.core.now, &vsr.Leave{})
 		r.turn()
 		r.fail(ErrClosed)
 	})

@@ -25,7 +25,7 @@ func (q *roles) handover(r *Replica, to ID, i vsr.Index, result chan error) {
 	switch {
 	case s.Phase == vsr.Primary && to == r.cfg.ID:
 		result <- nil
-	case s.Phase == vsr.Primary && r.core.Handover(r.core.now, i):
+	case s.Phase == vsr.Primary && q.begin(r, i):
 		q.waiting = append(q.waiting, handing{to, s.Head.View, result})
 	case to == "" || to == primaryOf(&s):
 		result <- nil
@@ -34,13 +34,20 @@ func (q *roles) handover(r *Replica, to ID, i vsr.Index, result chan error) {
 	}
 }
 
+// begin asks the core to hand over, and reports whether it does.
+func (q *roles) begin(r *Replica, to vsr.Index) bool {
+	h := vsr.Handover{To: to}
+	r.core.Step(r.core.now, &h)
+	return h.Begun
+}
+
 // cancel forgets a caller whose context has ended; the primary goes on if it still can.
 func (q *roles) cancel(r *Replica, result chan error) {
 	for i, w := range q.waiting {
 		if w.result == result {
 			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
 			if len(q.waiting) == 0 {
-				r.core.CancelHandover(r.core.now)
+				r.core.Step(r.core.now, &vsr.CancelHandover{})
 			}
 			return
 		}
@@ -68,7 +75,7 @@ func (q *roles) answer(r *Replica, s *vsr.State) {
 			w.result <- fmt.Errorf("smr: handover to %q: operations have waited for %v, and it does not hold the whole log (is its disk full, or slow?); %q goes on as primary", w.to, r.cfg.Abdication, r.cfg.ID)
 		case s.Head.View == w.view || s.Primary < 0:
 			kept = append(kept, w)
-		case w.to == "" && leads && r.core.Handover(r.core.now, -1): // the role has come back
+		case w.to == "" && leads && q.begin(r, -1): // the role has come back
 			kept = append(kept, handing{w.to, s.Head.View, w.result})
 		case w.to != now && (w.to != "" || leads):
 			w.result <- fmt.Errorf("smr: handover to %q: %q became primary instead", w.to, now)

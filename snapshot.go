@@ -88,7 +88,7 @@ func (r *Replica) snapshotEnded(f *frozen, info snap.Info, err error, took time.
 	switch {
 	case errors.Is(err, snap.ErrSuperseded):
 		if info, ok := r.snaps.Latest(); ok && info.ID.Op == uint64(f.state.Last.Op) { // the core may take it for damaged
-			r.inbox.do(func() { r.core.TookSnapshot(store.Describe(info, f.state.Members)) })
+			r.inbox.do(func() { r.core.Step(r.core.now, &vsr.SnapshotTaken{Snapshot: store.Describe(info, f.state.Members)}) })
 		}
 		return
 	case vfs.IsFull(err):
@@ -99,7 +99,7 @@ func (r *Replica) snapshotEnded(f *frozen, info snap.Info, err error, took time.
 		return
 	}
 	r.log.Debug("snapshot written", "op", f.state.Last.Op, "bytes", info.Size, "took", took)
-	r.inbox.do(func() { r.core.TookSnapshot(store.Describe(info, f.state.Members)) })
+	r.inbox.do(func() { r.core.Step(r.core.now, &vsr.SnapshotTaken{Snapshot: store.Describe(info, f.state.Members)}) })
 }
 
 func (r *Replica) saveFrozen(f *frozen) (info snap.Info, err error) {
@@ -176,9 +176,9 @@ func (r *Replica) sendChunk(w vsr.ChunkWanted, now time.Time) {
 // unsent tells the core why a chunk was not sent. A snapshot that is damaged is taken again (F9).
 func (r *Replica) unsent(w vsr.ChunkWanted, why error) {
 	if errors.Is(why, snap.ErrCorrupt) {
-		r.core.Damaged(w.Snapshot)
+		r.core.Step(r.core.now, &vsr.SnapshotDamaged{Snapshot: w.Snapshot})
 	}
-	r.core.Unavailable(w.To, w.Snapshot)
+	r.core.Step(r.core.now, &vsr.SnapshotUnavailable{To: w.To, Snapshot: w.Snapshot})
 }
 
 // fetcher does the core's steps with the snapshot that is being received.
@@ -208,7 +208,7 @@ func (r *Replica) fetch(s vsr.FetchStep) {
 			r.log.Warn("a received snapshot is not whole; it is fetched again", "op", id.Last.Op, "error", err)
 			got = s.Snapshot
 		}
-		r.inbox.do(func() { r.core.Received(r.core.now, got, clock, err) })
+		r.inbox.do(func() { r.core.Step(r.core.now, &vsr.SnapshotReceived{Snapshot: got, Clock: clock, Err: err}) })
 	case s.Data != nil:
 		r.putChunk(s)
 	default:
@@ -216,7 +216,7 @@ func (r *Replica) fetch(s vsr.FetchStep) {
 		if err != nil {
 			r.log.Warn("a snapshot cannot be received", "op", id.Last.Op, "error", err)
 		}
-		r.inbox.do(func() { r.core.Fetching(r.core.now, id, missing, err) })
+		r.inbox.do(func() { r.core.Step(r.core.now, &vsr.ChunksMissing{Snapshot: id, Missing: missing, Err: err}) })
 	}
 }
 
@@ -229,8 +229,8 @@ func (r *Replica) putChunk(s vsr.FetchStep) {
 		r.log.Warn("a chunk of a snapshot was not taken", "op", id.Last.Op, "chunk", s.Chunk, "error", err)
 	}
 	if err == nil || again {
-		r.inbox.do(func() { r.core.ChunkPut(r.core.now, id, s.Chunk, err == nil) })
+		r.inbox.do(func() { r.core.Step(r.core.now, &vsr.ChunkWritten{Snapshot: id, Chunk: s.Chunk, OK: err == nil}) })
 		return
 	}
-	r.inbox.do(func() { r.core.Fetching(r.core.now, id, nil, err) })
+	r.inbox.do(func() { r.core.Step(r.core.now, &vsr.ChunksMissing{Snapshot: id, Err: err}) })
 }

@@ -150,10 +150,10 @@ func (p *process) applied() {
 	if a.session == 0 {
 		head := p.core.State().Head
 		if a.session = a.Sessions.Opened(Name(p.h.i), head.Incarnation, head.Start); a.session != 0 {
-			p.tell(func(core *vsr.Replica, _ time.Time, op uint64) { core.SessionOpened(op) }, a.session)
+			p.tell(func(core *vsr.Replica, now time.Time, op uint64) { core.Step(now, &vsr.SessionOpened{Session: op}) }, a.session)
 		}
 	}
-	p.tell(func(core *vsr.Replica, _ time.Time, op uint64) { core.Applied(vsr.OpNumber(op)) }, uint64(a.Last.Op))
+	p.tell(func(core *vsr.Replica, now time.Time, op uint64) { core.Step(now, &vsr.Applied{Op: vsr.OpNumber(op)}) }, uint64(a.Last.Op))
 	p.callers.readable(p)
 	p.s.happened(p.h, Applied, 0)
 }
@@ -192,10 +192,12 @@ func (p *process) takeSnapshot() {
 		case err == nil:
 			p.s.stats.Snapshots++
 			p.s.note(p.h.i, "has a snapshot at", uint64(frozen.Last.Op), frozen.Last)
-			p.input(func(time.Time) { p.core.TookSnapshot(s) })
+			p.input(func(now time.Time) { p.core.Step(now, &vsr.SnapshotTaken{Snapshot: s}) })
 		case !isBroken && errors.Is(err, snap.ErrSuperseded):
 			if info, ok := p.store.snaps.Latest(); ok && info.ID.Op == uint64(frozen.Last.Op) {
-				p.input(func(time.Time) { p.core.TookSnapshot(store.Describe(info, frozen.Members)) })
+				p.input(func(now time.Time) {
+					p.core.Step(now, &vsr.SnapshotTaken{Snapshot: store.Describe(info, frozen.Members)})
+				})
 			}
 		case isBroken || !vfs.IsFull(err) && !p.h.ailing.excuses(err):
 			p.s.broke(Name(p.h.i)+": snapshot", err)

@@ -57,7 +57,9 @@ func (p *process) begin(c *Call) {
 		p.callers.reads = append(p.callers.reads, c)
 		p.input(func(now time.Time) {
 			if c.Outcome == Pending {
-				c.number = p.core.Read(now)
+				var read vsr.Read
+				p.core.Step(now, &read)
+				c.number = read.Number
 			}
 		})
 	default:
@@ -74,25 +76,26 @@ func (p *process) propose(now time.Time, c *Call) {
 	if c.Outcome != Pending {
 		return
 	}
-	number, err := p.core.Propose(now, c.Body)
-	if err != nil {
+	x := vsr.Propose{Body: c.Body}
+	p.core.Step(now, &x)
+	if x.Err != nil {
 		p.callers.proposals = without(p.callers.proposals, c)
 		p.s.refuse(p, c)
 		return
 	}
-	c.number = number
+	c.number = x.Number
 }
 
 // cancel gives a call up: it is taken back if it never was sent, and otherwise its outcome stays
 // unknown.
 func (p *process) cancel(c *Call) {
-	p.input(func(time.Time) {
+	p.input(func(now time.Time) {
 		switch {
 		case c.Outcome != Pending:
 			return
 		case c.Body == nil:
 			p.callers.reads = without(p.callers.reads, c)
-			p.core.ForgetRead(c.number)
+			p.core.Step(now, &vsr.ForgetRead{Read: c.number})
 			p.s.unknown(p, c)
 			return
 		case c.number == 0: // the core has not seen it
@@ -101,7 +104,7 @@ func (p *process) cancel(c *Call) {
 			return
 		}
 		sent := p.core.Sent(c.number)
-		p.core.Forget(c.number)
+		p.core.Step(now, &vsr.Forget{Request: c.number})
 		p.callers.proposals = without(p.callers.proposals, c)
 		if sent {
 			p.s.unknown(p, c)
@@ -138,7 +141,7 @@ func (w *callers) look(p *process, number uint64) {
 		if result, ok := p.applier.Sessions.Result(p.applier.session, number); ok {
 			w.proposals = without(w.proposals, c)
 			p.s.answer(p, c, result)
-			p.tell(func(core *vsr.Replica, _ time.Time, number uint64) { core.Forget(number) }, number)
+			p.tell(func(core *vsr.Replica, now time.Time, number uint64) { core.Step(now, &vsr.Forget{Request: number}) }, number)
 		}
 		return
 	}

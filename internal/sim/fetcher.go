@@ -29,7 +29,7 @@ func (p *process) sendChunk(c vsr.ChunkWanted) {
 			return
 		}
 		if err != nil {
-			p.input(func(time.Time) { p.unsent(c, err) })
+			p.input(func(now time.Time) { p.unsent(now, c, err) })
 		}
 		p.send(vsr.Outgoing{To: []vsr.Index{c.To}, Message: &vsr.SnapshotChunk{Snapshot: c.Snapshot, Chunk: c.Chunk, Data: data}})
 	})
@@ -46,12 +46,12 @@ func (p *process) explained(what string, err error) bool {
 }
 
 // unsent tells the core why a chunk was not sent. A snapshot that is damaged is taken again (F9).
-func (p *process) unsent(c vsr.ChunkWanted, why error) {
+func (p *process) unsent(now time.Time, c vsr.ChunkWanted, why error) {
 	if errors.Is(why, snap.ErrCorrupt) {
 		p.s.note(p.h.i, "cannot read its snapshot at", uint64(c.Snapshot.Last.Op), c.Snapshot.Last)
-		p.core.Damaged(c.Snapshot)
+		p.core.Step(now, &vsr.SnapshotDamaged{Snapshot: c.Snapshot})
 	}
-	p.core.Unavailable(c.To, c.Snapshot)
+	p.core.Step(now, &vsr.SnapshotUnavailable{To: c.To, Snapshot: c.Snapshot})
 }
 
 func (p *process) fetch(f vsr.FetchStep) {
@@ -91,7 +91,9 @@ func (p *process) beginFetch(s vsr.Snapshot) {
 	if p.dead || !p.usual("receiving a snapshot", err) {
 		return
 	}
-	p.input(func(now time.Time) { p.core.Fetching(now, s.SnapshotID, missing, err) })
+	p.input(func(now time.Time) {
+		p.core.Step(now, &vsr.ChunksMissing{Snapshot: s.SnapshotID, Missing: missing, Err: err})
+	})
 }
 
 // usual reports whether an error is nil, or one that happens without anything being wrong.
@@ -116,9 +118,9 @@ func (p *process) put(f vsr.FetchStep) {
 	switch {
 	case p.dead || !again && !p.usual("chunk", err):
 	case err == nil || again:
-		p.input(func(now time.Time) { p.core.ChunkPut(now, id, f.Chunk, err == nil) })
+		p.input(func(now time.Time) { p.core.Step(now, &vsr.ChunkWritten{Snapshot: id, Chunk: f.Chunk, OK: err == nil}) })
 	default:
-		p.input(func(now time.Time) { p.core.Fetching(now, id, nil, err) })
+		p.input(func(now time.Time) { p.core.Step(now, &vsr.ChunksMissing{Snapshot: id, Err: err}) })
 	}
 }
 
@@ -147,5 +149,5 @@ func (p *process) complete(s vsr.Snapshot) {
 		p.s.stats.Transfers++
 		p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
 	}
-	p.input(func(now time.Time) { p.core.Received(now, got, at, err) })
+	p.input(func(now time.Time) { p.core.Step(now, &vsr.SnapshotReceived{Snapshot: got, Clock: at, Err: err}) })
 }

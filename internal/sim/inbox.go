@@ -55,7 +55,7 @@ func (x *inbox) takeUp(core *vsr.Replica, now time.Time) {
 func (x *input) reach(core *vsr.Replica, now time.Time) {
 	switch {
 	case x.message != nil:
-		core.Receive(now, x.from, x.header, x.message)
+		core.Step(now, &vsr.Receive{From: x.from, Header: x.header, Message: x.message})
 	case x.tell != nil:
 		x.tell(core, now, x.number)
 	default:

@@ -82,7 +82,7 @@ func (h *host) suffer(f *Fault) error {
 		}
 		h.start()
 	case Stop:
-		p.input(func(now time.Time) { p.core.Leave(now) })
+		p.input(func(now time.Time) { p.core.Step(now, &vsr.Leave{}) })
 		p.after(stopFor, func() { h.fall(false, rng); h.later(f.For, 0) })
 	case Pause:
 		h.pausedUntil = max(h.pausedUntil, until)
@@ -94,9 +94,9 @@ func (h *host) suffer(f *Fault) error {
 	case SlowTurns:
 		h.dull.begin(h.s.now, f.For, f.N)
 	case HandOver:
-		p.input(func(now time.Time) { p.core.Handover(now, vsr.Index(f.To)) })
+		p.input(func(now time.Time) { p.core.Step(now, &vsr.Handover{To: vsr.Index(f.To)}) })
 		if f.For > 0 {
-			p.after(f.For, func() { p.input(func(now time.Time) { p.core.CancelHandover(now) }) })
+			p.after(f.For, func() { p.input(func(now time.Time) { p.core.Step(now, &vsr.CancelHandover{}) }) })
 		}
 	}
 	return nil

@@ -94,7 +94,7 @@ func (p *process) turn() {
 	now := p.h.now()
 	p.inbox.takeUp(p.core, now)
 	if !now.Before(p.core.Deadline()) {
-		p.core.Tick(now)
+		p.core.Step(now, &vsr.Tick{})
 	}
 	out := p.core.Ready(now)
 	p.s.record(p, &out)

@@ -126,7 +126,7 @@ func (p *process) written() {
 	if p.dead {
 		return
 	}
-	p.tell((*vsr.Replica).Saved, seq)
+	p.tell(func(core *vsr.Replica, now time.Time, seq uint64) { core.Step(now, &vsr.Saved{Seq: seq}) }, seq)
 	p.writeNext()
 }
 
@@ -148,7 +148,7 @@ func (p *process) saveFull() error {
 func (p *process) tellFull(full bool) {
 	if p.writer.full != full {
 		p.writer.full = full
-		p.input(func(now time.Time) { p.core.Full(now, full) })
+		p.input(func(now time.Time) { p.core.Step(now, &vsr.DiskFull{Full: full}) })
 	}
 }
 
@@ -220,7 +220,7 @@ func (p *process) compactNow(c vsr.Compact) error {
 	})
 	if err == nil && !p.dead {
 		p.s.note(p.h.i, "has compacted to", first, first)
-		p.input(func(time.Time) { p.core.Compacted(vsr.OpNumber(first)) })
+		p.input(func(now time.Time) { p.core.Step(now, &vsr.Compacted{First: vsr.OpNumber(first)}) })
 	}
 	return err
 }
@@ -235,6 +235,6 @@ func (p *process) load(l vsr.Load) {
 		}
 		p.s.stats.Loads++
 		p.s.note(p.h.i, "loads", uint64(len(entries)), l, len(entries))
-		p.input(func(now time.Time) { p.core.Loaded(l, entries) })
+		p.input(func(now time.Time) { p.core.Step(now, &vsr.Loaded{Load: l, Entries: entries}) })
 	})
 }

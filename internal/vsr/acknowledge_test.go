@@ -23,7 +23,7 @@ func TestAcknowledgesWhatItChecked(t *testing.T) {
 func TestCountsAcknowledgementsOfItsViewOnly(t *testing.T) {
 	r := member(t, 1)
 	leadNext(t, r)
-	_, err := r.Propose(r.now, nil)
+	_, err := proposeTo(r, r.now, nil)
 	require.NoError(t, err)
 	settle(r)
 	last := r.log.last.Op

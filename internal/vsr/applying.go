@@ -66,8 +66,8 @@ func (r *Replica) loadedApply(entries []Entry) {
 	r.hand(entries)
 }
 
-// Applied reports that the state machine has applied everything up to op.
-func (r *Replica) Applied(op OpNumber) {
+// appliedUpTo makes room for more entries to be handed out: the state machine has applied those up to op.
+func (r *Replica) appliedUpTo(op OpNumber) {
 	r.applied = max(r.applied, op)
 	a := &r.applying
 	done := 0

@@ -21,7 +21,7 @@ func TestASwampedReplicaTakesNoMore(t *testing.T) {
 	assert.LessOrEqual(t, r.applying.bytes, int64(2*1000+entryOverhead))
 
 	full := r.log.last.Op
-	r.Applied(full)
+	r.Step(r.now, &Applied{Op: full})
 	hear(r, 1, &Prepare{View: 1, Prev: r.log.last, Commit: full, Entries: []Entry{{Op: full + 1, View: 1, Epoch: 1, Kind: Command}}})
 	assert.Equal(t, full+1, r.log.last.Op)
 }

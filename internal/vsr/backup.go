@@ -118,8 +118,8 @@ func (r *Replica) compact() {
 	r.out.Compact = &Compact{Keep: to, Snapshot: s}
 }
 
-// Compacted reports that the disk holds the log from first on.
-func (r *Replica) Compacted(first OpNumber) {
+// logCompacted drops from memory what the disk's log, which begins with first, no longer holds.
+func (r *Replica) logCompacted(first OpNumber) {
 	if first > 0 && first-1 <= r.snapshot.Last.Op {
 		r.log.dropTo(first - 1)
 	}

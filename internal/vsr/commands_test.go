@@ -264,30 +264,30 @@ var atEach = map[string]func(*script, *host){
 	"heartbeat": func(s *script, h *host) { s.g.heartbeat(h) },
 	"resume": func(s *script, h *host) {
 		h.paused = false
-		h.core.Tick(s.g.now)
+		h.core.Step(s.g.now, &Tick{})
 		s.g.turn(h)
 	},
 	"wipe":    func(_ *script, h *host) { h.disk = disk{starts: h.disk.starts} },
 	"copy":    func(_ *script, h *host) { h.copied = h.disk },
 	"putback": func(_ *script, h *host) { starts := h.disk.starts; h.disk = h.copied; h.disk.starts = starts },
 	"leave": func(s *script, h *host) {
-		h.core.Leave(s.g.now)
+		h.core.Step(s.g.now, &Leave{})
 		s.g.turn(h)
 	},
 	"cancel": func(s *script, h *host) {
-		h.core.CancelHandover(s.g.now)
+		h.core.Step(s.g.now, &CancelHandover{})
 		s.g.turn(h)
 	},
 	"full": func(s *script, h *host) {
-		h.core.Full(s.g.now, true)
+		h.core.Step(s.g.now, &DiskFull{Full: true})
 		s.g.turn(h)
 	},
 	"space": func(s *script, h *host) {
-		h.core.Full(s.g.now, false)
+		h.core.Step(s.g.now, &DiskFull{Full: false})
 		s.g.turn(h)
 	},
 	"read": func(s *script, h *host) {
-		s.g.history.readAsked(h, h.core.Read(s.g.now))
+		s.g.history.readAsked(h, beginRead(h.core, s.g.now))
 		s.g.turn(h)
 	},
 	"sessions": func(s *script, h *host) {
@@ -358,7 +358,7 @@ var atOne = map[string]func(*script, *host, []string) error{
 	},
 	"request": func(s *script, h *host, args []string) error {
 		for _, body := range args {
-			number, err := h.core.Propose(s.g.now, []byte(body))
+			number, err := proposeTo(h.core, s.g.now, []byte(body))
 			if err != nil {
 				s.g.tell("%s  refuses %s: %v", h.id, body, err)
 				continue
@@ -371,7 +371,7 @@ var atOne = map[string]func(*script, *host, []string) error{
 	"forget": func(s *script, h *host, args []string) error {
 		number, err := strconv.Atoi(args[0])
 		s.g.tell("%s  request %d was sent: %v", h.id, number, h.core.Sent(uint64(number)))
-		h.core.Forget(uint64(number))
+		h.core.Step(s.g.now, &Forget{Request: uint64(number)})
 		return err
 	},
 	"handover": func(s *script, h *host, args []string) error {
@@ -383,7 +383,8 @@ var atOne = map[string]func(*script, *host, []string) error{
 			}
 			to = other.index
 		}
-		if !h.core.Handover(s.g.now, to) {
+		handover := &Handover{To: to}
+		if h.core.Step(s.g.now, handover); !handover.Begun {
 			s.tell(h.id + "  does not hand over")
 		}
 		s.g.turn(h)
@@ -400,7 +401,7 @@ var atOne = map[string]func(*script, *host, []string) error{
 			return fmt.Errorf("%v: no snapshot", args)
 		}
 		h.disk.keepSnapshot(*from.disk.snapshot, from.disk.machine)
-		h.core.Received(s.g.now, *from.disk.snapshot, from.disk.machine.clock, nil)
+		h.core.Step(s.g.now, &SnapshotReceived{Snapshot: *from.disk.snapshot, Clock: from.disk.machine.clock})
 		s.g.turn(h)
 		return nil
 	},

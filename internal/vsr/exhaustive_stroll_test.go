@@ -144,7 +144,7 @@ func (s *stroll) repeat(h *host) {
 		c.resendAt = s.g.now
 	}
 	c.voteAt = s.g.now
-	h.core.Tick(s.g.now)
+	h.core.Step(s.g.now, &Tick{})
 	s.g.heartbeat(h)
 }
 

@@ -73,8 +73,8 @@ func listsDiffer(other, theirs, own string) string {
 
 func (r *Replica) memberID(i Index) string { return r.cfg.Members.Members[i].ID }
 
-// Misconfigured says that a member has greeted with another member list (S2).
-func (r *Replica) Misconfigured(id, list string) {
+// misconfigured notes that a member has greeted with another member list (S2).
+func (r *Replica) misconfigured(id, list string) {
 	if !r.confirmed() {
 		r.problem = listsDiffer(id, list, r.cfg.Members.List())
 	}

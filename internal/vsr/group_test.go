@@ -178,7 +178,7 @@ func (g *testGroup) saved(h *host, n int) {
 		seq = s.Seq
 	}
 	h.unsaved = h.unsaved[n:]
-	h.core.Saved(g.now, seq)
+	h.core.Step(g.now, &Saved{Seq: seq})
 	g.compact(h)
 	g.turn(h)
 }
@@ -198,7 +198,7 @@ func (g *testGroup) receive(m *sent) {
 	if h.core == nil || h.paused || g.cut[m.from] != g.cut[m.to] {
 		return
 	}
-	h.core.Receive(g.now, m.from, m.header, m.message)
+	h.core.Step(g.now, &Receive{From: m.from, Header: m.header, Message: m.message})
 	g.turn(h)
 }
 
@@ -210,7 +210,7 @@ func (g *testGroup) tick(d time.Duration) {
 		g.now = g.now.Add(step)
 		for _, h := range g.hosts {
 			if h.core != nil && !h.paused {
-				h.core.Tick(g.now)
+				h.core.Step(g.now, &Tick{})
 				g.turn(h)
 			}
 		}
@@ -224,7 +224,7 @@ func (g *testGroup) suspect(h *host) {
 	if h.core.status == viewChange {
 		h.core.change.giveUpAt = g.now
 	}
-	h.core.Tick(g.now)
+	h.core.Step(g.now, &Tick{})
 	g.turn(h)
 }
 

@@ -9,12 +9,8 @@ type handover struct {
 	since  time.Time // requests wait for it from then on; zero: they do not
 }
 
-// Handover begins to hand the primary's role to the member, -1 for any: it takes no new request,
-// waits until that one holds the whole log, then votes to leave with the view named that it
-// leads. It reports false if this replica is not primary or there is nobody to hand over to.
-// The end shows in the view, or, if that one does not come to hold the log, in State.
-func (r *Replica) Handover(now time.Time, to Index) bool {
-	r.advance(now)
+// beginHandover reports false if this replica is not primary or there is no other member.
+func (r *Replica) beginHandover(to Index) bool {
 	if !r.isPrimary() || r.n == 1 || r.primary.opening == 0 {
 		return false
 	}
@@ -37,9 +33,8 @@ func (r *Replica) handingOver() bool {
 	return false
 }
 
-// CancelHandover goes on as primary, if the view has not been left yet.
-func (r *Replica) CancelHandover(now time.Time) {
-	r.advance(now)
+// cancelHandover goes on as primary, if the view has not been left yet.
+func (r *Replica) cancelHandover() {
 	if !r.isPrimary() {
 		return
 	}
@@ -49,9 +44,8 @@ func (r *Replica) CancelHandover(now time.Time) {
 	}
 }
 
-// Leave tells the others at once that this primary stops (V2).
-func (r *Replica) Leave(now time.Time) {
-	r.advance(now)
+// leave tells the others at once that this primary stops (V2).
+func (r *Replica) leave() {
 	if r.n > 1 {
 		r.resign(handingOver)
 	}

@@ -47,15 +47,16 @@ func TestAHungDiskMakesNoHeapOfRefusals(t *testing.T) {
 	g.form()
 	r, from := g.hosts[0].core, g.hosts[1].core.Header()
 	enter := func(v View) {
-		r.Receive(g.now, 1, from, &StartViewChange{View: v})
+		r.Step(g.now, &Receive{From: 1, Header: from, Message: &StartViewChange{View: v}})
 		r.Ready(g.now)
 	}
 	enter(4)
-	r.Saved(g.now, r.saves.seq)
+	r.Step(g.now, &Saved{Seq: r.saves.seq})
 	r.Ready(g.now)
 	enter(9) // whose save hangs
 	for i := range uint64(1000) {
-		r.Receive(g.now, 1, from, &Request{View: r.requests.began + 1, Attempt: i + 1, Requests: []Proposal{{Kind: OpenSession}}})
+		r.Step(g.now, &Receive{From: 1, Header: from,
+			Message: &Request{View: r.requests.began + 1, Attempt: i + 1, Requests: []Proposal{{Kind: OpenSession}}}})
 		r.Ready(g.now)
 		require.NoError(t, r.Check())
 	}

@@ -43,13 +43,25 @@ func settle(r *Replica) (sent []Message) {
 		if out.Save == nil {
 			return sent
 		}
-		r.Saved(r.now, out.Save.Seq)
+		r.Step(r.now, &Saved{Seq: out.Save.Seq})
 	}
 }
 
 func hear(r *Replica, from Index, m Message) []Message {
-	r.Receive(r.now, from, Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[from], Start: 1}, m)
+	r.Step(r.now, &Receive{From: from, Header: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[from], Start: 1}, Message: m})
 	return settle(r)
+}
+
+func proposeTo(r *Replica, now time.Time, body []byte) (uint64, error) {
+	p := Propose{Body: body}
+	r.Step(now, &p)
+	return p.Number, p.Err
+}
+
+func beginRead(r *Replica, now time.Time) uint64 {
+	var read Read
+	r.Step(now, &read)
+	return read.Number
 }
 
 // leadNext has a begin the next view that it leads, of three, with b's vote and log.

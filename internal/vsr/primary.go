@@ -348,10 +348,8 @@ func (r *Replica) bestSuccessor() View {
 	return r.members.viewOf(best, r.head.View)
 }
 
-// Full tells whether the disk has no space (F13). While it has none the replica acknowledges
-// nothing and does not lead.
-func (r *Replica) Full(now time.Time, full bool) {
-	r.advance(now)
+// diskFull gives up the role when the disk has no space, and takes it up again when it has (F13).
+func (r *Replica) diskFull(full bool) {
 	r.full = full
 	switch {
 	case !r.isPrimary():

@@ -147,8 +147,8 @@ func (r *Replica) sendPrepare(prev Viewstamp, entries []Entry, to []Index) {
 // are may stand differently on the disk still.
 func (r *Replica) load(l Load) { r.out.Loads = append(r.out.Loads, l) }
 
-// Loaded gives what a Load asked for; no entries if they are gone.
-func (r *Replica) Loaded(l Load, entries []Entry) {
+// loaded gives loaded entries to the part that asked for them; no entries if they are gone.
+func (r *Replica) loaded(l Load, entries []Entry) {
 	switch {
 	case l.For == r.self:
 		r.loadedApply(entries)

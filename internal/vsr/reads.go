@@ -39,16 +39,15 @@ type reads struct {
 	retryAt  time.Time
 }
 
-// Read asks for a linearizable read; its number comes back in Output.Reads.
-func (r *Replica) Read(now time.Time) uint64 {
-	r.advance(now)
+// read begins a linearizable read and returns its number.
+func (r *Replica) read() uint64 {
 	r.reads.last++
 	r.reads.waiting = append(r.reads.waiting, reader{from: r.self, read: r.reads.last})
 	return r.reads.last
 }
 
-// ForgetRead says that nobody waits for a read any more.
-func (r *Replica) ForgetRead(number uint64) {
+// forgetRead drops a read that is in no round yet.
+func (r *Replica) forgetRead(number uint64) {
 	w := &r.reads
 	w.waiting = slices.DeleteFunc(w.waiting, func(x reader) bool { return x.from == r.self && x.read == number })
 }

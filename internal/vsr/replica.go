@@ -74,7 +74,7 @@ type Output struct {
 	Err      error // the replica must stop
 }
 
-// Load asks the shell for entries that are no longer in memory, to be given to Loaded.
+// Load asks the shell for entries that are no longer in memory, to be answered with Loaded.
 type Load struct {
 	For      Index     // whom they are for; the replica itself to apply them
 	From, To OpNumber  // inclusive
@@ -90,8 +90,8 @@ type Compact struct {
 }
 
 // Replica is the state of the protocol at one member. One goroutine owns it: it feeds events
-// with Receive, Propose, Read, Tick, Saved, Applied and the like, and after any number of them
-// calls Ready once and does what it says. Between Readies nothing needs doing.
+// to Step, and after any number of them calls Ready once and does what it says. Between Readies
+// nothing needs doing.
 type Replica struct {
 	cfg     Config
 	self    Index
@@ -208,9 +208,8 @@ func (r *Replica) advance(now time.Time) {
 	r.now = now
 }
 
-// Tick tells the time. It is to be called at Deadline at the latest.
-func (r *Replica) Tick(now time.Time) {
-	r.advance(now)
+// tick does what has come due.
+func (r *Replica) tick() {
 	if r.now.Sub(r.lastTick) > r.pauseLimit() {
 		r.paused()
 	}
@@ -243,7 +242,7 @@ func (r *Replica) paused() {
 	}
 }
 
-// Deadline returns when Tick is due at the latest.
+// Deadline returns when a Tick is due at the latest.
 func (r *Replica) Deadline() time.Time {
 	at := r.lastTick.Add(r.pauseLimit() / 2) // so that a pause is noticed, and nothing else taken for one
 	at = earlier(at, r.form.at)
@@ -263,9 +262,8 @@ func earlier(at, t time.Time) time.Time {
 	return at
 }
 
-// Receive takes a message from a member. It must be well formed (internal/wire checks that).
-func (r *Replica) Receive(now time.Time, from Index, h Header, m Message) {
-	r.advance(now)
+// receive takes a message from a member.
+func (r *Replica) receive(from Index, h Header, m Message) {
 	if from < 0 || int(from) >= r.n || from == r.self || !r.admit(from, h, m) {
 		return
 	}

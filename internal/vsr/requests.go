@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The errors of Propose and the outcomes of Settled.
+// The errors of a Propose and the outcomes of Settled.
 var (
 	ErrOverloaded = errors.New("too much is waiting already") // the window is full
 	ErrFull       = errors.New("this replica's disk is full") // it would not learn the result (F13)
@@ -66,10 +66,8 @@ const SessionLimit = 1 << 14
 // time twice as long, up to eight times that.
 const retryAfter = 20
 
-// Propose takes a proposal and returns its number in the session, under which its result will be
-// found, or ErrOverloaded or ErrFull. Body belongs to the core from then on.
-func (r *Replica) Propose(now time.Time, body []byte) (uint64, error) {
-	r.advance(now)
+// propose takes a proposal and returns its number in the session, or ErrOverloaded or ErrFull.
+func (r *Replica) propose(body []byte) (uint64, error) {
 	if r.full {
 		return 0, ErrFull
 	}
@@ -87,8 +85,8 @@ func (r *Replica) Propose(now time.Time, body []byte) (uint64, error) {
 	return q.floor + uint64(len(q.waiting)) - 1, nil
 }
 
-// Forget says that the result of a request is known or no longer wanted: the floor rises (X2).
-func (r *Replica) Forget(number uint64) {
+// forget lets go of a request: the floor rises if it was the lowest (X2).
+func (r *Replica) forget(number uint64) {
 	q := &r.requests
 	if number < q.floor || number-q.floor >= uint64(len(q.waiting)) {
 		return
@@ -116,8 +114,8 @@ func (r *Replica) Sent(number uint64) bool {
 	return w == nil || len(w.attempts) > 0
 }
 
-// SessionOpened reports that op opened this process's session.
-func (r *Replica) SessionOpened(op uint64) {
+// sessionOpened begins to send the requests that waited for the session that op opened (X1).
+func (r *Replica) sessionOpened(op uint64) {
 	if r.requests.session == 0 {
 		r.requests.session = op
 		r.retryRequests()
@@ -222,7 +220,7 @@ func (r *Replica) flushOwn() bool {
 
 func (r *Replica) settle(number uint64, err error) {
 	r.out.Settled = append(r.out.Settled, Settled{number, err})
-	r.Forget(number)
+	r.forget(number)
 }
 
 // gather takes the requests from the cursor on that fit one message.

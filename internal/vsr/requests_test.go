@@ -48,16 +48,16 @@ func TestARestartedPrimaryRefusesNothingOfItsOldView(t *testing.T) {
 func TestARefusalOfForgottenRequests(t *testing.T) {
 	r := member(t, 1)
 	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
-	r.SessionOpened(1)
+	r.Step(r.now, &SessionOpened{Session: 1})
 	for range 4 {
-		_, err := r.Propose(r.now, nil)
+		_, err := proposeTo(r, r.now, nil)
 		require.NoError(t, err)
 	}
 	settle(r)
-	r.Forget(2)
-	r.Forget(3)
-	r.Receive(r.now, 1, Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
-		&Reply{View: 1, Start: r.head.Start, Attempt: 1, From: 1, Overloaded: true})
+	r.Step(r.now, &Forget{Request: 2})
+	r.Step(r.now, &Forget{Request: 3})
+	r.Step(r.now, &Receive{From: 1, Header: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
+		Message: &Reply{View: 1, Start: r.head.Start, Attempt: 1, From: 1, Overloaded: true}})
 	out := r.Ready(r.now)
 	assert.Equal(t, []Settled{{1, ErrOverloaded}, {4, ErrOverloaded}}, out.Settled)
 }
@@ -71,11 +71,11 @@ func TestRequestsHaveLimits(t *testing.T) {
 		r := member(t, 1)
 		r.cfg.Window = x.window
 		for range x.most {
-			_, err := r.Propose(r.now, make([]byte, x.body))
+			_, err := proposeTo(r, r.now, make([]byte, x.body))
 			require.NoError(t, err)
 		}
 		for range 3 {
-			_, err := r.Propose(r.now, make([]byte, x.body))
+			_, err := proposeTo(r, r.now, make([]byte, x.body))
 			assert.ErrorIs(t, err, ErrOverloaded)
 		}
 		assert.NoError(t, r.Check())
@@ -87,20 +87,20 @@ func TestRequestsHaveLimits(t *testing.T) {
 func TestRequestsWaitForTheViewToBeDurable(t *testing.T) {
 	r := member(t, 1)
 	h := Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1}
-	r.SessionOpened(1)
-	r.Receive(r.now, 1, h, &Commit{View: 4, Commit: 1, Round: 1})
+	r.Step(r.now, &SessionOpened{Session: 1})
+	r.Step(r.now, &Receive{From: 1, Header: h, Message: &Commit{View: 4, Commit: 1, Round: 1}})
 	for range 50 {
-		number, err := r.Propose(r.now, make([]byte, 1000))
+		number, err := proposeTo(r, r.now, make([]byte, 1000))
 		require.NoError(t, err)
 		r.Ready(r.now)
 		require.NoError(t, r.Check())
 		require.False(t, r.Sent(number))
-		r.Forget(number)
+		r.Step(r.now, &Forget{Request: number})
 	}
-	_, err := r.Propose(r.now, nil)
+	_, err := proposeTo(r, r.now, nil)
 	require.NoError(t, err)
 	r.Ready(r.now)
-	r.Saved(r.now, r.saves.seq)
+	r.Step(r.now, &Saved{Seq: r.saves.seq})
 	out := r.Ready(r.now)
 	require.NotEmpty(t, out.Messages)
 	assert.IsType(t, &Request{}, out.Messages[len(out.Messages)-1].Message)

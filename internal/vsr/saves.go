@@ -17,7 +17,7 @@ type Save struct {
 }
 
 // saves gathers what one turn changes into one Save, and holds back what may not be said before.
-// Owned by the core; the shell reports completed saves with Replica.Saved.
+// Owned by the core; the shell reports completed saves with Saved.
 type saves struct {
 	seq     uint64 // number of the last save issued
 	done    uint64 // all up to this one are durable
@@ -112,9 +112,8 @@ func (r *Replica) issue() *Save {
 	return &save
 }
 
-// Saved reports that all saves up to seq are durable.
-func (r *Replica) Saved(now time.Time, seq uint64) {
-	r.advance(now)
+// saved releases what waited for the saves up to seq, which are durable now.
+func (r *Replica) saved(seq uint64) {
 	s := &r.saves
 	done := 0
 	for done < len(s.issued) && s.issued[done].seq <= seq {

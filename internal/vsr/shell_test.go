@@ -28,7 +28,7 @@ func (g *testGroup) perform(h *host, out *Output) (told bool) {
 	if out.Restore != nil {
 		g.tell("%s  restore %s", h.id, stampText(out.Restore.Last))
 		h.machine, h.unapplied = g.content[out.Restore.SnapshotID].clone(), nil
-		r.Applied(out.Restore.Last.Op)
+		r.Step(g.now, &Applied{Op: out.Restore.Last.Op})
 		told = g.sessionOpened(h) || told
 	}
 	if h.unapplied = append(h.unapplied, out.Apply...); !h.slow {
@@ -102,11 +102,11 @@ func (g *testGroup) apply(h *host, e *Entry) bool {
 	}
 	g.tell("%s  apply %s%s", h.id, entryText(e), again)
 	g.history.applied(g, h, e)
-	h.core.Applied(e.Op)
+	h.core.Step(g.now, &Applied{Op: e.Op})
 	if own := h.core.requests.session; e.Kind == Command && own != 0 && e.Session == own {
 		if v, ok := h.machine.sessions.Result(own, e.Request); ok {
 			g.tell("%s  result %d: %s", h.id, e.Request, v)
-			h.core.Forget(e.Request)
+			h.core.Step(g.now, &Forget{Request: e.Request})
 		}
 		return true
 	}
@@ -119,7 +119,7 @@ func (g *testGroup) sessionOpened(h *host) bool {
 	if op == 0 || h.core.requests.session != 0 {
 		return false
 	}
-	h.core.SessionOpened(op)
+	h.core.Step(g.now, &SessionOpened{Session: op})
 	return true
 }
 
@@ -130,7 +130,7 @@ func (g *testGroup) performDisk(h *host, out *Output) bool {
 		if h.slowReads {
 			h.unread = append(h.unread, l)
 		} else {
-			h.core.Loaded(l, h.disk.load(l.From, l.To))
+			h.core.Step(g.now, &Loaded{Load: l, Entries: h.disk.load(l.From, l.To)})
 		}
 	}
 	if out.Compact != nil {
@@ -142,7 +142,7 @@ func (g *testGroup) performDisk(h *host, out *Output) bool {
 // loaded does the loads that wait, and reports them.
 func (g *testGroup) loaded(h *host) {
 	for _, l := range h.unread {
-		h.core.Loaded(l, h.disk.load(l.From, l.To))
+		h.core.Step(g.now, &Loaded{Load: l, Entries: h.disk.load(l.From, l.To)})
 	}
 	h.unread = nil
 	g.turn(h)
@@ -157,7 +157,7 @@ func (g *testGroup) compact(h *host) bool {
 	h.compaction = nil
 	h.disk.compact(c, g.config.KeepLog)
 	g.tell("%s  log from %d on", h.id, h.disk.base.Op+1)
-	h.core.Compacted(h.disk.base.Op + 1)
+	h.core.Step(g.now, &Compacted{First: h.disk.base.Op + 1})
 	return true
 }
 
@@ -167,9 +167,9 @@ func (g *testGroup) performFetch(h *host, out *Output) bool {
 		m := &SnapshotChunk{Snapshot: w.Snapshot, Chunk: w.Chunk}
 		switch s := h.disk.snapshot; {
 		case s == nil || s.SnapshotID != w.Snapshot:
-			h.core.Unavailable(w.To, w.Snapshot)
+			h.core.Step(g.now, &SnapshotUnavailable{To: w.To, Snapshot: w.Snapshot})
 		case h.rotten:
-			h.core.Damaged(w.Snapshot)
+			h.core.Step(g.now, &SnapshotDamaged{Snapshot: w.Snapshot})
 		default:
 			m.Data = []byte{byte(w.Chunk)}
 		}
@@ -190,11 +190,11 @@ func (g *testGroup) fetchStep(h *host, f FetchStep) {
 	case f.Complete:
 		g.tell("%s  snapshot %s is complete", h.id, stampText(f.Snapshot.Last))
 		h.disk.keepSnapshot(f.Snapshot, g.content[f.Snapshot.SnapshotID])
-		h.core.Received(g.now, f.Snapshot, h.disk.machine.clock, nil)
+		h.core.Step(g.now, &SnapshotReceived{Snapshot: f.Snapshot, Clock: h.disk.machine.clock})
 	case f.Data != nil:
 		g.tell("%s  put chunk %d of %s", h.id, f.Chunk, stampText(f.Snapshot.Last))
 		have[f.Chunk] = true
-		h.core.ChunkPut(g.now, f.Snapshot.SnapshotID, f.Chunk, true)
+		h.core.Step(g.now, &ChunkWritten{Snapshot: f.Snapshot.SnapshotID, Chunk: f.Chunk, OK: true})
 	default:
 		if have == nil {
 			have = map[uint32]bool{}
@@ -207,7 +207,7 @@ func (g *testGroup) fetchStep(h *host, f FetchStep) {
 			}
 		}
 		g.tell("%s  fetch snapshot %s, chunks %v", h.id, stampText(f.Snapshot.Last), missing)
-		h.core.Fetching(g.now, f.Snapshot.SnapshotID, missing, nil)
+		h.core.Step(g.now, &ChunksMissing{Snapshot: f.Snapshot.SnapshotID, Missing: missing})
 	}
 }
 
@@ -226,7 +226,7 @@ func (g *testGroup) takeSnapshot(h *host) error {
 	g.content[id] = h.machine.clone()
 	h.disk.keepSnapshot(s, h.machine)
 	h.rotten = false
-	h.core.TookSnapshot(s)
+	h.core.Step(g.now, &SnapshotTaken{Snapshot: s})
 	g.turn(h)
 	return nil
 }

@@ -16,7 +16,8 @@ type ChunkWanted struct {
 }
 
 // FetchStep is something to be done with the snapshot that is being received: begin or resume
-// (answer: Fetching), put in a chunk (answer: ChunkPut), complete and check it (answer: Received).
+// (answer: ChunksMissing), put in a chunk (answer: ChunkWritten), complete and check it (answer:
+// SnapshotReceived).
 type FetchStep struct {
 	Snapshot Snapshot
 	Chunk    uint32
@@ -65,9 +66,9 @@ func (r *Replica) offer(to Index) {
 	r.sendTo(to, &SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered})
 }
 
-// Unavailable reports that a snapshot that a member asked for is not held here (any more): if it
-// was offered, the latest is offered instead.
-func (r *Replica) Unavailable(to Index, id SnapshotID) {
+// snapshotUnavailable offers the latest snapshot in the place of one that was offered and is not
+// held here any more.
+func (r *Replica) snapshotUnavailable(to Index, id SnapshotID) {
 	if !r.isPrimary() {
 		return
 	}
@@ -78,9 +79,9 @@ func (r *Replica) Unavailable(to Index, id SnapshotID) {
 	}
 }
 
-// Damaged reports that a snapshot of this replica's cannot be read any more (F9): it is not offered
-// again. If it is the latest, another is asked for until there is one.
-func (r *Replica) Damaged(id SnapshotID) {
+// snapshotDamaged no longer offers a snapshot that cannot be read (F9). If it is the latest, another is
+// asked for until there is one.
+func (r *Replica) snapshotDamaged(id SnapshotID) {
 	for i := range r.primary.progress {
 		if p := &r.primary.progress[i]; p.offered.SnapshotID == id {
 			p.offered = Snapshot{}
@@ -133,9 +134,8 @@ func (r *Replica) current(id SnapshotID) *transfer {
 	return nil
 }
 
-// Fetching says which chunks of the snapshot being received are not there yet; an error gives it up.
-func (r *Replica) Fetching(now time.Time, id SnapshotID, missing []uint32, err error) {
-	r.advance(now)
+// chunksMissing begins to ask for the chunks that are not there yet; an error gives the transfer up.
+func (r *Replica) chunksMissing(id SnapshotID, missing []uint32, err error) {
 	t := r.current(id)
 	if t == nil {
 		return
@@ -196,9 +196,8 @@ func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
 	}
 }
 
-// ChunkPut reports that a chunk was written, or not: then it is asked for again.
-func (r *Replica) ChunkPut(now time.Time, id SnapshotID, chunk uint32, ok bool) {
-	r.advance(now)
+// chunkWritten has a chunk asked for again if it was not written.
+func (r *Replica) chunkWritten(id SnapshotID, chunk uint32, ok bool) {
 	t := r.current(id)
 	if t == nil {
 		return
@@ -228,10 +227,9 @@ func (r *Replica) tickTransfer() {
 	t.asked = kept
 }
 
-// Received reports that the snapshot being received is complete, checked and durable; or not, with
-// an error, and then it is begun anew. Time is that of the last operation in it (C3).
-func (r *Replica) Received(now time.Time, s Snapshot, clock int64, err error) {
-	r.advance(now)
+// snapshotReceived installs the received snapshot, which is complete, checked and durable (C3), or ends
+// the transfer on an error. Clock is the time of the last operation in it.
+func (r *Replica) snapshotReceived(s Snapshot, clock int64, err error) {
 	if r.current(s.SnapshotID) != nil {
 		r.transfer = transfer{}
 	}
@@ -268,8 +266,8 @@ func (r *Replica) installLog(last Viewstamp) {
 	r.resetLog(last)
 }
 
-// TookSnapshot reports that a snapshot of this replica's own state is durable (C4).
-func (r *Replica) TookSnapshot(s Snapshot) {
+// snapshotTaken makes a snapshot of this replica's own state the latest (C4).
+func (r *Replica) snapshotTaken(s Snapshot) {
 	if s.Last.Op > r.snapshot.Last.Op || r.damaged && s.Last.Op == r.snapshot.Last.Op {
 		r.latest(s)
 		r.compactDue = true

@@ -14,15 +14,15 @@ func TestChunksAreAskedForOnceTheViewIsDurable(t *testing.T) {
 	r := member(t, 1)
 	h := Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1}
 	s := Snapshot{SnapshotID: SnapshotID{Last: stampOf(1, 4, 100)}, Size: 100, Chunks: 3}
-	r.Receive(r.now, 1, h, &SnapshotOffer{View: 4, First: 101, Snapshot: s})
+	r.Step(r.now, &Receive{From: 1, Header: h, Message: &SnapshotOffer{View: 4, First: 101, Snapshot: s}})
 	r.Ready(r.now)
-	r.Fetching(r.now, s.SnapshotID, []uint32{0, 1, 2}, nil)
+	r.Step(r.now, &ChunksMissing{Snapshot: s.SnapshotID, Missing: []uint32{0, 1, 2}})
 	for range 20 {
 		r.Ready(r.now)
 		require.NoError(t, r.Check())
-		r.Tick(r.now.Add(5 * time.Second))
+		r.Step(r.now.Add(5*time.Second), &Tick{})
 	}
-	r.Saved(r.now, r.saves.seq)
+	r.Step(r.now, &Saved{Seq: r.saves.seq})
 	asked := map[uint32]int{}
 	for _, m := range r.Ready(r.now).Messages {
 		if m, ok := m.Message.(*GetChunk); ok {

@@ -52,7 +52,7 @@ func (w *walk) step() {
 		w.did("%s takes a snapshot", h.id)
 		w.g.keep(w.g.takeSnapshot(h))
 	case choice == 36:
-		w.g.history.readAsked(h, h.core.Read(w.g.now))
+		w.g.history.readAsked(h, beginRead(h.core, w.g.now))
 		w.g.turn(h)
 	default:
 		w.propose(h)
@@ -84,7 +84,7 @@ func (w *walk) propose(h *host) {
 	body := fmt.Sprintf("x=%d", len(w.steps))
 	if h.core.isPrimary() && w.rnd.IntN(2) == 0 {
 		w.g.propose(h, body)
-	} else if _, err := h.core.Propose(w.g.now, []byte(body)); err != nil {
+	} else if _, err := proposeTo(h.core, w.g.now, []byte(body)); err != nil {
 		w.did("%s refuses: %v", h.id, err)
 	}
 	w.g.turn(h)

@@ -1,0 +1,198 @@
+package vsr
+
+import "time"
+
+// Event is one of the events below: everything that a replica learns after its start, it learns
+// through Step. Events that have a result return it in a field that Step sets.
+type Event interface{ event() }
+
+// The events of the network and of time.
+type (
+	// Receive is the arrival of a message from a member. It must be well formed (internal/wire
+	// checks that).
+	Receive struct {
+		From    Index
+		Header  Header
+		Message Message
+	}
+	// Tick is the passing of time. One is due at Deadline at the latest.
+	Tick struct{}
+	// Misconfigured reports that the member with the ID From is configured with another member
+	// list (S2).
+	Misconfigured struct {
+		From string
+		List string
+	}
+)
+
+// The events of callers.
+type (
+	// Propose is a caller's proposal. Step sets Number, the number in the session under which the
+	// result will be found, or Err, which is ErrOverloaded or ErrFull. The core owns Body from then on.
+	Propose struct {
+		Body   []byte
+		Number uint64
+		Err    error
+	}
+	// Forget reports that the result of a request is known or no longer wanted: the floor rises (X2).
+	Forget struct{ Request uint64 }
+	// Read asks for a linearizable read (R1). Step sets Number, which returns in Output.Reads.
+	Read struct{ Number uint64 }
+	// ForgetRead reports that a read is no longer wanted.
+	ForgetRead struct{ Read uint64 }
+	// Handover asks the primary to hand its role to the member To, -1 for any (V2). The primary
+	// takes no new request, waits until that member holds the whole log, then votes to leave its
+	// view and names the one that the member leads. Step sets Begun, which is false if this
+	// replica is not primary or there is no other member. The outcome shows in the view or, if the
+	// member does not come to hold the log, in State.
+	Handover struct {
+		To    Index
+		Begun bool
+	}
+	// CancelHandover makes the primary go on if its view has not been left yet.
+	CancelHandover struct{}
+	// Leave reports that this process is about to stop; a primary tells the others at once (V2).
+	Leave struct{}
+)
+
+// The events of the disk.
+type (
+	// Saved reports that all saves up to Seq are durable.
+	Saved struct{ Seq uint64 }
+	// DiskFull reports whether the disk has no space (F13). While it has none, the replica
+	// acknowledges nothing and does not lead.
+	DiskFull struct{ Full bool }
+	// Loaded answers a Load; Entries is empty if they are gone.
+	Loaded struct {
+		Load    Load
+		Entries []Entry
+	}
+	// Compacted reports that the log on disk begins with First.
+	Compacted struct{ First OpNumber }
+)
+
+// The events of the state machine.
+type (
+	// Applied reports that the state machine has applied every entry up to Op.
+	Applied struct{ Op OpNumber }
+	// SessionOpened reports that the entry with that op number opened this process's session (X1).
+	SessionOpened struct{ Session uint64 }
+	// SnapshotTaken reports that a snapshot of this replica's own state is durable (C4).
+	SnapshotTaken struct{ Snapshot Snapshot }
+)
+
+// The events of snapshot transfer (section 5).
+type (
+	// SnapshotDamaged reports that a snapshot of this replica's can no longer be read (F9).
+	SnapshotDamaged struct{ Snapshot SnapshotID }
+	// SnapshotUnavailable reports that a snapshot that the member To has asked for is not, or no
+	// longer, held here.
+	SnapshotUnavailable struct {
+		To       Index
+		Snapshot SnapshotID
+	}
+	// ChunksMissing answers the FetchStep that begins or resumes a transfer: these chunks are
+	// missing. An error ends the transfer.
+	ChunksMissing struct {
+		Snapshot SnapshotID
+		Missing  []uint32
+		Err      error
+	}
+	// ChunkWritten answers the FetchStep of a chunk. If it is not OK the chunk is requested again.
+	ChunkWritten struct {
+		Snapshot SnapshotID
+		Chunk    uint32
+		OK       bool
+	}
+	// SnapshotReceived answers the FetchStep that completes a transfer: the snapshot is checked
+	// and durable, and Clock is the Time of the last operation in it (C3). After an error the
+	// transfer begins again.
+	SnapshotReceived struct {
+		Snapshot Snapshot
+		Clock    int64
+		Err      error
+	}
+)
+
+func (*Receive) event()             {}
+func (*Tick) event()                {}
+func (*Misconfigured) event()       {}
+func (*Propose) event()             {}
+func (*Forget) event()              {}
+func (*Read) event()                {}
+func (*ForgetRead) event()          {}
+func (*Handover) event()            {}
+func (*CancelHandover) event()      {}
+func (*Leave) event()               {}
+func (*Saved) event()               {}
+func (*DiskFull) event()            {}
+func (*Loaded) event()              {}
+func (*Compacted) event()           {}
+func (*Applied) event()             {}
+func (*SessionOpened) event()       {}
+func (*SnapshotTaken) event()       {}
+func (*SnapshotDamaged) event()     {}
+func (*SnapshotUnavailable) event() {}
+func (*ChunksMissing) event()       {}
+func (*ChunkWritten) event()        {}
+func (*SnapshotReceived) event()    {}
+
+// Step tells the replica that an event happened at now. It neither allocates for the event nor
+// retains it: a caller may keep events on its stack and use them again.
+func (r *Replica) Step(now time.Time, e Event) {
+	r.advance(now)
+	switch e := e.(type) {
+	case *Receive:
+		r.receive(e.From, e.Header, e.Message)
+	case *Tick:
+		r.tick()
+	case *Misconfigured:
+		r.misconfigured(e.From, e.List)
+	case *Propose:
+		e.Number, e.Err = r.propose(e.Body)
+	case *Forget:
+		r.forget(e.Request)
+	case *Read:
+		e.Number = r.read()
+	case *ForgetRead:
+		r.forgetRead(e.Read)
+	case *Handover:
+		e.Begun = r.beginHandover(e.To)
+	case *CancelHandover:
+		r.cancelHandover()
+	case *Leave:
+		r.leave()
+	default:
+		r.performed(e)
+	}
+}
+
+// performed takes what the shell reports of the disk, the state machine and snapshots.
+func (r *Replica) performed(e Event) {
+	switch e := e.(type) {
+	case *Saved:
+		r.saved(e.Seq)
+	case *DiskFull:
+		r.diskFull(e.Full)
+	case *Loaded:
+		r.loaded(e.Load, e.Entries)
+	case *Compacted:
+		r.logCompacted(e.First)
+	case *Applied:
+		r.appliedUpTo(e.Op)
+	case *SessionOpened:
+		r.sessionOpened(e.Session)
+	case *SnapshotTaken:
+		r.snapshotTaken(e.Snapshot)
+	case *SnapshotDamaged:
+		r.snapshotDamaged(e.Snapshot)
+	case *SnapshotUnavailable:
+		r.snapshotUnavailable(e.To, e.Snapshot)
+	case *ChunksMissing:
+		r.chunksMissing(e.Snapshot, e.Missing, e.Err)
+	case *ChunkWritten:
+		r.chunkWritten(e.Snapshot, e.Chunk, e.OK)
+	case *SnapshotReceived:
+		r.snapshotReceived(e.Snapshot, e.Clock, e.Err)
+	}
+}
