@@ -22,7 +22,7 @@ func batch(n int) ([]Save, func()) {
 	}
 }
 
-// BenchmarkSave gives times and allocations per save of 1 and of 256 records of 128 bytes.
+// BenchmarkSave measures saves of 1 and of 256 records of 128 bytes.
 func BenchmarkSave(b *testing.B) {
 	for name, fs := range map[string]vfs.FS{"mem": vfs.NewMem(), "os": vfs.OS()} {
 		for _, n := range []int{1, 256} {
@@ -49,7 +49,7 @@ func BenchmarkSave(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen reads a log of 100,000 records in batches of 10.
+// BenchmarkOpen recovers a log of 100,000 records in batches of 10.
 func BenchmarkOpen(b *testing.B) {
 	fs := vfs.NewMem()
 	l, err := Open(fs, dir, Options{})
@@ -69,7 +69,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// A save allocates nothing of its own: buffers are reused, and only the index grows.
+// A save allocates nothing per record: buffers are reused, and only the index grows.
 func TestSaveAllocatesNothingPerRecord(t *testing.T) {
 	l, err := Open(vfs.NewMem(), dir, Options{})
 	require.NoError(t, err)

@@ -2,14 +2,17 @@ package wal
 
 import "errors"
 
-// Compact drops segments from the front that hold only ops up to keep, and, while those that hold
-// only ops up to snapshot have more than maxBytes, more of these; never any op above snapshot. It
-// returns the first op that the log then holds. The last segment stays. What counts is what files take of the
-// disk: a crash may leave one that is longer than what it holds.
+// Compact removes segments from the front of the log. It removes those that contain only ops up to
+// keep, and then further ones as long as the segments that contain only ops up to snapshot take
+// more than maxBytes. It never removes an op above snapshot, nor the last segment. It returns the
+// first op that the log still holds.
 //
-// It first saves in both copies of the head which segment is the first that counts: a crash after
-// that leaves files that the next Open removes. A file that cannot be removed is an error that
-// leaves the log alive.
+// The limit applies to the size of the files, because a crash may leave a segment with preallocated
+// space after its last batch.
+//
+// Compact first records in both copies of the head which segment is now the first one; after a
+// crash, the next Open removes the files before it. An error from removing a file leaves the log
+// alive.
 func (l *Log) Compact(keep, snapshot uint64, maxBytes int64) (first uint64, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -28,12 +31,12 @@ func (l *Log) Compact(keep, snapshot uint64, maxBytes int64) (first uint64, err 
 	return l.state.base.Op + 1, err
 }
 
-// droppable returns how many segments may go.
+// droppable returns the number of segments that Compact may remove.
 func (l *Log) droppable(keep, snapshot uint64, maxBytes int64) int {
 	n, below, bytes := 0, 0, int64(0)
 	for i, s := range l.segments[:max(0, len(l.segments)-1)] {
 		switch last := l.state.lastIn(s.number); {
-		case last <= keep || last == l.state.base.Op: // the latter holds none that counts
+		case last <= keep || last == l.state.base.Op: // the latter contains no record of the log
 			n, below = i+1, i+1
 		case last <= snapshot:
 			below = i + 1
@@ -46,7 +49,7 @@ func (l *Log) droppable(keep, snapshot uint64, maxBytes int64) int {
 	return n
 }
 
-// forget takes the first n segments out of the log.
+// forget removes the first n segments and their records from the state and returns the segments.
 func (l *Log) forget(n int) []*segment {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -56,8 +59,8 @@ func (l *Log) forget(n int) []*segment {
 	return dropped
 }
 
-// remove closes and unlinks, oldest first. The entries need no sync: those that come back are
-// below the first segment that counts.
+// remove closes and removes the files, the oldest first. The directory need not be synced: Open
+// ignores and removes files before the first segment that the head names.
 func (l *Log) remove(dropped []*segment) error {
 	var err error
 	for _, s := range dropped {

@@ -12,17 +12,17 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-var errPower = errors.New("the power is off")
+var errPower = errors.New("power failure")
 
-// life is a log over a file system that loses its power, again and again, and the model of what
-// must be in it.
+// life is a log on a file system that loses power repeatedly, with the model of the log's required
+// contents.
 type life struct {
 	fs     *vfs.Mem
 	log    *Log
 	script script
 	model  model
-	maybe  []model // what the save under way, if any, may have made of the model
-	left   int     // operations until the power goes; below 0: never
+	maybe  []model // possible models after the save in progress, if any
+	left   int     // operations until the power fails; below 0: never
 	done   int     // operations so far
 	lie    func(vfs.Op) bool
 }
@@ -47,8 +47,8 @@ func newLife(seed uint64) *life {
 	return l
 }
 
-// open opens the log, and checks that it is the model or a first part of the save that was under
-// way. Which one it is is fixed from then on.
+// open opens the log and checks that it equals the model, or the model after some prefix of the
+// save that was in progress. The model that it equals becomes the required one.
 func (l *life) open() error {
 	log, err := Open(l.fs, dir, small)
 	if err != nil {
@@ -68,7 +68,7 @@ func (l *life) open() error {
 	return fmt.Errorf("none of %d models: %w", 1+len(l.maybe), differs)
 }
 
-// step does one random thing.
+// step takes one random step.
 func (l *life) step() error {
 	switch l.script.rng.IntN(12) {
 	case 0:
@@ -105,7 +105,7 @@ func (l *life) save() error {
 	return l.model.compare(l.log, l.script.safe)
 }
 
-// run opens and does steps until the power goes.
+// run opens the log and takes steps until the power fails.
 func (l *life) run(steps int) error {
 	err := l.open()
 	for i := 0; i < steps && err == nil; i++ {
@@ -114,17 +114,17 @@ func (l *life) run(steps int) error {
 	return err
 }
 
-// crash ends the life and begins another, in which the power goes after left operations.
+// crash ends a life and begins another, in which the power fails after left operations.
 func (l *life) crash(rng *rand.Rand, left int) {
 	if rng.IntN(4) == 0 {
-		l.fs.Kill() // what was written reads well, and is not on disk
+		l.fs.Kill() // unsynced writes remain readable, but are not durable
 	} else {
 		l.fs.Crash(rng)
 	}
 	l.left = left
 }
 
-// mended lets a failure pass that the loss of power explains.
+// mended returns nil for an error that the loss of power explains.
 func mended(err error) error {
 	if errors.Is(err, errPower) {
 		return nil
@@ -132,12 +132,12 @@ func mended(err error) error {
 	return err
 }
 
-// The power goes at every operation of a script, and at every operation of the opening after that;
-// the third opening finds everything that was acknowledged, and of the rest a first part.
+// The power fails at every operation of a script, and then at every operation of the recovery that
+// follows; the third Open finds everything that was acknowledged and a prefix of the rest.
 func TestCrashAtEveryOperation(t *testing.T) {
 	count := newLife(1)
 	require.NoError(t, count.run(18))
-	require.Greater(t, count.done, 60, "a script in which too little happens")
+	require.Greater(t, count.done, 60, "the script must have enough operations")
 	for at := range count.done {
 		for again := 0; ; again++ {
 			l, rng := newLife(1), newRNG(uint64(at), uint64(again))
@@ -149,13 +149,13 @@ func TestCrashAtEveryOperation(t *testing.T) {
 			l.crash(rng, -1)
 			require.NoError(t, l.run(3), "power off after %d, then %d", at, again)
 			if err == nil {
-				break // the opening has fewer operations
+				break // the recovery takes fewer operations
 			}
 		}
 	}
 }
 
-// Random lives, each ended by a loss of power or a kill at a random operation.
+// Each of many random lives ends with a loss of power or a kill at a random operation.
 func TestManyLives(t *testing.T) {
 	for seed := range uint64(150) {
 		require.NoError(t, manyLives(seed, nil), "seed %d", seed)
@@ -175,7 +175,7 @@ func manyLives(seed uint64, lie func(vfs.Op) bool) error {
 	return l.run(3)
 }
 
-// A crash test that finds nothing must be one that would find something.
+// The crash test itself is tested: it must notice that syncs are missing.
 func TestCrashTestCatchesPlantedBugs(t *testing.T) {
 	named := func(kind vfs.OpKind, name string) func(vfs.Op) bool {
 		return func(op vfs.Op) bool {
@@ -199,13 +199,14 @@ func TestCrashTestCatchesPlantedBugs(t *testing.T) {
 	}
 }
 
-// A failed sync is never tried again, and the log says so ever after (F12). What it was to save may
-// read well when the log is opened, and is then written again: the next crash does not take it.
+// After a failed sync the log retries nothing and returns the error from every call (F12). The save
+// may be readable when the log is reopened; Open then writes it again, so that the next crash does
+// not lose it.
 func TestFailedSyncEndsTheLog(t *testing.T) {
 	for seed := range uint64(40) {
 		l, rng := newLife(seed), newRNG(seed, 2)
 		require.NoError(t, l.run(20))
-		broken, well := errors.New("broken"), int(seed%4/2) // syncs before the one that fails
+		broken, well := errors.New("broken"), int(seed%4/2) // successful syncs before the one that fails
 		l.fs.SetHook(func(op vfs.Op) error {
 			if op.Kind == vfs.OpSync {
 				if well--; well == -1 {
@@ -214,7 +215,7 @@ func TestFailedSyncEndsTheLog(t *testing.T) {
 			}
 			return nil
 		})
-		s := entries(900, l.model.last().Op+1, l.model.last().Op+2*(seed%2)) // with records, and a head alone
+		s := entries(900, l.model.last().Op+1, l.model.last().Op+2*(seed%2)) // some with records, some with a head alone
 		l.maybe = []model{l.model.apply(s)}
 		err := l.log.Save([]Save{s})
 		require.ErrorIs(t, err, broken)

@@ -13,7 +13,7 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// image returns the bytes of all files but the lock.
+// image returns the contents of all files except the lock.
 func image(t *testing.T, fs *vfs.Mem) map[string]string {
 	names, err := fs.ReadDir(dir)
 	require.NoError(t, err)
@@ -27,8 +27,8 @@ func image(t *testing.T, fs *vfs.Mem) map[string]string {
 	return files
 }
 
-// severalSegments returns a log of three segments and more, killed, and the models before and
-// after its last save.
+// severalSegments returns the files of a killed log of at least three segments, and the models
+// before and after its last save.
 func severalSegments(t *testing.T, mark bool) (fs *vfs.Mem, before, after model) {
 	fs = vfs.NewMem()
 	l := open(t, fs)
@@ -40,7 +40,7 @@ func severalSegments(t *testing.T, mark bool) (fs *vfs.Mem, before, after model)
 	after = after.keep(t, l, cut)
 	before = after
 	after = after.keep(t, l, entries(4, 110, 115))
-	require.Greater(t, l.active.end, int64(3*sector), "the last save is not its segment's first")
+	require.Greater(t, l.active.end, int64(3*sector), "the last save must not be the first of its segment")
 	if mark {
 		require.NoError(t, l.Mark())
 	}
@@ -49,9 +49,9 @@ func severalSegments(t *testing.T, mark bool) (fs *vfs.Mem, before, after model)
 	return fs, before, after
 }
 
-// One bit rots, in every third byte of every file. A log that opens is the whole log; one that does not says where the
-// damage is, and its directory is as it was. Only the very last save of a log that had no time for
-// its idle mark may be taken for a torn write.
+// A bit is flipped in every third byte of every file. If the log opens, it is complete; otherwise
+// the error locates the damage and the directory is unchanged. Only the very last save of a log
+// that had no time for its idle mark may be mistaken for a torn write.
 func TestEveryFlippedBitIsNoticed(t *testing.T) {
 	for name, mark := range map[string]bool{"busy": false, "idle": true} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 						checkNoticed(t, err, file, int64(off))
 						require.NoError(t, fs.FlipBit(path.Join(dir, file), int64(off), off%8))
 						if off%64 == 0 {
-							require.Equal(t, image(t, pristine), image(t, fs), "a damaged directory is left as it is")
+							require.Equal(t, image(t, pristine), image(t, fs), "a damaged directory is left unchanged")
 						}
 						continue
 					case after.compare(l, 0) == nil:
@@ -105,8 +105,8 @@ func checkNoticed(t *testing.T, err error, file string, off int64) {
 	}
 	require.ErrorIs(t, err, ErrCorrupt)
 	require.Equal(t, path.Join(dir, file), c.File)
-	require.LessOrEqual(t, c.Offset, off, "the place named begins at or before the damage")
-	require.Equal(t, c.Offset > 0, c.Op > 0, "unknown in a header, before the records are read")
+	require.LessOrEqual(t, c.Offset, off, "the error locates the damage at or before its true offset")
+	require.Equal(t, c.Offset > 0, c.Op > 0, "no op is known while headers are read")
 	require.NotEmpty(t, c.Reason)
 }
 
@@ -116,9 +116,9 @@ func damaged(t *testing.T, fs *vfs.Mem) *CorruptError {
 	_, err := Open(fs, dir, small)
 	var c *CorruptError
 	require.ErrorAs(t, err, &c)
-	require.Equal(t, before, image(t, fs), "a damaged directory is left as it is")
+	require.Equal(t, before, image(t, fs), "a damaged directory is left unchanged")
 	_, err = Open(fs, dir, small)
-	require.ErrorIs(t, err, ErrCorrupt, "and its lock is free")
+	require.ErrorIs(t, err, ErrCorrupt, "the lock is released")
 	return c
 }
 
@@ -129,8 +129,8 @@ func TestBothCopiesOfTheHeadRotten(t *testing.T) {
 	assert.Equal(t, dir+"/head", damaged(t, fs).File)
 }
 
-// In a busy log each save but the last is told from a torn write by the mark in the one behind it,
-// although recovery does not get as far as that.
+// In a busy log the mark in the following save proves that a rotten save is not a torn write, even
+// though recovery cannot read on as far as that mark.
 func TestRotBeforeTheLastSave(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -145,7 +145,7 @@ func TestRotBeforeTheLastSave(t *testing.T) {
 		for off := ends[i]; off < ends[i]+savedSizeOf(entries(1, 1, 3)); off += 5 {
 			rotten := fs.Clone()
 			require.NoError(t, rotten.FlipBit(path.Join(dir, segmentName(1)), off, int(off%8)))
-			if l, err := Open(rotten, dir, small); err == nil { // the padding of a record
+			if l, err := Open(rotten, dir, small); err == nil { // the flipped bit is in a record's padding
 				require.NoError(t, m.compare(l, 0), "byte %d", off)
 				continue
 			}
@@ -154,14 +154,14 @@ func TestRotBeforeTheLastSave(t *testing.T) {
 	}
 }
 
-// An idle log's last save is told from a torn write by either copy of the head: two places of one
-// disk may rot (simulation seed 70000583).
+// In an idle log either copy of the head proves that the last save is not a torn write: two places
+// of one disk may rot (simulation seed 70000583).
 func TestOneCopyOfTheHeadAndTheLastSaveRotten(t *testing.T) {
 	idle := map[string]func(l *Log){
-		"marked":            func(l *Log) { require.NoError(t, l.Mark()) },
-		"closed":            func(l *Log) { require.NoError(t, l.Close()) },
-		"marked by a head":  func(l *Log) { require.NoError(t, l.writeHead(l.state.head, false)); require.NoError(t, l.Mark()) },
-		"marked twice over": func(l *Log) { require.NoError(t, l.Mark()); require.NoError(t, l.Mark()) },
+		"marked":             func(l *Log) { require.NoError(t, l.Mark()) },
+		"closed":             func(l *Log) { require.NoError(t, l.Close()) },
+		"marked with a head": func(l *Log) { require.NoError(t, l.writeHead(l.state.head, false)); require.NoError(t, l.Mark()) },
+		"marked twice":       func(l *Log) { require.NoError(t, l.Mark()); require.NoError(t, l.Mark()) },
 	}
 	for name, rest := range idle {
 		for _, place := range []int64{0, copyOffset} {
@@ -179,8 +179,8 @@ func TestOneCopyOfTheHeadAndTheLastSaveRotten(t *testing.T) {
 	}
 }
 
-// F10. A write of the older copy of the head was lost. That one is written over first, so that wherever
-// the power goes while the log is opened, and the write is torn, the newer one is left.
+// F10: a write to the older copy of the head is lost. The next write replaces that copy, so the
+// newer one survives a loss of power at any operation of Open that tears the write.
 func TestLostWriteOfTheOlderCopyOfTheHead(t *testing.T) {
 	for cut := range 10 {
 		for seed := range uint64(100) {
@@ -210,8 +210,8 @@ func TestLostWriteOfTheOlderCopyOfTheHead(t *testing.T) {
 	}
 }
 
-// The later copy of the head may read well and not be on disk, after a kill: it is written over first,
-// so that wherever the power goes while the log is opened, the copy that is on disk is left.
+// After a kill the later copy of the head may be readable without being durable. The next write
+// replaces it, so the durable copy survives a loss of power at any operation of Open.
 func TestKilledWhileTheHeadIsWritten(t *testing.T) {
 	for cut := range 10 {
 		for seed := range uint64(100) {
@@ -258,12 +258,12 @@ func TestMissingFiles(t *testing.T) {
 	}
 }
 
-// The last segment, or the only one, cannot vanish unnoticed either.
+// The loss of the last segment, or of the only one, is noticed too.
 func TestMissingLastSegment(t *testing.T) {
 	fs, _, _ := severalSegments(t, false)
 	names, err := fs.ReadDir(dir)
 	require.NoError(t, err)
-	require.NoError(t, fs.Remove(path.Join(dir, names[len(names)-2]))) // the lock is behind it
+	require.NoError(t, fs.Remove(path.Join(dir, names[len(names)-2]))) // the last name is the lock
 	damaged(t, fs)
 
 	fs = vfs.NewMem()
@@ -273,7 +273,7 @@ func TestMissingLastSegment(t *testing.T) {
 	assert.Contains(t, damaged(t, fs).Reason, "disappeared")
 }
 
-// F10: what was written lands over something else that is valid, or is lost.
+// F10: a write is lost, or lands on other valid data.
 func TestMisdirectedStaleAndLostWrites(t *testing.T) {
 	name := path.Join(dir, segmentName(2))
 	for what, mend := range map[string]func(b []byte){
@@ -300,9 +300,9 @@ func TestMisdirectedStaleAndLostWrites(t *testing.T) {
 		b, err := fs.ReadFile(path.Join(dir, segmentName(1)))
 		require.NoError(t, err)
 		require.NoError(t, fs.Damage(name, 0, b[:sector]))
-		assert.Contains(t, damaged(t, fs).Reason, "it is segment 1")
+		assert.Contains(t, damaged(t, fs).Reason, "header is that of segment 1")
 	})
-	t.Run("another life's segment", func(t *testing.T) {
+	t.Run("another log's segment", func(t *testing.T) {
 		fs, _, _ := severalSegments(t, false)
 		other := vfs.NewMem()
 		l, m := open(t, other), model{}
@@ -318,7 +318,7 @@ func TestMisdirectedStaleAndLostWrites(t *testing.T) {
 	})
 }
 
-// A batch that a misdirected write has put behind the end is not taken for one of its own.
+// A batch that a misdirected write has left after the end is not mistaken for part of the log.
 func TestOldBatchBehindTheEnd(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -331,7 +331,7 @@ func TestOldBatchBehindTheEnd(t *testing.T) {
 	require.NoError(t, m.compare(open(t, fs), 0))
 }
 
-// F11: a range that cannot be read is never taken for the end.
+// F11: a range that cannot be read is never mistaken for the end of the log.
 func TestReadErrors(t *testing.T) {
 	fs, _, _ := severalSegments(t, true)
 	broken := errors.New("bad sector")
@@ -355,7 +355,7 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// Rot that comes while the log is open is noticed by Read, which leaves the log alive.
+// Read notices rot that appears while the log is open; the log stays alive.
 func TestReadNoticesRot(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -366,7 +366,7 @@ func TestReadNoticesRot(t *testing.T) {
 	_, err := l.Read(1, 9, 1<<20)
 	var c *CorruptError
 	require.ErrorAs(t, err, &c)
-	assert.Equal(t, CorruptError{File: name, Offset: p.offset(), Op: 5, Reason: "the record does not check"}, *c)
+	assert.Equal(t, CorruptError{File: name, Offset: p.offset(), Op: 5, Reason: "the record is not intact, or is not the one written there"}, *c)
 	got, err := l.Read(1, 4, 1<<20)
 	require.NoError(t, err)
 	assert.Equal(t, m.records[:4], got)

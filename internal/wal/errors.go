@@ -8,26 +8,26 @@ import (
 )
 
 var (
-	// ErrCorrupt: a file holds what cannot have been written, or lacks what must be there. The
-	// directory is left as it is. Errors of this kind are *CorruptError.
+	// ErrCorrupt reports that a file has contents that the log cannot have written, or lacks data
+	// that was durable. The directory is left unchanged. Its errors have type *CorruptError.
 	ErrCorrupt = errors.New("damaged")
-	// ErrCompacted: the records are no longer in the log.
+	// ErrCompacted reports that the requested records were compacted away.
 	ErrCompacted = errors.New("compacted")
-	// ErrForeign: the directory is another replica's or group's (F17).
-	ErrForeign = errors.New("of another replica or group")
-	// ErrVersion: the directory was written by a later version of smr.
-	ErrVersion = errors.New("of a later version")
-	// ErrClosed: the log was closed.
+	// ErrForeign reports that the directory belongs to another replica or group (F17).
+	ErrForeign = errors.New("directory of another replica or group")
+	// ErrVersion reports that a later version of smr has written the directory.
+	ErrVersion = errors.New("written by a later version of smr")
+	// ErrClosed reports that the log is closed.
 	ErrClosed = errors.New("log is closed")
 )
 
-// CorruptError says where a log is damaged.
+// CorruptError describes where a log is damaged.
 type CorruptError struct {
 	File   string
 	Offset int64
-	Op     uint64 // the first one that is lost or doubtful; 0: unknown
+	Op     uint64 // first op that is lost or in doubt; 0 if unknown
 	Reason string
-	Err    error // what the file system said; may be nil
+	Err    error // error of the file system; may be nil
 }
 
 func (e *CorruptError) Error() string {
@@ -44,12 +44,12 @@ func (e *CorruptError) Error() string {
 func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
 func (e *CorruptError) Unwrap() error        { return e.Err }
 
-// deadError is why a log accepts nothing any more (F12). It is never full in the sense of
-// vfs.IsFull, which would promise that trying again may help.
+// deadError is the reason why a log accepts no more calls but Close (F12). vfs.IsFull is false for
+// it even if a full disk is the cause, because a retry cannot succeed.
 type deadError struct{ err error }
 
 func (e *deadError) Error() string {
-	return fmt.Sprintf("the log stopped, and must be opened anew: %v", e.err)
+	return fmt.Sprintf("the log has stopped and must be reopened: %v", e.err)
 }
 
 func (e *deadError) Unwrap() error {

@@ -8,56 +8,58 @@ import (
 
 // A log's directory holds
 //
-//	lock                   held by the process that uses the log (F18)
-//	head                   two copies of the head, at 0 and at 4096
-//	0000000000000001.log   segments, numbered without gaps
-//	*.new                  a head or segment in the making: it counts once it is renamed
+//	lock                   the lock file of the process that uses the log (F18)
+//	head                   two copies of the head, at offsets 0 and 4096
+//	0000000000000001.log   the segments, numbered without gaps
+//	*.new                  a head or segment being created; it is ignored until it is renamed
 //
-// All numbers are little-endian. Checksums are CRC32C. A file of another version keeps magic,
-// version, and the checksum in the last 4 of the 512 bytes where they are.
+// All numbers are little-endian, all checksums CRC32C. Every later version of the format keeps
+// magic and version where they are, and ends the sector of 512 bytes with its checksum, so that a
+// program recognizes a file that is newer than itself.
 //
-//	copy of the head, and segment header, 512 bytes each:
+//	copy of the head, 512 bytes:              segment header, 512 bytes:
 //
 //	  0 magic     8      "smr-head"           0 magic     8      "smr-wal\n"
 //	  8 version   4                           8 version   4
 //	 12 identity  4      its length          12 identity  4      its length
 //	 16 sequence  8      of this copy        16 segment   8      its number
 //	 24 mark      8                          24 first     8      serial of its first save
-//	 32 first     8      segment             32 mark      8
+//	 32 first     8      first segment       32 mark      8
 //	 40 head     64                          40 chain     4      check of the save before first
 //	104 identity 256                        104 identity 256
 //	508 check     4      of bytes 0..508    508 check     4      of bytes 0..508: the segment's seed
 //
-// Saves follow a segment's header. What one sync makes durable is a batch: it begins a sector, and
-// the rest of its last sector is zeros, so that a torn sector never holds anything synced earlier.
-// A batch never crosses into another segment.
+// Saves follow the segment's header. The saves made durable by one sync form a batch. A batch
+// begins at a sector and fills its last sector with zeros, so that a torn sector never holds
+// anything that was synced earlier. It never crosses into another segment.
 //
 //	save, 160 bytes and its records:          record, 32 bytes and its data, zeros to a multiple of 8:
 //
-//	  0 magic     4                           0 check     4      of bytes 4..32 and data, from the seed on
+//	  0 magic     4                           0 check     4      of bytes 4..32 and data, from the seed
 //	  4 count     4      of records           4 size      4      of data
 //	  8 size      8      with records         8 op        8
 //	 16 serial    8      from 1, no gaps     16 epoch     8
 //	 24 segment   8                          24 view      8
 //	 32 offset    8      in the segment      32 data      size
-//	 40 mark      8      serial
-//	 48 from      8      records dropped, 0: none
+//	 40 mark      8
+//	 48 from      8      first op dropped, 0: none
 //	 56 prev     24      stamp of the record before the first: op, epoch, view
 //	 80 reset     4      1: the log is empty after prev
-//	 84 chain     4      check of the save before
+//	 84 chain     4      check of the save before this one
 //	 88 head     64      group 16, incarnation 16, start 8, epoch 8, view 8, commit 8
-//	152 records   4      check of the records' checks
-//	156 check     4      of bytes 0..156, from the seed on
+//	152 records   4      checksum of the records' checks
+//	156 check     4      of bytes 0..156, from the seed
 //
-// mark is the serial of the last save known to be synced when the mark was written (S5). Replaying
-// the saves in the order of their serials gives the log. Zeros are no save (F3). A save or record
-// of another segment, group or place does not check, nor one that follows another than the one it
-// was written after (F10).
+// mark is the highest serial known to be synced when the mark was written (S5). Replaying the
+// saves in the order of their serials yields the log. Zeros never parse as a save (F3). The
+// checksums of saves and records start from the segment's seed, and each save names its place and
+// the checksum of its predecessor; therefore a write that went to another place or segment, that
+// belongs to another log, or whose predecessor was lost, is recognized (F10).
 const (
 	version = 1
 
 	sector     = 512
-	copyOffset = 4096 // of the head's second copy
+	copyOffset = 4096 // offset of the head's second copy
 	headSize   = copyOffset + sector
 
 	saveSize   = 160
@@ -135,7 +137,7 @@ func decodeSegmentHeader(b []byte) segmentHeader {
 	}
 }
 
-// newSheet begins what copies of the head and segment headers have in common.
+// newSheet returns a sector with the fields that copies of the head and segment headers share.
 func newSheet(magic []byte, identity string) []byte {
 	b := make([]byte, sector)
 	copy(b, magic)
@@ -151,16 +153,17 @@ func sheetIdentity(b []byte) string {
 
 func seal(b []byte) { order.PutUint32(b[sector-4:], crc32.Checksum(b[:sector-4], castagnoli)) }
 
-// seed is the check of a sealed sector.
+// seed returns the checksum of a sealed sector, from which the checksums in its segment start.
 func seed(b []byte) uint32 { return order.Uint32(b[sector-4:]) }
 
-// checkSheet says why b is not a sealed sector of its kind, "" if it is one.
+// checkSheet returns the reason why b is not a sealed sector with the given magic, or "" if it is
+// one.
 func checkSheet(b, magic []byte) string {
 	switch {
 	case len(b) < sector:
-		return "is cut short"
+		return "is truncated"
 	case !bytes.Equal(b[:len(magic)], magic):
-		return "does not begin with its magic"
+		return "does not begin with the expected magic"
 	case crc32.Checksum(b[:sector-4], castagnoli) != seed(b):
 		return "does not match its checksum"
 	}
@@ -194,7 +197,7 @@ func getStamp(b []byte) Stamp {
 	return Stamp{Op: order.Uint64(b), Epoch: order.Uint64(b[8:]), View: order.Uint64(b[16:])}
 }
 
-// save is a save on disk, but for the data of its records.
+// save is a save on disk without the data of its records.
 type save struct {
 	count   uint32
 	size    int64
@@ -203,39 +206,39 @@ type save struct {
 	offset  int64
 	mark    uint64
 	chain   uint32
-	check   uint32 // on disk after everything else
+	check   uint32 // the last field on disk
 	change
 }
 
-// change is what a save does to the log: see Save.
+// change is the effect of a save on the log; see Save.
 type change struct {
 	head    Head
-	from    uint64 // records dropped from here on; 0: none
-	reset   bool   // the log is empty after prev
-	prev    Stamp  // of the record before the first
+	from    uint64 // first op dropped; 0: none
+	reset   bool   // whether the log is empty after prev
+	prev    Stamp  // stamp of the record before the first
 	records []placed
 }
 
-// placed is a record's stamp and where it is.
+// placed is a record's stamp and its place on disk.
 type placed struct {
 	Stamp
 	place
 }
 
-// place is where a record is.
+// place is the place of a record on disk.
 type place struct {
 	segment uint32
 	eighth  uint32 // offset of the record in the segment, in units of 8 bytes
-	size    uint32 // of its data
+	size    uint32 // size of its data
 	check   uint32
 }
 
 func (p place) offset() int64 { return int64(p.eighth) * 8 }
 
-// end is the offset behind the record's data.
+// end returns the offset after the record's data.
 func (p place) end() int64 { return p.offset() + recordSize + int64(p.size) }
 
-// savedSize is what a save takes on disk.
+// savedSize returns the size of s on disk.
 func savedSize(s *Save) int64 {
 	n := int64(saveSize)
 	for i := range s.Records {
@@ -244,7 +247,8 @@ func savedSize(s *Save) int64 {
 	return n
 }
 
-// appendSave encodes s, and adds the places of records to s.records and its check.
+// appendSave appends s with records to b. It adds the places of the records to s.records, and sets
+// s.count, s.size and s.check.
 func appendSave(b []byte, seed uint32, s *save, records []Record) []byte {
 	start := len(b)
 	b = append(b, make([]byte, saveSize)...)
@@ -283,7 +287,8 @@ func putSave(b []byte, seed uint32, s *save, checks uint32) uint32 {
 	return check
 }
 
-// parseSave returns what stands at the beginning of a save, and whether it checks.
+// parseSave decodes the fixed part of the save at the beginning of b, and reports whether its
+// checksum matches.
 func parseSave(b []byte, seed uint32) (s save, ok bool) {
 	if len(b) < saveSize || order.Uint32(b) != saveMagic ||
 		crc32.Update(seed, castagnoli, b[:156]) != order.Uint32(b[156:]) {
@@ -315,7 +320,8 @@ func appendRecord(b []byte, seed uint32, r *Record) ([]byte, uint32) {
 	return append(b, make([]byte, -len(r.Data)&7)...), check
 }
 
-// parseRecord returns the record at the beginning of b, whose data it shares, and whether it checks.
+// parseRecord decodes the record at the beginning of b, and reports whether its checksum matches.
+// The record's data aliases b.
 func parseRecord(b []byte, seed uint32) (r Record, check uint32, ok bool) {
 	if len(b) < recordSize || uint64(order.Uint32(b[4:])) > uint64(len(b)-recordSize) {
 		return r, 0, false
@@ -327,8 +333,8 @@ func parseRecord(b []byte, seed uint32) (r Record, check uint32, ok bool) {
 	return r, check, check == order.Uint32(b)
 }
 
-// parseRecords adds the places of the records to s.records, out of b, which is the whole save, and
-// returns whether all of it checks.
+// parseRecords decodes the records of the save that fills b and adds their places to s.records. It
+// reports whether the records fill the save exactly and all checksums match.
 func parseRecords(b []byte, seed uint32, s *save) bool {
 	checks, at := uint32(0), int64(saveSize)
 	for range s.count {

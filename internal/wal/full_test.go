@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// F13: a full disk is noticed before anything is written; heads are still saved, records still
+// F13: a full disk is noticed before anything is written. Heads are still saved, records are still
 // read, and the same save succeeds once there is space.
 func TestFullDiskIsSurvived(t *testing.T) {
 	fs := vfs.NewCrashable()
@@ -30,7 +30,7 @@ func TestFullDiskIsSurvived(t *testing.T) {
 	require.Greater(t, next, uint64(60))
 	require.NoError(t, m.compare(l, 0))
 	files := image(t, fs)
-	assert.Len(t, files, 4, "head and three segments: what could not be made is gone")
+	assert.Len(t, files, 4, "head and three segments: the segment that did not fit is removed")
 	err := l.Save([]Save{refused})
 	assert.True(t, vfs.IsFull(err), err)
 	assert.Equal(t, files, image(t, fs))
@@ -43,7 +43,7 @@ func TestFullDiskIsSurvived(t *testing.T) {
 	require.NoError(t, l.Mark())
 	fs.Crash(newRNG(1, 1))
 	l = open(t, fs)
-	require.NoError(t, m.compare(l, 0), "a log opens on a full disk")
+	require.NoError(t, m.compare(l, 0), "the log opens on a full disk")
 
 	_, err = l.Compact(next/2, next/2, 0)
 	require.NoError(t, err)
@@ -53,7 +53,7 @@ func TestFullDiskIsSurvived(t *testing.T) {
 	require.NoError(t, m.compare(open(t, fs), next/2))
 }
 
-// A small save still fits where a large one does not.
+// A small save still succeeds after a large one did not fit.
 func TestFullDiskStillTakesWhatFits(t *testing.T) {
 	fs := vfs.NewMem()
 	fs.SetCapacity(headSize + minSegmentSize)
@@ -64,8 +64,8 @@ func TestFullDiskStillTakesWhatFits(t *testing.T) {
 	m.keep(t, l, entries(1, 3, 4))
 }
 
-// A write that fails for want of space although it was preallocated leaves bytes in doubt: that is
-// not a full disk that one may wait for.
+// A write that finds the disk full despite preallocation leaves the contents in doubt. The error is
+// therefore not one that a caller may wait out.
 func TestFullDiskInTheMiddleEndsTheLog(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -83,7 +83,7 @@ func TestFullDiskInTheMiddleEndsTheLog(t *testing.T) {
 	assert.Equal(t, err, l.Save([]Save{entries(1, 3, 4)}))
 }
 
-// A fresh directory on a full disk leaves nothing behind.
+// Open on a full disk leaves no file in a fresh directory.
 func TestOpenOnAFullDisk(t *testing.T) {
 	fs := vfs.NewMem()
 	fs.SetCapacity(100)

@@ -9,7 +9,7 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// A save decodes into what encodes to the same bytes, and nothing else decodes.
+// A save decodes to a value that encodes to the same bytes, and no other bytes decode.
 func FuzzSave(f *testing.F) {
 	const seed = 0xfeed
 	for _, s := range []Save{entries(1, 1, 3), entries(2, 5, 5), {Base: &Stamp{1, 2, 3}}, {From: 9, Head: entries(3, 1, 1).Head}} {
@@ -37,14 +37,14 @@ func FuzzSave(f *testing.F) {
 			require.True(t, ok)
 			got.records = again.records
 			require.Equal(t, len(v.records), len(got.records))
-			got.check, v.check = 0, 0 // what is zero on disk may be garbage in a resealed save
+			got.check, v.check = 0, 0 // bytes that are zero on disk may be garbage in a resealed save
 			got.records, v.records = nil, nil
 			require.Equal(t, v, got)
 		}
 	})
 }
 
-// reseal mends the check of a save's header, so that the fuzzer gets behind it.
+// reseal corrects the checksum of a save's header so that the fuzzer reaches the code behind it.
 func reseal(b []byte, seed uint32) []byte {
 	b = append([]byte(nil), b...)
 	if len(b) >= saveSize {
@@ -58,8 +58,8 @@ func reseal(b []byte, seed uint32) []byte {
 	return b
 }
 
-// Whatever stands in the files, Open returns a log or an error; if a log, it can be read, and
-// opened again as the same one.
+// Whatever the files contain, Open returns a log or an error. A log can be read, and reopening it
+// yields the same log.
 func FuzzOpen(f *testing.F) {
 	base := vfs.NewMem()
 	l, err := Open(base, dir, small)

@@ -13,21 +13,22 @@ import (
 
 const headName = "head"
 
-// heads is the head file: two copies (F8), each in a block of its own. What is saved goes into both,
-// one sync after the other, or into one copy and the log, so that one rotten or torn copy loses
-// nothing. Only a mark may be in one copy alone, and not for long: an idle log's is in both.
+// heads is the head file. It holds two copies of the head (F8), each in a block of its own. A head
+// is saved in both copies, one sync after the other, or in one copy and the log, so that it
+// survives if one copy is torn or rots. Only a mark may be in a single copy, until Mark is called
+// on the idle log.
 type heads struct {
 	name   string
 	file   vfs.File
-	latest headCopy  // the last one written
-	place  int       // of latest: 0 or 1
-	marks  [2]uint64 // by place
+	latest headCopy  // content of the latest copy
+	place  int       // index of the copy that the next write preserves: 0 or 1
+	marks  [2]uint64 // marks written to the copies since Open
 }
 
 func (h *heads) close() error { return h.file.Close() }
 
-// write stores c as the latest copy, and over the other one too if both is set. The older one is
-// written first: a crash in between leaves the other.
+// write replaces the copy other than h.place with c. If both is set, it then replaces the other
+// one too; a crash in between leaves one of them intact.
 func (h *heads) write(c headCopy, both bool) error {
 	c.identity = h.latest.identity
 	err := h.writeTo(1-h.place, c)
@@ -49,7 +50,8 @@ func (h *heads) writeTo(place int, c headCopy) error {
 	return nil
 }
 
-// createHeads makes the head file of a fresh directory, whole or not at all.
+// createHeads creates the head file of a fresh directory. After a crash the file exists complete or
+// not at all.
 func createHeads(fsys vfs.FS, dir, identity string) (heads, error) {
 	h := heads{name: path.Join(dir, headName), latest: headCopy{sequence: 1, first: 1, identity: identity}}
 	f, err := fsys.OpenFile(h.name+newSuffix, os.O_CREATE|os.O_TRUNC)
@@ -69,8 +71,8 @@ func createHeads(fsys vfs.FS, dir, identity string) (heads, error) {
 	return h, err
 }
 
-// openHeads reads the copies. A directory without a head is fresh, and lacks it lawfully only if
-// it lacks segments too: the head comes first.
+// openHeads reads the head file, or creates it if the directory is fresh. The head is created
+// before the first segment; a directory that has segments but no head is therefore damaged.
 func openHeads(fsys vfs.FS, dir, identity string, fresh bool) (h heads, made bool, err error) {
 	h.name = path.Join(dir, headName)
 	h.file, err = fsys.OpenFile(h.name, 0)
@@ -79,7 +81,7 @@ func openHeads(fsys vfs.FS, dir, identity string, fresh bool) (h heads, made boo
 		h, err = createHeads(fsys, dir, identity)
 		return h, true, err
 	case errors.Is(err, fs.ErrNotExist):
-		return h, false, &CorruptError{File: h.name, Reason: "there are segments, but no head"}
+		return h, false, &CorruptError{File: h.name, Reason: "the directory has segments but no head"}
 	case err != nil:
 		return h, false, err
 	}
@@ -89,13 +91,14 @@ func openHeads(fsys vfs.FS, dir, identity string, fresh bool) (h heads, made boo
 	return h, false, nil
 }
 
-// read takes the later of the copies that check. One that does not is a torn write or rot, and the
-// other one, with the log, knows all that was acknowledged.
+// read takes the later copy that is intact. A copy that is not intact was torn or has rotted; the
+// other copy and the log together contain everything that was acknowledged.
 //
-// It leaves place so that the next write goes over the rotten copy, or, if both are sound, over the
-// later one: that may read well and not be on disk, after a kill or a failed sync (F12), while the
-// other is on disk for certain. It keeps that one's number then, so that the two differ by one always:
-// where they do not, writes of the older one were lost (F10), and it is as good as rotten.
+// It also selects the copy that the next write replaces. A damaged copy is replaced first. Of two
+// intact copies the later one is replaced, under the same sequence number: after a kill or a failed
+// sync it may be readable without being durable (F12), whereas the older one is certainly durable.
+// The sequence numbers therefore differ by one at most. If they differ by more, writes to the older
+// copy were lost (F10), and it is replaced as if it were damaged.
 func (h *heads) read(identity string) error {
 	var damage error
 	sequences := [2]uint64{}
@@ -118,7 +121,7 @@ func (h *heads) read(identity string) error {
 		}
 	}
 	if h.latest.sequence == 0 {
-		return damage // both are gone: lost memory
+		return damage // both copies are damaged: lost memory
 	}
 	if older := sequences[1-h.place]; damage == nil && older+1 >= h.latest.sequence {
 		h.place, h.latest.sequence = 1-h.place, older
@@ -126,10 +129,10 @@ func (h *heads) read(identity string) error {
 	return nil
 }
 
-// checkOwner refuses a sealed sector of another version or replica.
+// checkOwner rejects a sealed sector of another format version or another identity.
 func checkOwner(b []byte, name, identity string) error {
 	if v := order.Uint32(b[8:]); v != version {
-		return fmt.Errorf("%s: format %d, and this program knows %d: %w; use the program that wrote it", name, v, version, ErrVersion)
+		return fmt.Errorf("%s has format %d, but this program supports format %d: %w; run the version that wrote it", name, v, version, ErrVersion)
 	}
 	if found := sheetIdentity(b); found != identity {
 		return fmt.Errorf("%s belongs to %q, not to %q: %w; give each replica a directory of its own", name, found, identity, ErrForeign)
@@ -137,7 +140,7 @@ func checkOwner(b []byte, name, identity string) error {
 	return nil
 }
 
-// readSector reads 512 bytes, fewer at the end of the file.
+// readSector reads 512 bytes at off, or fewer at the end of the file.
 func readSector(f vfs.File, off int64) ([]byte, error) {
 	b := make([]byte, sector)
 	n, err := f.ReadAt(b, off)

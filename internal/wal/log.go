@@ -1,10 +1,11 @@
-// Package wal is the log of one replica on disk: what PROTOCOL.md section 2 calls durable, but for
-// snapshots. It knows numbers and bytes only. What it stores and how is drawn in format.go; what
-// it survives is RELIABILITY.md's F1 to F18.
+// Package wal stores the log of one replica on disk: the durable state listed in docs/PROTOCOL.md,
+// section 2, except snapshots. It does not interpret the numbers and bytes that it stores. The file
+// format.go describes the format; F1 to F18 in docs/FAULTS.md are the faults that the log survives.
 //
-// It assumes that a disk writes sectors of 512 bytes, each of which a crash may leave old, new or
-// as garbage, that a rename is whole or not at all, and that what a successful sync has written
-// stays, or, when it rots, does not rot into something with the right CRC32C.
+// The package assumes that a disk writes sectors of 512 bytes; that a crash may leave any sector
+// old, new or filled with garbage; that a rename takes effect as a whole or not at all; and that
+// data written before a successful sync either stays intact or, if it rots, no longer matches its
+// CRC32C checksum.
 package wal
 
 import (
@@ -16,13 +17,14 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// Head is what a replica keeps beside its log. The log stores it and does not read it.
+// Head is the state that a replica keeps in addition to its entries. The log does not interpret
+// it.
 type Head struct {
 	Group, Incarnation         [16]byte
 	Start, Epoch, View, Commit uint64
 }
 
-// Record is an entry of the log; Data is opaque.
+// Record is an entry of the log. Data is opaque.
 type Record struct {
 	Op, Epoch, View uint64
 	Data            []byte
@@ -33,21 +35,21 @@ func (r *Record) stamp() Stamp { return Stamp{Epoch: r.Epoch, View: r.View, Op: 
 // Stamp is a viewstamp.
 type Stamp struct{ Epoch, View, Op uint64 }
 
-// Save is one change of the log, which a crash leaves whole or takes back whole.
+// Save is one change of the log. After a crash the log contains all of it or none.
 type Save struct {
-	Head    Head     // the whole head, as of this save
-	From    uint64   // if above 0: records at From and above are dropped first
-	Records []Record // without gaps, from one after what is then the last
-	Base    *Stamp   // if set: the log is empty after Base.Op first (C3), and From is 0 or Base.Op+1
+	Head    Head     // the complete head as of this save
+	From    uint64   // if above 0, the first op dropped: records from this op on are dropped first
+	Records []Record // consecutive, the first one following the last record that was not dropped
+	Base    *Stamp   // if set, the log is first emptied and continues after this stamp (C3); From is then 0 or Base.Op+1
 }
 
-// Options of Open.
+// Options configures Open.
 type Options struct {
-	// Identity names the group and the replica, in at most 256 bytes. A directory of another
-	// identity is refused (F17).
+	// Identity names the group and the replica in at most 256 bytes. Open refuses a directory with
+	// another identity (F17).
 	Identity string
-	// SegmentSize is how many bytes a segment takes from the disk at once; a larger batch gets a
-	// larger segment. Zero: 64 MiB.
+	// SegmentSize is the number of bytes preallocated for a segment. A segment that begins with a
+	// larger batch is as large as necessary. Zero means 64 MiB.
 	SegmentSize int64
 }
 
@@ -56,7 +58,8 @@ const (
 	minSegmentSize     = 8 * sector
 )
 
-// Log is an open log. Save, Mark and Compact take turns; everything else runs beside them.
+// Log is an open log. Its methods may be called concurrently. Save, Mark and Compact exclude one
+// another; the readers run alongside them.
 type Log struct {
 	fs   vfs.FS
 	dir  string
@@ -64,45 +67,46 @@ type Log struct {
 	lock io.Closer
 	heads
 
-	writing sync.Mutex // held by Save, Mark, Compact and Close; guards what follows
-	serial  uint64     // of the last save; it and all before are synced
-	chain   uint32     // its check
-	next    uint64     // number of the segment to be made next
-	active  *segment   // the last segment if it was made since Open: only that one is written to
-	buf     []byte     // the batch being encoded
-	saves   []save     // the same, decoded
-	places  []placed   // the saves' records
+	writing sync.Mutex // held by Save, Mark, Compact and Close; guards the fields up to mu
+	serial  uint64     // serial of the last save; this save and all earlier ones are synced
+	chain   uint32     // checksum of the last save
+	next    uint64     // number of the next segment to be created
+	active  *segment   // the segment that batches are appended to; nil until the first batch after Open
+	buf     []byte     // the encoded batch
+	saves   []save     // the saves of the batch
+	places  []placed   // the records of saves
 
-	mu       sync.RWMutex // guards what follows, which writers change while they hold writing too
+	mu       sync.RWMutex // guards the fields below; writers change them holding both locks
 	state    state
-	segments []*segment // rising and without gaps
-	dead     error      // set once, returned by every later call (F12)
+	segments []*segment // numbers rise without gaps
+	dead     error      // set once and then returned by every method that can fail (F12)
 }
 
-// Head returns the head of the last save; zero for a fresh directory.
+// Head returns the head of the last save; it is zero for a fresh directory.
 func (l *Log) Head() Head {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.state.head
 }
 
-// Bounds returns the stamp before the log's first record and that of its last: it holds the ops
-// from base.Op+1 to last.Op.
+// Bounds returns the stamp before the log's first record and the stamp of its last record. The log
+// holds the ops from base.Op+1 to last.Op.
 func (l *Log) Bounds() (base, last Stamp) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.state.base, l.state.last()
 }
 
-// Stamps returns the first stamp of each run of records with equal epoch and view, which tells the
-// stamp of every record.
+// Stamps returns the first stamp of each run of records with equal epoch and view, from which the
+// stamp of every record follows.
 func (l *Log) Stamps() []Stamp {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return slices.Clone(l.state.runs)
 }
 
-// Close writes the idle mark, unless the log is dead, and gives the directory free.
+// Close writes the idle mark unless the log is dead, closes all files and releases the lock.
+// Calling it again has no effect.
 func (l *Log) Close() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -130,7 +134,8 @@ func (l *Log) err() error {
 	return l.dead
 }
 
-// die ends the log with err (F12): what is on disk is not known any more.
+// die makes err final (F12): after a failed write or sync the content of the disk is unknown, so
+// every later call reports the error and none retries.
 func (l *Log) die(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

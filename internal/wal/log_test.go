@@ -31,7 +31,7 @@ func TestFreshDirectory(t *testing.T) {
 	require.NoError(t, l.Mark())
 }
 
-// A log lives through savings, cuts, snapshots and reopenings on a real disk.
+// A log on a real disk survives saves, cuts, snapshots and reopening.
 func TestLogOverTheSystem(t *testing.T) {
 	place := filepath.ToSlash(t.TempDir()) + "/new/wal"
 	s := script{rng: newRNG(7, 1)}
@@ -78,7 +78,7 @@ func TestSavesThatDoNotFollowOnAreRefused(t *testing.T) {
 	m.keep(t, l, entries(1, 16, 18))
 }
 
-// Cuts and bases of one batch build on each other before any of them is on disk.
+// The cuts and bases of one batch build on one another before any of them is on disk.
 func TestCutsWithinOneBatch(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -170,7 +170,7 @@ func TestCompactDropsWholeSegmentsBelow(t *testing.T) {
 	assert.EqualValues(t, ends[1]+1, compact(ends[1], ends[1], 1<<30))
 	_, err := l.Read(ends[1], 400, 1)
 	assert.ErrorIs(t, err, ErrCompacted)
-	assert.EqualValues(t, ends[1]+1, compact(0, ends[4]+1, 3*minSegmentSize), "what is kept for others is within its limit")
+	assert.EqualValues(t, ends[1]+1, compact(0, ends[4]+1, 3*minSegmentSize), "the segments up to the snapshot fit the limit in bytes")
 	assert.EqualValues(t, ends[3]+1, compact(0, ends[4]+1, minSegmentSize), "the limit in bytes overrides keep")
 	names, err := fs.ReadDir(dir)
 	require.NoError(t, err)
@@ -183,7 +183,7 @@ func TestCompactDropsWholeSegmentsBelow(t *testing.T) {
 	assert.Equal(t, head, l.Head())
 }
 
-// An old log goes altogether when a snapshot has taken its place.
+// The old log is removed entirely once a snapshot has replaced it.
 func TestCompactAfterBase(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -202,7 +202,7 @@ func TestCompactAfterBase(t *testing.T) {
 	require.NoError(t, m.compare(open(t, fs), 0))
 }
 
-// A segment that cannot be unlinked is the next opening's to remove; the log goes on.
+// A segment that cannot be removed is removed by the next Open; until then the log stays alive.
 func TestCompactThatCannotRemove(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -244,7 +244,7 @@ func TestForeignDirectoryIsRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "257")
 }
 
-// A later version's file is refused as such, not as damage.
+// A file of a later version is reported as such and not as damage.
 func TestLaterVersionIsRefused(t *testing.T) {
 	for _, name := range []string{headName, segmentName(1)} {
 		fs := vfs.NewMem()
@@ -274,7 +274,7 @@ func TestClosedLog(t *testing.T) {
 	assert.ErrorIs(t, err, ErrClosed)
 }
 
-// A restart of an idle log writes no record again, and takes no space.
+// Reopening an idle log writes no record again and takes no space.
 func TestReopeningTakesNoSpace(t *testing.T) {
 	fs := vfs.NewMem()
 	l := open(t, fs)
@@ -290,7 +290,7 @@ func TestReopeningTakesNoSpace(t *testing.T) {
 
 const otherVariable = "SMR_TEST_WAL"
 
-// TestMain lets the test binary be the second process on a directory, until its input ends.
+// TestMain lets the test binary act as a second process that uses a directory until its input ends.
 func TestMain(m *testing.M) {
 	place := os.Getenv(otherVariable)
 	if place == "" {
@@ -304,7 +304,7 @@ func TestMain(m *testing.M) {
 	bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
-// F18. The other process is then killed, and the log is there.
+// F18: a second process is refused. Once the first one is killed, the log opens with its save.
 func TestSecondProcessIsRefused(t *testing.T) {
 	place := filepath.ToSlash(t.TempDir())
 	other := exec.Command(os.Args[0])

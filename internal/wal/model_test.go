@@ -19,7 +19,7 @@ const (
 
 var small = Options{Identity: identity, SegmentSize: minSegmentSize}
 
-// model is the stupid log that the clever one is checked against: it forgets nothing.
+// model is a simple log that the real one is checked against. It forgets nothing.
 type model struct {
 	head    Head
 	base    Stamp
@@ -33,7 +33,7 @@ func (m model) last() Stamp {
 	return m.base
 }
 
-// apply returns the model after a save; m stays as it is.
+// apply returns the model after a save and leaves m unchanged.
 func (m model) apply(s Save) model {
 	if s.Base != nil {
 		m.base, m.records = *s.Base, nil
@@ -45,7 +45,7 @@ func (m model) apply(s Save) model {
 	return m
 }
 
-// compare says how the log differs from the model. The log may have dropped ops up to limit.
+// compare returns an error if the log differs from the model. The log may lack ops up to limit.
 func (m model) compare(l *Log, limit uint64) error {
 	base, last := l.Bounds()
 	if l.Head() != m.head {
@@ -90,10 +90,10 @@ func compareRecords(l *Log, want []Record) error {
 	return nil
 }
 
-// script makes up saves that follow on from a model.
+// script generates saves that continue a model.
 type script struct {
 	rng  *rand.Rand
-	safe uint64 // ops up to it are committed: never dropped but by a snapshot
+	safe uint64 // ops up to it are committed; only snapshots drop them
 }
 
 func (s *script) save(m model) Save {
@@ -101,10 +101,10 @@ func (s *script) save(m model) Save {
 	v.Head.Commit = max(v.Head.Commit, s.safe)
 	switch kind := s.rng.IntN(12); {
 	case kind == 0:
-		v.Head.View++ // a head alone
+		v.Head.View++ // a changed head alone
 		return v
 	case kind == 1:
-		return v // a commit number alone, or nothing
+		return v // a commit number alone, or no change
 	case kind == 2:
 		v.Base = &Stamp{Epoch: 1, View: v.Head.View, Op: m.last().Op + s.rng.Uint64N(5)}
 		s.safe = v.Base.Op
@@ -135,7 +135,7 @@ func (v *Save) records(rng *rand.Rand, after uint64, n int) {
 
 func newRNG(seed, stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
 
-// open opens a log that the test closes.
+// open opens a log that is closed at the end of the test.
 func open(t *testing.T, fs vfs.FS) *Log {
 	t.Helper()
 	l, err := Open(fs, dir, small)
@@ -144,7 +144,7 @@ func open(t *testing.T, fs vfs.FS) *Log {
 	return l
 }
 
-// entries returns a save of records from op from to op to.
+// entries returns a save with records from op from to op to.
 func entries(view, from, to uint64) Save {
 	s := Save{Head: Head{Group: [16]byte{1}, Incarnation: [16]byte{2}, Start: 1, Epoch: 1, View: view}}
 	for op := from; op <= to; op++ {
@@ -153,7 +153,7 @@ func entries(view, from, to uint64) Save {
 	return s
 }
 
-// keep saves, and returns the model after it.
+// keep saves, checks the log and returns the model after the saves.
 func (m model) keep(t *testing.T, l *Log, saves ...Save) model {
 	t.Helper()
 	require.NoError(t, l.Save(saves))

@@ -11,16 +11,17 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// Open takes the directory, made if absent, and brings back the log that it holds. It refuses one
-// that another process uses (vfs.ErrLocked, F18), that is another's (ErrForeign, F17), written by a
-// later version (ErrVersion), or damaged (ErrCorrupt). Then, and whenever it fails before it has
-// read everything, it has changed nothing, but for making the directory and its lock.
+// Open locks the directory, which it creates if necessary, and recovers the log in it. It refuses a
+// directory that another process uses (vfs.ErrLocked, F18), that belongs to another replica or
+// group (ErrForeign, F17), that a later version has written (ErrVersion), or that is damaged
+// (ErrCorrupt). In these cases, and whenever Open fails before it has read the whole log, it
+// changes nothing apart from creating the directory and the lock file.
 //
-// What it returns is on disk whatever happened before: saves that are not known to be synced are
-// written again to a new segment (S5). After a crash within Open, Open does the same again.
+// Everything in the returned log is durable: Open writes the saves that may not have been synced to
+// a new segment (S5). A crash during Open is harmless; the next Open repeats the work.
 func Open(fsys vfs.FS, dir string, opt Options) (*Log, error) {
 	if len(opt.Identity) > maxIdentity {
-		return nil, fmt.Errorf("identity %.40q... has %d bytes; %d at most", opt.Identity, len(opt.Identity), maxIdentity)
+		return nil, fmt.Errorf("identity %.40q... has %d bytes; the limit is %d", opt.Identity, len(opt.Identity), maxIdentity)
 	}
 	if opt.SegmentSize == 0 {
 		opt.SegmentSize = defaultSegmentSize
@@ -62,10 +63,10 @@ func (l *Log) open() error {
 	return l.clean(files)
 }
 
-// files is what a directory holds.
+// files lists the contents of a directory.
 type files struct {
-	segments []uint64 // numbers, rising
-	made     []string // names of what was being made in a crash
+	segments []uint64 // rising numbers
+	made     []string // names of files whose creation a crash interrupted
 }
 
 func (l *Log) list() (f files, err error) {
@@ -88,9 +89,10 @@ func (l *Log) list() (f files, err error) {
 	return f, nil
 }
 
-// secure puts on disk what was read and is not known to be there: saves above the highest mark
-// (they were being synced in a crash, or their sync failed), and the head. The names come first: a
-// kill between a rename and its sync leaves a name that the next loss of power takes back.
+// secure makes durable the part of the recovered log that may not be: the saves above the highest
+// mark, whose sync failed or was interrupted by a crash, and the head. It syncs the directory
+// first: if the process was killed between a rename and the sync of the directory, the next loss of
+// power would undo the rename.
 func (l *Log) secure(tail []Save) error {
 	if err := l.fs.SyncDir(l.dir); err != nil {
 		return err
@@ -113,8 +115,9 @@ func (l *Log) secure(tail []Save) error {
 	return nil
 }
 
-// clean removes what crashes have left over: files in the making, and segments that a Compact had
-// given up. A crash in between leaves the rest to the next Open.
+// clean removes the files that crashes have left: files whose creation was interrupted, and
+// segments that Compact dropped without removing them. After a crash in clean, the next Open
+// removes the rest.
 func (l *Log) clean(f files) error {
 	for _, number := range f.segments {
 		if number < l.first() {
@@ -129,7 +132,7 @@ func (l *Log) clean(f files) error {
 	return nil
 }
 
-// abandon closes what a failed Open has opened.
+// abandon closes the files that a failed Open has opened.
 func (l *Log) abandon() error {
 	var err error
 	for _, s := range l.segments {

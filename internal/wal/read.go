@@ -6,13 +6,15 @@ import (
 	"io"
 )
 
-// maxGap is how many bytes between two records are read along rather than skipped.
+// maxGap is the largest gap between two records, in bytes, that is read along with them rather than
+// skipped.
 const maxGap = 4 << 10
 
-// Read returns the records from op from to op to, as many as have maxBytes of data, but at least
-// one if there is one. It fails with ErrCompacted if from is no longer in the log, and with
-// ErrCorrupt if a record does not check, which leaves the log alive. The records are the caller's.
-// Read runs beside Save and Compact and sees what the last Save that returned has left.
+// Read returns the records from op from to op to, or the first of them that together have at most
+// maxBytes of data, but at least one if any exists. The caller owns the records. Read returns
+// ErrCompacted if op from was compacted away, and ErrCorrupt if a record is damaged; the log stays
+// alive. Read may run concurrently with Save and Compact, and sees the effects of every Save that
+// returned before it began.
 func (l *Log) Read(from, to uint64, maxBytes int) ([]Record, error) {
 	wanted, segments, err := l.find(from, to, maxBytes)
 	if err != nil {
@@ -28,7 +30,7 @@ func (l *Log) Read(from, to uint64, maxBytes int) ([]Record, error) {
 	return records, nil
 }
 
-// find returns where the records are, and their segments, to be released.
+// find returns the places and stamps of the records, and their segments, which the caller releases.
 func (l *Log) find(from, to uint64, maxBytes int) (wanted []placed, segments []*segment, err error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -37,7 +39,7 @@ func (l *Log) find(from, to uint64, maxBytes int) (wanted []placed, segments []*
 	case l.dead != nil:
 		return nil, nil, l.dead
 	case from <= base:
-		return nil, nil, fmt.Errorf("op %d is gone, and the log begins with op %d: %w", from, base+1, ErrCompacted)
+		return nil, nil, fmt.Errorf("op %d is no longer in the log, which begins with op %d: %w", from, base+1, ErrCompacted)
 	}
 	var places []place
 	if end := min(to, last); from <= end {
@@ -58,7 +60,8 @@ func (l *Log) find(from, to uint64, maxBytes int) (wanted []placed, segments []*
 	return wanted, segments, nil
 }
 
-// fitting returns how many of the first records have maxBytes of data, at least 1 if there is one.
+// fitting returns how many of the leading records together have at most maxBytes of data, but at
+// least 1 if any exists.
 func fitting(places []place, maxBytes int) int {
 	bytes := 0
 	for i := range places {
@@ -69,7 +72,7 @@ func fitting(places []place, maxBytes int) int {
 	return len(places)
 }
 
-// fillStamps completes stamps of consecutive ops.
+// fillStamps sets the epochs and views of consecutive records.
 func (s *state) fillStamps(wanted []placed) {
 	if len(wanted) == 0 {
 		return
@@ -84,7 +87,7 @@ func (s *state) fillStamps(wanted []placed) {
 	}
 }
 
-// readRecords reads records, in as few pieces as they lie in, and checks each.
+// readRecords reads and checks the records, with one read for those that are close together.
 func readRecords(segments []*segment, wanted []placed) ([]Record, error) {
 	records := make([]Record, 0, len(wanted))
 	for len(wanted) > 0 {
@@ -104,7 +107,7 @@ func readRecords(segments []*segment, wanted []placed) ([]Record, error) {
 	return records, nil
 }
 
-// read appends records that lie side by side.
+// read reads and checks records that are close together, and appends them to records.
 func (s *segment) read(records []Record, wanted []placed) ([]Record, error) {
 	start, end := wanted[0].offset(), wanted[len(wanted)-1].end()
 	b := make([]byte, end-start)
@@ -115,7 +118,7 @@ func (s *segment) read(records []Record, wanted []placed) ([]Record, error) {
 		w := &wanted[i]
 		r, check, ok := parseRecord(b[w.offset()-start:w.end()-start], s.seed)
 		if !ok || check != w.check || r.stamp() != w.Stamp {
-			return nil, &CorruptError{File: s.name, Offset: w.offset(), Op: w.Op, Reason: "the record does not check"}
+			return nil, &CorruptError{File: s.name, Offset: w.offset(), Op: w.Op, Reason: "the record is not intact, or is not the one written there"}
 		}
 		records = append(records, r)
 	}

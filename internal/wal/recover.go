@@ -9,24 +9,25 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// recovery reads the segments from the first to the last save that checks.
+// recovery reads the segments from the first to the last save that is intact.
 type recovery struct {
 	*Log
-	mark   uint64 // highest seen anywhere: all saves up to it were synced
-	serial uint64 // of the last save that checked
-	chain  uint32 // its check
-	lastOp uint64 // after it
-	begun  bool   // a save has checked
-	held   []save // checked, and above the mark: not applied yet
-	buf    []byte // of windows, one after the other
+	mark   uint64 // highest mark found: all saves up to it were synced
+	serial uint64 // serial of the last intact save
+	chain  uint32 // checksum of that save
+	lastOp uint64 // last op after that save
+	begun  bool   // whether an intact save has been read
+	held   []save // intact saves above the mark, not applied yet
+	buf    []byte // buffer of one window after another
 }
 
-// recover brings the state to the highest mark, and returns the saves above it that can be read.
+// recover replays the saves up to the highest mark and returns those above it.
 //
-// The log may end in three ways. Where the next save should begin there are zeros, or a batch that
-// a crash has torn, no mark at or above it: nothing there was acknowledged as far as anyone can
-// tell, and it is left out (S5). Or the next segment says that it goes on in there: what is left
-// here is a torn batch, or one that an Open has written again. Anything else is damage.
+// The log ends where the next save would begin but none is intact. If no mark is at or above that
+// save, it was never written or was torn by a crash; in either case it was not acknowledged as far
+// as the log can tell, and recover ignores it (S5). If the next segment continues with that save,
+// the rest of this segment is a torn batch, or one that an earlier Open has written again.
+// Otherwise the log is damaged.
 func (l *Log) recover(numbers []uint64) (tail []Save, err error) {
 	r := &recovery{Log: l, mark: l.latest.mark}
 	if err := r.openSegments(numbers); err != nil {
@@ -44,16 +45,16 @@ func (l *Log) recover(numbers []uint64) (tail []Save, err error) {
 		}
 	}
 	if r.mark > r.serial {
-		return nil, r.missing(l.next, "the log has disappeared")
+		return nil, r.missing(l.next, fmt.Sprintf("the file has disappeared: the log ends with save %d, but saves up to %d were synced", r.serial, r.mark))
 	}
 	if l.serial == l.latest.mark {
-		l.state.head = l.latest.head // saved with the last save, or after it alone
+		l.state.head = l.latest.head // written with the last save or after it
 	}
 	return r.tail()
 }
 
-// openSegments opens those that count: from the head's first on, without gaps. Ones below are left
-// over from a Compact that crashed.
+// openSegments opens the segments from the head's first on, which must be consecutive. Those before
+// it are left over from a Compact that crashed.
 func (r *recovery) openSegments(numbers []uint64) error {
 	next := r.latest.first
 	for _, number := range numbers {
@@ -61,7 +62,7 @@ func (r *recovery) openSegments(numbers []uint64) error {
 			continue
 		}
 		if number > next {
-			return r.missing(next, fmt.Sprintf("the file is missing, and there is segment %d", number))
+			return r.missing(next, fmt.Sprintf("the file is missing, but segment %d exists", number))
 		}
 		if err := r.openSegment(number); err != nil {
 			return err
@@ -75,8 +76,8 @@ func (r *recovery) missing(number uint64, reason string) error {
 	return &CorruptError{File: path.Join(r.dir, segmentName(number)), Op: r.lastOp + 1, Reason: reason}
 }
 
-// openSegment reads a segment's header. A file that has its name was synced whole before, so that
-// a header that does not check is damage.
+// openSegment opens a segment and checks its header. A segment gets its name after all of it is
+// synced, so a header that does not match its checksum is damage and not a torn write.
 func (r *recovery) openSegment(number uint64) error {
 	s := &segment{number: number, name: path.Join(r.dir, segmentName(number)), end: sector}
 	var err error
@@ -100,13 +101,13 @@ func (r *recovery) openSegment(number uint64) error {
 	}
 	s.header, s.seed = decodeSegmentHeader(b), seed(b)
 	if s.header.segment != number {
-		return &CorruptError{File: s.name, Reason: fmt.Sprintf("it is segment %d", s.header.segment)}
+		return &CorruptError{File: s.name, Reason: fmt.Sprintf("its header is that of segment %d", s.header.segment)}
 	}
 	r.mark = max(r.mark, s.header.mark)
 	return nil
 }
 
-// scan checks the saves of one segment, up to where the next segment goes on, if there is one.
+// scan reads the saves of segment i, up to the save with which the next segment begins, if any.
 func (r *recovery) scan(i int) error {
 	s, w := r.segments[i], &window{file: r.segments[i].file, size: r.segments[i].size, buf: r.buf[:0]}
 	defer func() { r.buf = w.buf }()
@@ -114,7 +115,7 @@ func (r *recovery) scan(i int) error {
 		return &CorruptError{File: s.name, Offset: off, Op: r.lastOp + 1, Reason: reason, Err: err}
 	}
 	if s.header.first != r.serial+1 || s.header.chain != r.chain {
-		return damaged(0, fmt.Sprintf("it begins with save %d, and the one before ends with save %d, or another one of this number", s.header.first, r.serial), nil)
+		return damaged(0, fmt.Sprintf("it begins with save %d and does not continue the segment before it, which ends with save %d: a number or a checksum differs", s.header.first, r.serial), nil)
 	}
 	last := i == len(r.segments)-1
 	off := int64(sector)
@@ -137,12 +138,12 @@ func (r *recovery) scan(i int) error {
 		}
 	}
 	if need := r.needed(i); r.serial < need {
-		return damaged(off, fmt.Sprintf("save %d does not check, and saves up to %d were synced", r.serial+1, need), nil)
+		return damaged(off, fmt.Sprintf("save %d is missing or damaged, but saves up to %d were synced", r.serial+1, need), nil)
 	}
 	return r.applyHeld(s)
 }
 
-// needed returns the serial that segment i must reach.
+// needed returns the serial of the last save that segment i must contain.
 func (r *recovery) needed(i int) uint64 {
 	if i+1 < len(r.segments) {
 		return r.segments[i+1].header.first - 1
@@ -150,8 +151,8 @@ func (r *recovery) needed(i int) uint64 {
 	return r.mark
 }
 
-// next returns the save that follows on, one of serial 0 if there is none: at off, or, when a batch
-// has ended there, in the next sector.
+// next returns the save that continues the log at off, or, if a batch ends there, in the next
+// sector. The save's serial is 0 if there is none.
 func (r *recovery) next(s *segment, w *window, off int64) (save, error) {
 	v, err := r.parse(s, w, off)
 	if v.serial == 0 && err == nil && off%sector != 0 {
@@ -160,7 +161,7 @@ func (r *recovery) next(s *segment, w *window, off int64) (save, error) {
 	return v, err
 }
 
-// parse returns the save at off if all of it checks, is in its place and follows the last one.
+// parse returns the save at off if it is intact, belongs at this place and continues the log.
 func (r *recovery) parse(s *segment, w *window, off int64) (save, error) {
 	b, err := w.at(off, saveSize)
 	if err != nil {
@@ -177,10 +178,10 @@ func (r *recovery) parse(s *segment, w *window, off int64) (save, error) {
 	return v, nil
 }
 
-// take notes a save that checks, and applies what is now known to have been synced.
+// take records that v is intact, and applies the saves that are now known to be synced.
 func (r *recovery) take(s *segment, v *save) error {
 	if !r.begun {
-		r.begun, r.state.base = true, v.prev // what the first save follows has been compacted
+		r.begun, r.state.base = true, v.prev // the segments of earlier saves were compacted away
 	}
 	r.serial, r.chain, r.mark = v.serial, v.check, max(r.mark, v.mark)
 	r.lastOp = v.prev.Op + uint64(len(v.records))
@@ -201,8 +202,9 @@ func (r *recovery) applyHeld(s *segment) error {
 	return nil
 }
 
-// findMarks looks behind the last save that follows on for others that were written here: a torn
-// batch's marks lie below it, while rot leaves later batches, whose marks tell.
+// findMarks searches the segment after its last intact save for saves whose marks prove that the
+// next save was synced. Saves of a torn batch have lower marks; if the next save has rotted
+// instead, the batches after it have higher ones.
 func (r *recovery) findMarks(s *segment, w *window, off int64) error {
 	for ; off+saveSize <= s.size; off += sector {
 		b, err := w.at(off, saveSize)
@@ -216,7 +218,7 @@ func (r *recovery) findMarks(s *segment, w *window, off int64) error {
 	return nil
 }
 
-// tail returns the saves above the mark, to be written again.
+// tail returns the saves above the mark, which secure writes again.
 func (r *recovery) tail() (saves []Save, err error) {
 	for i := range r.held {
 		v := &r.held[i]
@@ -232,17 +234,17 @@ func (r *recovery) tail() (saves []Save, err error) {
 	return saves, nil
 }
 
-// window reads a file front to back, in large pieces.
+// window reads a file from front to back in large pieces.
 type window struct {
 	file vfs.File
 	size int64
 	buf  []byte
-	off  int64 // of buf
+	off  int64 // offset of buf
 }
 
 const windowSize = 256 << 10
 
-// at returns n bytes at off, fewer at the end of the file, valid until the next call.
+// at returns n bytes at off, or fewer at the end of the file. They are valid until the next call.
 func (w *window) at(off, n int64) ([]byte, error) {
 	n = max(0, min(n, w.size-off))
 	if off < w.off || off+n > w.off+int64(len(w.buf)) {

@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	maxBatch  = 1 << 34 // bytes: an offset in a segment is stored in units of 8 bytes
-	keepBatch = 8 << 20 // bytes: a larger buffer is not kept for the next batch
+	maxBatch  = 1 << 34 // limit in bytes: a place stores an offset in the segment in units of 8 bytes
+	keepBatch = 8 << 20 // size in bytes above which the buffer is not reused for the next batch
 )
 
-// Save makes saves durable, in order, with one sync: two if there are heads alone or the head has
-// changed in more than Commit, a few when a segment begins. When it returns nil they are durable;
-// before that a crash may leave any first part of them. No saves, and a head alone that is the
-// present one, are no-ops.
+// Save makes saves durable, in order. It takes one sync; two if the saves only change the head, or
+// if they change the head in more than Commit; and a few more when a segment begins. The saves are
+// durable when Save returns nil. A crash before that may leave any prefix of them. Save does
+// nothing if saves is empty, or if it only sets the head to its present value.
 //
-// If the disk is full it returns an error that vfs.IsFull knows, nothing has changed, and the same
-// Save may be called again later (F13). Saves without records, From and Base need no space and
-// succeed. Saves that do not follow on from the log are refused, and nothing has changed. After any
+// If the disk is full, Save returns an error for which vfs.IsFull is true and changes nothing; the
+// same saves may be retried later (F13). Saves without Records, From and Base need no space and
+// succeed even then. Saves that do not continue the log are rejected and change nothing. After any
 // other error the log is dead (F12).
 func (l *Log) Save(saves []Save) error {
 	l.writing.Lock()
@@ -38,7 +38,7 @@ func (l *Log) Save(saves []Save) error {
 		return err
 	}
 	if withoutCommit(l.state.head) != withoutCommit(l.latest.head) {
-		return l.writeHead(l.state.head, false) // the copy beside the one in the log
+		return l.writeHead(l.state.head, false) // the second copy; the first one is in the log
 	}
 	return nil
 }
@@ -52,14 +52,14 @@ func headsOnly(saves []Save) bool {
 	return true
 }
 
-// withoutCommit is what safety needs of a head.
+// withoutCommit returns h without Commit, the field on which safety does not depend.
 func withoutCommit(h Head) Head {
 	h.Commit = 0
 	return h
 }
 
-// prepare fills l.saves with what is known before their place is, and returns the size of the
-// batch, or says why saves do not follow on.
+// prepare checks that saves continue the log and fills l.saves with the fields that do not depend
+// on the place of the batch. It returns the size of the batch.
 func (l *Log) prepare(saves []Save) (size int64, err error) {
 	l.saves = l.saves[:0]
 	base, last := l.state.base, l.state.last()
@@ -69,26 +69,26 @@ func (l *Log) prepare(saves []Save) (size int64, err error) {
 		case s.Base != nil && (s.From == 0 || s.From == s.Base.Op+1):
 			base, last = *s.Base, *s.Base
 		case s.Base != nil || s.From > last.Op+1 || s.From > 0 && s.From <= base.Op:
-			return 0, fmt.Errorf("save drops records from op %d, and the log holds %d to %d", s.From, base.Op+1, last.Op)
+			return 0, fmt.Errorf("save drops records from op %d, but the log holds ops %d to %d", s.From, base.Op+1, last.Op)
 		case s.From > 0:
 			last = l.stampIn(saves[:i], s.From-1)
 		}
 		l.saves = append(l.saves, save{change: change{head: s.Head, from: s.From, reset: s.Base != nil, prev: last}})
 		for j := range s.Records {
 			if s.Records[j].Op != last.Op+1 {
-				return 0, fmt.Errorf("save has op %d after op %d", s.Records[j].Op, last.Op)
+				return 0, fmt.Errorf("save has op %d after op %d, but ops are consecutive", s.Records[j].Op, last.Op)
 			}
 			last = s.Records[j].stamp()
 		}
 		size += savedSize(s)
 	}
 	if size > maxBatch {
-		return 0, fmt.Errorf("saves of %d bytes at once; %d at most", size, int64(maxBatch))
+		return 0, fmt.Errorf("saves take %d bytes at once; the limit is %d", size, int64(maxBatch))
 	}
 	return pad(size, sector), nil
 }
 
-// stampIn returns the stamp that op has after saves that are not applied yet.
+// stampIn returns the stamp of op after saves, which are not applied yet.
 func (l *Log) stampIn(saves []Save, op uint64) Stamp {
 	for i := len(saves) - 1; i >= 0; i-- {
 		s := &saves[i]
@@ -113,8 +113,9 @@ func (l *Log) write(saves []Save, size int64) error {
 	return l.commit(nil)
 }
 
-// roll begins a segment with saves. Its header's mark covers them, since the file gets its name
-// only after the sync; a mark in the head tells if the whole file should vanish.
+// roll begins a new segment with saves. The mark in its header covers them because the file gets
+// its name only after it is synced. The head then records the mark too, so that Open notices if the
+// whole file is lost.
 func (l *Log) roll(saves []Save, size int64) error {
 	h := segmentHeader{
 		segment:  l.next,
@@ -141,7 +142,7 @@ func (l *Log) roll(saves []Save, size int64) error {
 	return l.writeHead(l.state.head, false)
 }
 
-// encode lays the batch out behind lead empty bytes, and completes l.saves.
+// encode lays out the batch after lead bytes of zeros, and completes l.saves.
 func (l *Log) encode(saves []Save, seed uint32, segment uint64, offset int64, lead int, mark uint64) []byte {
 	b := append(l.buf[:0], make([]byte, lead)...)
 	l.places = l.places[:0]
@@ -160,7 +161,8 @@ func (l *Log) encode(saves []Save, seed uint32, segment uint64, offset int64, le
 	return b
 }
 
-// commit takes what is durable now into the state; fresh is the segment that was made for it.
+// commit applies the batch, which is durable, to the state. fresh is the segment created for it, or
+// nil.
 func (l *Log) commit(fresh *segment) error {
 	l.mu.Lock()
 	if fresh != nil {
@@ -183,7 +185,7 @@ func (l *Log) commit(fresh *segment) error {
 	return l.activate(fresh)
 }
 
-// activate has later batches written to s.
+// activate makes s the segment for later batches, and trims the one before it.
 func (l *Log) activate(s *segment) error {
 	l.active, l.next = s, s.number+1
 	if n := len(l.segments); n > 1 {
@@ -194,7 +196,7 @@ func (l *Log) activate(s *segment) error {
 	return nil
 }
 
-// saveHead saves a head alone, into both copies: there is no other in the log.
+// saveHead saves a head alone. It writes both copies because the log contains none.
 func (l *Log) saveHead(h Head) error {
 	if h == l.state.head {
 		return nil
@@ -208,7 +210,7 @@ func (l *Log) saveHead(h Head) error {
 	return nil
 }
 
-// writeHead writes a head and the present mark.
+// writeHead writes h and the present mark to one copy of the head, or to both.
 func (l *Log) writeHead(h Head, both bool) error {
 	if err := l.heads.write(headCopy{mark: l.serial, first: l.first(), head: h}, both); err != nil {
 		return l.die(err)
@@ -216,7 +218,7 @@ func (l *Log) writeHead(h Head, both bool) error {
 	return nil
 }
 
-// first returns the number of the first segment that counts.
+// first returns the number of the first segment; without segments, the number of the next one.
 func (l *Log) first() uint64 {
 	if len(l.segments) == 0 {
 		return l.next
@@ -224,9 +226,9 @@ func (l *Log) first() uint64 {
 	return l.segments[0].number
 }
 
-// Mark writes what is known to be synced, so that from then on rot in the last save is told from a
-// torn write (S5), even if one copy of the head rots too. It does nothing if that is on disk
-// already. Call it when the log is idle.
+// Mark records in both copies of the head that all saves are synced, so that rot in the last save
+// can be distinguished from a torn write (S5), even if one copy of the head rots too. It does
+// nothing if both copies record that already. Call it when the log is idle.
 func (l *Log) Mark() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()

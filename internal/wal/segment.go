@@ -14,19 +14,19 @@ import (
 
 const (
 	segmentSuffix = ".log"
-	newSuffix     = ".new" // of what does not count yet
+	newSuffix     = ".new" // suffix of a file being created, which Open ignores and removes
 )
 
-// segment is a file of the log.
+// segment is one file of the log.
 type segment struct {
 	number uint64
 	name   string
 	file   vfs.File
 	header segmentHeader
 	seed   uint32
-	end    int64 // the next batch's offset; changed by the writer only
-	size   int64 // allocated
-	users  atomic.Int32
+	end    int64        // offset of the next batch; only the writer changes it
+	size   int64        // allocated bytes
+	users  atomic.Int32 // references to file, which is closed when none is left
 }
 
 func segmentName(number uint64) string { return fmt.Sprintf("%016x%s", number, segmentSuffix) }
@@ -37,9 +37,10 @@ func segmentNumber(name string) (number uint64, ok bool) {
 	return number, err == nil && name == segmentName(number)
 }
 
-// newSegment makes a segment that begins with a batch. The file gets its name when all of it is
-// synced: a crash before that leaves one that does not count, and Open removes it. Only while
-// nothing is written does it fail with an error that IsFull knows; the space is then free again.
+// newSegment creates a segment that begins with a batch. The file is renamed to its final name
+// after all of its content is synced: a crash before that leaves a file that Open ignores and
+// removes. A full disk is reported, as an error for which vfs.IsFull is true, only before anything
+// is written; the file is then removed again.
 func newSegment(fs vfs.FS, dir string, h segmentHeader, size int64, batch func(seed uint32) []byte) (*segment, error) {
 	s := &segment{number: h.segment, name: path.Join(dir, segmentName(h.segment)), header: h, size: size}
 	making := s.name + newSuffix
@@ -65,8 +66,8 @@ func newSegment(fs vfs.FS, dir string, h segmentHeader, size int64, batch func(s
 	return s, nil
 }
 
-// fill writes a file that is being made, and gives it its name. It is closed for that, which
-// Windows asks for.
+// fill writes b to a new file, syncs it, and renames it from making to name. It closes f because
+// Windows does not rename open files.
 func fill(fs vfs.FS, f vfs.File, making, name string, b []byte) error {
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return errors.Join(err, f.Close())
@@ -80,10 +81,10 @@ func fill(fs vfs.FS, f vfs.File, making, name string, b []byte) error {
 	return fs.SyncDir(path.Dir(name))
 }
 
-// room reports whether a batch of n bytes fits.
+// room reports whether s is a segment with room for a batch of n bytes.
 func (s *segment) room(n int64) bool { return s != nil && s.end+n <= s.size }
 
-// append writes a batch and syncs it.
+// append writes a batch at the end of the segment and syncs it.
 func (s *segment) append(b []byte) error {
 	if _, err := s.file.WriteAt(b, s.end); err != nil {
 		return err
@@ -95,7 +96,7 @@ func (s *segment) append(b []byte) error {
 	return nil
 }
 
-// trim gives back the space that no save will take.
+// trim releases the preallocated space after the last batch.
 func (s *segment) trim() error {
 	if s.size <= s.end {
 		return nil
@@ -104,7 +105,7 @@ func (s *segment) trim() error {
 	return s.file.Truncate(s.end)
 }
 
-// use keeps the file open until release.
+// use keeps the file open until the matching release.
 func (s *segment) use() { s.users.Add(1) }
 
 func (s *segment) release() error {

@@ -6,19 +6,19 @@ import (
 	"sort"
 )
 
-// state is what replaying saves gives, without the records' data.
+// state is the result of replaying the saves, with places instead of the records' data.
 type state struct {
 	head  Head
-	base  Stamp   // before the first record
+	base  Stamp   // stamp before the first record
 	runs  []Stamp // first stamp of each run of equal epoch and view; runs[0].Op == base.Op+1
-	index []place // of op base.Op+1+i; segment and offset rise
+	index []place // place of op base.Op+1+i at index i; segments and offsets rise
 }
 
 func (s *state) lastOp() uint64 { return s.base.Op + uint64(len(s.index)) }
 
 func (s *state) last() Stamp { return s.stamp(s.lastOp()) }
 
-// stamp returns that of an op from base to last.
+// stamp returns the stamp of op, which must lie between base.Op and lastOp.
 func (s *state) stamp(op uint64) Stamp {
 	if op == s.base.Op {
 		return s.base
@@ -27,23 +27,24 @@ func (s *state) stamp(op uint64) Stamp {
 	return Stamp{Epoch: r.Epoch, View: r.View, Op: op}
 }
 
-// run returns the index of the last run that begins at or below op; -1 if there is none.
+// run returns the index of the last run that begins at or before op, or -1 if none does.
 func (s *state) run(op uint64) int {
 	return sort.Search(len(s.runs), func(i int) bool { return s.runs[i].Op > op }) - 1
 }
 
-// apply does what a save says, or says why the save cannot follow what there is.
+// apply applies the change of a save. It returns an error if the save does not continue the log.
 func (s *state) apply(c *change) error {
 	switch {
 	case c.reset, c.from > 0 && c.from <= s.base.Op:
-		// The second case is seen in replay only: what the save followed has been compacted since.
+		// Only a replay reaches the second case: the segment with the records that the save
+		// followed has been compacted away since.
 		s.base, s.runs, s.index = c.prev, nil, nil
 	case c.from > 0 && c.from <= s.lastOp():
 		s.index = s.index[:c.from-1-s.base.Op]
 		s.runs = s.runs[:s.run(c.from-1)+1]
 	}
 	if last := s.last(); last != c.prev {
-		return fmt.Errorf("a save follows %v, and the log ends with %v", c.prev, last)
+		return fmt.Errorf("the save continues %v, but the log ends with %v", c.prev, last)
 	}
 	for i := range c.records {
 		if err := s.add(&c.records[i]); err != nil {
@@ -56,7 +57,7 @@ func (s *state) apply(c *change) error {
 
 func (s *state) add(r *placed) error {
 	if r.Op != s.lastOp()+1 {
-		return fmt.Errorf("op %d follows op %d", r.Op, s.lastOp())
+		return fmt.Errorf("op %d follows op %d, but ops are consecutive", r.Op, s.lastOp())
 	}
 	if n := len(s.runs); n == 0 || s.runs[n-1].Epoch != r.Epoch || s.runs[n-1].View != r.View {
 		s.runs = append(s.runs, r.Stamp)
@@ -65,7 +66,7 @@ func (s *state) add(r *placed) error {
 	return nil
 }
 
-// drop forgets records up to op, which becomes the base.
+// drop drops the records up to op, which becomes the base.
 func (s *state) drop(op uint64) {
 	base, i := s.stamp(op), s.run(op)
 	s.index = slices.Clone(s.index[op-s.base.Op:])
@@ -81,7 +82,8 @@ func (s *state) drop(op uint64) {
 	}
 }
 
-// lastIn returns the highest op kept in a segment or one before it; base.Op if there is none.
+// lastIn returns the highest op stored in the given segment or an earlier one, or base.Op if there
+// is none.
 func (s *state) lastIn(segment uint64) uint64 {
 	n := sort.Search(len(s.index), func(i int) bool { return uint64(s.index[i].segment) > segment })
 	return s.base.Op + uint64(n)
