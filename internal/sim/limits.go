@@ -1,24 +1,20 @@
 package sim
 
 import (
-	"encoding/binary"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 )
 
 // What a replica keeps on its disk has limits too (11.10). They are looked at when it has just tidied up;
 // its memory's are in the core's own check.
 
-// prevOp is where a segment's first save says after which op its records come.
-const prevOp = sector + 56
-
 // checkLog: after a compaction, segments that hold nothing above the snapshot have KeepLog bytes at most.
 func (h *host) checkLog(snapshot vsr.OpNumber) error {
-	h.fs.SetHook(nil)
-	defer h.fs.SetHook(h.hook)
 	names, err := h.fs.ReadDir(logDir)
 	if err != nil || h.ailing.rotten {
 		return err
@@ -28,20 +24,19 @@ func (h *host) checkLog(snapshot vsr.OpNumber) error {
 		if !strings.HasSuffix(name, ".log") {
 			continue
 		}
-		f, err := h.fs.OpenFile(path.Join(logDir, name), 0)
+		b, err := h.fs.ReadFile(path.Join(logDir, name))
 		if err != nil {
 			return err
 		}
-		var b [8]byte
-		_, err = f.ReadAt(b[:], prevOp)
-		size, err2 := f.Size()
-		if f.Close(); err != nil || err2 != nil {
-			return fmt.Errorf("11.10: %s: %v, %v", name, err, err2)
+		parts := wal.Extents(name, b)
+		first := slices.IndexFunc(parts, func(x wal.Extent) bool { return x.Part == wal.SaveHeader })
+		if first < 0 {
+			return fmt.Errorf("11.10: %s holds no save", name)
 		}
-		if vsr.OpNumber(binary.LittleEndian.Uint64(b[:])) <= snapshot {
+		if parts[first].Stamp.Op <= uint64(snapshot) {
 			below += before
 		}
-		before = size
+		before = int64(len(b))
 	}
 	if most := h.s.p.KeepLog; below > most {
 		return fmt.Errorf("11.10: the log has %d bytes below the snapshot at op %d, not %d at most", below, snapshot, most)

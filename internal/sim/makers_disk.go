@@ -40,7 +40,7 @@ func (s *Sim) rotSomething(r stream) {
 	f.Host = h.i
 	if f.Kind == RotLog {
 		f.N = h.anyCovered(r)
-	} else if older, late := h.copies(); f.Kind == RotHead && late {
+	} else if older, late := olderOf(h.headCopies()); f.Kind == RotHead && late {
 		f.N = int64(older)
 	}
 	if s.make(f) == nil && r.chance(0.5) {
@@ -59,16 +59,11 @@ func (s *Sim) losable(r stream, by Kind) *host {
 
 // offers reports whether there is on the disk what that kind befalls.
 func (h *host) offers(kind Kind) bool {
-	least := 1 // bytes of a snapshot
-	switch kind {
-	case RotSnapshot, LostInSnapshot:
-	case MisplacedInSnapshot:
-		least = sector + 2*h.s.p.ChunkSize
-	default:
+	if kind != RotSnapshot && kind != LostInSnapshot && kind != MisplacedInSnapshot {
 		return true
 	}
 	_, b, err := h.snapshotFile()
-	return err == nil && len(b) >= least
+	return err == nil && (kind != MisplacedInSnapshot || len(fullChunks(b)) > 1)
 }
 
 // anyCovered chooses an op of the log that a later mark covers: often the last.

@@ -7,11 +7,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 )
 
 // A disk that says of a write that it is done, and it is not, or is elsewhere (F10).
+
+// sector is what a disk writes at once.
+const sector = 512
 
 // extent is where one write went.
 type extent struct {
@@ -23,7 +28,13 @@ type extent struct {
 // were before.
 type writes struct {
 	log  []extent
-	head [2][]byte
+	head [2]headWrite
+}
+
+// headWrite is a copy of the head as it was before it was last written; no content: it was not there.
+type headWrite struct {
+	content []byte
+	wal.Extent
 }
 
 // mostExtents is how many writes of the log are remembered.
@@ -34,9 +45,12 @@ func (h *host) wrote(op vfs.Op) {
 	w := &h.writes
 	name := strings.TrimSuffix(op.Name, ".new") // as the file is called once it counts
 	switch {
-	case op.Name == headFile && op.Length == sector:
-		if b, err := h.fs.ReadFile(headFile); err == nil {
-			w.head[op.Offset/headCopy] = b[op.Offset:][:sector]
+	case op.Name == headFile:
+		b, _ := h.fs.ReadFile(headFile)
+		for i, x := range wal.Extents(headFile, b) {
+			if x.Off == op.Offset {
+				w.head[i] = headWrite{b[x.Off:][:x.Size], x}
+			}
 		}
 	case strings.HasPrefix(name, logDir) && strings.HasSuffix(name, ".log"):
 		if len(w.log) == mostExtents {
@@ -115,19 +129,16 @@ func (h *host) extentAt(name string, off int64) (x extent, ok bool) {
 // with: the newer one says all, and the older one is to be written over next. (After the loss of the
 // newer one, a crash in the next write would leave nothing that is up to date.)
 func (h *host) loseInHead() error {
-	older, late := h.copies()
-	if h.proc == nil || older < 0 || late || h.writes.head[older] == nil {
+	copies := h.headCopies()
+	older, late := olderOf(copies)
+	if h.proc == nil || older < 0 || late || h.writes.head[older].content == nil {
 		return errors.New("the head has no copy that it could do without")
 	}
-	b, err := h.fs.ReadFile(headFile)
-	if err != nil {
-		return err
-	}
-	now, _ := sequenceOf(b[older*headCopy:][:sector])
-	if was, sound := sequenceOf(h.writes.head[older]); !sound || was+1 >= now {
+	was := &h.writes.head[older]
+	if !was.Sound || was.Number+1 >= copies[older].Number {
 		return errors.New("the head was not there before")
 	}
-	return h.put(h.writes.head[older], headFile, int64(older)*headCopy)
+	return h.put(was.content, headFile, was.Off)
 }
 
 // loseInSnapshot leaves zeros in a sector of the latest snapshot.
@@ -150,7 +161,7 @@ func (h *host) misplaceInLog(f *Fault) error {
 	if !ok {
 		return fmt.Errorf("it was long ago that op %d was written", f.N)
 	}
-	x = x.batch()
+	x = h.batch(x)
 	b, err := h.another(x, f)
 	if err != nil {
 		return err
@@ -159,9 +170,15 @@ func (h *host) misplaceInLog(f *Fault) error {
 }
 
 // batch is what of an extent is saves: the first one of a segment begins with its header.
-func (x extent) batch() extent {
-	if x.off == 0 {
-		x.off, x.size = sector, x.size-sector
+func (h *host) batch(x extent) extent {
+	if x.off > 0 {
+		return x
+	}
+	b, _ := h.fs.ReadFile(x.name)
+	for _, part := range wal.Extents(x.name, b) {
+		if part.Part == wal.SegmentHeader {
+			x.off, x.size = part.Size, x.size-part.Size
+		}
 	}
 	return x
 }
@@ -170,7 +187,7 @@ func (x extent) batch() extent {
 func (h *host) another(than extent, f *Fault) ([]byte, error) {
 	var near, far []extent
 	for _, x := range h.writes.log {
-		switch x = x.batch(); {
+		switch x = h.batch(x); {
 		case x.name == than.name && x.off != than.off:
 			near = append(near, x)
 		case x.name != than.name:
@@ -197,14 +214,19 @@ func (h *host) misplaceInSnapshot(f *Fault) error {
 	if err != nil {
 		return err
 	}
-	size := h.s.p.ChunkSize
-	chunks := (len(b) - sector) / size // those of full size
-	if chunks < 2 {
+	chunks := fullChunks(b)
+	if len(chunks) < 2 {
 		return errors.New("the snapshot has one chunk only")
 	}
-	from := int(f.Seed % uint64(chunks))
-	to := (from + 1 + int(f.Seed>>16%uint64(chunks-1))) % chunks
-	return h.spoil(b[sector+from*size:][:size], name, int64(sector+to*size))
+	from := int(f.Seed % uint64(len(chunks)))
+	to := (from + 1 + int(f.Seed>>16%uint64(len(chunks)-1))) % len(chunks)
+	return h.spoil(b[chunks[from].Off:][:chunks[from].Size], name, chunks[to].Off)
+}
+
+// fullChunks returns where those chunks of a snapshot are that are as long as the first.
+func fullChunks(b []byte) []snap.Extent {
+	_, chunks := snap.Extents(b)
+	return slices.DeleteFunc(chunks, func(x snap.Extent) bool { return x.Size < chunks[0].Size })
 }
 
 // stray has a copy of an earlier batch lie where the next one will be written.

@@ -91,7 +91,7 @@ func TestHarmlessMisdirectedWrites(t *testing.T) {
 func TestOnlyOneCopyOfTheHeadIsSpoilt(t *testing.T) {
 	s, backup, _, _ := newLogged(t)
 	require.NoError(t, s.Do(Fault{Kind: LostInHead, Host: backup}))
-	older, late := s.hosts[backup].copies()
+	older, late := olderOf(s.hosts[backup].headCopies())
 	require.True(t, late)
 	assert.ErrorContains(t, s.Do(Fault{Kind: RotHead, Host: backup, N: int64(1 - older)}), "out of date")
 	assert.Error(t, s.Do(Fault{Kind: LostInHead, Host: backup}))

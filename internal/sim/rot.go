@@ -2,25 +2,21 @@ package sim
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wal"
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// What of the files' formats the faults know, to hit what they are aimed at.
+// Where a replica's files are.
 const (
-	sector     = 512
-	logDir     = "data/log"
-	snapDir    = "data/snapshots"
-	headFile   = logDir + "/head"
-	headCopy   = 4096 // from the first copy of the head to the second
-	recordHead = 32   // stands before an entry in the log's files
+	logDir   = "data/log"
+	snapDir  = "data/snapshots"
+	headFile = logDir + "/head"
 )
 
 // rot flips a bit.
@@ -58,18 +54,21 @@ func (h *host) record(op vsr.OpNumber) (name string, off, size int64, err error)
 	if op > h.covered || op <= h.truth.base.Op || op > h.truth.last.Op {
 		return "", 0, 0, fmt.Errorf("the log holds no op %d under a mark", op)
 	}
-	record := wire.AppendEntry(nil, &h.s.ledger.find(h.s.ledger.at(h.truth.last, op)).entry)
+	entry := wire.AppendEntry(nil, &h.s.ledger.find(h.s.ledger.at(h.truth.last, op)).entry)
 	names, err := h.fs.ReadDir(logDir)
 	if err != nil {
 		return "", 0, 0, err
 	}
 	for _, name := range slices.Backward(names) {
-		b, err := h.fs.ReadFile(path.Join(logDir, name))
+		name = path.Join(logDir, name)
+		b, err := h.fs.ReadFile(name)
 		if err != nil {
 			continue
 		}
-		if i := bytes.LastIndex(b, record); i >= 0 {
-			return path.Join(logDir, name), int64(i) - recordHead, recordHead + int64(len(record)), nil
+		for _, x := range slices.Backward(wal.Extents(name, b)) {
+			if x.Part == wal.RecordPart && x.Stamp.Op == uint64(op) && bytes.HasSuffix(b[x.Off:][:x.Size], entry) {
+				return name, x.Off, x.Size, nil
+			}
 		}
 	}
 	return "", 0, 0, fmt.Errorf("op %d is in no file", op)
@@ -78,34 +77,36 @@ func (h *host) record(op vsr.OpNumber) (name string, off, size int64, err error)
 // rotHead flips a bit of a copy of the head, unless only one would be left then that is out of date:
 // nobody could tell.
 func (h *host) rotHead(f *Fault) error {
-	if older, late := h.copies(); late && f.N != int64(older) {
+	copies := h.headCopies()
+	if older, late := olderOf(copies); late && f.N != int64(older) {
 		return fmt.Errorf("copy %d of the head is out of date, and would be the only one", older)
 	}
-	return h.flip(headFile, f.N*headCopy+int64(f.Seed%sector), f)
+	if f.N < 0 || f.N >= int64(len(copies)) {
+		return fmt.Errorf("the head has no copy %d", f.N)
+	}
+	x := copies[f.N]
+	return h.flip(headFile, x.Off+int64(f.Seed%uint64(x.Size)), f)
 }
 
-// copies returns which copy of the head is the older one, and whether writes are missing between the
-// two; -1 if one is not sound.
-func (h *host) copies() (older int, late bool) {
+// headCopies returns where the copies of the head are; none if there is no head.
+func (h *host) headCopies() []wal.Extent {
 	b, err := h.fs.ReadFile(headFile)
-	if err != nil || len(b) < headCopy+sector {
-		return -1, false
+	if err != nil {
+		return nil
 	}
-	first, ok1 := sequenceOf(b[:sector])
-	second, ok2 := sequenceOf(b[headCopy:])
-	switch {
-	case !ok1 || !ok2:
-		return -1, false
-	case first < second:
-		return 0, first+1 < second
-	}
-	return 1, second+1 < first
+	return wal.Extents(headFile, b)
 }
 
-// sequenceOf returns the number of a copy of the head, and whether that is sound.
-func sequenceOf(b []byte) (n uint64, sound bool) {
-	check := crc32.Checksum(b[:sector-4], crc32.MakeTable(crc32.Castagnoli))
-	return binary.LittleEndian.Uint64(b[16:]), check == binary.LittleEndian.Uint32(b[sector-4:])
+// olderOf returns which copy of the head is the older one, and whether writes are missing between the
+// two; -1 if one is not sound.
+func olderOf(copies []wal.Extent) (older int, late bool) {
+	switch {
+	case len(copies) < 2 || !copies[0].Sound || !copies[1].Sound:
+		return -1, false
+	case copies[0].Number < copies[1].Number:
+		return 0, copies[0].Number+1 < copies[1].Number
+	}
+	return 1, copies[1].Number+1 < copies[0].Number
 }
 
 // rotSnapshot flips a bit of the latest snapshot.
