@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/smrtest"
+	"github.com/smr-go/smr/smrtest/conform"
 )
 
 const (
@@ -30,7 +30,7 @@ func TestDetectorsKeepTheContract(t *testing.T) {
 		"adaptive, long":  func() smr.Detector { return smr.NewAdaptiveDetector(time.Second, time.Minute) },
 		"adaptive, fixed": func() smr.Detector { return smr.NewAdaptiveDetector(time.Second, ms) },
 	} {
-		t.Run(name, func(t *testing.T) { smrtest.TestDetector(t, make) })
+		t.Run(name, func(t *testing.T) { conform.TestDetector(t, make) })
 	}
 }
 

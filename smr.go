@@ -203,7 +203,7 @@ type Detector interface {
 
 // Transport carries messages between the members of a group. It may lose, repeat, delay and
 // reorder messages, and should not corrupt them: what is corrupted is noticed and dropped. An
-// implementation can be tested with smrtest.TestTransport.
+// implementation can be tested with smrtest/conform.TestTransport.
 type Transport interface {
 	// Open starts carrying messages. smr calls it once, before any Send.
 	Open(e Endpoint) error

@@ -6,11 +6,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/smrtest"
+	"github.com/smr-go/smr/smrtest/conform"
 )
 
 func TestTCPConforms(t *testing.T) {
-	smrtest.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
+	conform.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
 		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0"})
 		require.NoError(t, err)
 		return tcp, tcp.Addr().String()
@@ -19,7 +19,7 @@ func TestTCPConforms(t *testing.T) {
 
 func TestTCPWithTLSConforms(t *testing.T) {
 	ca := smr.NewTestCA(t)
-	smrtest.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
+	conform.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
 		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, id)})
 		require.NoError(t, err)
 		return tcp, tcp.Addr().String()

@@ -10,12 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/smrtest"
+	"github.com/smr-go/smr/smrtest/conform"
 )
 
 func TestNetworkConforms(t *testing.T) {
 	network := smr.NewNetwork()
-	smrtest.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
+	conform.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
 		return network.Transport(id), ""
 	})
 }

@@ -1,6 +1,6 @@
-// Package smrtest tests what users of smr write themselves: first of all their state machines, in
-// simulated groups that lose messages, disks and primaries in virtual time; and their transports and
-// detectors.
+// Package smrtest tests the state machines of users of smr, in simulated groups that lose messages,
+// disks and primaries in virtual time. Package [github.com/smr-go/smr/smrtest/conform] tests their
+// transports and detectors.
 //
 // # Ten minutes with your own machine
 //
@@ -140,11 +140,9 @@
 //
 // # What else can be tested
 //
-//   - [NewReal] runs real replicas, with their goroutines, in a testing/synctest bubble: virtual time,
-//     and the race detector sees everything.
-//   - [Shake] makes a Transport of a running program lose, delay and cut.
-//   - [Fuzz] has Go's fuzzer choose the faults.
-//   - [TestTransport] and [TestDetector] check implementations of those interfaces.
+// [Fuzz] has Go's fuzzer choose the faults. Package conform has suites for transports and detectors, a
+// Transport that makes faults in a running program, and groups of real replicas in a testing/synctest
+// bubble.
 //
 // # What it does not see
 //
@@ -152,7 +150,7 @@
 // Workload cannot use earlier answers: what a caller does next depends on chance alone, so that an
 // identifier that Apply chooses, say, must be guessed from few, or be drawn by the caller.
 // Snapshots that are written in the order of a map cannot be compared; a Digest, or a sorted snapshot,
-// helps. Machines run on one thread here, but for NewReal's: run the tests with the race detector
-// too, as a snapshot is written beside Apply. And a replica whose disk is lost stays out of its group:
+// helps. Machines run on one thread here: run TestStateMachine, and groups of conform.NewReal, with the
+// race detector too, as a snapshot is written beside Apply. And a replica whose disk is lost stays out of its group:
 // smr cannot take one back so far.
 package smrtest

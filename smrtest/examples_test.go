@@ -7,5 +7,4 @@ func TestExamples(t *testing.T) {
 	t.Run("failover", testFailover)
 	t.Run("partition", testPartition)
 	t.Run("unlucky crash", testUnluckyCrash)
-	t.Run("service", testService)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/failing"
 )
 
 // ledgers explores a ledger with that mistake.
@@ -147,7 +148,7 @@ func TestGroupFindsMore(t *testing.T) {
 		"query changes": "this rule is broken: a query changes nothing\n",
 	} {
 		t.Run(bug, func(t *testing.T) {
-			assert.Contains(t, failing(t, func(t testing.TB) {
+			assert.Contains(t, failing.Test(t, func(t testing.TB) {
 				c := New(t, 3, hoards(bug))
 				cl := c.Client()
 				cl.MustPropose([]byte("x"))

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/failing"
 )
 
 // Each mistake of a state machine is reported in words that name it, and the operation.
@@ -23,7 +24,7 @@ func TestBrokenMachinesAreReported(t *testing.T) {
 		"thawed":  {`op 3, "x"`, "WriteTo writes the state as Snapshot found it"},
 	} {
 		t.Run(bug, func(t *testing.T) {
-			failure := failing(t, func(t testing.TB) {
+			failure := failing.Test(t, func(t testing.TB) {
 				c := New(t, 3, buggy(bug))
 				cl := c.Client()
 				for range 25 {
@@ -43,7 +44,7 @@ func TestBrokenMachinesAreReported(t *testing.T) {
 }
 
 func TestInvariantsAreReported(t *testing.T) {
-	failure := failing(t, func(t testing.TB) {
+	failure := failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, newCounts)
 		c.Always(func(m *counts) error {
 			if m.N["x"] > 2 {
@@ -96,7 +97,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 		}, []string{"outcome unknown", "b went down before it knew", "right after b sent Request: kill b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failure := failing(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
+			failure := failing.Test(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
 			for _, part := range append(x.want, "the same again") {
 				assert.Contains(t, failure, part)
 			}
@@ -130,21 +131,21 @@ func TestWhatCannotBeDone(t *testing.T) {
 		}, "Run cannot be called in the condition of RunUntil"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failure := failing(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
+			failure := failing.Test(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
 			assert.Contains(t, failure, x.want)
 		})
 	}
-	failure := failing(t, func(t testing.TB) { New(t, 8, newCounts) })
+	failure := failing.Test(t, func(t testing.TB) { New(t, 8, newCounts) })
 	assert.Contains(t, failure, "a group has 1 to 7 replicas, not 8")
-	failure = failing(t, func(t testing.TB) { New(t, 3, func() *counts { panic("no") }) })
+	failure = failing.Test(t, func(t testing.TB) { New(t, 3, func() *counts { panic("no") }) })
 	assert.Contains(t, failure, "panicked: no")
-	failure = failing(t, func(t testing.TB) { New(t, 3, buggy("no snapshot")) })
+	failure = failing.Test(t, func(t testing.TB) { New(t, 3, buggy("no snapshot")) })
 	assert.Contains(t, failure, "out of paper")
 }
 
 // A group that two goroutines use at once, or one after the test, says so, and blames nothing else.
 func TestOneAtATime(t *testing.T) {
-	failure := failing(t, func(t testing.TB) {
+	failure := failing.Test(t, func(t testing.TB) {
 		var c *Group[*meddler]
 		meddle := sync.OnceFunc(func() {
 			over := make(chan struct{})
@@ -158,13 +159,13 @@ func TestOneAtATime(t *testing.T) {
 		c.Client().MustPropose(inc("x"))
 	})
 	assert.Equal(t, twoAtOnce, failure)
-	failure = failing(t, func(t testing.TB) {
+	failure = failing.Test(t, func(t testing.TB) {
 		var c *Group[*counts]
 		t.Cleanup(func() { c.Crash("a") })
 		c = New(t, 1, newCounts)
 	})
 	assert.Equal(t, "smrtest: the group is used after the end of its test TestCounter", failure)
-	failure = failing(t, func(t testing.TB) {
+	failure = failing.Test(t, func(t testing.TB) {
 		c := New(t, 1, newCounts)
 		c.Always(func(*counts) error { c.Run(1); return nil })
 		c.Client().MustPropose(inc("x"))
@@ -185,13 +186,13 @@ func (m *meddler) Apply(op smr.Op) []byte {
 
 // A test that has failed, or was skipped, is over: nothing more is said about the group.
 func TestNoChecksAfterAFailure(t *testing.T) {
-	failure := failing(t, func(t testing.TB) {
+	failure := failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, buggy("thawed"))
 		c.CrashAll()
 		t.Error("mine")
 	})
 	assert.Equal(t, "mine", failure)
-	assert.Empty(t, failing(t, func(t testing.TB) {
+	assert.Empty(t, failing.Test(t, func(t testing.TB) {
 		New(t, 3, newCounts)
 		t.SkipNow()
 	}))
@@ -199,7 +200,7 @@ func TestNoChecksAfterAFailure(t *testing.T) {
 
 // With more memory lost than a group can lose nothing is expected of it at the end.
 func TestBeyondTheBudget(t *testing.T) {
-	assert.Empty(t, failing(t, func(t testing.TB) {
+	assert.Empty(t, failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, newCounts)
 		c.Client().MustPropose(inc("x"))
 		c.Disk("a").Wipe()
@@ -209,7 +210,7 @@ func TestBeyondTheBudget(t *testing.T) {
 
 // A machine that breaks only in the end is found in the end.
 func TestTheEndIsChecked(t *testing.T) {
-	failure := failing(t, func(t testing.TB) {
+	failure := failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, buggy("panic"))
 		cl := c.Client()
 		cl.MustPropose(inc("x"))
@@ -225,7 +226,7 @@ func TestPicture(t *testing.T) {
 	was := pictured
 	pictured = func() bool { return true }
 	defer func() { pictured = was }()
-	assert.Empty(t, failing(t, func(t testing.TB) {
+	assert.Empty(t, failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, newCounts)
 		c.Disk("b").Slow(time.Second)
 		c.Client().MustPropose(inc("x"))

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/failing"
 )
 
 // of returns what a replica counts under a name.
@@ -131,7 +132,7 @@ func TestRunUntil(t *testing.T) {
 // A group that is left with faults at the end of a test must come back once they are gone.
 func TestFaultsEndWithTheTest(t *testing.T) {
 	var c *Group[*counts]
-	failure := failing(t, func(t testing.TB) {
+	failure := failing.Test(t, func(t testing.TB) {
 		c = New(t, 3, newCounts)
 		c.Client().MustPropose(inc("x"))
 		c.Partition("a")

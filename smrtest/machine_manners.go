@@ -2,14 +2,14 @@ package smrtest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
 // sharesNothing has one machine apply all, and looks at another that has done nothing, and at a new
@@ -87,9 +87,9 @@ func doesNotFail(_ *testing.T, m machines) error {
 // leavesNothing labels every call, and so all goroutines that it starts. What the package starts once
 // for all has been started by earlier checks.
 func leavesNothing(_ *testing.T, m machines) error {
-	mine := strconv.FormatInt(labels.Add(1), 10)
+	mine := stray.NewLabel()
 	in := func(call string, f func() error) (err error) {
-		pprof.Do(context.Background(), pprof.Labels(callLabel, call, leavesLabel, mine), func(context.Context) { err = f() })
+		mine.Do(func() { err = f() }, callLabel, call)
 		return err
 	}
 	var r *run
@@ -117,7 +117,7 @@ func leavesNothing(_ *testing.T, m machines) error {
 	}
 	var left string
 	for range 100 { // one may be just about to end
-		if left = labelled(leavesLabel, mine); left == "" {
+		if left = mine.Stacks(); left == "" {
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -131,7 +131,4 @@ func leavesNothing(_ *testing.T, m machines) error {
 	return leftBehind("in "+call, left)
 }
 
-const (
-	callLabel   = "smrtest.call"
-	leavesLabel = "smrtest.TestStateMachine"
-)
+const callLabel = "smrtest.call"

@@ -113,7 +113,6 @@ func verdicts[S any](t *testing.T, rules []rule[S], subject S) map[string]error 
 func TestNewMayNotReturnNil(t *testing.T) {
 	nothing := machinesOf(t, func() smr.StateMachine { return nil }, blindOps())
 	require.Len(t, verdicts(t, machineRules, nothing), len(machineRules))
-	require.Len(t, verdicts(t, detectorRules, func() smr.Detector { return nil }), len(detectorRules))
 }
 
 // Operations look like those of a group: numbers rise with gaps, times never fall and may repeat.

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/failing"
 )
 
 // What cannot be meant fails the test at once, and says what was given and what is right.
@@ -36,33 +37,14 @@ func TestMisuseOfAGroup(t *testing.T) {
 		"Partition: all 3 replicas are on one side": func(c *Group[*counts]) { c.Partition("a", "b", "c") },
 	} {
 		t.Run(want, func(t *testing.T) {
-			failure := failing(t, func(t testing.TB) { do(New(t, 3, newCounts)) })
+			failure := failing.Test(t, func(t testing.TB) { do(New(t, 3, newCounts)) })
 			assert.Contains(t, failure, "smrtest: ")
 			assert.Contains(t, failure, want)
 		})
 	}
 }
 
-func TestMisuseOfARealGroup(t *testing.T) {
-	for want, do := range map[string]func(c *Real[*counts]){
-		"no link from a to itself":        func(c *Real[*counts]) { c.Cut("a", "a") },
-		"3 of 3 replicas are on one side": func(c *Real[*counts]) { c.Partition("a", "b", "c") },
-		"nobody on the other":             func(c *Real[*counts]) { c.Partition() },
-		"parts, from 0 to 1":              func(c *Real[*counts]) { c.Disturb(Disturbance{Lose: 2.5}) },
-		"delays are not negative":         func(c *Real[*counts]) { c.Disturb(Disturbance{MaxDelay: -1}) },
-	} {
-		t.Run(want, func(t *testing.T) {
-			assert.Contains(t, failing(t, func(t testing.TB) { do(NewReal(t, 3, newCounts, nil)) }), want)
-		})
-	}
-}
-
-// Nothing in the place of a function or a Transport is told by its name.
+// Nothing in the place of a function is told by its name.
 func TestMisuseByNil(t *testing.T) {
-	assert.Contains(t, failing(t, func(t testing.TB) { New[*counts](t, 3, nil) }), "new is nil")
-	assert.Contains(t, failing(t, func(t testing.TB) { NewReal[*counts](t, 3, nil, nil) }), "new is nil")
-	s := Shake(nil, 1)
-	assert.ErrorContains(t, s.Open(smr.Endpoint{ID: "a"}), "tr is nil")
-	s.Send("b", nil)
-	assert.NoError(t, s.Close())
+	assert.Contains(t, failing.Test(t, func(t testing.TB) { New[*counts](t, 3, nil) }), "new is nil")
 }

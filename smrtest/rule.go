@@ -2,17 +2,15 @@ package smrtest
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
-	"runtime/pprof"
-	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
+
+	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
 // rule is one check of a suite: a sentence of the contract, and what finds that it is broken.
@@ -64,23 +62,11 @@ func elsewhen(t *testing.T, f func() error) (err error) {
 
 // bubble runs f in a bubble of its own, and returns an error if goroutines are left in it.
 func bubble(t *testing.T, f func()) (left error) {
-	label := strconv.FormatInt(labels.Add(1), 10)
-	defer func() {
-		p := recover()
-		if p != nil && !strings.Contains(fmt.Sprint(p), "blocked goroutines remain") {
-			panic(p)
-		}
-		if p != nil {
-			left = leftBehind("in one of its methods", labelled(bubbleLabel, label))
-		}
-	}()
-	synctest.Test(t, func(t *testing.T) {
-		pprof.Do(t.Context(), pprof.Labels(bubbleLabel, label), func(context.Context) { f() })
-	})
+	if stacks := stray.Bubble(t, f); stacks != "" {
+		return leftBehind("in one of its methods", stacks)
+	}
 	return nil
 }
-
-const bubbleLabel = "smrtest.bubble"
 
 // leftBehind is the error of goroutines that a state machine has left.
 func leftBehind(where, stacks string) error {

@@ -32,22 +32,12 @@ func TestBrokenRulesFailTheTest(t *testing.T) {
 	case "no new":
 		TestStateMachine(t, nil, bookOps())
 		return
-	case "no detector":
-		TestDetector(t, nil)
-		return
-	case "no transport":
-		TestTransport(t, nil)
-		return
-	case "detector":
-		TestDetector(t, newWatch("counts questions"))
-		return
 	}
 	for what, text := range map[string]string{
 		"machine":         "--- FAIL: TestBrokenRulesFailTheTest/Restore_takes_what_Read_gives_it",
 		"forgotten field": "rule_test.go:24: a machine that applied every operation and one restored",
 		"first rule":      "the other rules cannot be checked before this one is kept",
 		"no operations":   "ops is empty",
-		"detector":        "--- FAIL: TestBrokenRulesFailTheTest/Deadline_changes_nothing",
 	} {
 		t.Run(what, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestBrokenRulesFailTheTest$")

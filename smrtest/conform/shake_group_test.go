@@ -1,12 +1,9 @@
-package smrtest
+package conform
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,42 +130,4 @@ func (g *shakenGroup) agree() {
 		}
 		return true
 	})
-}
-
-// diary keeps what was proposed, in order.
-type diary struct {
-	mu    sync.Mutex
-	pages []string
-}
-
-func (d *diary) read() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.pages)
-}
-
-func (d *diary) Apply(op smr.Op) []byte {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.pages = append(d.pages, string(op.Body))
-	return nil
-}
-
-func (d *diary) Snapshot() (io.WriterTo, error) {
-	b, err := json.Marshal(d.read())
-	return frozenDiary(b), err
-}
-
-type frozenDiary []byte
-
-func (f frozenDiary) WriteTo(w io.Writer) (int64, error) {
-	n, err := w.Write(f)
-	return int64(n), err
-}
-
-func (d *diary) Restore(r io.Reader) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.pages = nil
-	return json.NewDecoder(r).Decode(&d.pages)
 }

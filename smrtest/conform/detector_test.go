@@ -1,7 +1,10 @@
-package smrtest
+package conform
 
 import (
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,12 +89,62 @@ func TestDetectorFindsBugs(t *testing.T) {
 		{"random", "only the times given count", "the same times again"},
 		{"wall clock runs", "Deadline changes nothing", "while the primary was silent, Deadline moved by 1h0m0s"},
 		{"counts questions", "Deadline changes nothing", "calls of Deadline in between"},
-		{"Reset forgets a field", "Reset begins anew", "a new detector and one that was Reset"},
+		{"Reset forgets a field", "Reset starts over", "a new detector and one that was Reset"},
 	} {
 		t.Run(c.bug, func(t *testing.T) {
-			broken := verdicts(t, detectorRules, newWatch(c.bug))
+			broken := brokenBy(t, newWatch(c.bug))
 			require.Contains(t, broken, c.rule)
 			assert.ErrorContains(t, broken[c.rule], c.text)
+		})
+	}
+}
+
+// brokenBy returns the checks that a detector does not pass, and why.
+func brokenBy(t *testing.T, new func() smr.Detector) map[string]error {
+	broken := map[string]error{}
+	for _, c := range detectorChecks {
+		if err := c.run(t, new); err != nil {
+			broken[c.name] = err
+		}
+	}
+	return broken
+}
+
+func TestNewMayNotReturnNil(t *testing.T) {
+	assert.Len(t, brokenBy(t, func() smr.Detector { return nil }), len(detectorChecks))
+}
+
+// A failed check must fail the user's test. That is seen from outside: the test binary runs the suites
+// in another process.
+func TestFailedChecksFailTheTest(t *testing.T) {
+	const variable = "SMRTEST_BROKEN"
+	switch os.Getenv(variable) {
+	case "no detector":
+		TestDetector(t, nil)
+		return
+	case "no transport":
+		TestTransport(t, nil)
+		return
+	case "detector":
+		TestDetector(t, newWatch("counts questions"))
+		return
+	case "first":
+		TestDetector(t, newWatch("late"))
+		return
+	}
+	for what, text := range map[string]string{
+		"no detector":  "new is nil",
+		"no transport": "open is nil",
+		"detector":     "--- FAIL: TestFailedChecksFailTheTest/Deadline_changes_nothing",
+		"first":        "the other checks need this one to pass",
+	} {
+		t.Run(what, func(t *testing.T) {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestFailedChecksFailTheTest$")
+			cmd.Env = append(os.Environ(), variable+"="+what)
+			out, err := cmd.CombinedOutput()
+			require.Error(t, err, "the test passed: %s", out)
+			require.Contains(t, string(out), text)
+			require.LessOrEqual(t, strings.Count(string(out), "    --- FAIL: "), 1, "one mistake fails one check: %s", out)
 		})
 	}
 }

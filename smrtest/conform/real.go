@@ -1,4 +1,4 @@
-package smrtest
+package conform
 
 import (
 	"context"
@@ -15,6 +15,9 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
+// patience is how long a group waits for what should happen soon.
+const patience = time.Minute
+
 // NewReal returns a group of n replicas, 1 to 7, as smr.Start starts them, with their goroutines, in
 // directories of the test and on a Network that can be cut. They are named "a", "b", "c", and so on;
 // change, if it is not nil, changes their configurations. The group has a primary.
@@ -24,7 +27,7 @@ import (
 // virtual too; elsewhere it works, and takes its time.
 //
 //	synctest.Test(t, func(t *testing.T) {
-//		c := smrtest.NewReal(t, 3, newCounter, nil)
+//		c := conform.NewReal(t, 3, newCounter, nil)
 //		…
 //	})
 //
@@ -33,10 +36,10 @@ import (
 func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(cfg *smr.Config)) *Real[M] {
 	t.Helper()
 	if n < 1 || n > 7 {
-		t.Fatalf("smrtest: a group has 1 to 7 replicas, not %d", n)
+		t.Fatalf("conform: a group has 1 to 7 replicas, not %d", n)
 	}
 	if new == nil {
-		t.Fatal("smrtest: a group needs new, a function that returns a state machine in its initial state; new is nil")
+		t.Fatal("conform: a group needs new, a function that returns a state machine in its initial state; new is nil")
 	}
 	c := &Real[M]{t: t, new: new, change: change, network: smr.NewNetwork(), dir: t.TempDir(), running: map[smr.ID]*actor[M]{}, cuts: map[[2]smr.ID]bool{}}
 	for i := range n {
@@ -104,7 +107,7 @@ func (c *Real[M]) actor(id smr.ID) *actor[M] {
 	a := c.running[id]
 	c.mu.Unlock()
 	if a == nil {
-		c.t.Fatalf("smrtest: %s is down: Restart it first", id)
+		c.t.Fatalf("conform: %s is down: Restart it first", id)
 	}
 	return a
 }
@@ -113,7 +116,7 @@ func (c *Real[M]) actor(id smr.ID) *actor[M] {
 func (c *Real[M]) must(id smr.ID) {
 	c.t.Helper()
 	if !slices.Contains(c.Members(), id) {
-		c.t.Fatalf("smrtest: there is no replica %q: the group has %q", id, c.Members())
+		c.t.Fatalf("conform: there is no replica %q: the group has %q", id, c.Members())
 	}
 }
 
@@ -129,7 +132,7 @@ func (c *Real[M]) Restart(ids ...smr.ID) {
 			c.Crash(id)
 		}
 		if err := c.start(id); err != nil {
-			c.t.Fatalf("smrtest: %s does not start: %v", id, err)
+			c.t.Fatalf("conform: %s does not start: %v", id, err)
 		}
 	}
 }
@@ -184,7 +187,7 @@ func (c *Real[M]) Stop(ids ...smr.ID) {
 		delete(c.running, id)
 		c.mu.Unlock()
 		if err := a.replica.Close(); err != nil {
-			c.t.Errorf("smrtest: closing %s: %v", id, err)
+			c.t.Errorf("conform: closing %s: %v", id, err)
 		}
 	}
 }
@@ -197,7 +200,7 @@ func (c *Real[M]) MustPropose(at smr.ID, body []byte) []byte {
 	defer cancel()
 	result, err := c.Replica(at).Propose(ctx, body)
 	if err != nil {
-		c.t.Fatalf("smrtest: MustPropose(%s) at %s: %v%s", quote(body), at, err, c.look())
+		c.t.Fatalf("conform: MustPropose(%s) at %s: %v%s", sim.Quote(body), at, err, c.look())
 	}
 	return result
 }
@@ -229,7 +232,7 @@ func (c *Real[M]) wait(what string, cond func() bool) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			c.t.Fatalf("smrtest: waited in vain until %s%s", what, c.look())
+			c.t.Fatalf("conform: waited in vain until %s%s", what, c.look())
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package smrtest
+package conform
 
 import (
 	"container/heap"
@@ -67,7 +67,7 @@ func (d *delays) put(to smr.ID, msg []byte, delay time.Duration) {
 func (d *delays) warnOnce() {
 	if !d.full {
 		d.full = true
-		d.logger.Warn("too much is delayed: smrtest.Shaken drops messages", "messages", delayedMessages, "bytes", delayedBytes)
+		d.logger.Warn("too much is delayed: conform.Shaken drops messages", "messages", delayedMessages, "bytes", delayedBytes)
 	}
 }
 

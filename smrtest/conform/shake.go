@@ -1,4 +1,4 @@
-package smrtest
+package conform
 
 import (
 	"errors"
@@ -14,10 +14,10 @@ import (
 //
 //	tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: ":7001"})
 //	...
-//	shaken := smrtest.Shake(tcp, seed)
+//	shaken := conform.Shake(tcp, seed)
 //	replica, err := smr.Start(smr.Config{Transport: shaken, ...})
 //	...
-//	shaken.Disturb(smrtest.Disturbance{Lose: 0.05, MaxDelay: 30 * time.Millisecond})
+//	shaken.Disturb(conform.Disturbance{Lose: 0.05, MaxDelay: 30 * time.Millisecond})
 //	shaken.CutTo("b") // b hears this replica no more, but is heard
 //
 // The seed fixes, for each member that messages are sent to, what befalls the first of them, the
@@ -94,7 +94,7 @@ func (s *Shaken) Heal(ids ...smr.ID) {
 // Open implements smr.Transport.
 func (s *Shaken) Open(e smr.Endpoint) error {
 	if s.tr == nil {
-		return errors.New("smrtest: Shake was given no Transport to carry messages: tr is nil")
+		return errors.New("conform: Shake was given no Transport to carry messages: tr is nil")
 	}
 	s.mu.Lock()
 	s.links.self = e.ID

@@ -1,4 +1,4 @@
-package smrtest
+package conform
 
 import "github.com/smr-go/smr"
 
@@ -11,7 +11,7 @@ func (c *Real[M]) Partition(side ...smr.ID) {
 		inside[id] = true
 	}
 	if len(inside) == 0 || len(inside) == len(c.members) {
-		c.t.Fatalf("smrtest: Partition: %d of %d replicas are on one side, and nobody on the other", max(len(inside), len(c.members)-len(inside)), len(c.members))
+		c.t.Fatalf("conform: Partition: %d of %d replicas are on one side, and nobody on the other", max(len(inside), len(c.members)-len(inside)), len(c.members))
 	}
 	for _, a := range c.Members() {
 		for _, b := range c.Members() {
@@ -33,7 +33,7 @@ func (c *Real[M]) Cut(a, b smr.ID) {
 func (c *Real[M]) CutOneWay(from, to smr.ID) {
 	c.t.Helper()
 	if from == to {
-		c.t.Fatalf("smrtest: there is no link from %s to itself", from)
+		c.t.Fatalf("conform: there is no link from %s to itself", from)
 	}
 	c.must(from)
 	c.must(to)
@@ -59,7 +59,7 @@ func (c *Real[M]) Heal() {
 func (c *Real[M]) Disturb(d Disturbance) {
 	c.t.Helper()
 	if d.Lose < 0 || d.Lose > 1 || d.Repeat < 0 || d.Repeat > 1 || d.MinDelay < 0 || d.MaxDelay < 0 {
-		c.t.Fatalf("smrtest: Disturb(%+v): Lose and Repeat are parts, from 0 to 1, and delays are not negative", d)
+		c.t.Fatalf("conform: Disturb(%+v): Lose and Repeat are parts, from 0 to 1, and delays are not negative", d)
 	}
 	c.disturb = d
 	for _, a := range c.running {

@@ -1,4 +1,4 @@
-package smrtest
+package conform
 
 import (
 	"encoding/binary"

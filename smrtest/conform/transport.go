@@ -1,15 +1,11 @@
-package smrtest
+package conform
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime/pprof"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
 // TestTransport checks that an implementation of smr.Transport keeps its contract. open returns a
@@ -25,7 +22,7 @@ import (
 // Member's Addr would have it. It is called again with an id whose transport was closed: a
 // restart, for which the address may change.
 //
-//	smrtest.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
+//	conform.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
 //		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0"})
 //		require.NoError(t, err)
 //		return tcp, tcp.Addr().String()
@@ -62,20 +59,18 @@ type transportCheck struct {
 // try runs the check and ends its members. An error says what of the contract is broken.
 func (c transportCheck) try(patience time.Duration, open func(id smr.ID) (smr.Transport, string)) (err error) {
 	lab := &transportLab{open: open, patience: patience, addrs: map[smr.ID]string{}}
-	label := strconv.FormatInt(labels.Add(1), 10)
-	pprof.Do(context.Background(), pprof.Labels("smrtest.TestTransport", label), func(context.Context) {
+	label := stray.NewLabel()
+	label.Do(func() {
 		err = c.run(lab)
 		if ended := lab.end(); ended != nil {
 			err = errors.Join(err, ended)
 		}
-		if err == nil {
-			err = lab.noneLeft(label)
-		}
 	})
+	if err == nil {
+		err = lab.noneLeft(label)
+	}
 	return err
 }
-
-var labels atomic.Int64
 
 // transportLab holds the members of one check.
 type transportLab struct {
@@ -163,32 +158,13 @@ func (l *transportLab) end() error {
 	return nil
 }
 
-// noneLeft looks for goroutines that carry the label of the check, as all do that were
-// started by its transports. The caller's carries it too.
-func (l *transportLab) noneLeft(label string) error {
-	var profile string
-	if l.eventually(func() bool {
-		profile = labelled("smrtest.TestTransport", label)
-		return strings.Count(profile, "\n\n") <= 1
-	}) {
+// noneLeft returns an error unless the goroutines that transports started under label end.
+func (l *transportLab) noneLeft(label stray.Label) error {
+	stacks := ""
+	if l.eventually(func() bool { stacks = label.Stacks(); return stacks == "" }) {
 		return nil
 	}
-	return fmt.Errorf("goroutines are left after Close, beside the test's own:\n%s", profile)
-}
-
-// labelled returns the stacks of the goroutines with that label, each ended by an empty line.
-func labelled(key, label string) string {
-	var all bytes.Buffer
-	pprof.Lookup("goroutine").WriteTo(&all, 1)
-	var found strings.Builder
-	_, stacks, _ := strings.Cut(all.String(), "\n") // the first line is a title
-	for stack := range strings.SplitSeq(stacks, "\n\n") {
-		if strings.Contains(stack, `"`+key+`":"`+label+`"`) {
-			count, _ := strconv.Atoi(stack[:max(0, strings.Index(stack, " @"))])
-			found.WriteString(strings.Repeat(stack+"\n\n", count))
-		}
-	}
-	return found.String()
+	return fmt.Errorf("goroutines are left after Close:\n%s", stacks)
 }
 
 // eventually reports whether the condition came to hold while patience lasted.

@@ -1,4 +1,5 @@
-package smrtest
+// Package failing runs tests that are expected to fail.
+package failing
 
 import (
 	"fmt"
@@ -15,8 +16,9 @@ type recordingTB struct {
 	cleanups []func()
 }
 
-// failing runs a test to its end, cleanups and all, and returns how it failed: "" if it passed.
-func failing(t *testing.T, body func(t testing.TB)) string {
+// Test runs a test to its end, cleanups and all, and returns what it failed with; "" if it passed. The
+// test is called TestCounter.
+func Test(t *testing.T, body func(t testing.TB)) string {
 	t.Helper()
 	r := &recordingTB{TB: t}
 	r.protect(func() { body(r) })

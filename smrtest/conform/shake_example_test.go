@@ -1,4 +1,4 @@
-package smrtest_test
+package conform_test
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/smrtest"
+	"github.com/smr-go/smr/smrtest/conform"
 )
 
 // Three replicas whose transports can be shaken. The others no longer hear the first primary, a,
@@ -15,30 +15,30 @@ import (
 func ExampleShake() {
 	network := smr.NewNetwork()
 	members := []smr.Member{{ID: "a"}, {ID: "b"}, {ID: "c"}}
-	shaken, replicas := map[smr.ID]*smrtest.Shaken{}, map[smr.ID]*smr.Replica{}
+	shaken, replicas := map[smr.ID]*conform.Shaken{}, map[smr.ID]*smr.Replica{}
 	for i, m := range members {
-		shaken[m.ID] = smrtest.Shake(network.Transport(m.ID), uint64(i))
-		r, err := smr.Start(smr.Config{ID: m.ID, Members: members, StateMachine: tally{}, Transport: shaken[m.ID], Volatile: true})
+		shaken[m.ID] = conform.Shake(network.Transport(m.ID), uint64(i))
+		r, err := smr.Start(smr.Config{ID: m.ID, Members: members, StateMachine: newCounter(), Transport: shaken[m.ID], Volatile: true})
 		if err != nil {
 			log.Fatal(err)
 		}
 		defer r.Close()
 		replicas[m.ID] = r
 	}
-	vote := func(at smr.ID) {
-		votes, err := replicas[at].Propose(context.Background(), []byte("ann"))
-		fmt.Printf("%s %v\n", votes, err)
+	inc := func(at smr.ID) {
+		count, err := replicas[at].Propose(context.Background(), []byte("inc"))
+		fmt.Printf("%s %v\n", count, err)
 	}
 
-	vote("a")
+	inc("a")
 	for _, s := range shaken {
-		s.Disturb(smrtest.Disturbance{Lose: 0.05, Repeat: 0.05, MaxDelay: 5 * time.Millisecond})
+		s.Disturb(conform.Disturbance{Lose: 0.05, Repeat: 0.05, MaxDelay: 5 * time.Millisecond})
 	}
-	vote("b")
+	inc("b")
 	shaken["a"].CutTo("b", "c")
-	vote("c")
+	inc("c")
 	shaken["a"].Heal()
-	vote("a")
+	inc("a")
 	// Output:
 	// 1 <nil>
 	// 2 <nil>

@@ -1,4 +1,4 @@
-package smrtest_test
+package conform_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/smrtest"
+	"github.com/smr-go/smr/smrtest/conform"
 )
 
 // service is code of yours that uses a replica.
@@ -25,7 +25,7 @@ func (s *service) count(ctx context.Context) error {
 // testService is TestService in a package of your own.
 func testService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // time is virtual in here
-		c := smrtest.NewReal(t, 3, newCounter, nil)
+		c := conform.NewReal(t, 3, newCounter, nil)
 		p := c.Primary()
 		s := &service{c.Replica(p)}
 		assert.NoError(t, s.count(t.Context()))
