@@ -150,7 +150,7 @@ func (r *Replica) checkLimits() error {
 func (s *saves) checkHeld(members int) error {
 	again := 0
 	for i := range s.held {
-		if repeated(s.held[i].out.Message) > 0 {
+		if messageKinds[KindOf(s.held[i].out.Message)].supersedes {
 			again++
 		}
 	}

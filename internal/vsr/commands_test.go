@@ -421,7 +421,7 @@ func (s *script) status() {
 	if n := len(s.g.transit); n > 0 {
 		kinds := map[string]int{}
 		for _, m := range s.g.transit {
-			kinds[kindOf(m.message)]++
+			kinds[KindOf(m.message).String()]++
 		}
 		for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 			s.g.tell("   in transit: %d %s", kinds[kind], kind)

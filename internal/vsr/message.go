@@ -9,7 +9,7 @@ type Header struct {
 }
 
 // Message is one of the messages below.
-type Message interface{ message() }
+type Message interface{ kind() MessageKind }
 
 // The messages of normal operation (section 3).
 type (
@@ -160,23 +160,3 @@ type (
 		Data     []byte
 	}
 )
-
-func (*Prepare) message()         {}
-func (*PrepareOK) message()       {}
-func (*Gap) message()             {}
-func (*Commit) message()          {}
-func (*CommitOK) message()        {}
-func (*StartViewChange) message() {}
-func (*DoViewChange) message()    {}
-func (*GetState) message()        {}
-func (*NewState) message()        {}
-func (*Question) message()        {}
-func (*Answer) message()          {}
-func (*Outdated) message()        {}
-func (*Request) message()         {}
-func (*Reply) message()           {}
-func (*ReadRound) message()       {}
-func (*ReadRoundOK) message()     {}
-func (*SnapshotOffer) message()   {}
-func (*GetChunk) message()        {}
-func (*SnapshotChunk) message()   {}

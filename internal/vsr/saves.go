@@ -155,10 +155,10 @@ func (r *Replica) sendTo(to Index, m Message) { r.send(m, r.all[to:to+1:to+1]...
 // hold keeps a message until its save is done, in the place of one that it makes needless, so that
 // a disk that hangs makes no heap of what is said again and again.
 func (s *saves) hold(h held) {
-	kind := repeated(h.out.Message)
-	for i := len(s.held) - 1; i >= 0 && kind > 0; i-- {
+	kind := KindOf(h.out.Message)
+	for i := len(s.held) - 1; i >= 0 && messageKinds[kind].supersedes; i-- {
 		before := &s.held[i]
-		if repeated(before.out.Message) != kind || !slices.Equal(before.out.To, h.out.To) {
+		if KindOf(before.out.Message) != kind || !slices.Equal(before.out.To, h.out.To) {
 			continue
 		}
 		if before.after == h.after {
@@ -168,33 +168,6 @@ func (s *saves) hold(h held) {
 		break
 	}
 	s.held = append(s.held, h)
-}
-
-// repeated numbers the kinds of messages of which only the latest counts; 0 for all others.
-func repeated(m Message) int {
-	switch m.(type) {
-	case *PrepareOK:
-		return 1
-	case *CommitOK:
-		return 2
-	case *Gap:
-		return 3
-	case *StartViewChange:
-		return 4
-	case *DoViewChange:
-		return 5
-	case *GetState:
-		return 6
-	case *ReadRound:
-		return 7
-	case *Question:
-		return 8
-	case *Answer:
-		return 9
-	case *Outdated:
-		return 10
-	}
-	return 0
 }
 
 // release lets go what waited for saves that are durable now, in the order it was sent.

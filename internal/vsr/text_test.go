@@ -78,9 +78,6 @@ func messageText(m Message) string {
 	return strings.Join(parts, " ")
 }
 
-// kindOf is the name of the message's type.
-func kindOf(m Message) string { return reflect.TypeOf(m).Elem().Name() }
-
 // hidden fields are random, or the same in all of a test's messages.
 var hidden = map[string]bool{"Nonce": true, "List": true, "Data": true, "Keep": true}
 

@@ -13,9 +13,9 @@ var benchmarked = []struct {
 }{
 	{"Prepare1x128", batch(1, 128)},
 	{"Prepare256x128", batch(256, 128)},
-	{"PrepareOK", samples()[prepareOK-1]},
-	{"Commit", samples()[commit-1]},
-	{"DoViewChange", samples()[doViewChange-1]},
+	{"PrepareOK", samples()[vsr.KindPrepareOK-1]},
+	{"Commit", samples()[vsr.KindCommit-1]},
+	{"DoViewChange", samples()[vsr.KindDoViewChange-1]},
 }
 
 func BenchmarkAppendMessage(b *testing.B) {

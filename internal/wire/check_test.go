@@ -13,7 +13,7 @@ import (
 // refused is a change to a sample that no replica which keeps the rules can have made.
 type refused struct {
 	name   string
-	kind   kind
+	kind   vsr.MessageKind
 	change func(h *vsr.Header, m vsr.Message)
 	want   string
 }
@@ -23,7 +23,7 @@ func bad[M any, P interface {
 	*M
 	vsr.Message
 }](name string, change func(h *vsr.Header, m P), want string) refused {
-	return refused{name, kindOf(P(new(M))), func(h *vsr.Header, m vsr.Message) { change(h, m.(P)) }, want}
+	return refused{name, vsr.KindOf(P(new(M))), func(h *vsr.Header, m vsr.Message) { change(h, m.(P)) }, want}
 }
 
 func TestImpossibleMessagesAreRefused(t *testing.T) {

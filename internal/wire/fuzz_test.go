@@ -16,7 +16,7 @@ func FuzzDecodeMessage(f *testing.F) {
 	for _, m := range samples() {
 		f.Add(unsealed(m))
 	}
-	for k := kind(1); int(k) < len(makers); k++ {
+	for k := vsr.MessageKind(1); k <= vsr.LastKind; k++ {
 		h, m := newRandom(uint64(k)).message(k)
 		b := encode(h, m)
 		f.Add(b[:len(b)-checksumSize])
@@ -30,7 +30,7 @@ func FuzzDecodeMessage(f *testing.F) {
 			return
 		}
 		again := encode(h, m)
-		if kindOf(m) != snapshotOffer {
+		if vsr.KindOf(m) != vsr.KindSnapshotOffer {
 			require.Equal(t, sealed, again)
 		}
 		h2, m2, err := DecodeMessage(again, testTag)

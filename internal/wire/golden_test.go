@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 var update = flag.Bool("update", false, "write the golden file anew")
@@ -21,7 +23,7 @@ const golden = "testdata/messages.golden"
 func TestBytesAreTheGoldenOnes(t *testing.T) {
 	var b strings.Builder
 	for _, m := range samples() {
-		writeHex(&b, nameOf(m), encode(testHeader, m))
+		writeHex(&b, vsr.KindOf(m).String(), encode(testHeader, m))
 	}
 	if *update {
 		require.NoError(t, os.WriteFile(golden, []byte(b.String()), 0o644))

@@ -22,7 +22,8 @@ import (
 //	|    1    |   1    |    8     |    16    |   8    |     16      |   8    |   ...   |   4    |
 //	+---------+--------+----------+----------+--------+-------------+--------+---------+--------+
 //
-// The checksum covers everything before it. Payloads are in payload.go, entries in entry.go.
+// The checksum covers everything before it. The kind is a vsr.MessageKind. Payloads are in
+// payload.go, entries in entry.go.
 const (
 	version      = 1
 	headerSize   = 58
@@ -50,7 +51,7 @@ func (t GroupTag) String() string { return fmt.Sprintf("%016x", uint64(t)) }
 // at most once, but for member lists, and only reads h and m, which others may read meanwhile.
 func AppendMessage(b []byte, tag GroupTag, h vsr.Header, m vsr.Message) []byte {
 	start := len(b)
-	f := fields{b: append(slices.Grow(b, sizeHint(m)), version, byte(kindOf(m)))}
+	f := fields{b: append(slices.Grow(b, sizeHint(m)), version, byte(vsr.KindOf(m)))}
 	num(&f, &tag)
 	f.header(&h)
 	f.payload(m)
@@ -73,7 +74,7 @@ func decode(b []byte, tag GroupTag) (h vsr.Header, m vsr.Message, err error) {
 	if err != nil {
 		return h, nil, err
 	}
-	m = newMessage(kind(b[1]))
+	m = vsr.MessageKind(b[1]).New()
 	if m == nil {
 		return h, nil, fmt.Errorf("unknown kind %d", b[1])
 	}
@@ -85,10 +86,10 @@ func decode(b []byte, tag GroupTag) (h vsr.Header, m vsr.Message, err error) {
 	f.header(&h)
 	f.payload(m)
 	if err := f.end(); err != nil {
-		return h, nil, fmt.Errorf("%s: %w", nameOf(m), err)
+		return h, nil, fmt.Errorf("%s: %w", vsr.KindOf(m), err)
 	}
 	if err := check(&h, m); err != nil {
-		return h, nil, fmt.Errorf("%s: %w", nameOf(m), err)
+		return h, nil, fmt.Errorf("%s: %w", vsr.KindOf(m), err)
 	}
 	return h, m, nil
 }

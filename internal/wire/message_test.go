@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
-	"os"
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -27,24 +25,10 @@ func unsealed(m vsr.Message) []byte {
 	return b[:len(b)-checksumSize]
 }
 
-func TestEveryMessageOfTheProtocolHasAKind(t *testing.T) {
-	source, err := os.ReadFile("../vsr/message.go")
-	require.NoError(t, err)
-	var names, kinds []string
-	for _, match := range regexp.MustCompile(`(?m)^func \(\*(\w+)\) message\(\)`).FindAllSubmatch(source, -1) {
-		names = append(names, string(match[1]))
-	}
-	for k := kind(1); int(k) < len(makers); k++ {
-		kinds = append(kinds, nameOf(newMessage(k)))
-	}
-	require.NotEmpty(t, names)
-	assert.ElementsMatch(t, names, kinds)
-}
-
 func TestMessagesComeBackAsTheyWere(t *testing.T) {
 	for i, want := range samples() {
-		t.Run(nameOf(want), func(t *testing.T) {
-			require.Equal(t, kind(i+1), kindOf(want))
+		t.Run(vsr.KindOf(want).String(), func(t *testing.T) {
+			require.Equal(t, vsr.MessageKind(i+1), vsr.KindOf(want))
 			h, got, err := DecodeMessage(encode(testHeader, want), testTag)
 			require.NoError(t, err)
 			assert.Equal(t, testHeader, h)
@@ -55,7 +39,7 @@ func TestMessagesComeBackAsTheyWere(t *testing.T) {
 }
 
 func TestRandomMessagesComeBackAsTheyWere(t *testing.T) {
-	for k := kind(1); int(k) < len(makers); k++ {
+	for k := vsr.MessageKind(1); k <= vsr.LastKind; k++ {
 		for seed := range uint64(300) {
 			wantHeader, want := newRandom(seed).message(k)
 			h, got, err := DecodeMessage(encode(wantHeader, want), testTag)
@@ -79,7 +63,7 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 		b := encode(testHeader, m)
 		for n := range b {
 			_, _, err := DecodeMessage(b[:n], testTag)
-			require.Error(t, err, "%s cut to %d of %d bytes", nameOf(m), n, len(b))
+			require.Error(t, err, "%s cut to %d of %d bytes", vsr.KindOf(m), n, len(b))
 		}
 	}
 }
@@ -90,7 +74,7 @@ func TestEveryFlippedBitIsRefused(t *testing.T) {
 		for bit := range 8 * len(b) {
 			b[bit/8] ^= 1 << (bit % 8)
 			_, _, err := DecodeMessage(b, testTag)
-			require.ErrorContains(t, err, "checksum", "%s, bit %d", nameOf(m), bit)
+			require.ErrorContains(t, err, "checksum", "%s, bit %d", vsr.KindOf(m), bit)
 			b[bit/8] ^= 1 << (bit % 8)
 		}
 	}
@@ -101,7 +85,7 @@ func TestTruncationsWithAFittingChecksumAreRefused(t *testing.T) {
 		b := unsealed(m)
 		for n := range b {
 			_, _, err := DecodeMessage(seal(b[:n]), testTag)
-			require.Error(t, err, "%s cut to %d of %d bytes", nameOf(m), n, len(b))
+			require.Error(t, err, "%s cut to %d of %d bytes", vsr.KindOf(m), n, len(b))
 		}
 	}
 }
@@ -109,7 +93,7 @@ func TestTruncationsWithAFittingChecksumAreRefused(t *testing.T) {
 func TestBytesTooManyAreRefused(t *testing.T) {
 	for _, m := range samples() {
 		_, _, err := DecodeMessage(seal(append(unsealed(m), 0)), testTag)
-		assert.ErrorContains(t, err, nameOf(m)+": 1 bytes too many")
+		assert.ErrorContains(t, err, vsr.KindOf(m).String()+": 1 bytes too many")
 	}
 }
 
@@ -120,7 +104,7 @@ func TestEnvelopeThatDoesNotFitIsRefused(t *testing.T) {
 	}{
 		"another version":  {func(b []byte) { b[0] = 2 }, "format version 2, not 1: the sender runs another release"},
 		"no kind":          {func(b []byte) { b[1] = 0 }, "unknown kind 0"},
-		"unknown kind":     {func(b []byte) { b[1] = byte(len(makers)) }, "unknown kind 20"},
+		"unknown kind":     {func(b []byte) { b[1] = byte(vsr.LastKind) + 1 }, "unknown kind 20"},
 		"another group":    {func(b []byte) { b[2] ^= 1 }, "Config.Group differs"},
 		"flag neither way": {func(b []byte) { b[len(b)-1] = 2 }, "Reply: flag is 2, not 0 or 1"},
 	} {
@@ -143,7 +127,7 @@ func TestCountsBeyondTheMessageAreRefusedBeforeMemoryIsTaken(t *testing.T) {
 		b := unsealed(m) // ends with the count
 		binary.LittleEndian.PutUint32(b[len(b)-4:], math.MaxUint32)
 		_, _, err := DecodeMessage(seal(b), testTag)
-		assert.ErrorContains(t, err, "count is 4294967295, more than 0 bytes hold", nameOf(m))
+		assert.ErrorContains(t, err, "count is 4294967295, more than 0 bytes hold", vsr.KindOf(m))
 	}
 }
 
@@ -155,7 +139,7 @@ func TestLengthsBeyondTheMessageAreRefused(t *testing.T) {
 		b := unsealed(m)
 		binary.LittleEndian.PutUint32(b[len(b)-4:], math.MaxUint32)
 		_, _, err := DecodeMessage(seal(b), testTag)
-		assert.Error(t, err, nameOf(m))
+		assert.Error(t, err, vsr.KindOf(m))
 	}
 }
 
@@ -164,24 +148,24 @@ func TestBodiesAreNotCopiedAndEndWhereTheyEnd(t *testing.T) {
 		m    vsr.Message
 		body func(m vsr.Message) []byte
 	}{
-		{samples()[prepare-1], func(m vsr.Message) []byte { return m.(*vsr.Prepare).Entries[1].Body }},
-		{samples()[newState-1], func(m vsr.Message) []byte { return m.(*vsr.NewState).Entries[1].Body }},
-		{samples()[request-1], func(m vsr.Message) []byte { return m.(*vsr.Request).Requests[1].Body }},
-		{samples()[snapshotChunk-1], func(m vsr.Message) []byte { return m.(*vsr.SnapshotChunk).Data }},
+		{samples()[vsr.KindPrepare-1], func(m vsr.Message) []byte { return m.(*vsr.Prepare).Entries[1].Body }},
+		{samples()[vsr.KindNewState-1], func(m vsr.Message) []byte { return m.(*vsr.NewState).Entries[1].Body }},
+		{samples()[vsr.KindRequest-1], func(m vsr.Message) []byte { return m.(*vsr.Request).Requests[1].Body }},
+		{samples()[vsr.KindSnapshotChunk-1], func(m vsr.Message) []byte { return m.(*vsr.SnapshotChunk).Data }},
 	} {
 		b := encode(testHeader, c.m)
 		_, m, err := DecodeMessage(b, testTag)
 		require.NoError(t, err)
 		body := c.body(m)
-		assert.Equal(t, len(body), cap(body), nameOf(m))
-		assert.Same(t, &b[len(b)-checksumSize-len(body)], &body[0], nameOf(m))
+		assert.Equal(t, len(body), cap(body), vsr.KindOf(m))
+		assert.Same(t, &b[len(b)-checksumSize-len(body)], &body[0], vsr.KindOf(m))
 	}
 }
 
 func TestMessageOverheadHolds(t *testing.T) {
 	most := 0
-	for k := kind(1); int(k) < len(makers); k++ {
-		m := newMessage(k)
+	for k := vsr.MessageKind(1); k <= vsr.LastKind; k++ {
+		m := k.New()
 		size := len(encode(testHeader, m))
 		if offer, ok := m.(*vsr.SnapshotOffer); ok {
 			size -= len(offer.Snapshot.Members.Encode())

@@ -147,40 +147,40 @@ func (r random) entry(at vsr.Viewstamp, clock int64) vsr.Entry {
 }
 
 // message returns a message of kind k.
-func (r random) message(k kind) (vsr.Header, vsr.Message) {
+func (r random) message(k vsr.MessageKind) (vsr.Header, vsr.Message) {
 	h, view := r.header(), vsr.View(r.num())
 	last := r.below(vsr.Viewstamp{Epoch: h.Epoch, View: view, Op: vsr.OpNumber(r.num())})
 	prev, op := r.below(last), vsr.OpNumber(r.num())
 	id := vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: h.Epoch, View: view, Op: op + 1}, Hash: [32]byte{byte(op)}}
 	switch k {
-	case prepare:
+	case vsr.KindPrepare:
 		return h, &vsr.Prepare{View: view, Prev: prev, Commit: op, Entries: r.entries(prev, last)}
-	case prepareOK:
+	case vsr.KindPrepareOK:
 		return h, &vsr.PrepareOK{View: view, Op: op}
-	case gap:
+	case vsr.KindGap:
 		return h, &vsr.Gap{View: view, Prev: last.Op + op, Last: last}
-	case commit:
+	case vsr.KindCommit:
 		return h, &vsr.Commit{View: view, Commit: op, Round: vsr.Round(r.num()), Keep: vsr.OpNumber(r.num())}
-	case commitOK:
+	case vsr.KindCommitOK:
 		return h, &vsr.CommitOK{View: view, Round: vsr.Round(r.num()), Op: op}
-	case startViewChange:
+	case vsr.KindStartViewChange:
 		return h, &vsr.StartViewChange{View: view, Next: vsr.View(r.num())}
-	case doViewChange:
+	case vsr.KindDoViewChange:
 		return h, &vsr.DoViewChange{View: view, Last: last, Commit: vsr.OpNumber(r.upTo(uint64(last.Op))),
 			First: 1 + vsr.OpNumber(r.upTo(uint64(prev.Op))), Snapshot: prev.Op}
-	case getState:
+	case vsr.KindGetState:
 		return h, &vsr.GetState{View: view, Best: last, Prev: prev}
-	case newState:
+	case vsr.KindNewState:
 		if r.flag() {
 			return h, &vsr.NewState{View: view, Best: last, Prev: prev, Gone: true}
 		}
 		return h, &vsr.NewState{View: view, Best: last, Prev: prev, Entries: r.entries(prev, last)}
-	case snapshotOffer:
+	case vsr.KindSnapshotOffer:
 		return h, &vsr.SnapshotOffer{View: view, First: 1 + vsr.OpNumber(r.upTo(uint64(op))), Snapshot: vsr.Snapshot{
 			SnapshotID: id, Size: int64(r.num()), Chunks: 1 + r.Uint32()>>1, Members: r.membership()}}
-	case getChunk:
+	case vsr.KindGetChunk:
 		return h, &vsr.GetChunk{Snapshot: id, Chunk: r.Uint32()}
-	case snapshotChunk:
+	case vsr.KindSnapshotChunk:
 		return h, &vsr.SnapshotChunk{Snapshot: id, Chunk: r.Uint32(), Data: append([]byte{1}, r.body()...)}
 	default:
 		return r.outside(k, h, view)
@@ -188,31 +188,31 @@ func (r random) message(k kind) (vsr.Header, vsr.Message) {
 }
 
 // outside returns a message of kind k that does not speak of logs.
-func (r random) outside(k kind, h vsr.Header, view vsr.View) (vsr.Header, vsr.Message) {
+func (r random) outside(k vsr.MessageKind, h vsr.Header, view vsr.View) (vsr.Header, vsr.Message) {
 	none := h // a sender that holds nothing yet
 	none.Group, none.Epoch = vsr.GroupID{}, 0
 	switch k {
-	case question:
+	case vsr.KindQuestion:
 		return none, &vsr.Question{Nonce: r.num(), List: r.text()}
-	case answer:
+	case vsr.KindAnswer:
 		if r.flag() {
 			return none, &vsr.Answer{Nonce: r.num(), List: r.text()}
 		}
 		return h, &vsr.Answer{Nonce: r.num(), Exists: true, Named: r.flag()}
-	case outdated:
+	case vsr.KindOutdated:
 		return h, &vsr.Outdated{Start: r.num()}
-	case request:
+	case vsr.KindRequest:
 		m := &vsr.Request{View: view, Attempt: r.num()}
 		for range r.IntN(5) {
 			m.Requests = append(m.Requests, vsr.Proposal{Session: r.num(), Request: r.num(), Floor: r.num(),
 				Kind: vsr.Command, Body: append([]byte{1}, r.body()...)})
 		}
 		return h, m
-	case reply:
+	case vsr.KindReply:
 		return h, &vsr.Reply{View: view, Start: r.num(), Attempt: r.num(), From: r.num(), Overloaded: r.flag()}
-	case readRound:
+	case vsr.KindReadRound:
 		return h, &vsr.ReadRound{View: view, Read: r.num()}
-	case readRoundOK:
+	case vsr.KindReadRoundOK:
 		return h, &vsr.ReadRoundOK{View: view, Start: r.num(), Read: r.num(), Op: vsr.OpNumber(r.num())}
 	}
 	panic("a kind that no case makes")
