@@ -13,8 +13,8 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// One goroutine makes snapshots, one receives them into another store, others read the latest of
-// either: whoever holds one sees all of it, and at the end each store has one file.
+// One goroutine creates snapshots, one receives them into another store, and others read the latest
+// of both stores. Each reader sees a complete state, and at the end each store has one file.
 func TestConcurrentUse(t *testing.T) {
 	const last = 60
 	m, n := vfs.NewMem(), vfs.NewMem()
@@ -46,7 +46,7 @@ func TestConcurrentUse(t *testing.T) {
 	requireFiles(t, n, complete)
 }
 
-// receiveLatest returns what it received, if the snapshot was still there.
+// receiveLatest returns the ID of the snapshot that it received, if from still had it.
 func receiveLatest(t *testing.T, from, to *Store) ID {
 	info, _ := from.Latest()
 	release, err := from.Hold(info.ID)
@@ -74,7 +74,7 @@ func readHeld(t *testing.T, s *Store, info Info) uint64 {
 	return info.ID.Op
 }
 
-// Snapshots of many chunks take the memory of one, and their writes are synced in portions.
+// A snapshot of many chunks takes the memory of one chunk, and its writes are synced in portions.
 func TestLargeSnapshot(t *testing.T) {
 	m := vfs.NewMem()
 	syncs := 0
@@ -96,7 +96,7 @@ func TestLargeSnapshot(t *testing.T) {
 	requireLatest(t, s, info, want)
 }
 
-// The cost of a snapshot of 64 MiB: written, synced, read back, and read for Restore.
+// The benchmark writes, syncs, reads back and finally reads a snapshot of 64 MiB.
 func BenchmarkCreateAndRead(b *testing.B) {
 	want := state(64<<20, 1)
 	b.SetBytes(int64(len(want)))

@@ -12,7 +12,7 @@ import (
 
 var errPower = errors.New("power lost")
 
-// cutPower has every operation fail from the k'th on, and reports whether it came to that.
+// cutPower makes every operation after the first k fail. cut reports whether one has failed.
 func cutPower(m *vfs.Mem, k int) (cut func() bool) {
 	n := 0
 	m.SetHook(func(vfs.Op) error {
@@ -24,9 +24,9 @@ func cutPower(m *vfs.Mem, k int) (cut func() bool) {
 	return func() bool { return n > k }
 }
 
-// crashEverywhere runs act once for each of its operations, loses the power there, and after each
-// of several ways in which the disk may survive has check look at it. acted says whether act had
-// said that it was done.
+// crashEverywhere runs act and cuts the power after every possible number of operations. For each
+// it runs check on several states in which the disk may survive. acted reports whether act returned
+// nil.
 func crashEverywhere(t *testing.T, prepare func(*vfs.Mem), act func(*vfs.Mem) error, check func(m *vfs.Mem, acted bool)) {
 	t.Helper()
 	start := vfs.NewCrashable()
@@ -53,8 +53,8 @@ func newer(t *testing.T) (five, nine Info, donor *Store) {
 	return five, mustCreate(t, donor, 9, state(700, 9)), donor
 }
 
-// requireOldOrNew checks that the latest is one of the two, the new one if it was said to be
-// complete, and that the store goes on.
+// requireOldOrNew checks that the latest snapshot is one of the two, the new one if acted is set,
+// and that the store accepts another one.
 func requireOldOrNew(t *testing.T, m *vfs.Mem, five, nine Info, acted bool) {
 	t.Helper()
 	s := open(t, m)
@@ -69,7 +69,7 @@ func requireOldOrNew(t *testing.T, m *vfs.Mem, five, nine Info, acted bool) {
 	requireLatest(t, open(t, m), ten, state(100, 10))
 }
 
-// The power fails at any point of making a snapshot: the old one is there or the new one (F5).
+// If the power fails at any point of Create, the old or the new snapshot is there (F5).
 func TestCrashInCreate(t *testing.T) {
 	five, nine, _ := newer(t)
 	crashEverywhere(t,
@@ -85,7 +85,7 @@ func TestCrashInCreate(t *testing.T) {
 		func(m *vfs.Mem, acted bool) { requireOldOrNew(t, m, five, nine, acted) })
 }
 
-// The same for receiving one; what was received is resumed, and comes out right.
+// The same holds for Receive. A partly received snapshot can be resumed and is then complete.
 func TestCrashInReceive(t *testing.T) {
 	five, nine, donor := newer(t)
 	receive := func(m *vfs.Mem) error {
@@ -125,8 +125,8 @@ func TestCrashInReceive(t *testing.T) {
 	crashEverywhere(t, begun, receive, check)
 }
 
-// Killed between the rename and the directory's sync, the snapshot is seen after the restart: from
-// then on the log may be cut below it, so it must stay through a power failure.
+// A snapshot becomes visible if the process is killed between the rename and the sync of the
+// directory. The log may be compacted below it, so it must survive a power failure from then on.
 func TestKilledBeforeDirectorySync(t *testing.T) {
 	five, nine, _ := newer(t)
 	for seed := range uint64(20) {
@@ -149,8 +149,8 @@ func TestKilledBeforeDirectorySync(t *testing.T) {
 	}
 }
 
-// After a failed sync what was received reads well and is not on disk. It is received or written
-// again before it counts (F12).
+// After a failed sync the received chunks are readable but not durable. They are received or
+// written again before they count (F12).
 func TestFailedSync(t *testing.T) {
 	five, nine, donor := newer(t)
 	for seed := range uint64(20) {
@@ -174,7 +174,7 @@ func TestFailedSync(t *testing.T) {
 		s = open(t, m)
 		in, err = s.Receive(bare(nine))
 		require.NoError(t, err)
-		require.Zero(t, in.Missing(), "it reads well")
+		require.Zero(t, in.Missing(), "all chunks are readable")
 		_, err = in.Complete()
 		require.NoError(t, err)
 		m.Crash(rand.New(rand.NewPCG(seed, 0)))
@@ -182,7 +182,7 @@ func TestFailedSync(t *testing.T) {
 	}
 }
 
-// Once Receive has returned, a power failure leaves something to resume.
+// Once Receive has returned, a power failure leaves a file to resume.
 func TestCrashAfterReceive(t *testing.T) {
 	_, nine, _ := newer(t)
 	for seed := range uint64(20) {

@@ -8,27 +8,28 @@ import (
 	"io/fs"
 )
 
-// Writer writes a snapshot, chunk by chunk. It is used by one goroutine, and must be ended by
-// Commit or Abort.
+// Writer writes a snapshot chunk by chunk. It must be used by one goroutine, and ended by Commit or
+// Abort.
 type Writer struct {
 	store  *Store
 	out    *scratch
-	id     ID // its hash is set by Commit
+	id     ID // the hash is set by Commit
 	header []byte
 	seed   uint32
 	hash   hash.Hash
-	chunk  []byte // being filled, its head included
-	chunks uint32 // written
-	size   int64  // of those
-	err    error  // the first failure, or that it is ended
+	chunk  []byte // the chunk being filled, including its head
+	chunks uint32 // number of chunks written
+	size   int64  // their total size
+	err    error  // the first failure, or fs.ErrClosed once the writer is ended
 }
 
-// Create begins a snapshot whose last op has the given viewstamp. header is kept and travels with
-// it, at most MaxHeader bytes; the state is then written to the Writer. ErrSuperseded: there is
-// one as new; ErrBusy: another is being written.
+// Create begins a snapshot whose last op has the given viewstamp. header, at most MaxHeader bytes,
+// is stored and sent with the snapshot; the state is then written to the Writer. Create returns
+// ErrSuperseded if the store has a snapshot that is at least as new, and ErrBusy if another one is
+// being written.
 func (s *Store) Create(epoch, view, op uint64, header []byte) (*Writer, error) {
 	if len(header) > MaxHeader {
-		return nil, fmt.Errorf("snapshot header of %d bytes, the limit is %d", len(header), MaxHeader)
+		return nil, fmt.Errorf("snapshot header has %d bytes; the limit is %d", len(header), MaxHeader)
 	}
 	id := ID{Epoch: epoch, View: view, Op: op}
 	if err := s.begin(&s.creating, id); err != nil {
@@ -51,7 +52,7 @@ func (s *Store) Create(epoch, view, op uint64, header []byte) (*Writer, error) {
 	return w, nil
 }
 
-// begin sets what says that a snapshot is under way.
+// begin sets *busy, which reports that a snapshot is being created or received.
 func (s *Store) begin(busy *bool, id ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,8 +72,8 @@ func (s *Store) end(busy *bool) {
 	*busy = false
 }
 
-// Write appends to the state. After an error, a full disk's included (vfs.IsFull), the file is
-// gone and every later call returns that error.
+// Write appends to the state. After an error, including that of a full disk (vfs.IsFull), the file
+// is gone and every later call returns that error.
 func (w *Writer) Write(b []byte) (int, error) {
 	n := 0
 	for w.err == nil && n < len(b) {
@@ -87,13 +88,13 @@ func (w *Writer) Write(b []byte) (int, error) {
 	return n, w.err
 }
 
-// flush writes the chunk, if there is anything in it.
+// flush writes the current chunk if it is not empty.
 func (w *Writer) flush() {
 	if len(w.chunk) == chunkHeadSize || w.err != nil {
 		return
 	}
 	if w.chunks == MaxChunks {
-		w.fail(fmt.Errorf("snapshot %v is larger than %d chunks of %d bytes: use larger ones", w.id, MaxChunks, cap(w.chunk)))
+		w.fail(fmt.Errorf("snapshot %v exceeds %d chunks of %d bytes; use larger chunks", w.id, MaxChunks, cap(w.chunk)))
 		return
 	}
 	seal(w.chunk, w.chunks, w.seed)
@@ -107,9 +108,10 @@ func (w *Writer) flush() {
 	w.chunk = w.chunk[:chunkHeadSize]
 }
 
-// Commit makes the snapshot complete: it is synced, read back, renamed, and the directory synced,
-// before older ones are removed. After an error it is gone, and what was held before still is;
-// only after that of the directory's sync a later Open may find it, whole.
+// Commit makes the snapshot complete: it syncs the file, reads it back, renames it and syncs the
+// directory, and only then removes older snapshots. After an error the snapshot is gone and the
+// store is unchanged; but if the error came from the sync of the directory, a later Open may find
+// the snapshot, complete.
 func (w *Writer) Commit() (Info, error) {
 	w.flush()
 	if w.err != nil {
@@ -147,14 +149,14 @@ func (w *Writer) finish() (*entry, error) {
 	return e, w.store.publish(w.out.name, e)
 }
 
-// Abort gives the snapshot up, unless it is complete.
+// Abort removes the snapshot unless Commit has completed it.
 func (w *Writer) Abort() {
 	if w.err == nil {
-		w.fail(fmt.Errorf("snapshot %v was given up: %w", w.id, fs.ErrClosed))
+		w.fail(fmt.Errorf("snapshot %v was aborted: %w", w.id, fs.ErrClosed))
 	}
 }
 
-// fail ends the writer for err.
+// fail ends the writer with err and removes its file.
 func (w *Writer) fail(err error) {
 	w.err = w.out.discard(err)
 	w.store.end(&w.store.creating)

@@ -12,8 +12,8 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// Whatever bit of a snapshot rots, it is noticed before a wrong byte is given out, the snapshot is
-// not the latest any more, and nothing is deleted (F9).
+// Whichever bit of a snapshot rots, the damage is noticed before a wrong byte is returned, the
+// snapshot is no longer the latest, and nothing is deleted (F9).
 func TestRot(t *testing.T) {
 	m := vfs.NewMem()
 	want := state(200, 5)
@@ -46,7 +46,7 @@ func requireDamaged(t *testing.T, s *Store, info Info) {
 	require.ErrorIs(t, err, ErrCorrupt)
 }
 
-// Each way to read a snapshot notices on its own.
+// Each way to read a snapshot notices damage on its own.
 func TestRotWhileHeld(t *testing.T) {
 	ways := map[string]func(*Store, Info) error{
 		"read":   func(s *Store, info Info) error { _, _, err := read(s, info.ID); return err },
@@ -65,8 +65,8 @@ func TestRotWhileHeld(t *testing.T) {
 	}
 }
 
-// A chunk's checksum may hold by chance, or because a disk wrote another snapshot's chunk there:
-// the hash of the whole is checked before the state ends.
+// The checksum of a wrong chunk may match by chance, or because the disk wrote another snapshot's
+// chunk there. The hash of the whole snapshot is therefore checked before the state ends.
 func TestRotThatChecks(t *testing.T) {
 	m, other := vfs.NewMem(), vfs.NewMem()
 	info := mustCreate(t, open(t, m), 5, state(300, 5))
@@ -79,17 +79,17 @@ func TestRotThatChecks(t *testing.T) {
 	require.NoError(t, err)
 	got, _, err := read(s, info.ID)
 	require.ErrorIs(t, err, ErrCorrupt)
-	assert.ErrorContains(t, err, "its identity's")
+	assert.ErrorContains(t, err, "but its ID has")
 	assert.Less(t, len(got), 300)
 }
 
-// A file that was cut, emptied by zeros, or is another snapshot's is none.
+// A file that was truncated, zeroed or replaced by another snapshot's is damaged.
 func TestWrongFile(t *testing.T) {
 	damage := map[string]func(*testing.T, *vfs.Mem, Info){
-		"cut":               func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, fileHeaderSize+info.Size-1) },
-		"cut in the header": func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, 100) },
-		"longer":            func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, fileHeaderSize+info.Size+1) },
-		"zeros":             func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, 0); resize(t, m, info, 5000) },
+		"truncated":               func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, fileHeaderSize+info.Size-1) },
+		"truncated in the header": func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, 100) },
+		"longer":                  func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, fileHeaderSize+info.Size+1) },
+		"zeros":                   func(t *testing.T, m *vfs.Mem, info Info) { resize(t, m, info, 0); resize(t, m, info, 5000) },
 		"zero chunks": func(t *testing.T, m *vfs.Mem, info Info) {
 			require.NoError(t, m.Damage(file(info, complete), fileHeaderSize, make([]byte, info.Size)))
 		},
@@ -120,8 +120,8 @@ func resize(t *testing.T, m *vfs.Mem, info Info, size int64) {
 	require.NoError(t, f.Close())
 }
 
-// When the newest is damaged, an older one that is still there is the latest, and the newest can be
-// received again, which removes both.
+// If the newest snapshot is damaged, an older one that is still there is the latest. The newest can
+// be received again, which removes both old files.
 func TestFallBack(t *testing.T) {
 	m, donor := vfs.NewMem(), open(t, vfs.NewMem())
 	s := open(t, m)
@@ -144,7 +144,7 @@ func TestFallBack(t *testing.T) {
 	requireFiles(t, m, complete)
 }
 
-// A damaged snapshot goes when a newer one is complete.
+// A damaged snapshot is removed once a newer one is complete.
 func TestDamagedIsReplaced(t *testing.T) {
 	m := vfs.NewMem()
 	info := mustCreate(t, open(t, m), 5, state(300, 5))
@@ -157,7 +157,7 @@ func TestDamagedIsReplaced(t *testing.T) {
 	requireFiles(t, m, complete)
 }
 
-// A range that cannot be read is damage (F11), and its cause is told.
+// A range that cannot be read is damage (F11), and the error includes the cause.
 func TestReadError(t *testing.T) {
 	m := vfs.NewMem()
 	info := mustCreate(t, open(t, m), 5, state(300, 5))
@@ -174,7 +174,7 @@ func TestReadError(t *testing.T) {
 	requireDamaged(t, s, info)
 }
 
-// What the disk made of the bytes is seen before the snapshot counts for anything.
+// A snapshot is read back before it becomes the latest, so a lost write is noticed.
 func TestReadBack(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
@@ -193,7 +193,7 @@ func TestReadBack(t *testing.T) {
 	requireFiles(t, m, complete)
 }
 
-// A full disk is told as such, leaves nothing, and the next snapshot is fine when there is space.
+// A full disk is reported as such and leaves no file; once there is space, snapshots succeed.
 func TestFullDisk(t *testing.T) {
 	m, donor := vfs.NewMem(), open(t, vfs.NewMem())
 	s := open(t, m)
@@ -222,7 +222,7 @@ func TestFullDisk(t *testing.T) {
 	requireLatest(t, s, nine, state(1000, 9))
 }
 
-// Whichever operation fails, once, the store goes on with the old snapshot or the new one.
+// Whichever single operation fails, the store goes on with the old snapshot or the new one.
 func TestEachOperationFails(t *testing.T) {
 	broken := errors.New("broken")
 	donor := open(t, vfs.NewMem())

@@ -15,11 +15,11 @@ import (
 //	512           +--------------+
 //	              | chunk 0      |
 //	512 + s       +--------------+
-//	              | chunk 1      |   all chunks are of s bytes but for the last, which is
-//	              | ...          |   of 13 to s; s is a power of two
+//	              | chunk 1      |   all chunks have s bytes, except the last, which has
+//	              | ...          |   13 to s bytes; s is a power of two
 //	512 + size    +--------------+
 //
-// The file header, in one sector:
+// The file header fills one sector:
 //
 //	0    8   "smrsnap\n"
 //	8    4   version, 1
@@ -31,22 +31,22 @@ import (
 //	48   1   length of the group's name
 //	49   255 the group's name, then zeros
 //	304  172 zeros
-//	476  32  SHA-256 of all chunks, followed by bytes 0 to 475 of this header: the identity's hash
+//	476  32  SHA-256 of all chunks, followed by bytes 0 to 475 of this header: the hash of the ID
 //	508  4   CRC32C of bytes 0 to 507; later versions keep it here
 //
-// s is not written: at most one power of two cuts size into that number of chunks, and where there
-// is one chunk only it does not matter.
+// s is not stored, because at most one power of two divides size into that number of chunks; with
+// a single chunk s does not matter.
 //
-// A chunk, on disk as on the wire:
+// A chunk has the same format on disk and on the wire:
 //
 //	0    4   CRC32C of bytes 24 to 303 of the file header, then of this chunk from byte 4
-//	4    4   length of the payload, never 0: zeros are no chunk (RELIABILITY F3)
+//	4    4   length of the payload, never 0: zeros are not a valid chunk (F3)
 //	8    4   number of the chunk, from 0
 //	12   ... payload
 //
-// So a chunk checks only in its place in a snapshot of its group and viewstamp (F10).
+// A chunk is therefore valid only in its place in a snapshot of its group and viewstamp (F10).
 //
-// The payloads, joined, are the content:
+// The concatenated payloads are the content:
 //
 //	0    4   length of the caller's header
 //	4    ... the caller's header
@@ -64,42 +64,44 @@ const (
 	maxGroup       = stampEnd - groupAt - 1
 )
 
-// Limits of what is written, and of what is believed of a file or a peer.
+// Limits on snapshots, both those written here and those described by a file or a peer.
 const (
 	MinChunkSize     = 64
 	DefaultChunkSize = 256 << 10
 	MaxChunkSize     = 1 << 20
-	MaxChunks        = 1 << 24  // so 4 TiB in chunks of the default size
+	MaxChunks        = 1 << 24  // 4 TiB in chunks of the default size
 	MaxHeader        = 64 << 20 // bytes of Info.Header
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// layout is what a file header says.
+// layout is the content of a file header.
 type layout struct {
 	group     string
 	id        ID
 	size      int64
 	chunks    uint32
 	chunkSize int64
-	seed      uint32 // of the chunks' checksums
+	seed      uint32 // seed of the chunks' checksums
 }
 
-// newLayout checks numbers that come from elsewhere before memory or disk is taken for them.
+// newLayout returns the layout of the snapshot described by info, or an error if its numbers are
+// invalid: they may come from elsewhere, and memory and disk space are allocated by them.
 func newLayout(group string, info Info) (layout, error) {
 	l := layout{group: group, id: info.ID, size: info.Size, chunks: info.Chunks}
 	if l.chunks == 0 || l.chunks > MaxChunks {
-		return l, fmt.Errorf("%d chunks, which must be 1 to %d", l.chunks, MaxChunks)
+		return l, fmt.Errorf("it has %d chunks, but must have 1 to %d", l.chunks, MaxChunks)
 	}
 	if l.chunkSize = chunkSize(l.size, l.chunks); l.chunkSize == 0 {
-		return l, fmt.Errorf("%d bytes do not make %d chunks", l.size, l.chunks)
+		return l, fmt.Errorf("%d bytes cannot be divided into %d chunks of a valid size", l.size, l.chunks)
 	}
 	h := l.encode()
 	l.seed = seed(h)
 	return l, nil
 }
 
-// chunkSize returns the one that cuts size into that many chunks, 0 if none does.
+// chunkSize returns the chunk size that divides size into the given number of chunks, or 0 if none
+// does.
 func chunkSize(size int64, chunks uint32) int64 {
 	for s := int64(MinChunkSize); s <= MaxChunkSize; s *= 2 {
 		if last := size - int64(chunks-1)*s; last > chunkHeadSize && last <= s {
@@ -140,22 +142,22 @@ func (l *layout) encode() []byte {
 	return h
 }
 
-// decode reads a file header: ErrCorrupt if it was not written so, ErrForeign if it was, by
-// another version.
+// decode parses a file header. It returns ErrCorrupt if the header is damaged, and ErrForeign if it
+// was written in another format version.
 func decode(h []byte) (layout, error) {
 	if len(h) != fileHeaderSize || string(h[:len(magic)]) != magic {
-		return layout{}, fmt.Errorf("%w: no file header", ErrCorrupt)
+		return layout{}, fmt.Errorf("%w: it does not begin with a file header", ErrCorrupt)
 	}
 	if got, want := crc32.Checksum(h[:crcAt], castagnoli), binary.LittleEndian.Uint32(h[crcAt:]); got != want {
 		return layout{}, fmt.Errorf("%w: file header has checksum %08x, not %08x", ErrCorrupt, got, want)
 	}
 	if v := binary.LittleEndian.Uint32(h[8:]); v != version {
-		return layout{}, fmt.Errorf("%w: format version is %d, this program's is %d: run the program that wrote it",
+		return layout{}, fmt.Errorf("%w: its format version is %d, this program supports %d; run the version that wrote it",
 			ErrForeign, v, version)
 	}
 	l, err := newLayout(groupOf(h), describe(h))
 	if err == nil && !bytes.Equal(l.encode(), h) {
-		err = fmt.Errorf("file header has bytes that mean nothing")
+		err = fmt.Errorf("file header has unused bytes that are not zero")
 	}
 	if err != nil {
 		return layout{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -178,7 +180,7 @@ func describe(h []byte) Info {
 	}
 }
 
-// identity returns the hash of the whole, given one that has taken all chunks.
+// identity returns the hash of the ID. chunks is a hash that has been fed all chunks.
 func (l *layout) identity(chunks hash.Hash) (sum [32]byte) {
 	chunks.Write(l.encode()[:hashAt])
 	chunks.Sum(sum[:0])
@@ -192,10 +194,10 @@ func seal(chunk []byte, number, seed uint32) {
 	binary.LittleEndian.PutUint32(chunk, crc32.Update(seed, castagnoli, chunk[4:]))
 }
 
-// payload checks that data is chunk i, whole and unchanged, and returns what it carries.
+// payload checks that data is chunk i, complete and unchanged, and returns its payload.
 func (l *layout) payload(i uint32, data []byte) ([]byte, error) {
 	if i >= l.chunks {
-		return nil, fmt.Errorf("chunk %d of %d, the first being 0", i, l.chunks)
+		return nil, fmt.Errorf("no chunk %d exists in a snapshot of %d chunks", i, l.chunks)
 	}
 	if got, want := int64(len(data)), l.length(i); got != want {
 		return nil, fmt.Errorf("chunk %d has %d bytes, not %d", i, got, want)

@@ -17,7 +17,7 @@ func rechecksum(h []byte) {
 	binary.LittleEndian.PutUint32(h[crcAt:], crc32.Checksum(h[:crcAt], castagnoli))
 }
 
-// The format is what the drawing says: this is a file, byte by byte.
+// This file, checked byte by byte, matches the drawing of the format.
 func TestFormat(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
@@ -41,7 +41,7 @@ func TestFormat(t *testing.T) {
 	assert.Equal(t, "beb40c5dd2f0db04aece502d4cbcb1114f0aecb52675eae21601515c263a19ca", hex.EncodeToString(info.ID.Hash[:]))
 }
 
-// At most one chunk size cuts a size into a number of chunks, and it is the one found.
+// At most one chunk size divides a size into a number of chunks, and chunkSize finds it.
 func TestChunkSize(t *testing.T) {
 	for _, chunk := range []int64{64, 256, MaxChunkSize} {
 		for chunks := int64(1); chunks < 40; chunks++ {
@@ -64,7 +64,7 @@ func TestChunkSize(t *testing.T) {
 	}
 }
 
-// Whatever is decoded is what encode writes.
+// Encoding a decoded header yields the same bytes.
 func FuzzFileHeader(f *testing.F) {
 	l := layout{group: "g", id: ID{Epoch: 1, View: 2, Op: 3, Hash: [32]byte{4}}, size: 1000, chunks: 16}
 	good := l.encode()
@@ -91,7 +91,8 @@ func FuzzFileHeader(f *testing.F) {
 	})
 }
 
-// A file of any content is opened without harm, and gives out only what its identity covers.
+// Opening a file with any content does no harm, and only the contents that its ID covers are
+// returned.
 func FuzzFile(f *testing.F) {
 	m := vfs.NewMem()
 	info := mustCreate(f, open(f, m), 5, state(150, 5))

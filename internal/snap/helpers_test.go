@@ -25,7 +25,7 @@ func open(t testing.TB, fsys vfs.FS) *Store {
 	return s
 }
 
-// state returns n bytes that differ from place to place and from seed to seed.
+// state returns n bytes that depend on position and seed.
 func state(n int, seed uint64) []byte {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	b := make([]byte, n)
@@ -35,7 +35,7 @@ func state(n int, seed uint64) []byte {
 	return b
 }
 
-// headerOf is the header that create gives the snapshot at op.
+// headerOf returns the header that create gives the snapshot at op.
 func headerOf(op uint64) []byte { return fmt.Appendf(nil, "members and sessions at op %d", op) }
 
 // create writes a snapshot at op of view 1 in epoch 1.
@@ -57,7 +57,7 @@ func mustCreate(t testing.TB, s *Store, op uint64, state []byte) Info {
 	return info
 }
 
-// read returns what is given out of the snapshot before an error, and the error.
+// read returns the bytes of the snapshot up to the first error, and the error.
 func read(s *Store, id ID) ([]byte, Info, error) {
 	r, info, err := s.Read(id)
 	if err != nil {
@@ -68,17 +68,17 @@ func read(s *Store, id ID) ([]byte, Info, error) {
 	return b, info, err
 }
 
-// requireHeld checks that the snapshot is there, whole.
+// requireHeld checks that the store has the complete snapshot.
 func requireHeld(t testing.TB, s *Store, info Info, state []byte) {
 	t.Helper()
 	got, held, err := read(s, info.ID)
 	require.NoError(t, err)
 	require.Equal(t, info, held)
-	require.True(t, bytes.Equal(state, got), "another state")
+	require.True(t, bytes.Equal(state, got), "the state differs")
 	require.NoError(t, s.Verify(info.ID))
 }
 
-// requireLatest checks that it is the newest, too.
+// requireLatest checks that the store has the complete snapshot and that it is the latest.
 func requireLatest(t testing.TB, s *Store, info Info, state []byte) {
 	t.Helper()
 	latest, ok := s.Latest()
@@ -87,7 +87,7 @@ func requireLatest(t testing.TB, s *Store, info Info, state []byte) {
 	requireHeld(t, s, info, state)
 }
 
-// requireFiles checks what the directory holds, by kind.
+// requireFiles checks which kinds of files the directory contains.
 func requireFiles(t testing.TB, fsys vfs.FS, kinds ...string) {
 	t.Helper()
 	names, err := fsys.ReadDir(dir)
@@ -99,7 +99,7 @@ func requireFiles(t testing.TB, fsys vfs.FS, kinds ...string) {
 	require.ElementsMatch(t, kinds, got)
 }
 
-// fetch puts the missing chunks that from has, at most limit of them.
+// fetch puts missing chunks read from another store, at most limit of them.
 func fetch(in *Incoming, from *Store, limit int) error {
 	for i, ok := in.Next(0); ok && limit > 0; i, ok = in.Next(i + 1) {
 		data, err := from.ReadChunk(in.Info().ID, i)
@@ -116,7 +116,7 @@ func fetch(in *Incoming, from *Store, limit int) error {
 
 const all = 1 << 30
 
-// transfer receives a snapshot, or what is missing of it.
+// transfer receives a snapshot, resuming it if it was partly received.
 func transfer(to, from *Store, info Info) (Info, error) {
 	in, err := to.Receive(info)
 	if err != nil {
@@ -129,10 +129,10 @@ func transfer(to, from *Store, info Info) (Info, error) {
 	return in.Complete()
 }
 
-// bare is what a receiver is told.
+// bare returns the part of info that a receiver gets.
 func bare(info Info) Info { return Info{ID: info.ID, Size: info.Size, Chunks: info.Chunks} }
 
-// file returns the path of a snapshot.
+// file returns the path of a snapshot's file.
 func file(info Info, kind string) string { return path.Join(dir, fileName(info.ID, kind)) }
 
 // flip inverts a bit of the file's byte at off.

@@ -8,11 +8,12 @@ import (
 	"strings"
 )
 
-// The files of a directory: <epoch>-<view>-<op>-<hash> and one of these. Others are not touched.
+// A snapshot's file is named <epoch>-<view>-<op>-<hash> with one of these suffixes. Other files in
+// the directory are left alone.
 const (
 	complete = ".snap"
 	partial  = ".part" // being received
-	local    = ".new"  // being written; its hash is not known yet, and zero
+	local    = ".new"  // being written; the hash in the name is zero because it is not known yet
 )
 
 func fileName(id ID, kind string) string {
@@ -21,7 +22,7 @@ func fileName(id ID, kind string) string {
 
 func (s *Store) path(id ID, kind string) string { return path.Join(s.dir, fileName(id, kind)) }
 
-// parseName undoes fileName.
+// parseName is the inverse of fileName.
 func parseName(name string) (id ID, kind string, ok bool) {
 	kind = path.Ext(name)
 	fields := strings.Split(strings.TrimSuffix(name, kind), "-")

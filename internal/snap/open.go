@@ -8,19 +8,20 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// Open opens the snapshots in dir, made if absent and locked by the caller. It removes what an
-// unfinished Create left, and keeps what an unfinished Receive left if that can be resumed. It
-// reads of each snapshot the part up to the caller's header; damage found there does not fail it:
-// see Damaged. ErrForeign: dir is another group's, or another version's.
+// Open opens the snapshots in dir, which it creates if necessary and which the caller has locked.
+// It removes the file of an unfinished Create, and keeps that of an unfinished Receive if Receive
+// can resume it. Of each complete snapshot it reads the beginning, including the caller's header;
+// damage found there is reported by Damaged and does not make Open fail. Open returns ErrForeign if
+// dir holds snapshots of another group or format version.
 func Open(fsys vfs.FS, dir string, opt Options) (*Store, error) {
 	if opt.ChunkSize == 0 {
 		opt.ChunkSize = DefaultChunkSize
 	}
 	if n := len(opt.Identity); n == 0 || n > maxGroup {
-		return nil, fmt.Errorf("the group's name has %d bytes, and must have 1 to %d", n, maxGroup)
+		return nil, fmt.Errorf("the group's name has %d bytes, but must have 1 to %d", n, maxGroup)
 	}
 	if n := opt.ChunkSize; n < MinChunkSize || n > MaxChunkSize || n&(n-1) != 0 {
-		return nil, fmt.Errorf("chunk size %d is no power of two from %d to %d", n, MinChunkSize, MaxChunkSize)
+		return nil, fmt.Errorf("chunk size %d is not a power of two from %d to %d", n, MinChunkSize, MaxChunkSize)
 	}
 	s := &Store{fs: fsys, dir: dir, group: opt.Identity, chunkSize: int64(opt.ChunkSize)}
 	if err := s.open(); err != nil {
@@ -33,7 +34,8 @@ func (s *Store) open() error {
 	if err := s.fs.MkdirAll(s.dir); err != nil {
 		return err
 	}
-	// Killed between a rename and its sync: the name reads well, and is not on disk yet.
+	// If the process was killed between a rename and the sync after it, the name is visible but not
+	// durable yet.
 	if err := s.fs.SyncDir(s.dir); err != nil {
 		return err
 	}
@@ -53,7 +55,7 @@ func (s *Store) open() error {
 	return nil
 }
 
-// takeComplete lists a snapshot, damaged or not.
+// takeComplete lists a complete snapshot, damaged or not.
 func (s *Store) takeComplete(id ID, kind string) error {
 	if kind != complete {
 		return nil
@@ -67,11 +69,11 @@ func (s *Store) takeComplete(id ID, kind string) error {
 	if err := s.examined(e, s.load(file, e)); err != nil && e.damage == nil {
 		return err
 	}
-	s.held = append(s.held, e) // in the order of names, which is that of viewstamps
+	s.held = append(s.held, e) // names and therefore entries are in the order of viewstamps
 	return nil
 }
 
-// load reads the file header and the caller's.
+// load reads the file header and the caller's header.
 func (s *Store) load(file vfs.File, e *entry) error {
 	l, err := s.readFileHeader(file)
 	if err != nil {
@@ -82,10 +84,10 @@ func (s *Store) load(file vfs.File, e *entry) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	if l.id != e.id {
-		return fmt.Errorf("%w: it holds snapshot %v", ErrCorrupt, l.id)
+		return fmt.Errorf("%w: the file contains snapshot %v, not %v", ErrCorrupt, l.id, e.id)
 	}
 	if size != l.fileSize() {
-		return fmt.Errorf("%w: it has %d bytes, not %d", ErrCorrupt, size, l.fileSize())
+		return fmt.Errorf("%w: the file has %d bytes, not %d", ErrCorrupt, size, l.fileSize())
 	}
 	e.layout = l
 	e.header, _, err = l.scan(file).header()
@@ -99,26 +101,27 @@ func (s *Store) readFileHeader(file vfs.File) (layout, error) {
 	}
 	l, err := decode(h)
 	if err == nil && l.group != s.group {
-		err = fmt.Errorf("%w: it is of group %q, this replica of %q: give each group its own directory",
+		err = fmt.Errorf("%w: it belongs to group %q, this replica to group %q; give each group its own directory",
 			ErrForeign, l.group, s.group)
 	}
 	return l, err
 }
 
-// takePartial keeps the newest file of an unfinished Receive, if it is still of use.
+// takePartial keeps the newest file of an unfinished Receive if it can still be resumed.
 func (s *Store) takePartial(id ID, kind string) error {
 	if kind != partial {
 		return nil
 	}
 	l, err := s.examinePartial(id)
 	if errors.Is(err, ErrCorrupt) || err == nil && s.superseded(id) != nil {
-		// Crashed before the file header was synced, or after a newer snapshot was complete.
+		// The process crashed before the file header was synced, or after a newer snapshot was
+		// complete.
 		return s.fs.Remove(s.path(id, partial))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.path(id, partial), err)
 	}
-	if s.unfinished != nil { // crashed before the removal of the other was durable
+	if s.unfinished != nil { // the process crashed before the removal of the other file was durable
 		if err := s.fs.Remove(s.path(s.unfinished.id, partial)); err != nil {
 			return err
 		}
@@ -135,12 +138,12 @@ func (s *Store) examinePartial(id ID) (layout, error) {
 	defer file.Close()
 	l, err := s.readFileHeader(file)
 	if err == nil && l.id != id {
-		err = fmt.Errorf("%w: it holds snapshot %v", ErrCorrupt, l.id)
+		err = fmt.Errorf("%w: the file contains snapshot %v, not %v", ErrCorrupt, l.id, id)
 	}
 	return l, err
 }
 
-// removeLocal removes what a crash during Create left.
+// removeLocal removes the file of a Create that a crash interrupted.
 func (s *Store) removeLocal(id ID, kind string) error {
 	if kind != local {
 		return nil

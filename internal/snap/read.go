@@ -11,9 +11,10 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// Read returns the state that was written, and keeps the snapshot until Close. No byte is given
-// out before its chunk is checked, and none of the last chunk before the hash of the whole: an
-// ErrCorrupt is returned instead. fs.ErrNotExist: it is not held.
+// Read returns the state of a snapshot, which is not removed before Close. Every chunk is checked
+// before any of its bytes are returned, and the whole snapshot's hash before any byte of the last
+// chunk; damage is reported as ErrCorrupt. Read returns fs.ErrNotExist if the store does not have
+// the snapshot. The reader must be used by one goroutine.
 func (s *Store) Read(id ID) (io.ReadCloser, Info, error) {
 	e, file, err := s.openHeld(id)
 	if err != nil {
@@ -26,14 +27,14 @@ func (s *Store) Read(id ID) (io.ReadCloser, Info, error) {
 	return r, e.info(e.header), nil
 }
 
-// reader is used by one goroutine.
+// reader is the result of Store.Read.
 type reader struct {
 	store *Store
 	entry *entry
 	file  vfs.File
 	scan  *scanner
-	rest  []byte // of the last chunk
-	err   error  // after rest
+	rest  []byte // bytes of the current chunk not returned yet
+	err   error  // error to return after rest
 	once  sync.Once
 }
 
@@ -60,7 +61,7 @@ func (r *reader) Close() (err error) {
 	return err
 }
 
-// Verify reads the whole snapshot; ErrCorrupt if it is not what was written.
+// Verify reads the whole snapshot and returns ErrCorrupt if it is damaged.
 func (s *Store) Verify(id ID) error {
 	e, file, err := s.openHeld(id)
 	if err != nil {
@@ -71,9 +72,9 @@ func (s *Store) Verify(id ID) error {
 	return s.examined(e, e.scan(file).verify())
 }
 
-// ReadChunk returns chunk i, checked, as Incoming.Put takes it: at most MaxChunkSize bytes, the
-// caller's own. fs.ErrNotExist: this store has none such; ErrCorrupt: it is damaged. Hold keeps
-// the snapshot from one call to the next.
+// ReadChunk returns chunk i, checked, in the form that Incoming.Put expects: at most MaxChunkSize
+// bytes, which the caller owns. It returns fs.ErrNotExist if the store has no such chunk, and
+// ErrCorrupt if the chunk is damaged. Call Hold to keep the snapshot from one call to the next.
 func (s *Store) ReadChunk(id ID, i uint32) ([]byte, error) {
 	e, file, err := s.openHeld(id)
 	if err != nil {
@@ -82,13 +83,13 @@ func (s *Store) ReadChunk(id ID, i uint32) ([]byte, error) {
 	defer s.release(e)
 	defer file.Close()
 	if i >= e.chunks {
-		return nil, fmt.Errorf("snapshot %v has %d chunks, no chunk %d: %w", id, e.chunks, i, fs.ErrNotExist)
+		return nil, fmt.Errorf("snapshot %v has %d chunks and no chunk %d: %w", id, e.chunks, i, fs.ErrNotExist)
 	}
 	data, err := e.read(file, i, make([]byte, e.length(i)))
 	return data, s.examined(e, err)
 }
 
-// openHeld is use, with the file open.
+// openHeld calls use and opens the snapshot's file.
 func (s *Store) openHeld(id ID) (*entry, vfs.File, error) {
 	e, err := s.use(id)
 	if err != nil {

@@ -7,19 +7,19 @@ import (
 	"io/fs"
 )
 
-// Incoming is a snapshot being received. It is used by one goroutine at a time, and must be ended
-// by Complete, Abandon or Close.
+// Incoming is a snapshot being received. It must be used by one goroutine at a time, and ended by
+// Complete, Abandon or Close.
 type Incoming struct {
 	layout
 	store   *Store
 	out     *scratch
-	have    []byte // a bit a chunk
+	have    []byte // one bit per chunk
 	missing uint32
-	err     error // the first failure, or that it is ended
+	err     error // the first failure, or fs.ErrClosed once the snapshot is ended
 }
 
 // Unfinished describes the snapshot that was partly received, in this run or an earlier one, and
-// can be resumed by Receive.
+// that Receive can resume. It reports false without one.
 func (s *Store) Unfinished() (Info, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,10 +29,11 @@ func (s *Store) Unfinished() (Info, bool) {
 	return s.unfinished.info(nil), true
 }
 
-// Receive begins a snapshot that another replica holds, and reserves its space; info.Header is not
-// used. What an earlier Receive of the same snapshot left is resumed: every chunk there is checked
-// and written again, which takes its time. What one of another snapshot left is removed.
-// ErrRefused: info is of no snapshot; ErrSuperseded: one as new is held; ErrBusy: one is being
+// Receive begins to receive a snapshot from another replica, and allocates its space. It ignores
+// info.Header. If an earlier Receive of the same snapshot was unfinished, Receive resumes it: it
+// checks every chunk in the file and writes it again, which takes a while. An unfinished file of
+// another snapshot is removed. Receive returns ErrRefused if info does not describe a valid
+// snapshot, ErrSuperseded if the store has one that is at least as new, and ErrBusy if one is being
 // received.
 func (s *Store) Receive(info Info) (*Incoming, error) {
 	l, err := newLayout(s.group, info)
@@ -58,8 +59,8 @@ func (s *Store) Receive(info Info) (*Incoming, error) {
 	return r, nil
 }
 
-// dropOther removes what was received of another snapshot, and reports whether there is something
-// of this one.
+// dropOther removes a partly received file of any snapshot but l, and reports whether one of l
+// exists to be resumed.
 func (s *Store) dropOther(l *layout) (resume bool, err error) {
 	s.mu.Lock()
 	other := s.unfinished
@@ -81,7 +82,7 @@ func (s *Store) setUnfinished(l *layout) {
 	s.unfinished = l
 }
 
-// prepare reserves the space and makes the file one that Open knows again.
+// prepare allocates the space and makes durable what Open needs to find the file again.
 func (r *Incoming) prepare(resume bool) error {
 	if err := r.out.file.Allocate(r.fileSize()); err != nil {
 		return err
@@ -101,14 +102,14 @@ func (r *Incoming) prepare(resume bool) error {
 	return r.store.fs.SyncDir(r.store.dir)
 }
 
-// resume takes the chunks that are there and whole. Each is written again: after a failed sync, or
-// a kill, it may read well and not be on disk (F12).
+// resume keeps the intact chunks of the file. It writes each again: after a kill or a failed sync a
+// chunk may be readable without being durable (F12).
 func (r *Incoming) resume() error {
 	buf := make([]byte, r.length(0))
 	for i := range r.chunks {
 		data, err := r.read(r.out.file, i, buf)
 		if err != nil {
-			continue // never written, or torn by the crash
+			continue // not received, or torn by a crash
 		}
 		if err := r.keep(i, data); err != nil {
 			return err
@@ -131,10 +132,10 @@ func (r *Incoming) has(i uint32) bool { return r.have[i/8]&(1<<(i%8)) != 0 }
 // Info describes the snapshot, without its header.
 func (r *Incoming) Info() Info { return r.info(nil) }
 
-// Missing returns how many chunks are lacking.
+// Missing returns the number of missing chunks.
 func (r *Incoming) Missing() uint32 { return r.missing }
 
-// Next returns the first chunk at or after from that is lacking.
+// Next returns the first missing chunk at or after from. It reports false if all are present.
 func (r *Incoming) Next(from uint32) (chunk uint32, ok bool) {
 	for i := from; i < r.chunks; i++ {
 		if !r.has(i) {
@@ -144,9 +145,10 @@ func (r *Incoming) Next(from uint32) (chunk uint32, ok bool) {
 	return 0, false
 }
 
-// Put takes chunk i as ReadChunk gave it, on whatever replica; one that is there already is
-// ignored. ErrRefused: it is not that chunk, or was changed on the way; nothing has happened. Any
-// other error is the disk's: the file is gone, and every later call returns that error.
+// Put stores chunk i, as returned by ReadChunk on another replica. It ignores a chunk that it
+// already has. Put returns ErrRefused, and stores nothing, if data is not chunk i or was changed on
+// the way. After any other error, which comes from the disk, the file is gone and every later call
+// returns that error.
 func (r *Incoming) Put(i uint32, data []byte) error {
 	if r.err != nil {
 		return r.err
@@ -163,10 +165,11 @@ func (r *Incoming) Put(i uint32, data []byte) error {
 	return r.err
 }
 
-// Complete makes the snapshot complete, as Commit does, once no chunk is missing; it reads the
-// whole, which takes its time. ErrCorrupt: that is not what its identity says, so it must begin
-// anew. After any error the file is gone, as Commit's is; but chunks that are missing can still be
-// put.
+// Complete makes the snapshot complete, as Writer.Commit does; it reads all of it, which takes a
+// while. If chunks are missing, it returns an error and they can still be put. It returns
+// ErrCorrupt if the contents do not match the snapshot's ID; the snapshot must then be received
+// again from the start. After any error other than missing chunks the file is gone, as after a
+// failed Commit.
 func (r *Incoming) Complete() (Info, error) {
 	if r.err != nil {
 		return Info{}, r.err
@@ -199,14 +202,14 @@ func (r *Incoming) finish() (*entry, error) {
 	return e, r.store.publish(r.out.name, e)
 }
 
-// Abandon removes what was received.
+// Abandon removes the partly received file. It has no effect on a snapshot that has ended.
 func (r *Incoming) Abandon() {
 	if r.err == nil {
 		r.fail(fmt.Errorf("snapshot %v was abandoned: %w", r.id, fs.ErrClosed))
 	}
 }
 
-// Close keeps what was received, to be resumed by a later Receive.
+// Close keeps the partly received file for a later Receive.
 func (r *Incoming) Close() error {
 	if r.err != nil {
 		return nil
@@ -216,7 +219,7 @@ func (r *Incoming) Close() error {
 	return err
 }
 
-// fail ends the receiving for err and gives back the space.
+// fail ends the snapshot with err and removes its file.
 func (r *Incoming) fail(err error) {
 	r.store.setUnfinished(nil)
 	r.err = r.out.discard(err)

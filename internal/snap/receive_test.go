@@ -12,7 +12,7 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// A snapshot comes over whole, in any order of chunks, whatever the receiver's own chunk size is.
+// A snapshot is received completely, in any order of chunks and whatever the receiver's chunk size.
 func TestTransfer(t *testing.T) {
 	donor := open(t, vfs.NewMem())
 	for i, n := range []int{0, 1, 20, 300, 5000} {
@@ -44,7 +44,7 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
-// Numbers that describe no snapshot are refused before anything is taken for them.
+// A description of no valid snapshot is refused before anything is allocated for it.
 func TestRefusedDescription(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
@@ -58,8 +58,8 @@ func TestRefusedDescription(t *testing.T) {
 	requireFiles(t, m)
 }
 
-// A chunk that was changed, cut, moved or is another snapshot's is refused, and taken from whoever
-// has it right.
+// A chunk that was changed, truncated or moved, or that belongs to another snapshot, is refused.
+// The right chunk is accepted afterwards.
 func TestRefusedChunk(t *testing.T) {
 	donor, stranger := open(t, vfs.NewMem()), open(t, vfs.NewMem())
 	info, other := mustCreate(t, donor, 9, state(300, 9)), mustCreate(t, stranger, 8, state(300, 9))
@@ -92,8 +92,8 @@ func TestRefusedChunk(t *testing.T) {
 	requireLatest(t, s, info, state(300, 9))
 }
 
-// Chunks that check one by one but do not make the snapshot are noticed at the end, and it begins
-// anew.
+// Chunks that are valid individually but do not form the snapshot are noticed at the end, and the
+// snapshot is received from the start.
 func TestWrongWhole(t *testing.T) {
 	donor, stranger := open(t, vfs.NewMem()), open(t, vfs.NewMem())
 	info, other := mustCreate(t, donor, 9, state(300, 9)), mustCreate(t, stranger, 9, state(300, 8))
@@ -118,7 +118,7 @@ func TestWrongWhole(t *testing.T) {
 	requireLatest(t, s, info, state(300, 9))
 }
 
-// A receiver that stops asks afterwards only for what it lacks (C2), in the same run or the next.
+// A receiver that stopped later asks only for the missing chunks (C2), in the same run or the next.
 func TestResume(t *testing.T) {
 	donor := open(t, vfs.NewMem())
 	info := mustCreate(t, donor, 9, state(1000, 9))
@@ -141,7 +141,7 @@ func TestResume(t *testing.T) {
 			left, ok := s.Unfinished()
 			require.True(t, ok)
 			require.Equal(t, bare(info), left)
-			require.NoError(t, m.FlipBit(file(info, partial), fileHeaderSize+4*64+30, 0)) // torn
+			require.NoError(t, m.FlipBit(file(info, partial), fileHeaderSize+4*64+30, 0)) // a torn chunk
 			in, err = s.Receive(left)
 			require.NoError(t, err)
 			require.Equal(t, info.Chunks-6, in.Missing())
@@ -157,7 +157,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// One partly received snapshot is kept at most, and none that is of no use.
+// The store keeps at most one partly received snapshot, and none that it no longer needs.
 func TestAnotherIsReceived(t *testing.T) {
 	eightDonor, nineDonor := open(t, vfs.NewMem()), open(t, vfs.NewMem())
 	eight, nine := mustCreate(t, eightDonor, 8, state(300, 8)), mustCreate(t, nineDonor, 9, state(300, 9))
@@ -188,7 +188,7 @@ func TestAnotherIsReceived(t *testing.T) {
 	requireLatest(t, s, ten, []byte{})
 }
 
-// A snapshot that came over after a newer one was made here is not taken.
+// A received snapshot is rejected if a newer one was created in the meantime.
 func TestOvertaken(t *testing.T) {
 	donor := open(t, vfs.NewMem())
 	nine := mustCreate(t, donor, 9, state(300, 9))
@@ -204,7 +204,7 @@ func TestOvertaken(t *testing.T) {
 	requireLatest(t, s, ten, []byte{})
 }
 
-// Abandon gives the space back.
+// Abandon releases the space.
 func TestAbandon(t *testing.T) {
 	donor := open(t, vfs.NewMem())
 	nine := mustCreate(t, donor, 9, state(300, 9))
@@ -222,7 +222,7 @@ func TestAbandon(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A partly received snapshot of another group is as foreign as a whole one.
+// A partly received snapshot of another group is as foreign as a complete one.
 func TestForeignPartial(t *testing.T) {
 	donor := open(t, vfs.NewMem())
 	m := vfs.NewMem()
@@ -234,7 +234,7 @@ func TestForeignPartial(t *testing.T) {
 	requireFiles(t, m, partial)
 }
 
-// Another group's snapshot does not come in: its chunks do not check.
+// The chunks of another group's snapshot are refused because their checksums do not match.
 func TestForeignDonor(t *testing.T) {
 	donor, err := Open(vfs.NewMem(), dir, Options{Identity: "h", ChunkSize: 64})
 	require.NoError(t, err)
@@ -243,7 +243,7 @@ func TestForeignDonor(t *testing.T) {
 	require.ErrorIs(t, err, ErrRefused)
 }
 
-// Whatever comes for a chunk, only the right bytes are taken.
+// Whatever bytes are put as a chunk, only the right ones are accepted.
 func FuzzPut(f *testing.F) {
 	donor := open(f, vfs.NewMem())
 	info := mustCreate(f, donor, 9, state(200, 9))

@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// scanner reads the chunks of a file in order. All its errors but io.EOF are ErrCorrupt.
+// scanner reads the chunks of a file in order. Its only errors are io.EOF and ErrCorrupt.
 type scanner struct {
 	layout
 	file io.ReaderAt
@@ -21,8 +21,8 @@ func (l *layout) scan(file io.ReaderAt) *scanner {
 	return &scanner{layout: *l, file: file, hash: sha256.New(), buf: make([]byte, l.length(0))}
 }
 
-// chunk returns the next payload, valid until the call after, and io.EOF after the last. Before
-// the last it checks the hash of the whole.
+// chunk returns the next payload, which is valid until the following call, or io.EOF after the last
+// one. It checks the hash of the whole snapshot before it returns the last payload.
 func (s *scanner) chunk() ([]byte, error) {
 	if s.next == s.chunks {
 		return nil, io.EOF
@@ -36,7 +36,7 @@ func (s *scanner) chunk() ([]byte, error) {
 		return data[chunkHeadSize:], nil
 	}
 	if got := s.identity(s.hash); got != s.id.Hash {
-		return nil, fmt.Errorf("%w: its hash is %x, its identity's %x", ErrCorrupt, got, s.id.Hash)
+		return nil, fmt.Errorf("%w: its hash is %x, but its ID has %x", ErrCorrupt, got, s.id.Hash)
 	}
 	return data[chunkHeadSize:], nil
 }
@@ -53,8 +53,9 @@ func (l *layout) read(file io.ReaderAt, i uint32, buf []byte) ([]byte, error) {
 	return data, nil
 }
 
-// readFull reads all of b. A read error is as bad as rot (RELIABILITY F11), and an early end is no
-// io.EOF, which somebody might take for the end of the state.
+// readFull fills b. It returns ErrCorrupt if that fails, because a read error is treated like rot
+// (F11). A file that ends early is io.ErrUnexpectedEOF, lest a caller mistake io.EOF for the end of
+// the state.
 func readFull(file io.ReaderAt, b []byte, off int64) error {
 	n, err := file.ReadAt(b, off)
 	if n == len(b) {
@@ -66,7 +67,7 @@ func readFull(file io.ReaderAt, b []byte, off int64) error {
 	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
-// header reads the caller's header, and returns with it what follows in the last chunk read.
+// header returns the caller's header and the bytes after it in the last chunk read.
 func (s *scanner) header() (header, rest []byte, err error) {
 	b, err := s.fill(nil, 4)
 	if err != nil {
@@ -74,7 +75,7 @@ func (s *scanner) header() (header, rest []byte, err error) {
 	}
 	n := binary.LittleEndian.Uint32(b)
 	if n > MaxHeader {
-		return nil, nil, fmt.Errorf("%w: header of %d bytes, the limit is %d", ErrCorrupt, n, MaxHeader)
+		return nil, nil, fmt.Errorf("%w: its header has %d bytes; the limit is %d", ErrCorrupt, n, MaxHeader)
 	}
 	end := 4 + int(n)
 	if b, err = s.fill(b, end); err != nil {
@@ -83,13 +84,13 @@ func (s *scanner) header() (header, rest []byte, err error) {
 	return b[4:end:end], b[end:], nil
 }
 
-// fill appends payloads to b until it has n bytes. It takes memory for bytes that were checked,
-// not for a length that says there will be some.
+// fill appends payloads to b until b has n bytes. Memory grows with the bytes that were checked: n
+// may come from a damaged file.
 func (s *scanner) fill(b []byte, n int) ([]byte, error) {
 	for len(b) < n {
 		payload, err := s.chunk()
 		if err == io.EOF {
-			return nil, fmt.Errorf("%w: its content ends after %d bytes within %d", ErrCorrupt, len(b), n)
+			return nil, fmt.Errorf("%w: its content has %d bytes, but its header ends at byte %d", ErrCorrupt, len(b), n)
 		}
 		if err != nil {
 			return nil, err
@@ -99,7 +100,7 @@ func (s *scanner) fill(b []byte, n int) ([]byte, error) {
 	return b, nil
 }
 
-// verify reads all that is left.
+// verify reads and checks the remaining chunks.
 func (s *scanner) verify() error {
 	for {
 		if _, err := s.chunk(); err == io.EOF {

@@ -9,11 +9,11 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// syncEvery is how many bytes are written from one sync to the next, so that no sync takes long
-// beside those of the log, and a crash costs a receiver little.
+// syncEvery is the number of bytes written between two syncs. It is small so that no sync delays
+// those of the log for long, and so that a crash costs a receiver little.
 const syncEvery = 8 << 20
 
-// scratch is a snapshot's file before it has its final name.
+// scratch is the file of a snapshot until it gets its final name.
 type scratch struct {
 	fs       vfs.FS
 	name     string
@@ -48,7 +48,7 @@ func (c *scratch) sync() error {
 	return c.file.Sync()
 }
 
-// check reads back what was synced, all of it, and returns the caller's header.
+// check reads the synced file back completely and returns the caller's header.
 func (c *scratch) check(l *layout) ([]byte, error) {
 	scan := l.scan(c.file)
 	header, _, err := scan.header()
@@ -70,10 +70,10 @@ func (c *scratch) close() error {
 	return file.Close()
 }
 
-// discard gives back the space, and returns err with whatever kept it from doing so.
+// discard closes and removes the file, and returns err joined with any error from that.
 func (c *scratch) discard(err error) error {
 	closed, removed := c.close(), c.fs.Remove(c.name)
-	if errors.Is(removed, fs.ErrNotExist) { // it has its final name already
+	if errors.Is(removed, fs.ErrNotExist) { // it already has its final name
 		removed = nil
 	}
 	return errors.Join(err, closed, removed)

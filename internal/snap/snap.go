@@ -1,11 +1,10 @@
-// Package snap keeps the snapshots of one replica as files over vfs: it writes them, reads them
-// back, sends them chunk by chunk and receives them so (rules C2, C3; RELIABILITY F9). It knows
-// bytes and numbers only.
+// Package snap stores the snapshots of one replica as files. It writes and reads them, and sends
+// and receives them chunk by chunk (C2, C3, F9). It does not interpret their contents.
 //
-// A snapshot is listed once it is complete, synced, read back and renamed; what a crash leaves
-// before that is never taken for one. Each chunk is checked before a byte of it is given out, and
-// the hash of the whole before the bytes of the last. A damaged snapshot is reported and passed
-// over, and stays where it is until a newer one is complete.
+// A snapshot is listed once it is complete: synced, read back and renamed. A file that a crash has
+// left unfinished is never mistaken for a snapshot. Every chunk is checked before any of its bytes
+// are returned, and the hash of the whole snapshot before any byte of the last chunk. A damaged
+// snapshot is reported and skipped; its file is kept until a newer snapshot is complete.
 package snap
 
 import (
@@ -15,7 +14,7 @@ import (
 	"fmt"
 )
 
-// ID is the identity of a snapshot (C2): the viewstamp of its last op, and the hash of its file.
+// ID identifies a snapshot (C2) by the viewstamp of its last op and the hash of its file.
 type ID struct {
 	Epoch, View, Op uint64
 	Hash            [32]byte
@@ -25,29 +24,31 @@ func (id ID) String() string {
 	return fmt.Sprintf("%d@%d.%d/%s", id.Op, id.Epoch, id.View, hex.EncodeToString(id.Hash[:4]))
 }
 
-// compare orders by viewstamp: epoch first, then view, then op.
+// compare orders IDs by viewstamp: by epoch, then view, then op.
 func (id ID) compare(other ID) int {
 	return cmp.Or(cmp.Compare(id.Epoch, other.Epoch), cmp.Compare(id.View, other.View), cmp.Compare(id.Op, other.Op))
 }
 
-// Info describes a snapshot. A receiver needs all of it but Header, which travels in the chunks.
+// Info describes a snapshot. A receiver needs all fields except Header, which travels in the
+// chunks.
 type Info struct {
 	ID     ID
-	Size   int64  // bytes of all chunks
+	Size   int64  // total size of the chunks in bytes
 	Chunks uint32 // number of chunks
-	Header []byte // what Create was given; not to be changed
+	Header []byte // header passed to Create; must not be modified
 }
 
-// The errors of this package, to be told apart with errors.Is. Others are the disk's.
+// Errors of this package, to be tested with errors.Is. All other errors come from the file system.
 var (
-	// ErrCorrupt: a file holds what was not written there, or cannot be read.
+	// ErrCorrupt reports that a file cannot be read, or that its contents are not those written.
 	ErrCorrupt = errors.New("snapshot is corrupt")
-	// ErrRefused: a description or a chunk that came from elsewhere does not fit.
+	// ErrRefused reports that a description or a chunk received from another replica is invalid.
 	ErrRefused = errors.New("refused")
-	// ErrSuperseded: the store holds a snapshot that is as new.
-	ErrSuperseded = errors.New("a snapshot as new is held")
-	// ErrBusy: another snapshot is being written, or received. Finish that one first.
-	ErrBusy = errors.New("another snapshot is under way")
-	// ErrForeign: the directory holds another group's files, or those of another version of smr.
-	ErrForeign = errors.New("not of this group and version")
+	// ErrSuperseded reports that the store holds a snapshot that is at least as new.
+	ErrSuperseded = errors.New("snapshot is superseded")
+	// ErrBusy reports that another snapshot is being written or received, which must end first.
+	ErrBusy = errors.New("another snapshot is in progress")
+	// ErrForeign reports that a file belongs to another group or was written in another format
+	// version.
+	ErrForeign = errors.New("file of another group or format version")
 )

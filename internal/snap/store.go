@@ -10,45 +10,49 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// Options of Open.
+// Options configures Open.
 type Options struct {
-	// Identity is the group's name, 1 to 255 bytes. Snapshots of any of its members are welcome.
+	// Identity is the group's name in 1 to 255 bytes. Snapshots written by any member of the group
+	// are accepted.
 	Identity string
-	// ChunkSize is that of snapshots made here, in bytes: a power of two from MinChunkSize to
-	// MaxChunkSize. Zero: DefaultChunkSize. Received ones keep their maker's.
+	// ChunkSize is the chunk size of the snapshots created here, in bytes: a power of two from
+	// MinChunkSize to MaxChunkSize. Zero means DefaultChunkSize. A received snapshot keeps the
+	// chunk size of its creator.
 	ChunkSize int
 }
 
-// Store is a directory of snapshots. All its methods may be called concurrently, but one snapshot
-// at a time can be written by Create, and one at a time received. It locks no second process out.
+// Store is a directory of snapshots. Its methods may be called concurrently, but only one snapshot
+// can be written by Create and one received at a time. The caller must ensure that no other process
+// uses the directory.
 //
-// It holds one complete snapshot but for moments: when a newer one is durable, older ones are
-// removed as soon as nobody holds or reads them. It never holds one in memory.
+// A store usually holds one complete snapshot: once a newer one is durable, older ones are removed
+// as soon as they are neither held nor read. No snapshot is kept in memory.
 type Store struct {
 	fs        vfs.FS
 	dir       string
 	group     string
 	chunkSize int64
 
-	names sync.Mutex // held while a file gets its final name or is removed; taken before mu
+	names sync.Mutex // held while a file is removed or renamed to its final name; acquired before mu
 
 	mu         sync.Mutex
-	held       []*entry // by viewstamp, rising
+	held       []*entry // in ascending order of viewstamps
 	creating   bool
 	receiving  bool
-	unfinished *layout // of the one partial file, if there is any
+	unfinished *layout // layout of the partly received snapshot; nil if there is none
 }
 
-// entry is a complete snapshot. Store.mu guards what can change.
+// entry is a complete snapshot. Store.mu guards the fields below header.
 type entry struct {
 	layout
 	header []byte
-	damage error // why it must not be used; nil while nothing is known against it
+	damage error // why the snapshot must not be used; nil unless it was found damaged
 	uses   int
-	old    bool // a newer one is durable: to be removed once uses is 0, and not used anew
+	old    bool // whether a newer snapshot is durable; this one is then removed once uses is 0
 }
 
-// Latest returns the newest complete snapshot that is not known to be damaged.
+// Latest returns the newest complete snapshot that is not known to be damaged. It reports false if
+// there is none.
 func (s *Store) Latest() (Info, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,8 +71,8 @@ func (s *Store) latest() *entry {
 	return nil
 }
 
-// Damaged returns what is wrong with snapshots that were found damaged, since Open or by it: for
-// each an ErrCorrupt that names the file. They are removed when a newer one is complete.
+// Damaged returns an error for every snapshot found damaged by Open or later. Each is an ErrCorrupt
+// that names the file. Damaged snapshots are removed when a newer one is complete.
 func (s *Store) Damaged() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,9 +85,9 @@ func (s *Store) Damaged() []error {
 	return all
 }
 
-// Hold keeps a snapshot from being removed, while it is being sent, until release is called.
-// fs.ErrNotExist: it is not held; ErrCorrupt: it is known to be damaged. release may be called
-// more than once, and may wait for the disk.
+// Hold prevents the removal of a snapshot, for instance while it is sent, until release is called.
+// It returns fs.ErrNotExist if the store does not have the snapshot, and ErrCorrupt if it is known
+// to be damaged. release may be called more than once, and may wait for the disk.
 func (s *Store) Hold(id ID) (release func(), err error) {
 	e, err := s.use(id)
 	if err != nil {
@@ -92,7 +96,7 @@ func (s *Store) Hold(id ID) (release func(), err error) {
 	return sync.OnceFunc(func() { s.release(e) }), nil
 }
 
-// use returns the snapshot, not to be removed before its release.
+// use returns a snapshot that is not removed before the matching release.
 func (s *Store) use(id ID) (*entry, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,8 +124,8 @@ func (s *Store) release(e *entry) {
 	}
 }
 
-// examined names the snapshot in an error met in using it, and passes it over from now on if it is
-// corrupt.
+// examined adds the snapshot's file to an error met while using it. If the error is ErrCorrupt, the
+// snapshot counts as damaged from now on.
 func (s *Store) examined(e *entry, err error) error {
 	if err == nil {
 		return nil
@@ -135,16 +139,18 @@ func (s *Store) examined(e *entry, err error) error {
 	return err
 }
 
-// superseded returns an ErrSuperseded if the store has no need of this snapshot. mu is held.
+// superseded returns ErrSuperseded if the store has a snapshot at least as new as id. The caller
+// holds mu.
 func (s *Store) superseded(id ID) error {
 	if e := s.latest(); e != nil && id.compare(e.id) <= 0 {
-		return fmt.Errorf("%w: %v, and this is %v", ErrSuperseded, e.id, id)
+		return fmt.Errorf("%w: the store has %v, which is at least as new as %v", ErrSuperseded, e.id, id)
 	}
 	return nil
 }
 
-// publish gives a file that is complete and synced its final name, makes that durable, and only
-// then lets go of what is older (section 2: the snapshot, synced and read back).
+// publish renames a file that is complete, synced and read back to its final name and syncs the
+// directory. Only then does it remove older snapshots, because until then the new one is not
+// durable.
 func (s *Store) publish(file string, e *entry) error {
 	s.names.Lock()
 	defer s.names.Unlock()
@@ -165,7 +171,8 @@ func (s *Store) publish(file string, e *entry) error {
 	return nil
 }
 
-// list takes in a new entry; one of the same name was damaged, and its file is no more.
+// list adds a new entry. It replaces an entry with the same ID, which was damaged and whose file no
+// longer exists.
 func (s *Store) list(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,8 +184,8 @@ func (s *Store) list(e *entry) {
 	slices.SortStableFunc(s.held, func(a, b *entry) int { return a.id.compare(b.id) })
 }
 
-// sweep removes old snapshots that nobody uses. What cannot be removed stays listed and is tried
-// again; it costs nothing but space. names is held.
+// sweep removes old snapshots that are not in use. A snapshot that cannot be removed takes only
+// space; it stays listed, and the next sweep tries again. The caller holds names.
 func (s *Store) sweep() {
 	s.mu.Lock()
 	idle := slices.DeleteFunc(slices.Clone(s.held), func(e *entry) bool { return !e.old || e.uses > 0 })

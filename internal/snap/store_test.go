@@ -13,7 +13,7 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// What was written is read back, also after a restart, whatever its size is.
+// A snapshot of any size can be read, also after a restart.
 func TestCreateAndRead(t *testing.T) {
 	prefix := 4 + len(headerOf(7))
 	payload := 64 - chunkHeadSize
@@ -34,8 +34,8 @@ func TestCreateAndRead(t *testing.T) {
 	}
 }
 
-// Two replicas that wrote the same bytes in the same chunks have the same snapshot; anything that
-// differs makes another.
+// Two replicas that write the same bytes in the same chunks have the same snapshot. Any difference
+// makes it another one.
 func TestIdentity(t *testing.T) {
 	hash := func(opt Options, view uint64, header, state string) [32]byte {
 		s, err := Open(vfs.NewMem(), dir, opt)
@@ -55,7 +55,7 @@ func TestIdentity(t *testing.T) {
 	assert.NotEqual(t, one, hash(Options{Identity: "other", ChunkSize: 64}, 1, "h", "state"))
 }
 
-// The operating system's files do as well as those in memory.
+// The store works on the operating system's files as well as on those in memory.
 func TestOperatingSystem(t *testing.T) {
 	opt := Options{Identity: "g", ChunkSize: 4096}
 	from, err := Open(vfs.OS(), t.TempDir(), opt)
@@ -84,7 +84,7 @@ func TestOperatingSystem(t *testing.T) {
 	requireLatest(t, to, nine, state(100_000, 9))
 }
 
-// A newer snapshot takes the place of the older one, and an older one is not taken.
+// A newer snapshot replaces an older one, and an older one is rejected.
 func TestNewerReplacesOlder(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
@@ -107,11 +107,11 @@ func TestNewerReplacesOlder(t *testing.T) {
 	requireLatest(t, s, nine, state(300, 9))
 	assert.ErrorIs(t, s.Verify(five.ID), fs.ErrNotExist)
 	requireFiles(t, m, complete)
-	_, err = s.Create(2, 0, 1, nil) // the epoch comes first
+	_, err = s.Create(2, 0, 1, nil) // the epoch is compared first
 	assert.NoError(t, err)
 }
 
-// A snapshot that is being sent or read stays until that is over.
+// A snapshot that is being sent or read stays until that ends.
 func TestHold(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
@@ -144,7 +144,7 @@ func TestHold(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// What cannot be removed stays out of the way, and goes with the next.
+// A file that cannot be removed does not get in the way, and is removed with the next one.
 func TestRemovalFails(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
@@ -164,7 +164,7 @@ func TestRemovalFails(t *testing.T) {
 	requireFiles(t, m, complete)
 }
 
-// A snapshot that is given up leaves nothing.
+// An aborted snapshot leaves no file.
 func TestAbort(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
@@ -192,13 +192,14 @@ func TestAbort(t *testing.T) {
 	requireLatest(t, s, six, []byte{})
 }
 
-// Another group's directory is refused with both names (F17), and so is another version's.
+// The directory of another group is refused with both names in the error (F17), and so is that of
+// another format version.
 func TestForeignDirectory(t *testing.T) {
 	m := vfs.NewMem()
 	info := mustCreate(t, open(t, m), 5, state(300, 5))
 	_, err := Open(m, dir, Options{Identity: "h"})
 	require.ErrorIs(t, err, ErrForeign)
-	assert.ErrorContains(t, err, `group "g", this replica of "h"`)
+	assert.ErrorContains(t, err, `group "g", this replica to group "h"`)
 	assert.ErrorContains(t, err, file(info, complete))
 
 	l := layout{group: "g", id: info.ID, size: info.Size, chunks: info.Chunks}
@@ -208,10 +209,10 @@ func TestForeignDirectory(t *testing.T) {
 	require.NoError(t, m.Damage(file(info, complete), 0, h))
 	_, err = Open(m, dir, small)
 	require.ErrorIs(t, err, ErrForeign)
-	assert.ErrorContains(t, err, "version is 2, this program's is 1")
+	assert.ErrorContains(t, err, "version is 2, this program supports 1")
 }
 
-// Options that make no sense are refused, and files of others are left alone.
+// Invalid options are refused, and files of others are left alone.
 func TestOpen(t *testing.T) {
 	m := vfs.NewMem()
 	for _, opt := range []Options{
