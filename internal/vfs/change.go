@@ -8,34 +8,34 @@ import (
 	"sync"
 )
 
-// sector is what a disk writes at once: a crash may leave each sector of an unsynced write old,
-// new, or torn.
+// sector is the unit of disk writes: a crash may leave each sector of an unsynced write old, new,
+// or torn.
 const sector = 512
 
-// ErrCrashed is what a handle returns that was opened before a crash.
+// ErrCrashed is the error of a handle that was opened before a crash.
 var ErrCrashed = errors.New("opened before the crash")
 
-// change is something done to a file's content that may not be durable yet, and how to take it back.
+// change is a change of a file's content that may not be durable yet, with the data to undo it.
 type change struct {
 	off     int64
 	data    []byte
-	size    int64 // of the file, once done
-	resized bool  // not a write: the size was set
+	size    int64 // size of the file after the change
+	resized bool  // whether the change sets the size and is not a write
 	state   changeState
 
-	before int64  // the size before
-	old    []byte // what was at off, and is overwritten or cut off; less zeros at the end of what is cut off
+	before int64  // size of the file before the change
+	old    []byte // content at off that was overwritten or cut off, without trailing zeros if it was cut off
 }
 
 type changeState uint8
 
 const (
-	waiting changeState = iota // for a sync
-	lost                       // waited for a sync that failed: no later one will write it (F12)
-	synced                     // durable, but done after something that was lost
+	waiting changeState = iota // not synced yet
+	lost                       // its sync failed; no later one makes it durable (F12)
+	synced                     // durable, but follows a lost change
 )
 
-// noteWrite remembers a write that is about to be done.
+// noteWrite records a write before it is done.
 func (n *node) noteWrite(b []byte, off int64) {
 	c := change{off: off, size: max(n.data.size, off+int64(len(b))), before: n.data.size}
 	c.data = n.keep(len(b))
@@ -45,7 +45,7 @@ func (n *node) noteWrite(b []byte, off int64) {
 	n.pending = append(n.pending, c)
 }
 
-// noteResize remembers a change of size that is about to be done.
+// noteResize records a change of size before it is done.
 func (n *node) noteResize(size int64) {
 	c := change{off: size, size: size, resized: true, before: n.data.size}
 	if end := n.data.writtenTo(); size < end {
@@ -59,11 +59,11 @@ func (n *node) noteResize(size int64) {
 	n.pending = append(n.pending, c)
 }
 
-// spare has memory for what waits to be synced: that is soon, most times, and a file that lives
-// longer needs none.
+// spare holds memory for pending changes. Most changes are synced soon, and a file without pending
+// changes keeps no such memory.
 var spare = sync.Pool{New: func() any { return new([]byte) }}
 
-// keep returns so many bytes of the memory that pending has.
+// keep returns size bytes of the memory of the pending changes.
 func (n *node) keep(size int) []byte {
 	if n.kept == nil {
 		n.kept = spare.Get().(*[]byte)
@@ -74,7 +74,7 @@ func (n *node) keep(size int) []byte {
 	return all[start:len(all):len(all)]
 }
 
-// giveBack is for when nothing is pending any more.
+// giveBack returns the memory of the pending changes once there are none.
 func (n *node) giveBack() {
 	if n.kept != nil {
 		*n.kept = (*n.kept)[:0]
@@ -83,7 +83,7 @@ func (n *node) giveBack() {
 	}
 }
 
-// settle is a successful sync: what waits becomes durable.
+// settle makes the waiting changes durable, as a successful sync does.
 func (n *node) settle() {
 	for i := range n.pending {
 		if n.pending[i].state == waiting {
@@ -100,7 +100,7 @@ func (n *node) settle() {
 	}
 }
 
-// forget is a failed sync.
+// forget marks the waiting changes as lost, as a failed sync does.
 func (n *node) forget() {
 	for i := range n.pending {
 		if n.pending[i].state == waiting {
@@ -109,14 +109,14 @@ func (n *node) forget() {
 	}
 }
 
-// damageDisk puts a byte where the disk has one, under what is not durable. It is in the file's
-// content already.
+// damageDisk sets the byte at off in the durable content of the file, beneath the pending changes.
+// The caller has already set it in the current content.
 func (n *node) damageDisk(x byte, off int64) {
 	for i := range n.pending {
 		c := &n.pending[i]
 		switch at := off - c.off; {
 		case off >= c.before:
-			return // the disk's file is shorter
+			return // the file on disk is shorter
 		case at >= 0 && at < int64(len(c.old)):
 			c.old[at] = x
 			return
@@ -128,8 +128,8 @@ func (n *node) damageDisk(x byte, off int64) {
 	}
 }
 
-// crash leaves what a power cut does of one file, durable from then on. Sizes are metadata, which
-// file systems keep in order: a random prefix of their changes survives.
+// crash replaces the content by one that a power cut may leave, and makes it durable. Sizes are
+// metadata, which file systems keep in order: a random prefix of their changes survives.
 func (n *node) crash(rng *rand.Rand) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -155,7 +155,7 @@ func (n *node) crash(rng *rand.Rand) {
 	n.giveBack()
 }
 
-// undo takes back all that is not durable, and returns what is left.
+// undo undoes all pending changes and returns the resulting content.
 func (n *node) undo() *pages {
 	for i := len(n.pending) - 1; i >= 0; i-- {
 		c := &n.pending[i]
@@ -165,8 +165,8 @@ func (n *node) undo() *pages {
 	return &n.data
 }
 
-// survivingSizes returns how many of the pending changes count for the size: at least up to the
-// last one that was synced.
+// survivingSizes returns the number of pending changes whose sizes survive: a random one, but at
+// least up to the last synced change.
 func (n *node) survivingSizes(rng *rand.Rand) int {
 	least := 0
 	for i, c := range n.pending {
@@ -177,7 +177,7 @@ func (n *node) survivingSizes(rng *rand.Rand) int {
 	return least + rng.IntN(len(n.pending)-least+1)
 }
 
-// tear does a write sector by sector, each with probability p.
+// tear applies a write sector by sector, each with probability odds.
 func (p *pages) tear(c change, odds float64, rng *rand.Rand) {
 	for off, data := c.off, c.data; len(data) > 0; {
 		n := min(len(data), sector-int(off%sector))
@@ -191,8 +191,8 @@ func (p *pages) tear(c change, odds float64, rng *rand.Rand) {
 	}
 }
 
-// tearSector writes the first bytes of piece; what follows in its sector stays or becomes garbage,
-// beyond the piece too, since a disk writes nothing smaller.
+// tearSector writes the first bytes of piece. The rest of the sector, including bytes after the
+// piece, stays or becomes garbage, because a disk writes whole sectors.
 func (p *pages) tearSector(piece []byte, off int64, rng *rand.Rand) {
 	cut := rng.IntN(len(piece) + 1)
 	p.writeAt(piece[:cut], off)

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everyFS runs a test over each implementation; dir is an empty directory.
+// everyFS runs a test on each implementation. dir is an empty directory.
 func everyFS(t *testing.T, test func(t *testing.T, fsys FS, dir string)) {
 	t.Run("os", func(t *testing.T) { test(t, OS(), filepath.ToSlash(t.TempDir())) })
 	for name, m := range map[string]*Mem{"mem": NewMem(), "crashable": NewCrashable()} {
@@ -80,7 +80,7 @@ func TestFileSizes(t *testing.T) {
 		write(t, f, 0, "hello")
 		require.NoError(t, f.Truncate(2))
 		require.NoError(t, f.Truncate(4))
-		assert.Equal(t, "he\x00\x00", content(t, f), "what was cut is zeros when the file grows again")
+		assert.Equal(t, "he\x00\x00", content(t, f), "after a cut the file grows with zeros")
 
 		require.NoError(t, f.Allocate(100_000))
 		assert.Equal(t, "he"+string(make([]byte, 99_998)), content(t, f))
@@ -178,7 +178,7 @@ func TestLockIsHeldOnce(t *testing.T) {
 	})
 }
 
-// The system's files are the reference: any sequence of calls reads the same over memory.
+// The operating system's files are the reference: any sequence of calls returns the same in memory.
 func TestMemAgreesWithOS(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestMemAgreesWithOS(t *testing.T) {
 	}
 }
 
-// walk does 200 random calls and returns what each of them gave.
+// walk makes 200 random calls and returns their results.
 func walk(fsys FS, dir string, rng *rand.Rand) (story []string) {
 	say := func(what string, args ...any) { story = append(story, fmt.Sprintf(what, args...)) }
 	for range 200 {

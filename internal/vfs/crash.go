@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// entryOp is one change of directory entries, which a crash takes back or leaves whole but for the
-// directories that were synced: one entry made or removed, or two for a rename.
+// entryOp is one change of directory entries: an entry created or removed, or the two entries of a
+// rename. A crash undoes it or keeps it as a whole, except for entries whose directory was synced.
 type entryOp []entryChange
 
 type entryChange struct {
 	name string
-	node *node // nil: no longer there
+	node *node // nil if the entry was removed
 }
 
-// enter changes entries as they read. m.mu is held.
+// enter applies op to the current entries. The caller holds m.mu.
 func (m *Mem) enter(op entryOp) {
 	for _, c := range op {
 		if n := m.lookup(c.name); n != nil {
@@ -41,7 +41,7 @@ func set(entries map[string]*node, c entryChange) {
 	}
 }
 
-// settle makes the entries of one directory durable. m.mu is held.
+// settle makes the entries of one directory durable. The caller holds m.mu.
 func (m *Mem) settle(dir string) {
 	left := m.pending[:0]
 	for _, op := range m.pending {
@@ -61,8 +61,8 @@ func (m *Mem) settle(dir string) {
 	m.pending = left
 }
 
-// Kill ends the process that uses m, as SIGKILL does: its handles are dead and its locks released.
-// Everything written reads as before, and what was not synced still is not.
+// Kill ends the process that uses m, as SIGKILL does: open files are dead and locks are released.
+// All writes remain readable, and unsynced ones remain unsynced.
 func (m *Mem) Kill() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -78,13 +78,13 @@ func (m *Mem) kill() {
 	m.recount()
 }
 
-// Crash cuts the power: it kills, and of what was not synced it leaves what rng says. Each sector
-// of each write, each change of a size and each change of entries survives or not; sectors may be
-// torn at any byte, with garbage behind. m must be made by NewCrashable. The same calls and the
-// same rng give the same bytes.
+// Crash cuts the power. It ends the process as Kill does, and keeps a random part of what was not
+// synced: each sector of each write, each change of a size and each change of directory entries
+// survives or not, and sectors may be torn at any byte and end in garbage. m must come from
+// NewCrashable. The same calls with the same rng produce the same bytes.
 func (m *Mem) Crash(rng *rand.Rand) {
 	if !m.track {
-		panic("vfs: Crash of a Mem that does not know what was synced: make it with NewCrashable")
+		panic("vfs: Crash needs a Mem that tracks what was synced; make it with NewCrashable")
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -113,13 +113,13 @@ func (m *Mem) crashEntries(rng *rand.Rand) {
 	}
 }
 
-// odds says how likely each piece survives this time: often all or nothing, which are the states
-// that piecewise chance would not reach.
+// odds returns the probability with which each piece survives a crash. It is often 0 or 1, because
+// otherwise states in which all or nothing survives would hardly occur.
 func odds(rng *rand.Rand) float64 {
 	return []float64{0, 0.1, 0.5, 0.9, 1}[rng.IntN(5)]
 }
 
-// reachable returns the files that have a name, each once, in the order of their creation.
+// reachable returns the files that have a name, each once, in the order of creation.
 func (m *Mem) reachable() []*node {
 	seen := map[uint64]*node{}
 	for _, d := range m.dirs {
@@ -132,7 +132,7 @@ func (m *Mem) reachable() []*node {
 	return nodes
 }
 
-// recount sets links and the space used after a crash.
+// recount recomputes the links and the space used after a crash.
 func (m *Mem) recount() {
 	for _, n := range m.reachable() {
 		n.links = 0

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// outcomes crashes copies of m many times and counts what look returns.
+// outcomes crashes many clones of m and counts the results of look.
 func outcomes(m *Mem, look func(m *Mem) string) map[string]int {
 	seen := map[string]int{}
 	for seed := range uint64(400) {
@@ -22,7 +22,7 @@ func outcomes(m *Mem, look func(m *Mem) string) map[string]int {
 	return seen
 }
 
-// holds looks at one file; "gone" if it has no name.
+// holds returns a function that returns the content of a file, or "gone" if it does not exist.
 func holds(name string) func(m *Mem) string {
 	return func(m *Mem) string {
 		b, err := m.ReadFile(name)
@@ -33,7 +33,7 @@ func holds(name string) func(m *Mem) string {
 	}
 }
 
-// durableFile returns a file that survives with what it holds.
+// durableFile returns a file whose entry and content are durable.
 func durableFile(t *testing.T, m *Mem, name, s string) File {
 	f := create(t, m, name)
 	write(t, f, 0, s)
@@ -77,12 +77,12 @@ func TestCrashTakesEntriesThatWereNotSynced(t *testing.T) {
 		both := func(m *Mem) string { return holds("old")(m) + " " + holds("new")(m) }
 		seen := outcomes(m, both)
 		assert.Positive(t, seen["a b"])
-		assert.Positive(t, seen["gone a"], "a rename is whole or not at all")
+		assert.Positive(t, seen["gone a"], "a rename survives completely or not at all")
 		assert.Len(t, seen, 2)
 	})
 }
 
-// A file renamed before its content was synced may be there and empty.
+// A file that was renamed before its content was synced may exist and be empty.
 func TestCrashAfterRenameBeforeSync(t *testing.T) {
 	m := NewCrashable()
 	write(t, create(t, m, "tmp"), 0, "hello")
@@ -124,7 +124,7 @@ func TestCrashTakesSectorsOneByOne(t *testing.T) {
 	assert.Less(t, torn, 200)
 }
 
-// What was synced is safe from later writes, but in the sectors that they touch.
+// A write endangers synced data only in the sectors that it touches.
 func TestCrashLeavesOtherSectorsAlone(t *testing.T) {
 	m := NewCrashable()
 	f := durableFile(t, m, "f", string(bytes.Repeat([]byte("o"), 3*sector)))
@@ -136,7 +136,7 @@ func TestCrashLeavesOtherSectorsAlone(t *testing.T) {
 		require.Equal(t, bytes.Repeat([]byte("o"), 100), []byte(content[sector:sector+100]))
 		neighbour = neighbour || content[sector+103:2*sector] != string(bytes.Repeat([]byte("o"), sector-103))
 	}
-	assert.True(t, neighbour, "a torn sector may lose what lay behind the write")
+	assert.True(t, neighbour, "a torn sector may lose the bytes after the write")
 }
 
 func TestCrashTakesBackSizes(t *testing.T) {
@@ -157,7 +157,7 @@ func TestFailedSyncIsNotMendedByTheNext(t *testing.T) {
 	write(t, f, 0, "HE")
 	m.SetHook(failNth(OpSync, 1, os.ErrInvalid))
 	require.ErrorIs(t, f.Sync(), os.ErrInvalid)
-	assert.Equal(t, "HEllo", content(t, f), "it reads well")
+	assert.Equal(t, "HEllo", content(t, f), "the write is readable")
 	require.NoError(t, f.Sync())
 	write(t, f, 5, "!")
 	require.NoError(t, f.Sync())
@@ -166,7 +166,7 @@ func TestFailedSyncIsNotMendedByTheNext(t *testing.T) {
 	assert.Positive(t, seen["HEllo!"])
 }
 
-// A kill loses nothing, and saves nothing: what was not synced may still go with the power.
+// A kill neither loses nor syncs anything: unsynced writes may still be lost with the power.
 func TestKillKeepsThePageCache(t *testing.T) {
 	m := NewCrashable()
 	f := durableFile(t, m, "f", "hello")
@@ -198,7 +198,7 @@ func TestCrashEndsHandlesAndLocks(t *testing.T) {
 			require.NoError(t, err, "the lock ended with its process")
 			assert.Error(t, lock.Close())
 			_, err = m.Lock("lock")
-			assert.ErrorIs(t, err, ErrLocked, "the dead owner does not release the new one's")
+			assert.ErrorIs(t, err, ErrLocked, "the dead owner cannot release the new owner's lock")
 			require.NoError(t, second.Close())
 			assert.Equal(t, "hello", content(t, create(t, m, "f")))
 		})

@@ -8,10 +8,10 @@ import (
 	"slices"
 )
 
-// OpKind names an operation of FS or File.
+// OpKind identifies an operation of FS or File.
 type OpKind string
 
-// The operations that a hook sees. Close is none.
+// The operations that a hook observes. Close is not among them.
 const (
 	OpMkdir    OpKind = "mkdir"
 	OpOpen     OpKind = "open"
@@ -28,7 +28,7 @@ const (
 	OpSync     OpKind = "sync"
 )
 
-// Changes reports whether operations of this kind change what a crash would leave.
+// Changes reports whether operations of this kind change the state that a crash would leave.
 func (k OpKind) Changes() bool {
 	switch k {
 	case OpReadDir, OpLock, OpRead, OpSize:
@@ -37,25 +37,26 @@ func (k OpKind) Changes() bool {
 	return true
 }
 
-// Op is an operation about to be done.
+// Op is an operation about to be performed.
 type Op struct {
 	Kind   OpKind
-	Name   string // as the caller gave it
-	To     string // of a rename
-	Offset int64  // of a read or write
-	Length int64  // of a read or write; the size of an allocate or truncate
+	Name   string // name as passed by the caller
+	To     string // new name, of a rename
+	Offset int64  // offset of a read or write
+	Length int64  // length of a read or write; size of an allocate or truncate
 }
 
 func (op Op) String() string {
 	return fmt.Sprintf("%s %s%s %d+%d", op.Kind, op.Name, op.To, op.Offset, op.Length)
 }
 
-// ErrLie, returned by a hook, makes an operation report success without being done. Opening, reading
-// and listing cannot lie, and fail with it.
-var ErrLie = errors.New("said to be done")
+// ErrLie, returned by a hook, makes an operation report success without being performed. An
+// operation that must return something, such as opening or reading, fails with ErrLie instead.
+var ErrLie = errors.New("reported as done without being done")
 
-// SetHook has f called before each operation, by whichever goroutine does it; an error fails the
-// operation, which then changes nothing. A failed sync counts as tried: see File.Sync. Nil: none.
+// SetHook makes m call f before each operation, in the goroutine that performs it. If f returns an
+// error, the operation fails with it and changes nothing; but a failed Sync leaves the unsynced
+// writes in doubt, as File.Sync describes. A nil f removes the hook.
 func (m *Mem) SetHook(f func(Op) error) {
 	if f == nil {
 		m.hook.Store(nil)
@@ -83,7 +84,7 @@ func (k OpKind) lies() bool {
 	return k.Changes() && k != OpOpen && k != OpMkdir
 }
 
-// ReadFile returns a copy of what a file holds, past the hook.
+// ReadFile returns a copy of a file's content. It does not call the hook.
 func (m *Mem) ReadFile(name string) ([]byte, error) {
 	n, err := m.named(name)
 	if err != nil {
@@ -96,8 +97,9 @@ func (m *Mem) ReadFile(name string) ([]byte, error) {
 	return b, nil
 }
 
-// Damage puts b into a file at off, as it reads and as it is on disk, past the hook: rot, or a disk
-// that wrote to the wrong place. A byte at or beyond the file's size is an error.
+// Damage overwrites a file at off with b, both the content that is read and that on disk, as rot
+// and misplaced writes do. It does not call the hook. It returns an error if b extends beyond the
+// file's size.
 func (m *Mem) Damage(name string, off int64, b []byte) error {
 	n, err := m.named(name)
 	if err != nil {
@@ -106,7 +108,7 @@ func (m *Mem) Damage(name string, off int64, b []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if end := off + int64(len(b)); off < 0 || end > n.data.size {
-		return fmt.Errorf("%s: bytes %d to %d do not lie in its %d", name, off, end, n.data.size)
+		return fmt.Errorf("%s: bytes %d to %d are outside the file, which has %d", name, off, end, n.data.size)
 	}
 	n.data.writeAt(b, off)
 	for i, x := range b {
@@ -115,7 +117,7 @@ func (m *Mem) Damage(name string, off int64, b []byte) error {
 	return nil
 }
 
-// FlipBit inverts bit 0 to 7 of the byte at off: see Damage.
+// FlipBit inverts bit 0 to 7 of the byte at off, as Damage does.
 func (m *Mem) FlipBit(name string, off int64, bit int) error {
 	n, err := m.named(name)
 	if err != nil {
@@ -138,8 +140,8 @@ func (m *Mem) named(name string) (*node, error) {
 	return nil, pathError("open", name, fs.ErrNotExist)
 }
 
-// Clone returns a file system of its own with what m holds now, durable or not, with neither m's
-// open files and locks nor its hook.
+// Clone returns an independent copy of the file system, including its unsynced changes, but without
+// the open files, locks and hook.
 func (m *Mem) Clone() *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -169,7 +171,7 @@ func cloneEntries(entries map[string]*node, nodes map[*node]*node) map[string]*n
 	return c
 }
 
-// cloneNode copies each node once.
+// cloneNode returns the copy of n, which it creates on the first call.
 func cloneNode(n *node, nodes map[*node]*node) *node {
 	if n == nil || nodes[n] != nil {
 		return nodes[n]

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// failNth returns a hook that fails the n-th operation of a kind, once.
+// failNth returns a hook that makes the n-th operation of a kind fail.
 func failNth(kind OpKind, n int, err error) func(Op) error {
 	return func(op Op) error {
 		if op.Kind == kind {
@@ -101,7 +101,7 @@ func TestHookLies(t *testing.T) {
 	require.NoError(t, f.Sync())
 	require.NoError(t, m.SyncDir("."))
 	_, err := f.ReadAt(make([]byte, 1), 0)
-	assert.ErrorIs(t, err, ErrLie, "a read has nothing to lie with")
+	assert.ErrorIs(t, err, ErrLie, "a read cannot lie")
 	assert.Positive(t, outcomes(m, holds("f"))["hello"])
 	assert.Positive(t, outcomes(m, holds("g"))["gone"])
 
@@ -118,7 +118,7 @@ func TestCapacity(t *testing.T) {
 	err := g.Allocate(41)
 	assert.True(t, IsFull(err), err)
 	assert.False(t, IsFull(ErrLocked))
-	write(t, f, 0, "within what was allocated")
+	write(t, f, 0, "within the allocated space")
 	_, err = g.WriteAt(make([]byte, 41), 0)
 	assert.True(t, IsFull(err), err)
 	_, err = g.WriteAt(make([]byte, 1), 40)
@@ -165,7 +165,7 @@ func TestCloneIsApart(t *testing.T) {
 	assert.Equal(t, "xxxxx", holds("f")(m))
 	assert.Equal(t, "HellO", holds("f")(c))
 	c.Crash(rand.New(rand.NewPCG(1, 1)))
-	assert.Equal(t, "xxxxx", content(t, f), "the other's handles live")
+	assert.Equal(t, "xxxxx", content(t, f), "handles of the original live on")
 }
 
 func TestMemRunsConcurrently(t *testing.T) {

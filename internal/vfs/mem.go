@@ -12,25 +12,25 @@ import (
 	"syscall"
 )
 
-// Mem is a file system in memory: that of volatile replicas, and, made by NewCrashable, that of
-// tests, which crash it, fail it and damage it. It may be used concurrently. Relative and absolute
-// paths name different files, and there are no links and no "..".
+// Mem is a file system in memory. Volatile replicas use it, and tests use one made by NewCrashable,
+// which they crash, make fail and damage. It may be used concurrently. Relative and absolute paths
+// name different files; links and ".." are not supported.
 type Mem struct {
 	hook  atomic.Pointer[func(Op) error]
-	track bool          // keeps apart what is durable; never changes
-	life  atomic.Uint64 // rises with every crash: handles of an earlier one are dead
+	track bool          // whether durable and unsynced state are kept apart; never changes
+	life  atomic.Uint64 // number of crashes and kills so far; handles of an earlier life are dead
 
-	capacity atomic.Int64 // bytes; 0: no limit
-	used     atomic.Int64 // bytes: the sizes of all files
+	capacity atomic.Int64 // in bytes; 0 means no limit
+	used     atomic.Int64 // total size of all files in bytes
 
-	mu      sync.Mutex // guards what follows, and links and opens of every node
+	mu      sync.Mutex // guards the fields below, and links and opens of every node
 	dirs    map[string]*memDir
 	locks   map[string]*memLock
-	pending []entryOp // changes of entries that are not durable yet, oldest first
-	nodes   uint64    // made so far
+	pending []entryOp // changes of directory entries that are not durable yet, oldest first
+	nodes   uint64    // number of nodes created so far
 }
 
-// memDir is a directory: its files as they read, and, if tracked, as they are on disk.
+// memDir is a directory: its current entries and, if tracked, its durable ones.
 type memDir struct {
 	entries map[string]*node
 	disk    map[string]*node
@@ -40,27 +40,27 @@ func newDir() *memDir {
 	return &memDir{entries: map[string]*node{}, disk: map[string]*node{}}
 }
 
-// NewMem returns an empty file system that is as durable as its process.
+// NewMem returns an empty file system that lives as long as its process.
 func NewMem() *Mem {
 	return &Mem{dirs: map[string]*memDir{".": newDir(), "/": newDir()}, locks: map[string]*memLock{}}
 }
 
-// NewCrashable returns an empty file system that remembers what was synced, for Crash. It takes
-// twice the memory, and more time.
+// NewCrashable returns an empty file system that tracks what was synced, as Crash requires. It
+// takes twice the memory, and more time.
 func NewCrashable() *Mem {
 	m := NewMem()
 	m.track = true
 	return m
 }
 
-// SetCapacity limits the sum of all files' sizes, in bytes; above it, whatever would extend a file
-// fails with an error that IsFull knows. Zero: no limit.
+// SetCapacity limits the total size of all files, in bytes. An operation that would exceed it fails
+// with an error that satisfies IsFull. Zero means no limit.
 func (m *Mem) SetCapacity(bytes int64) { m.capacity.Store(bytes) }
 
-// Used returns the sum of all files' sizes in bytes, unlinked ones that are open included.
+// Used returns the total size of all files in bytes, including removed files that are open.
 func (m *Mem) Used() int64 { return m.used.Load() }
 
-// charge takes space, or gives it back if delta is negative.
+// charge takes delta bytes of the capacity, or returns them if delta is negative.
 func (m *Mem) charge(delta int64) error {
 	used := m.used.Add(delta)
 	if limit := m.capacity.Load(); delta > 0 && limit > 0 && used > limit {
@@ -70,7 +70,7 @@ func (m *Mem) charge(delta int64) error {
 	return nil
 }
 
-// MkdirAll is FS.MkdirAll. Directories are durable at once.
+// MkdirAll implements FS. Directories are durable at once.
 func (m *Mem) MkdirAll(dir string) error {
 	if _, err := m.before(Op{Kind: OpMkdir, Name: dir}); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (m *Mem) MkdirAll(dir string) error {
 	return nil
 }
 
-// OpenFile is FS.OpenFile.
+// OpenFile implements FS.
 func (m *Mem) OpenFile(name string, flag int) (File, error) {
 	if _, err := m.before(Op{Kind: OpOpen, Name: name}); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (m *Mem) OpenFile(name string, flag int) (File, error) {
 	return f, err
 }
 
-// find returns the file, made if flag says so.
+// find returns the file, which it creates if flag has os.O_CREATE.
 func (m *Mem) find(name string, flag int) (*node, error) {
 	d := m.dirs[path.Dir(name)]
 	switch {
@@ -136,7 +136,7 @@ func (m *Mem) lookup(name string) *node {
 	return nil
 }
 
-// Rename is FS.Rename, for files.
+// Rename implements FS. It renames files only.
 func (m *Mem) Rename(oldname, newname string) error {
 	if skip, err := m.before(Op{Kind: OpRename, Name: oldname, To: newname}); skip || err != nil {
 		return err
@@ -156,7 +156,7 @@ func (m *Mem) Rename(oldname, newname string) error {
 	return nil
 }
 
-// Remove is FS.Remove. That of a directory is durable at once.
+// Remove implements FS. The removal of a directory is durable at once.
 func (m *Mem) Remove(name string) error {
 	if skip, err := m.before(Op{Kind: OpRemove, Name: name}); skip || err != nil {
 		return err
@@ -182,7 +182,7 @@ func (m *Mem) removeDir(name string) error {
 	return nil
 }
 
-// ReadDir is FS.ReadDir.
+// ReadDir implements FS.
 func (m *Mem) ReadDir(dir string) ([]string, error) {
 	if _, err := m.before(Op{Kind: OpReadDir, Name: dir}); err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func (m *Mem) names(dir string) []string {
 	return names
 }
 
-// SyncDir is FS.SyncDir.
+// SyncDir implements FS.
 func (m *Mem) SyncDir(dir string) error {
 	if skip, err := m.before(Op{Kind: OpSyncDir, Name: dir}); skip || err != nil {
 		return err
@@ -222,7 +222,7 @@ func (m *Mem) SyncDir(dir string) error {
 	return nil
 }
 
-// Lock is FS.Lock.
+// Lock implements FS.
 func (m *Mem) Lock(name string) (io.Closer, error) {
 	if _, err := m.before(Op{Kind: OpLock, Name: name}); err != nil {
 		return nil, err
@@ -246,7 +246,7 @@ type memLock struct {
 	name string
 }
 
-// Close releases the lock, unless a crash did.
+// Close releases the lock. It returns fs.ErrClosed if the lock was released by Close or a crash.
 func (l *memLock) Close() error {
 	l.mem.mu.Lock()
 	defer l.mem.mu.Unlock()

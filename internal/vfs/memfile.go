@@ -7,15 +7,15 @@ import (
 	"syscall"
 )
 
-// node is a file of Mem, whatever its names.
+// node is a file of Mem, independent of its names.
 type node struct {
-	id           uint64 // in the order of creation
+	id           uint64 // ascending in the order of creation
 	links, opens int    // guarded by Mem.mu
 
-	mu      sync.RWMutex // guards what follows
-	data    pages        // as it reads
-	pending []change     // what was done to it and is not durable, oldest first; only if tracked
-	kept    *[]byte      // the bytes that pending speaks of; lent by spare
+	mu      sync.RWMutex // guards the fields below
+	data    pages        // the current content
+	pending []change     // changes that are not durable, oldest first; nil unless tracked
+	kept    *[]byte      // memory of the pending changes, borrowed from spare
 }
 
 // memFile is an open node.
@@ -27,7 +27,8 @@ type memFile struct {
 	closed atomic.Bool
 }
 
-// begin says whether an operation may go on; skip means that the hook lies about it.
+// begin reports whether an operation may proceed. skip means that it must report success without
+// being performed.
 func (f *memFile) begin(kind OpKind, off, length int64) (skip bool, err error) {
 	switch {
 	case f.life != f.mem.life.Load():
@@ -122,8 +123,8 @@ func (n *node) resize(m *Mem, size int64) error {
 	return nil
 }
 
-// Sync makes everything durable. One that the hook fails is like a kernel's: what was waiting
-// reads well from then on, but no later Sync makes it durable.
+// Sync implements File. If the hook makes it fail, it behaves like a kernel: the waiting changes
+// remain readable, but no later Sync makes them durable.
 func (f *memFile) Sync() error {
 	skip, err := f.begin(OpSync, 0, 0)
 	if skip || !f.mem.track {
@@ -154,7 +155,8 @@ func (f *memFile) Close() error {
 	return nil
 }
 
-// release gives back the space of a file that nobody can reach. m.mu is held. A crash may bring it back.
+// release frees the space of a file that is neither named nor open. A crash may bring the file
+// back. The caller holds m.mu.
 func (m *Mem) release(n *node) {
 	if n.links > 0 || n.opens > 0 {
 		return

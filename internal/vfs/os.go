@@ -9,13 +9,14 @@ import (
 	"path/filepath"
 )
 
-// What smr stores is its user's data, so only the user himself may read it.
+// Only their owner may read the files: they contain the user's data.
 const (
 	fileMode = 0o600
 	dirMode  = 0o700
 )
 
-// OS returns the operating system's files. Paths may be relative or absolute; errors name them.
+// OS returns the operating system's file system. Paths may be relative or absolute; errors contain
+// them.
 func OS() FS { return osFS{} }
 
 type osFS struct{}
@@ -38,11 +39,12 @@ func mkdirAll(dir string) error {
 	return syncDir(parent)
 }
 
-// syncParent makes the entry of a directory that was found durable: whoever made it may have been
-// killed before he did. A parent that may not be read is not of our making.
+// syncParent makes the entry of an existing directory durable, because the process that created it
+// may have been killed before the sync. A parent that this process may not read was not created by
+// smr and needs no sync.
 func syncParent(dir, parent string, info fs.FileInfo) error {
 	if !info.IsDir() {
-		return fmt.Errorf("%s is a file, and a directory is needed there: remove it or choose another", dir)
+		return fmt.Errorf("%s is a file, but a directory is needed there; remove the file or choose another path", dir)
 	}
 	if err := syncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
@@ -87,7 +89,7 @@ func (osFS) Lock(name string) (io.Closer, error) {
 	return f, nil
 }
 
-// osFile adds to os.File what differs between systems.
+// osFile adapts os.File where systems differ.
 type osFile struct{ *os.File }
 
 func (f osFile) Size() (int64, error) {
@@ -100,7 +102,7 @@ func (f osFile) Size() (int64, error) {
 
 func (f osFile) Sync() error { return datasync(f.File) }
 
-// Allocate leaves a file that it could not extend as it was.
+// Allocate restores the size of a file that it could not extend.
 func (f osFile) Allocate(size int64) error {
 	old, err := f.Size()
 	if err != nil {
@@ -112,8 +114,8 @@ func (f osFile) Allocate(size int64) error {
 	return err
 }
 
-// fill extends a file from old to size with written zeros: for systems and file systems that
-// cannot reserve space otherwise.
+// fill extends a file from old to size by writing zeros, on systems and file systems that cannot
+// reserve space.
 func fill(f *os.File, old, size int64) error {
 	zeros := make([]byte, 256<<10)
 	for old < size {

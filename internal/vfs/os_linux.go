@@ -10,8 +10,8 @@ func datasync(f *os.File) error {
 	return control(f, "fdatasync", syscall.Fdatasync)
 }
 
-// reserve takes the space of the file's first size bytes. File systems without fallocate get
-// written zeros instead.
+// reserve allocates space for the file's first size bytes. On file systems without fallocate it
+// writes zeros instead.
 func reserve(f *os.File, old, size int64) error {
 	err := control(f, "fallocate", func(fd int) error { return syscall.Fallocate(fd, 0, 0, size) })
 	if errors.Is(err, syscall.EOPNOTSUPP) {
@@ -20,8 +20,8 @@ func reserve(f *os.File, old, size int64) error {
 	return err
 }
 
-// control calls a system call on f, again if a signal came between, and names the file in its
-// error.
+// control makes a system call on f and repeats it if a signal interrupted it. Its errors name the
+// file.
 func control(f *os.File, what string, call func(fd int) error) error {
 	conn, err := f.SyscallConn()
 	if err != nil {

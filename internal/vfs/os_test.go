@@ -15,7 +15,7 @@ import (
 
 const lockVariable = "SMR_TEST_LOCK"
 
-// TestMain lets the test binary be the second process that holds a lock until its input ends.
+// TestMain lets the test binary act as a second process that holds a lock until its input ends.
 func TestMain(m *testing.M) {
 	name := os.Getenv(lockVariable)
 	if name == "" {
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
-// A lock is between processes, and ends with the process even if it is killed.
+// A lock excludes other processes, and ends with its process even if that is killed.
 func TestLockBetweenProcesses(t *testing.T) {
 	name := filepath.ToSlash(filepath.Join(t.TempDir(), "lock"))
 	other := exec.Command(os.Args[0])
@@ -76,7 +76,7 @@ func TestFilesAreTheirOwnersAlone(t *testing.T) {
 	}
 }
 
-// File systems without fallocate get the same from written zeros.
+// Writing zeros, for file systems without fallocate, has the effect of Allocate.
 func TestFillIsAllocate(t *testing.T) {
 	f := create(t, OS(), filepath.ToSlash(t.TempDir())+"/f")
 	write(t, f, 0, "hello")

@@ -19,8 +19,8 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// lockFile holds a flock, which belongs to the open file: a second opening in this process is
-// refused like one in another.
+// lockFile acquires a flock. It belongs to the open file, so opening the file a second time fails
+// in this process as well as in others.
 func lockFile(name string) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, fileMode)
 	if err != nil {

@@ -17,11 +17,10 @@ func systemFull(err error) bool {
 	return errors.Is(err, errorDiskFull) || errors.Is(err, errorHandleDiskFull)
 }
 
-// syncDir has nothing to do: Windows gives no way to sync a directory, and NTFS keeps its entries
-// in a journal of its own.
+// syncDir does nothing: Windows cannot sync a directory, and NTFS journals its entries.
 func syncDir(string) error { return nil }
 
-// lockFile opens the file shared with nobody, which ends with the handle.
+// lockFile opens the file without sharing, which locks it until the handle is closed.
 func lockFile(name string) (*os.File, error) {
 	path, err := syscall.UTF16PtrFromString(name)
 	if err != nil {

@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// pageSize is the unit in which Mem takes memory.
+// pageSize is the unit in which Mem allocates memory.
 const pageSize = 4 << 10
 
 // pages is the content of a file in memory. A page that was never written is nil and reads as
-// zeros. What a page holds at and above size is zero.
+// zeros. Pages are zero from size on.
 type pages struct {
 	size   int64
 	page   [][]byte
-	shared []bool // a clone has the page too: it is copied before it changes
+	shared []bool // whether a clone shares the page, which must then be copied before it changes
 }
 
 func (p *pages) readAt(b []byte, off int64) (int, error) {
@@ -29,7 +29,7 @@ func (p *pages) readAt(b []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// readPage reads what one page has of b.
+// readPage reads the part of b that lies in one page.
 func (p *pages) readPage(b []byte, off int64) int {
 	at := int(off % pageSize)
 	b = b[:min(len(b), pageSize-at)]
@@ -54,7 +54,7 @@ func (p *pages) writeAt(b []byte, off int64) {
 	}
 }
 
-// fill makes the pages from first to last, of which there may be some, in one piece.
+// fill allocates the missing pages from first to last in one piece.
 func (p *pages) fill(first, last int) {
 	missing := 0
 	for i := first; i <= last; i++ {
@@ -70,7 +70,7 @@ func (p *pages) fill(first, last int) {
 	}
 }
 
-// own returns a page that may be changed.
+// own returns page i for modification.
 func (p *pages) own(i int) []byte {
 	switch {
 	case p.page[i] == nil:
@@ -82,7 +82,7 @@ func (p *pages) own(i int) []byte {
 	return p.page[i]
 }
 
-// resize cuts, or extends with zeros.
+// resize truncates the content, or extends it with zeros.
 func (p *pages) resize(size int64) {
 	count := int((size + pageSize - 1) / pageSize)
 	for len(p.page) < count {
@@ -97,7 +97,7 @@ func (p *pages) resize(size int64) {
 	p.size = size
 }
 
-// writtenTo returns where the last page ends that was written, or the file.
+// writtenTo returns the end of the last page that was written, or the size if that is lower.
 func (p *pages) writtenTo() int64 {
 	n := len(p.page)
 	for n > 0 && p.page[n-1] == nil {
@@ -106,7 +106,7 @@ func (p *pages) writtenTo() int64 {
 	return min(int64(n)*pageSize, p.size)
 }
 
-// clone returns a copy, which shares the pages that neither changes.
+// clone returns a copy, which shares pages until either side modifies them.
 func (p *pages) clone() pages {
 	for i := range p.shared {
 		p.shared[i] = p.page[i] != nil
