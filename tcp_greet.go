@@ -189,8 +189,8 @@ func (c *tcpConn) sendGreeting(from, to ID, hello []byte) error {
 	b = append(append(b, byte(len(from))), from...)
 	b = append(append(b, byte(len(to))), to...)
 	b = append(b, hello...)
-	if len(to) > maxIDBytes || len(b) > greetBytes {
-		return fmt.Errorf("greeting to %q has %d bytes: at most %d go, and %d in an id", to, len(b), greetBytes, maxIDBytes)
+	if len(to) > maxID || len(b) > greetBytes {
+		return fmt.Errorf("greeting to %q has %d bytes: at most %d go, and %d in an id", to, len(b), greetBytes, maxID)
 	}
 	c.sendPreface()
 	c.out.write(b)
@@ -267,7 +267,7 @@ func parseGreeting(b []byte) (from, to ID, hello []byte, err error) {
 }
 
 func cutID(b []byte) (ID, []byte, error) {
-	if len(b) == 0 || b[0] == 0 || b[0] > maxIDBytes || len(b) < 1+int(b[0]) {
+	if len(b) == 0 || b[0] == 0 || b[0] > maxID || len(b) < 1+int(b[0]) {
 		return "", nil, errGreeting
 	}
 	n := 1 + int(b[0])
