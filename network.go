@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/smr-go/smr/internal/ratelog"
 )
 
 // Network carries messages between replicas of one process: for tests, examples, and services
@@ -38,7 +40,7 @@ type memoryTransport struct {
 	network  *Network
 	id       ID
 	endpoint Endpoint // set once by Open, before the network knows of the transport
-	warnings rareWarnings
+	warnings ratelog.Warnings
 	inbox    memoryInbox
 	live     atomic.Bool   // between Open and Close
 	done     chan struct{} // closed when the delivering goroutine has ended; nil before Open
@@ -60,7 +62,7 @@ func (m *memoryTransport) Open(e Endpoint) error {
 	if m.done != nil {
 		return errors.New("smr: a transport opens once: make another")
 	}
-	m.endpoint, m.done, m.warnings.log = e, make(chan struct{}), e.Logger
+	m.endpoint, m.done, m.warnings.Log = e, make(chan struct{}), e.Logger
 	m.inbox.some.L = &m.inbox.mu
 	m.network.open[m.id] = m
 	m.live.Store(true)
@@ -75,12 +77,12 @@ func (m *memoryTransport) Send(to ID, msg []byte) {
 		return
 	}
 	if len(msg) > dst.endpoint.MaxMessage {
-		m.warnings.warn("too large", "message is too large and was not sent", "to", to,
+		m.warnings.Warn("too large", "message is too large and was not sent", "to", to,
 			"bytes", len(msg), "limit", dst.endpoint.MaxMessage)
 		return
 	}
 	if !dst.inbox.put(m.id, msg) {
-		m.warnings.warn("full", "member does not keep up: dropping messages to it", "to", to,
+		m.warnings.Warn("full", "member does not keep up: dropping messages to it", "to", to,
 			"limit", memoryInboxBytes)
 	}
 }

@@ -1,4 +1,4 @@
-package smr
+package tcp
 
 import (
 	"crypto/tls"
@@ -10,7 +10,7 @@ import (
 )
 
 // completeTLS refuses what would let a stranger speak as a member unnoticed.
-func (c *TCPConfig) completeTLS() error {
+func (c *Config) completeTLS() error {
 	if c.TLS == nil {
 		if c.AnyClient {
 			return errors.New("smr: TCPConfig.AnyClient without TLS: every client is any client then, leave it out")
@@ -25,7 +25,7 @@ func (c *TCPConfig) completeTLS() error {
 		return fmt.Errorf("smr: TLS.ClientAuth is %v, so any client could speak as a member: "+
 			"set it to tls.RequireAndVerifyClientCert, or set AnyClient if that is meant", c.TLS.ClientAuth)
 	case mutual && c.AnyClient:
-		return errors.New("smr: AnyClient is set, but TLS.ClientAuth requires a certificate: choose one")
+		return errors.New("smr: TCPConfig.AnyClient is set, but TLS.ClientAuth requires a certificate: choose one")
 	case mutual && c.TLS.ClientCAs == nil:
 		return errors.New("smr: TLS.ClientCAs is nil, so any public CA could make members: set the pool with your CA")
 	case len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil && c.TLS.GetConfigForClient == nil:
@@ -40,7 +40,7 @@ func (c *TCPConfig) completeTLS() error {
 
 // checkOwnName says that no certificate names this replica, which all others would say later. A
 // certificate that comes from a callback is not seen here.
-func (c *TCPConfig) checkOwnName(id ID) error {
+func (c *Config) checkOwnName(id string) error {
 	if c.TLS == nil || len(c.TLS.Certificates) == 0 {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (c *TCPConfig) checkOwnName(id ID) error {
 		if err != nil {
 			return fmt.Errorf("smr: TLS.Certificates: %w", err)
 		}
-		if slices.Contains(leaf.DNSNames, string(id)) {
+		if slices.Contains(leaf.DNSNames, id) {
 			return nil
 		}
 		seen = append(seen, leaf.DNSNames...)
@@ -69,17 +69,17 @@ func leafOf(cert tls.Certificate) (*x509.Certificate, error) {
 }
 
 // client is the dialling side, which wants the server to be the member, not the address.
-func (c *TCPConfig) client(wire net.Conn, to ID) *tls.Conn {
+func (c *Config) client(wire net.Conn, to string) *tls.Conn {
 	config := c.TLS.Clone()
-	config.ServerName = string(to)
+	config.ServerName = to
 	return tls.Client(wire, config)
 }
 
-func (c *TCPConfig) server(wire net.Conn) *tls.Conn { return tls.Server(wire, c.TLS) }
+func (c *Config) server(wire net.Conn) *tls.Conn { return tls.Server(wire, c.TLS) }
 
 // checkServer says why the certificate of the accepting side is not the member's. TLS has
 // verified the name already, but lets a wildcard pass.
-func (c *TCPConfig) checkServer(secure *tls.Conn, to ID) error {
+func (c *Config) checkServer(secure *tls.Conn, to string) error {
 	if secure == nil {
 		return nil
 	}
@@ -88,19 +88,19 @@ func (c *TCPConfig) checkServer(secure *tls.Conn, to ID) error {
 
 // checkClient says why the certificate of the dialling side is not the member's. With AnyClient
 // there may be none.
-func (c *TCPConfig) checkClient(secure *tls.Conn, from ID) error {
+func (c *Config) checkClient(secure *tls.Conn, from string) error {
 	if secure == nil || c.AnyClient && len(secure.ConnectionState().VerifiedChains) == 0 {
 		return nil
 	}
 	return checkName(secure.ConnectionState(), from)
 }
 
-func checkName(state tls.ConnectionState, id ID) error {
+func checkName(state tls.ConnectionState, id string) error {
 	if len(state.VerifiedChains) == 0 {
 		return fmt.Errorf("%q has no verified certificate", id)
 	}
 	leaf := state.VerifiedChains[0][0]
-	if !slices.Contains(leaf.DNSNames, string(id)) {
+	if !slices.Contains(leaf.DNSNames, id) {
 		return fmt.Errorf("certificate %q has the DNS names %q, not %q", leaf.Subject, leaf.DNSNames, id)
 	}
 	return nil

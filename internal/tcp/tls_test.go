@@ -1,4 +1,4 @@
-package smr
+package tcp
 
 import (
 	"crypto/tls"
@@ -7,10 +7,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/tcp/tcptest"
 )
 
-func withTLS(config *tls.Config) func(*TCPConfig, *Endpoint) {
-	return func(c *TCPConfig, _ *Endpoint) { c.TLS = config }
+func withTLS(config *tls.Config) func(*Config, *Endpoint) {
+	return func(c *Config, _ *Endpoint) { c.TLS = config }
 }
 
 // presenting makes a config whose certificate comes from callbacks, where Open does not see it.
@@ -23,36 +25,36 @@ func presenting(config *tls.Config) *tls.Config {
 }
 
 func TestListenTCPRefusesAnUnsafeTLS(t *testing.T) {
-	ca := NewTestCA(t)
-	for want, change := range map[string]func(c *TCPConfig){
-		"InsecureSkipVerify is set":              func(c *TCPConfig) { c.TLS.InsecureSkipVerify = true },
-		"TLS.ClientAuth is NoClientCert":         func(c *TCPConfig) { c.TLS.ClientAuth = tls.NoClientCert },
-		"TLS.ClientAuth is RequireAnyClientCert": func(c *TCPConfig) { c.TLS.ClientAuth = tls.RequireAnyClientCert },
-		"ClientAuth requires a certificate":      func(c *TCPConfig) { c.AnyClient = true },
-		"TLS.ClientCAs is nil":                   func(c *TCPConfig) { c.TLS.ClientCAs = nil },
-		"TLS has no certificate":                 func(c *TCPConfig) { c.TLS.Certificates = nil },
+	ca := tcptest.NewCA(t)
+	for want, change := range map[string]func(c *Config){
+		"InsecureSkipVerify is set":              func(c *Config) { c.TLS.InsecureSkipVerify = true },
+		"TLS.ClientAuth is NoClientCert":         func(c *Config) { c.TLS.ClientAuth = tls.NoClientCert },
+		"TLS.ClientAuth is RequireAnyClientCert": func(c *Config) { c.TLS.ClientAuth = tls.RequireAnyClientCert },
+		"ClientAuth requires a certificate":      func(c *Config) { c.AnyClient = true },
+		"TLS.ClientCAs is nil":                   func(c *Config) { c.TLS.ClientCAs = nil },
+		"TLS has no certificate":                 func(c *Config) { c.TLS.Certificates = nil },
 	} {
-		cfg := TCPConfig{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, "a")}
+		cfg := Config{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, "a")}
 		change(&cfg)
-		_, err := ListenTCP(cfg)
+		_, err := Listen(cfg)
 		assert.ErrorContains(t, err, want)
 	}
 }
 
 func TestOpenRefusesACertificateOfAnotherName(t *testing.T) {
-	ca := NewTestCA(t)
-	tcp, err := ListenTCP(TCPConfig{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, "b", "*.example")})
+	ca := tcptest.NewCA(t)
+	transport, err := Listen(Config{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, "b", "*.example")})
 	require.NoError(t, err)
-	defer tcp.Close()
-	err = tcp.Open(Endpoint{ID: "a.example", MaxMessage: 1, Addr: newTCPGroup().addr, Receive: func(ID, []byte) {}})
+	defer transport.Close()
+	err = transport.Open(Endpoint{ID: "a.example", MaxMessage: 1, Addr: newGroup().addr, Receive: func(string, []byte) {}})
 	assert.ErrorContains(t, err, `the certificate has the DNS names ["b" "*.example"], and this replica is "a.example"`)
 }
 
 // Each case is a replica that claims to be x.example, with a certificate that must not do, beside
 // a right a.example. Nothing passes either way, and both logs say why.
 func TestACertificateMustNameTheMember(t *testing.T) {
-	const right, claimed = ID("a.example"), ID("x.example")
-	ca, stranger := NewTestCA(t), NewTestCA(t)
+	const right, claimed = "a.example", "x.example"
+	ca, stranger := tcptest.NewCA(t), tcptest.NewCA(t)
 	wrongCA := stranger.Mutual(t, claimed)
 	wrongCA.RootCAs = ca.Pool
 	for name, c := range map[string]struct {
@@ -66,11 +68,11 @@ func TestACertificateMustNameTheMember(t *testing.T) {
 		"another CA's": {wrongCA, "certificate signed by unknown authority", "certificate signed by unknown authority"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := newTCPGroup()
+			g := newGroup()
 			a := g.start(t, right, withTLS(ca.Mutual(t, right)))
 			x := g.start(t, claimed, withTLS(presenting(c.config)))
 			a.says(t, c.dials, func() { a.Send(claimed, []byte("to x")) })
-			a.forget()
+			a.log.clear()
 			a.says(t, c.taken, func() { x.Send(right, []byte("from x")) })
 			x.says(t, "[WARN]", func() {})
 			assert.Zero(t, a.received()+x.received())
@@ -78,18 +80,11 @@ func TestACertificateMustNameTheMember(t *testing.T) {
 	}
 }
 
-// forget lets warnings of every kind through again.
-func (m *tcpMember) forget() {
-	m.warnings.mu.Lock()
-	defer m.warnings.mu.Unlock()
-	m.warnings.kinds = nil
-}
-
 func TestAReplicaWithoutAClientCertificateIsRefused(t *testing.T) {
-	ca := NewTestCA(t)
-	g := newTCPGroup()
+	ca := tcptest.NewCA(t)
+	g := newGroup()
 	a := g.start(t, "a", withTLS(ca.Mutual(t, "a")))
-	x := g.start(t, "x", func(c *TCPConfig, _ *Endpoint) {
+	x := g.start(t, "x", func(c *Config, _ *Endpoint) {
 		c.TLS = ca.Mutual(t, "x")
 		c.TLS.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &tls.Certificate{}, nil }
 	})
@@ -101,9 +96,9 @@ func TestAReplicaWithoutAClientCertificateIsRefused(t *testing.T) {
 
 // A callback that asks for no certificate does not open the door.
 func TestClientAuthCannotBeUndoneByACallback(t *testing.T) {
-	ca := NewTestCA(t)
-	g := newTCPGroup()
-	a := g.start(t, "a", func(c *TCPConfig, _ *Endpoint) {
+	ca := tcptest.NewCA(t)
+	g := newGroup()
+	a := g.start(t, "a", func(c *Config, _ *Endpoint) {
 		c.TLS = ca.Mutual(t, "a")
 		lax := &tls.Config{Certificates: c.TLS.Certificates}
 		c.TLS.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return lax, nil }
@@ -114,25 +109,25 @@ func TestClientAuthCannotBeUndoneByACallback(t *testing.T) {
 }
 
 func TestTLSWithoutClientCertificates(t *testing.T) {
-	ca := NewTestCA(t)
-	anyClient := func(id ID, roots *x509.CertPool) func(*TCPConfig, *Endpoint) {
-		return func(c *TCPConfig, _ *Endpoint) {
+	ca := tcptest.NewCA(t)
+	anyClient := func(id string, roots *x509.CertPool) func(*Config, *Endpoint) {
+		return func(c *Config, _ *Endpoint) {
 			c.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Certificate(t, id)}, RootCAs: roots}
 			c.AnyClient = true
 		}
 	}
-	g := newTCPGroup()
+	g := newGroup()
 	a, b := g.start(t, "a", anyClient("a", ca.Pool)), g.start(t, "b", anyClient("b", ca.Pool))
 	a.reaches(t, b, "to b")
 	b.reaches(t, a, "to a")
-	wary := g.start(t, "c", anyClient("c", NewTestCA(t).Pool))
+	wary := g.start(t, "c", anyClient("c", tcptest.NewCA(t).Pool))
 	wary.says(t, "unknown authority", func() { wary.Send("a", []byte("to a stranger")) })
 	assert.False(t, a.has("to a stranger"), "who dials still knows whom he talks to")
 }
 
 func TestTLSMeetsNone(t *testing.T) {
-	ca := NewTestCA(t)
-	g := newTCPGroup()
+	ca := tcptest.NewCA(t)
+	g := newGroup()
 	a, b := g.start(t, "a", withTLS(ca.Mutual(t, "a"))), g.start(t, "b", nil)
 	b.says(t, "not smr, or TLS on one side only", func() { a.Send("b", []byte("no")) })
 	a.says(t, "first record does not look like a TLS handshake", func() { b.Send("a", []byte("no")) })

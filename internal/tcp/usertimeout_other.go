@@ -1,6 +1,6 @@
 //go:build !linux
 
-package smr
+package tcp
 
 import (
 	"net"

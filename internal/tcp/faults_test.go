@@ -1,4 +1,4 @@
-package smr
+package tcp
 
 import (
 	"bufio"
@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tcpProxy stands before a member and does to its bytes what a test wants.
-type tcpProxy struct {
+// proxy stands before a member and does to its bytes what a test wants.
+type proxy struct {
 	net.Listener
 	to     string
 	dialed atomic.Int64
@@ -29,16 +29,16 @@ type tcpProxy struct {
 	all   sync.WaitGroup
 }
 
-func startProxy(t *testing.T, to *tcpMember, copy func(dst io.Writer, src io.Reader, n int64)) *tcpProxy {
+func startProxy(t *testing.T, to *member, copy func(dst io.Writer, src io.Reader, n int64)) *proxy {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &tcpProxy{Listener: listener, to: to.Addr().String(), copy: copy}
+	p := &proxy{Listener: listener, to: to.Addr().String(), copy: copy}
 	p.all.Go(p.run)
 	t.Cleanup(p.stop)
 	return p
 }
 
-func (p *tcpProxy) run() {
+func (p *proxy) run() {
 	for {
 		in, err := p.Accept()
 		if err != nil {
@@ -58,7 +58,7 @@ func (p *tcpProxy) run() {
 	}
 }
 
-func (p *tcpProxy) stop() {
+func (p *proxy) stop() {
 	p.Close()
 	p.mu.Lock()
 	for _, c := range p.conns {
@@ -87,7 +87,7 @@ func (c *corrupter) Write(p []byte) (int, error) {
 // and costs only what was on it.
 func TestCorruptedBytesAreNoticed(t *testing.T) {
 	for _, place := range []int{2, 8, 20, 40, 60, 100, 1_000} {
-		g := newTCPGroup()
+		g := newGroup()
 		a, b := g.start(t, "a", nil), g.start(t, "b", nil)
 		proxy := startProxy(t, b, func(dst io.Writer, src io.Reader, n int64) {
 			if n == 1 {
@@ -106,8 +106,8 @@ func TestCorruptedBytesAreNoticed(t *testing.T) {
 
 // A connection that swallows nothing any more is given up, and the member dialled again.
 func TestAHalfOpenConnectionIsGivenUp(t *testing.T) {
-	g := newTCPGroup()
-	a := g.start(t, "a", func(c *TCPConfig, _ *Endpoint) { c.Timeout = 200 * time.Millisecond })
+	g := newGroup()
+	a := g.start(t, "a", func(c *Config, _ *Endpoint) { c.Timeout = 200 * time.Millisecond })
 	b := g.start(t, "b", nil)
 	stop := make(chan struct{})
 	defer close(stop)
@@ -129,15 +129,15 @@ func TestAHalfOpenConnectionIsGivenUp(t *testing.T) {
 // A connection without traffic outlives the timeout, and works then. That the time is over, a
 // stranger shows who is closed for it.
 func TestAQuietConnectionLasts(t *testing.T) {
-	g := newTCPGroup()
-	hasty := func(c *TCPConfig, _ *Endpoint) { c.Timeout = 200 * time.Millisecond }
+	g := newGroup()
+	hasty := func(c *Config, _ *Endpoint) { c.Timeout = 200 * time.Millisecond }
 	a, b := g.start(t, "a", hasty), g.start(t, "b", hasty)
 	a.reaches(t, b, "before")
 	for range 2 {
 		raw, err := net.Dial("tcp", b.Addr().String())
 		require.NoError(t, err)
 		raw.SetDeadline(time.Now().Add(10 * time.Second))
-		(&tcpConn{raw: raw, in: raw}).ended(t)
+		(&conn{raw: raw, in: raw}).ended(t)
 		require.NoError(t, raw.Close())
 	}
 	a.reaches(t, b, "after")
@@ -146,8 +146,8 @@ func TestAQuietConnectionLasts(t *testing.T) {
 }
 
 // greetRaw writes the greeting of a dialling member and reads the preface of the answer.
-func greetRaw(t *testing.T, raw net.Conn, from, to ID) *tcpConn {
-	c := &tcpConn{raw: raw, in: raw, frames: frameReader{r: raw, max: greetBytes}}
+func greetRaw(t *testing.T, raw net.Conn, from, to string) *conn {
+	c := &conn{raw: raw, in: raw, frames: frameReader{r: raw, max: greetBytes}}
 	c.out.Writer = bufio.NewWriter(raw)
 	raw.SetDeadline(time.Now().Add(10 * time.Second))
 	require.NoError(t, c.sendGreeting(from, to, nil))
@@ -156,7 +156,7 @@ func greetRaw(t *testing.T, raw net.Conn, from, to ID) *tcpConn {
 }
 
 // talkRaw is a connection on which messages may go.
-func talkRaw(t *testing.T, m *tcpMember, from ID) *tcpConn {
+func talkRaw(t *testing.T, m *member, from string) *conn {
 	raw, err := net.Dial("tcp", m.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { raw.Close() })
@@ -167,20 +167,20 @@ func talkRaw(t *testing.T, m *tcpMember, from ID) *tcpConn {
 	return c
 }
 
-func (c *tcpConn) say(t *testing.T, msg string) {
+func (c *conn) say(t *testing.T, msg string) {
 	require.NoError(t, c.out.write([]byte(msg)))
 	require.NoError(t, c.out.Flush())
 }
 
 // ended waits for the other side to close.
-func (c *tcpConn) ended(t *testing.T) {
+func (c *conn) ended(t *testing.T) {
 	t.Helper()
 	_, err := io.Copy(io.Discard, c.in)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection is still open")
 }
 
 func TestAnotherProtocolIsClosed(t *testing.T) {
-	g := newTCPGroup()
+	g := newGroup()
 	a := g.start(t, "a", nil)
 	for _, junk := range []string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "\x16\x03\x01\x02\x00\x01", strings.Repeat("\x00", 100)} {
 		raw, err := net.Dial("tcp", a.Addr().String())
@@ -195,15 +195,15 @@ func TestAnotherProtocolIsClosed(t *testing.T) {
 }
 
 func TestAnotherVersionIsToldSo(t *testing.T) {
-	g := newTCPGroup()
+	g := newGroup()
 	a := g.start(t, "a", nil)
 	raw, err := net.Dial("tcp", a.Addr().String())
 	require.NoError(t, err)
 	defer raw.Close()
 	raw.SetDeadline(time.Now().Add(10 * time.Second))
-	raw.Write(append(prefaceMagic[:], tcpVersion+1))
+	raw.Write(append(prefaceMagic[:], version+1))
 	raw.Write([]byte("a greeting of that version"))
-	c := &tcpConn{raw: raw, in: raw, frames: frameReader{r: raw, max: greetBytes}}
+	c := &conn{raw: raw, in: raw, frames: frameReader{r: raw, max: greetBytes}}
 	require.NoError(t, c.readPreface())
 	_, err = c.readAnswer()
 	assert.ErrorContains(t, err, "protocol version 2 meets version 1")
@@ -212,7 +212,7 @@ func TestAnotherVersionIsToldSo(t *testing.T) {
 }
 
 func TestAMemberWithAnotherVersionIsRefused(t *testing.T) {
-	g := newTCPGroup()
+	g := newGroup()
 	a := g.start(t, "a", nil)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -223,7 +223,7 @@ func TestAMemberWithAnotherVersionIsRefused(t *testing.T) {
 			if err != nil {
 				return
 			}
-			raw.Write(append(prefaceMagic[:], tcpVersion+1))
+			raw.Write(append(prefaceMagic[:], version+1))
 			io.Copy(io.Discard, raw)
 			raw.Close()
 		}
@@ -233,7 +233,7 @@ func TestAMemberWithAnotherVersionIsRefused(t *testing.T) {
 }
 
 func TestAFrameTooLargeEndsTheConnection(t *testing.T) {
-	g := newTCPGroup()
+	g := newGroup()
 	a := g.start(t, "a", nil)
 	c := talkRaw(t, a, "b")
 	c.say(t, "small")
@@ -246,7 +246,7 @@ func TestAFrameTooLargeEndsTheConnection(t *testing.T) {
 
 // The newer connection of a member is the right one: the older may be half-open.
 func TestANewConnectionTakesTheOldOnesPlace(t *testing.T) {
-	g := newTCPGroup()
+	g := newGroup()
 	a := g.start(t, "a", nil)
 	old := talkRaw(t, a, "b")
 	old.say(t, "old")
@@ -261,42 +261,42 @@ func TestANewConnectionTakesTheOldOnesPlace(t *testing.T) {
 
 // Silent strangers are bounded, do not keep members out, and are closed in time.
 func TestAFloodOfConnectionsIsBounded(t *testing.T) {
-	g := newTCPGroup()
-	a := g.start(t, "a", func(c *TCPConfig, _ *Endpoint) { c.Timeout = time.Second })
+	g := newGroup()
+	a := g.start(t, "a", func(c *Config, _ *Endpoint) { c.Timeout = time.Second })
 	b := g.start(t, "b", nil)
-	var strangers []*tcpConn
+	var strangers []*conn
 	for range 2 * maxGreeting {
 		raw, err := net.Dial("tcp", a.Addr().String())
 		require.NoError(t, err)
 		defer raw.Close()
 		raw.SetDeadline(time.Now().Add(10 * time.Second))
-		strangers = append(strangers, &tcpConn{raw: raw, in: raw})
+		strangers = append(strangers, &conn{raw: raw, in: raw})
 	}
 	strangers[0].ended(t) // before it has said anything: the oldest goes first
-	a.TCP.mu.RLock()
+	a.Transport.mu.RLock()
 	assert.LessOrEqual(t, len(a.greeting), maxGreeting)
-	a.TCP.mu.RUnlock()
+	a.Transport.mu.RUnlock()
 	b.reaches(t, a, "not kept out")
 	for _, s := range strangers {
 		s.ended(t)
 	}
 	assert.Contains(t, a.log.String(), "too many connections do not say who they are")
 	eventually(t, func() bool {
-		a.TCP.mu.RLock()
-		defer a.TCP.mu.RUnlock()
+		a.Transport.mu.RLock()
+		defer a.Transport.mu.RUnlock()
 		return len(a.greeting) == 0 && len(a.conns) == 1
 	}, "connections are left in the books")
 }
 
 func TestTooManyMembersAreRefused(t *testing.T) {
-	g := newTCPGroup()
+	g := newGroup()
 	a := g.start(t, "a", nil)
 	for i := range maxAccepted {
-		talkRaw(t, a, ID(fmt.Sprint("b", i)))
+		talkRaw(t, a, fmt.Sprint("b", i))
 	}
 	eventually(t, func() bool {
-		a.TCP.mu.RLock()
-		defer a.TCP.mu.RUnlock()
+		a.Transport.mu.RLock()
+		defer a.Transport.mu.RUnlock()
 		return len(a.accepted) == maxAccepted
 	}, "not all are taken")
 	talkRaw(t, a, "one more").ended(t)

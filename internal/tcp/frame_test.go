@@ -1,4 +1,4 @@
-package smr
+package tcp
 
 import (
 	"bufio"
@@ -152,7 +152,7 @@ func FuzzParseGreeting(f *testing.F) {
 		if err != nil {
 			return
 		}
-		require.True(t, len(from) > 0 && len(from) <= maxID && len(to) > 0 && len(to) <= maxID)
+		require.True(t, len(from) > 0 && len(from) <= maxIDBytes && len(to) > 0 && len(to) <= maxIDBytes)
 		again := string(byte(len(from))) + string(from)
 		again += string(byte(len(to))) + string(to) + string(hello)
 		require.Equal(t, string(b), again)

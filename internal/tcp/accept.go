@@ -1,4 +1,4 @@
-package smr
+package tcp
 
 import (
 	"fmt"
@@ -14,21 +14,21 @@ const (
 )
 
 // accept takes connections until the transport closes.
-func (t *TCP) accept() {
+func (t *Transport) accept() {
 	for t.stopping.Err() == nil {
 		raw, err := t.listener.Accept()
 		switch {
 		case err == nil:
 			t.admit(raw)
 		case t.stopping.Err() == nil:
-			t.warnings.warn("accept", "cannot accept connections", "error", err)
+			t.warnings.Warn("accept", "cannot accept connections", "error", err)
 			t.pause(acceptPause, nil)
 		}
 	}
 }
 
 // pause waits, and reports false if the transport closes meanwhile. A value on skip ends it early.
-func (t *TCP) pause(d time.Duration, skip <-chan struct{}) bool {
+func (t *Transport) pause(d time.Duration, skip <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -41,7 +41,7 @@ func (t *TCP) pause(d time.Duration, skip <-chan struct{}) bool {
 
 // admit lets a connection greet. When too many do, the one that takes longest must go: a flood of
 // strangers does not keep out members, who greet within a round trip.
-func (t *TCP) admit(raw net.Conn) {
+func (t *Transport) admit(raw net.Conn) {
 	if !t.track(raw) {
 		return
 	}
@@ -55,14 +55,14 @@ func (t *TCP) admit(raw net.Conn) {
 	t.mu.Unlock()
 	if oldest != nil {
 		oldest.Close()
-		t.warnings.warn("flood", "too many connections do not say who they are: closed the oldest",
+		t.warnings.Warn("flood", "too many connections do not say who they are: closed the oldest",
 			"limit", maxGreeting, "address", oldest.RemoteAddr())
 	}
 	t.others.Go(func() { t.serve(raw) })
 }
 
 // serve greets and then reads until the connection ends.
-func (t *TCP) serve(raw net.Conn) {
+func (t *Transport) serve(raw net.Conn) {
 	defer t.release(raw)
 	giveUpAfter(raw, t.cfg.Timeout)
 	c, from, err := t.greeted(raw)
@@ -78,7 +78,7 @@ func (t *TCP) serve(raw net.Conn) {
 	t.reportAccepted(raw, from, err)
 }
 
-func (t *TCP) identified(raw net.Conn) {
+func (t *Transport) identified(raw net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if i := slices.Index(t.greeting, raw); i >= 0 {
@@ -88,12 +88,12 @@ func (t *TCP) identified(raw net.Conn) {
 
 // settle makes this the member's connection, in place of an older one, which may be half-open. A
 // member that connects is up, so one that waits to dial it need not.
-func (t *TCP) settle(from ID, raw net.Conn) error {
+func (t *Transport) settle(from string, raw net.Conn) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old := t.accepted[from]
 	if old == nil && len(t.accepted) >= maxAccepted {
-		return &tcpRefusal{reason: fmt.Sprintf("messages of %d members are taken already", maxAccepted)}
+		return &refusal{reason: fmt.Sprintf("messages of %d members are taken already", maxAccepted)}
 	}
 	if old != nil {
 		old.Close()
@@ -105,7 +105,7 @@ func (t *TCP) settle(from ID, raw net.Conn) error {
 	return nil
 }
 
-func (t *TCP) leave(from ID, raw net.Conn) {
+func (t *Transport) leave(from string, raw net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.accepted[from] == raw {
@@ -114,7 +114,7 @@ func (t *TCP) leave(from ID, raw net.Conn) {
 }
 
 // receive hands out messages until the connection ends, and returns why it did.
-func (t *TCP) receive(from ID, c *tcpConn) error {
+func (t *Transport) receive(from string, c *conn) error {
 	for {
 		msg, err := c.frames.next()
 		if err != nil {
@@ -127,7 +127,7 @@ func (t *TCP) receive(from ID, c *tcpConn) error {
 	}
 }
 
-func (t *TCP) reportAccepted(raw net.Conn, from ID, err error) {
+func (t *Transport) reportAccepted(raw net.Conn, from string, err error) {
 	if t.stopping.Err() != nil {
 		return
 	}
@@ -135,5 +135,5 @@ func (t *TCP) reportAccepted(raw net.Conn, from ID, err error) {
 		t.endpoint.Logger.Debug("connection ended", "member", from, "address", raw.RemoteAddr(), "reason", err)
 		return
 	}
-	t.warnings.warn("accepted "+string(from), "connection closed", "member", from, "address", raw.RemoteAddr(), "reason", err)
+	t.warnings.Warn("accepted "+from, "connection closed", "member", from, "address", raw.RemoteAddr(), "reason", err)
 }

@@ -1,4 +1,5 @@
-package smr
+// Package tcptest makes certificates for tests of TCP with TLS.
+package tcptest
 
 import (
 	"crypto/ecdsa"
@@ -14,22 +15,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCA signs certificates for tests.
-type TestCA struct {
+// CA signs certificates for tests.
+type CA struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 	Pool *x509.CertPool
 }
 
-func NewTestCA(t *testing.T) *TestCA {
-	ca := &TestCA{Pool: x509.NewCertPool()}
+// NewCA returns a CA with a key of its own.
+func NewCA(t *testing.T) *CA {
+	ca := &CA{Pool: x509.NewCertPool()}
 	ca.cert, ca.key = signed(t, &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil)
 	ca.Pool.AddCert(ca.cert)
 	return ca
 }
 
 // Mutual returns the config that TCPConfig.TLS describes, with a certificate for the names.
-func (ca *TestCA) Mutual(t *testing.T, names ...ID) *tls.Config {
+func (ca *CA) Mutual(t *testing.T, names ...string) *tls.Config {
 	return &tls.Config{
 		Certificates: []tls.Certificate{ca.Certificate(t, names...)},
 		RootCAs:      ca.Pool,
@@ -38,20 +40,21 @@ func (ca *TestCA) Mutual(t *testing.T, names ...ID) *tls.Config {
 	}
 }
 
-func (ca *TestCA) Certificate(t *testing.T, names ...ID) tls.Certificate {
+// Certificate returns a certificate for client and server with the names as DNS names.
+func (ca *CA) Certificate(t *testing.T, names ...string) tls.Certificate {
 	template := &x509.Certificate{
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}
 	for _, name := range names {
-		template.DNSNames = append(template.DNSNames, string(name))
+		template.DNSNames = append(template.DNSNames, name)
 	}
 	cert, key := signed(t, template, ca)
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
 }
 
 // signed makes a certificate of a template; without a CA it signs itself.
-func signed(t *testing.T, template *x509.Certificate, ca *TestCA) (*x509.Certificate, *ecdsa.PrivateKey) {
+func signed(t *testing.T, template *x509.Certificate, ca *CA) (*x509.Certificate, *ecdsa.PrivateKey) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template.SerialNumber = big.NewInt(time.Now().UnixNano())

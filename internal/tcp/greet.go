@@ -1,14 +1,9 @@
-package smr
+package tcp
 
 import (
-	"bufio"
-	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"strings"
 	"time"
 )
@@ -28,17 +23,18 @@ import (
 //	| 0x91 | 's' | 'm' | 'r' | version |
 //	+------+-----+-----+-----+---------+
 //
-// All else is frames (tcp_frame.go). Their bodies:
+// All else is frames (frame.go). Their bodies:
 //
 //	greeting  length (1) | from | length (1) | to | hello
 //	answer    0 talk, 1 refusal (1) | hello or reason
 //	message   as it was sent
 
 const (
-	tcpVersion  = 1
+	version     = 1
 	prefaceSize = 5
 	greetBytes  = 16 << 10 // the longest greeting or answer
 	reasonBytes = 1 << 10  // what is told of a reason
+	maxIDBytes  = 64       // smr's limit
 
 	answerTalk    = 0
 	answerRefusal = 1
@@ -46,55 +42,14 @@ const (
 
 var prefaceMagic = [prefaceSize - 1]byte{0x91, 's', 'm', 'r'}
 
-// tcpRefusal says why two members do not talk. It stands in the logs of both.
-type tcpRefusal struct {
-	reason string
-	theirs bool // the other side refused
-}
-
-func (r *tcpRefusal) Error() string {
-	if r.theirs {
-		return "refused by the other side: " + r.reason
-	}
-	return "refused: " + r.reason
-}
-
-// tcpConn is one side of a connection that greets or talks. One goroutine reads it, one writes.
-type tcpConn struct {
-	raw     net.Conn
-	secure  *tls.Conn // nil without TLS
-	in      io.Reader // raw or secure
-	frames  frameReader
-	out     frameWriter
-	preface bool // ours is written
-}
-
-// newTCPConn wraps a raw connection that has until the configured timeout to greet.
-func newTCPConn(raw net.Conn, cfg *TCPConfig, secure func(net.Conn) *tls.Conn) (*tcpConn, error) {
-	raw.SetDeadline(time.Now().Add(cfg.Timeout))
-	c := &tcpConn{raw: raw}
-	var wire net.Conn = &steadyConn{raw, cfg.Timeout}
-	if cfg.TLS != nil {
-		c.secure = secure(wire)
-		if err := c.secure.Handshake(); err != nil {
-			return nil, fmt.Errorf("TLS: %w", err)
-		}
-		wire = c.secure
-	}
-	c.in = wire
-	c.frames = frameReader{r: wire, max: greetBytes}
-	c.out.Writer = bufio.NewWriterSize(wire, writeBuffer)
-	return c, nil
-}
-
 // dialled greets the member on a connection that was dialled to it.
-func (t *TCP) dialled(raw net.Conn, to ID) (*tcpConn, error) {
-	c, err := newTCPConn(raw, &t.cfg, func(wire net.Conn) *tls.Conn { return t.cfg.client(wire, to) })
+func (t *Transport) dialled(raw net.Conn, to string) (*conn, error) {
+	c, err := newConn(raw, &t.cfg, func(wire net.Conn) *tls.Conn { return t.cfg.client(wire, to) })
 	if err != nil {
 		return nil, err
 	}
 	if err := t.cfg.checkServer(c.secure, to); err != nil {
-		return nil, &tcpRefusal{reason: err.Error()}
+		return nil, &refusal{reason: err.Error()}
 	}
 	if err := c.sendGreeting(t.endpoint.ID, to, t.endpoint.hello()); err != nil {
 		return nil, err
@@ -115,8 +70,8 @@ func (t *TCP) dialled(raw net.Conn, to ID) (*tcpConn, error) {
 
 // greeted takes the greeting on a connection that was accepted, and returns whose it is. from is
 // set, as far as it is known, with an error too.
-func (t *TCP) greeted(raw net.Conn) (c *tcpConn, from ID, err error) {
-	c, err = newTCPConn(raw, &t.cfg, t.cfg.server)
+func (t *Transport) greeted(raw net.Conn) (c *conn, from string, err error) {
+	c, err = newConn(raw, &t.cfg, t.cfg.server)
 	if err != nil {
 		return nil, "", err
 	}
@@ -146,7 +101,7 @@ func (t *TCP) greeted(raw net.Conn) (c *tcpConn, from ID, err error) {
 }
 
 // checkGreeting says why not to talk to a member that greeted so.
-func (t *TCP) checkGreeting(c *tcpConn, from, to ID, hello []byte) error {
+func (t *Transport) checkGreeting(c *conn, from, to string, hello []byte) error {
 	own := t.endpoint.ID
 	switch {
 	case to != own:
@@ -160,37 +115,22 @@ func (t *TCP) checkGreeting(c *tcpConn, from, to ID, hello []byte) error {
 	return t.endpoint.checkHello(from, hello)
 }
 
-// hello returns the greeting of an Endpoint, which may have none.
-func (e *Endpoint) hello() []byte {
-	if e.Hello == nil {
-		return nil
-	}
-	return e.Hello()
-}
-
-func (e *Endpoint) checkHello(from ID, hello []byte) error {
-	if e.Check == nil {
-		return nil
-	}
-	return e.Check(from, hello)
-}
-
 // sendPreface writes the preface if it is not written yet.
-func (c *tcpConn) sendPreface() {
+func (c *conn) sendPreface() {
 	if !c.preface {
 		c.preface = true
 		c.out.Write(prefaceMagic[:])
-		c.out.WriteByte(tcpVersion)
+		c.out.WriteByte(version)
 	}
 }
 
-func (c *tcpConn) sendGreeting(from, to ID, hello []byte) error {
+func (c *conn) sendGreeting(from, to string, hello []byte) error {
 	var b []byte
 	b = append(append(b, byte(len(from))), from...)
 	b = append(append(b, byte(len(to))), to...)
 	b = append(b, hello...)
-	if len(to) > maxID || len(b) > greetBytes {
-		return fmt.Errorf("greeting to %q has %d bytes: at most %d go, and %d in an id", to, len(b), greetBytes, maxID)
+	if len(to) > maxIDBytes || len(b) > greetBytes {
+		return fmt.Errorf("greeting to %q has %d bytes: at most %d go, and %d in an id", to, len(b), greetBytes, maxIDBytes)
 	}
 	c.sendPreface()
 	c.out.write(b)
@@ -198,7 +138,7 @@ func (c *tcpConn) sendGreeting(from, to ID, hello []byte) error {
 }
 
 // answer writes what is thought of the other side's greeting, with hello or the reason.
-func (c *tcpConn) answer(kind byte, rest []byte) error {
+func (c *conn) answer(kind byte, rest []byte) error {
 	if 1+len(rest) > greetBytes {
 		return fmt.Errorf("answer has %d bytes: at most %d go", 1+len(rest), greetBytes)
 	}
@@ -208,23 +148,15 @@ func (c *tcpConn) answer(kind byte, rest []byte) error {
 }
 
 // refuse tells the other side why, and returns that as an error.
-func (c *tcpConn) refuse(reason error) error {
+func (c *conn) refuse(reason error) error {
 	text := reason.Error()
 	c.answer(answerRefusal, []byte(text[:min(len(text), reasonBytes)]))
 	c.finish()
-	return &tcpRefusal{reason: text}
-}
-
-// finish ends our side and waits for the other's end, or the deadline: closing at once, with
-// bytes unread, could take the reason away before it is read.
-func (c *tcpConn) finish() {
-	if half, ok := c.raw.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-		io.Copy(io.Discard, io.LimitReader(c.raw, 4*greetBytes))
-	}
+	return &refusal{reason: text}
 }
 
 // readPreface refuses another protocol, and another version of this one.
-func (c *tcpConn) readPreface() error {
+func (c *conn) readPreface() error {
 	p, err := c.frames.take(prefaceSize)
 	if err != nil {
 		return err
@@ -232,14 +164,14 @@ func (c *tcpConn) readPreface() error {
 	if [prefaceSize - 1]byte(p) != prefaceMagic {
 		return &frameError{fmt.Sprintf("not smr, or TLS on one side only: begins with % x", p)}
 	}
-	if v := p[prefaceSize-1]; v != tcpVersion {
-		return c.refuse(fmt.Errorf("protocol version %d meets version %d: run releases that go together", v, tcpVersion))
+	if v := p[prefaceSize-1]; v != version {
+		return c.refuse(fmt.Errorf("protocol version %d meets version %d: run releases that go together", v, version))
 	}
 	return nil
 }
 
 // readAnswer returns the other side's hello, or its refusal as an error.
-func (c *tcpConn) readAnswer() (hello []byte, err error) {
+func (c *conn) readAnswer() (hello []byte, err error) {
 	body, err := c.frames.next()
 	if err != nil {
 		return nil, err
@@ -249,14 +181,14 @@ func (c *tcpConn) readAnswer() (hello []byte, err error) {
 		return body[1:], nil
 	case len(body) > 0 && body[0] == answerRefusal:
 		reason := strings.ToValidUTF8(string(body[1:min(len(body), 1+reasonBytes)]), "?")
-		return nil, &tcpRefusal{reason: reason, theirs: true}
+		return nil, &refusal{reason: reason, theirs: true}
 	}
 	return nil, &frameError{fmt.Sprintf("not an answer: % x", body[:min(len(body), 16)])}
 }
 
 var errGreeting = &frameError{"greeting does not parse"}
 
-func parseGreeting(b []byte) (from, to ID, hello []byte, err error) {
+func parseGreeting(b []byte) (from, to string, hello []byte, err error) {
 	if from, b, err = cutID(b); err != nil {
 		return "", "", nil, err
 	}
@@ -266,22 +198,10 @@ func parseGreeting(b []byte) (from, to ID, hello []byte, err error) {
 	return from, to, b, nil
 }
 
-func cutID(b []byte) (ID, []byte, error) {
-	if len(b) == 0 || b[0] == 0 || b[0] > maxID || len(b) < 1+int(b[0]) {
+func cutID(b []byte) (string, []byte, error) {
+	if len(b) == 0 || b[0] == 0 || b[0] > maxIDBytes || len(b) < 1+int(b[0]) {
 		return "", nil, errGreeting
 	}
 	n := 1 + int(b[0])
-	return ID(b[1:n]), b[n:], nil
-}
-
-// ordinary reports whether an error is a connection that ended or could not be made, as they do
-// when a replica stops, and not one side that is wrong.
-func ordinary(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Op != "remote error" && op.Op != "local error" // those are TLS alerts
-	}
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.Is(err, context.Canceled)
+	return string(b[1:n]), b[n:], nil
 }

@@ -1,0 +1,66 @@
+// Package ratelog writes warnings that may come a thousand times a second at most once in ten seconds.
+package ratelog
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+)
+
+const (
+	every    = 10 * time.Second
+	maxKinds = 100 // kinds may name members that are none, so there must be an end
+)
+
+// Warnings writes at most one warning of a kind in ten seconds, with the number it held back. Log
+// must be set before the first Warn; otherwise the zero value is ready. Warn may be called
+// concurrently.
+type Warnings struct {
+	Log hclog.Logger
+
+	mu    sync.Mutex
+	kinds map[string]*kind
+}
+
+type kind struct {
+	next time.Time // when another may be written
+	held int
+}
+
+// Warn writes a warning of a kind, or counts it as held back.
+func (w *Warnings) Warn(kind, text string, args ...any) {
+	held, ok := w.pass(kind, time.Now())
+	if !ok {
+		return
+	}
+	if held > 0 {
+		args = append(args, "held back", held)
+	}
+	w.Log.Warn(text, args...)
+}
+
+// pass reports whether a warning may be written at that time, and how many were not since the last.
+func (w *Warnings) pass(name string, now time.Time) (held int, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kinds == nil {
+		w.kinds = map[string]*kind{}
+	}
+	k := w.kinds[name]
+	if k == nil && len(w.kinds) >= maxKinds {
+		name = ""
+		k = w.kinds[name]
+	}
+	if k == nil {
+		k = &kind{}
+		w.kinds[name] = k
+	}
+	if now.Before(k.next) {
+		k.held++
+		return 0, false
+	}
+	held = k.held
+	k.next, k.held = now.Add(every), 0
+	return held, true
+}

@@ -1,0 +1,42 @@
+package tcp
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// Config is smr.TCPConfig, which documents the fields.
+type Config struct {
+	Listen    string
+	TLS       *tls.Config
+	AnyClient bool
+	Queue     int64
+	Timeout   time.Duration
+}
+
+// complete checks the configuration and puts defaults for zeros.
+func (c *Config) complete() error {
+	switch {
+	case c.Listen == "":
+		return errors.New(`smr: TCPConfig.Listen is empty: give "host:port"`)
+	case c.Queue < 0:
+		return fmt.Errorf("smr: TCPConfig.Queue is %d: it must not be negative", c.Queue)
+	case c.Timeout < 0:
+		return fmt.Errorf("smr: TCPConfig.Timeout is %v: it must not be negative", c.Timeout)
+	}
+	if c.Queue == 0 {
+		c.Queue = 64 << 20
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Second
+	}
+	return c.completeTLS()
+}
+
+// keepAlive notices on an idle connection that the other machine is gone.
+func (c *Config) keepAlive() net.KeepAliveConfig {
+	return net.KeepAliveConfig{Enable: true, Idle: c.Timeout, Interval: c.Timeout, Count: 3}
+}

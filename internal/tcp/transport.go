@@ -1,0 +1,190 @@
+package tcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/smr-go/smr/internal/ratelog"
+)
+
+// Endpoint is smr.Endpoint, which documents the fields, with plain strings for IDs. Hello and Check
+// may be nil.
+type Endpoint struct {
+	ID         string
+	Addr       func(id string) string
+	MaxMessage int
+	Hello      func() []byte
+	Check      func(from string, hello []byte) error
+	Receive    func(from string, msg []byte)
+	Logger     hclog.Logger
+}
+
+// hello returns the greeting of an Endpoint, which may have none.
+func (e *Endpoint) hello() []byte {
+	if e.Hello == nil {
+		return nil
+	}
+	return e.Hello()
+}
+
+func (e *Endpoint) checkHello(from string, hello []byte) error {
+	if e.Check == nil {
+		return nil
+	}
+	return e.Check(from, hello)
+}
+
+// Transport is what smr.TCP documents.
+type Transport struct {
+	cfg      Config
+	listener net.Listener
+	endpoint Endpoint // set once by Open
+	warnings ratelog.Warnings
+
+	stopping context.Context // ends when Close begins
+	stop     context.CancelFunc
+	closing  sync.Once
+	writers  sync.WaitGroup // goroutines of peers
+	others   sync.WaitGroup // all other goroutines
+
+	mu       sync.RWMutex
+	open     bool                  // between Open and Close
+	closed   bool                  // Close has begun
+	peers    map[string]*peer      // those sent to
+	conns    map[net.Conn]struct{} // all that are not closed
+	greeting []net.Conn            // accepted and not yet known, oldest first; at most maxGreeting
+	accepted map[string]net.Conn   // those that messages come from; at most maxAccepted
+}
+
+// Listen returns a transport that listens already, so a port in use is an error here. What
+// connects waits until Open. Close ends it even if it was never opened.
+func Listen(cfg Config) (*Transport, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	config := net.ListenConfig{KeepAliveConfig: cfg.keepAlive()}
+	listener, err := config.Listen(context.Background(), "tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("smr: cannot listen: %w", err)
+	}
+	t := &Transport{
+		cfg:      cfg,
+		listener: listener,
+		peers:    map[string]*peer{},
+		conns:    map[net.Conn]struct{}{},
+		accepted: map[string]net.Conn{},
+	}
+	t.stopping, t.stop = context.WithCancel(context.Background())
+	return t, nil
+}
+
+// Addr returns the address that it listens on.
+func (t *Transport) Addr() net.Addr { return t.listener.Addr() }
+
+// Open starts carrying messages. It fails if the certificate does not name the endpoint's ID.
+func (t *Transport) Open(e Endpoint) error {
+	if err := t.cfg.checkOwnName(e.ID); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open || t.closed {
+		return errors.New("smr: a transport opens once: make another")
+	}
+	t.endpoint, t.warnings.Log = e, e.Logger
+	t.open = true
+	t.others.Go(t.accept)
+	return nil
+}
+
+// Send queues msg for the member, or drops it. It keeps the order of messages to one member.
+func (t *Transport) Send(to string, msg []byte) {
+	if p := t.peer(to); p != nil {
+		p.send(msg)
+	}
+}
+
+// peer returns the sending side to the member, making it if need be, or nil if there can be none.
+func (t *Transport) peer(to string) *peer {
+	t.mu.RLock()
+	p, open := t.peers[to], t.open
+	t.mu.RUnlock()
+	if p != nil && open {
+		return p
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.open || to == t.endpoint.ID {
+		return nil
+	}
+	if p = t.peers[to]; p == nil {
+		p = newPeer(t, to)
+		t.peers[to] = p
+		t.writers.Go(p.run)
+	}
+	return p
+}
+
+// closeGrace is how long Close lets messages go that wait on a working connection: the last words
+// of a replica that hands over.
+const closeGrace = 100 * time.Millisecond
+
+// Close stops. It takes up to 100 ms for messages that wait already.
+func (t *Transport) Close() error {
+	t.closing.Do(t.close)
+	return nil
+}
+
+func (t *Transport) close() {
+	t.mu.Lock()
+	t.open, t.closed = false, true
+	t.mu.Unlock()
+	t.stop()
+	t.listener.Close()
+	sent := make(chan struct{})
+	go func() {
+		t.writers.Wait()
+		close(sent)
+	}()
+	select {
+	case <-sent:
+	case <-time.After(closeGrace):
+	}
+	t.closeConns()
+	<-sent
+	t.others.Wait()
+}
+
+// track takes a new connection into the books, so that Close ends it; false: it is closed.
+func (t *Transport) track(raw net.Conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		raw.Close()
+		return false
+	}
+	t.conns[raw] = struct{}{}
+	return true
+}
+
+// release closes a connection and takes it out of the books.
+func (t *Transport) release(raw net.Conn) {
+	raw.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.conns, raw)
+}
+
+func (t *Transport) closeConns() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for raw := range t.conns {
+		raw.Close()
+	}
+}
