@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/excerpt"
 )
 
 // machines is what the suite checks. new returns a machine in its initial state.
@@ -63,7 +63,7 @@ func (m machines) name(i int) string {
 }
 
 // quote shows the beginning of b.
-func quote(b []byte) string { return sim.Quote(b) }
+func quote(b []byte) string { return excerpt.Of(b) }
 
 // points returns after how many operations to take snapshots: 0, all, and evenly in between.
 func (m machines) points() (points []int) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/excerpt"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -314,7 +315,7 @@ func (m *machine) stable() bool {
 }
 
 // quote shows the beginning of b.
-func quote(b []byte) string { return Quote(b) }
+func quote(b []byte) string { return excerpt.Of(b) }
 
 // mix takes bytes into a sum that is the same in every process.
 func mix(sum uint64, b []byte) uint64 {

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -20,20 +19,6 @@ func show(a any) string {
 	default:
 		return fmt.Sprintf("%v", a)
 	}
-}
-
-// Quote shows the beginning of b: between backquotes, as JSON is read, if quotes would have to escape
-// something.
-func Quote(b []byte) string {
-	const most = 60
-	if len(b) > most {
-		return fmt.Sprintf("%s... of %d bytes", Quote(b[:most]), len(b))
-	}
-	q := strconv.Quote(string(b))
-	if strings.Contains(q, `\`) && strconv.CanBackquote(string(b)) {
-		return "`" + string(b) + "`"
-	}
-	return q
 }
 
 func showMessage(m vsr.Message) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/excerpt"
 	"github.com/smr-go/smr/internal/sim"
 )
 
@@ -200,7 +201,7 @@ func (c *Real[M]) MustPropose(at smr.ID, body []byte) []byte {
 	defer cancel()
 	result, err := c.Replica(at).Propose(ctx, body)
 	if err != nil {
-		c.t.Fatalf("conform: MustPropose(%s) at %s: %v%s", sim.Quote(body), at, err, c.look())
+		c.t.Fatalf("conform: MustPropose(%s) at %s: %v%s", excerpt.Of(body), at, err, c.look())
 	}
 	return result
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/excerpt"
 	"github.com/smr-go/smr/internal/sim"
 )
 
@@ -58,7 +59,7 @@ func (c *Real[M]) Settle() {
 		got, alsoAt := c.snapshots(id)
 		if at == alsoAt && differ(want, got) {
 			c.t.Fatalf("conform: after op %d the states of %s and %s are not equal: %s and %s\nApply must be deterministic, and Snapshot and Restore whole: see smrtest.TestStateMachine%s",
-				at, up[0], id, sim.Quote(want[0]), sim.Quote(got[0]), c.look())
+				at, up[0], id, excerpt.Of(want[0]), excerpt.Of(got[0]), c.look())
 		}
 	}
 }
