@@ -13,6 +13,7 @@ import (
 
 	"github.com/smr-go/smr/internal/picture"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/judge"
 )
 
 // write writes the files of a failure to dir, a new one if that is "", and says in it where they are.
@@ -43,7 +44,7 @@ func (f *failure) writeIn(dir string, recording *sim.Recording) {
 	f.file(schedule, "the schedule: the world of the run, and its faults", f.writeSchedule)
 	f.again = append([]again{{"the same again", f.x.playing(schedule)}}, f.again...)
 	history := ""
-	if f.report.Violation.Rule == sim.RuleModel {
+	if f.report.Violation.Rule == judge.RuleModel {
 		path := base + "-history.html"
 		f.file(path, "what callers saw, in porcupine's view", f.writeHistory)
 		history = filepath.Base(path)

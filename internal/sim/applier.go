@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
@@ -85,28 +86,28 @@ func (p *process) jobDone() {
 
 func (p *process) applyNow(e *vsr.Entry) {
 	a := &p.applier
-	if e.Op != a.Last.Op+1 {
-		p.s.fail("N7", "%s: op %d is applied after op %d", Name(p.h.i), e.Op, a.Last.Op)
-		return
-	}
-	out := outcome{executed: a.Sessions.Begin(e)}
-	if out.executed {
+	out := judge.Outcome{Executed: a.Sessions.Begin(e)}
+	if out.Executed {
 		var err error
-		if out.result, err = a.machine.apply(e); err != nil {
+		if out.Result, err = a.machine.apply(e); err != nil {
 			p.s.broke(Name(p.h.i), p.s.work.named(err, e))
 			return
 		}
-		a.Sessions.Finish(e, out.result)
-		out.digest = a.machine.digest()
+		a.Sessions.Finish(e, out.Result)
+		out.Digest = a.machine.digest()
 	}
-	p.s.sum.mixBytes(out.result)
-	p.s.sum.mix(out.digest)
+	p.s.sum.mixBytes(out.Result)
+	p.s.sum.mix(out.Digest)
 	if err := a.Advance(e); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
 	}
-	out.kept = a.Sessions.Kept()
-	if err := p.s.witness.applied(e, out, a.machine); err != nil {
+	out.Kept = a.Sessions.Kept()
+	if err := p.s.judge.Applied(p.h.i, e, out); err != nil {
+		p.s.broke("", ofMachine(ruleDeterministic, err))
+		return
+	}
+	if err := p.s.witness.sameAfter(e, a.machine, "a replica"); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
 	}
@@ -134,7 +135,7 @@ func (p *process) restoreNow(s *vsr.Snapshot) {
 		p.broken("restore", err)
 		return
 	}
-	if err := p.s.witness.restored(s.Last.Op, a.machine); err != nil {
+	if err := p.h.restored(s.Last.Op, a.machine); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
 	}
@@ -167,7 +168,7 @@ func (p *process) takeSnapshot() {
 	}
 	frozen, err := freeze(a)
 	if err != nil {
-		p.s.broke(Name(p.h.i), p.s.work.named(err, &p.s.ledger.find(a.Last).entry))
+		p.s.broke(Name(p.h.i), p.s.work.named(err, p.s.judge.Entry(a.Last.Op)))
 		return
 	}
 	a.taking, a.snapshot = true, a.Last.Op

@@ -15,7 +15,7 @@ func newAtlas(s *Sim) atlas { return atlas{s: s, doomed: map[*host]bool{}} }
 // mayLose reports whether the host's memory may be lost.
 func (a *atlas) mayLose(h *host) bool {
 	m := &a.s.members
-	return a.doomed[h] || len(a.doomed) < len(a.s.hosts)-max(m.Qr, m.Qv) && len(a.s.ledger.committed) > 2
+	return a.doomed[h] || len(a.doomed) < len(a.s.hosts)-max(m.Qr, m.Qv) && a.s.judge.Committed().Op > 1
 }
 
 // took accounts for a fault by which the host loses its memory, at once or when it reads what there is.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -31,14 +32,11 @@ type Call struct {
 	Ended   time.Duration
 	Caller  int // a number of his own; callers that the test makes itself too
 
-	then    func() // what follows its end; may be nil
-	order   int64  // of its beginning among all beginnings and ends
-	end     int64  // and of its end
-	floor   vsr.OpNumber
-	number  uint64 // the request's or the read's, once the core has it
-	session uint64 // of an unknown command
-	need    vsr.OpNumber
-	ready   bool // a read that needs nothing but op need
+	then   func() // what follows its end; may be nil
+	judged judge.Call
+	number uint64 // the request's or the read's, once the core has it
+	need   vsr.OpNumber
+	ready  bool // a read that needs nothing but op need
 }
 
 // callers are those who wait at a process, in the order in which they came.

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"time"
+
+	"github.com/smr-go/smr/internal/sim/judge"
 )
 
 // client is a caller at one member: it does one thing at a time, waits for its outcome, thinks,
@@ -60,8 +62,9 @@ func (s *Sim) Call(host, caller int, o Operation) *Call {
 }
 
 func (s *Sim) call(p *process, c *Call) {
-	s.order++
-	c.Began, c.order, c.floor = s.now, s.order, s.floor
+	c.Began = s.now
+	c.judged = judge.Call{Caller: c.Caller, Body: c.Body, Stale: c.Level != Linearizable, Input: c.Input, Output: c.Operation.Output}
+	s.judge.Began(&c.judged)
 	if s.watcher != nil {
 		s.watcher.Called(s.now, c)
 	}
@@ -70,9 +73,7 @@ func (s *Sim) call(p *process, c *Call) {
 
 // ended ends a call.
 func (s *Sim) ended(c *Call, outcome Outcome) {
-	s.order++
-	c.Ended, c.end, c.Outcome = s.now, s.order, outcome
-	s.history.add(c)
+	c.Ended, c.Outcome = s.now, outcome
 	s.mark(c.Host, uint64(outcome), c.At)
 	s.sum.mixBytes(c.Result)
 	s.sum.mixValue(c.Value)
@@ -84,31 +85,24 @@ func (s *Sim) ended(c *Call, outcome Outcome) {
 	}
 }
 
-// answer gives a caller its result, which must be that of the log, and come after everything that
-// any caller had seen before the operation began (11.7, 11.9).
+// answer gives a caller its result.
 func (s *Sim) answer(p *process, c *Call, result []byte) {
-	op, err := s.witness.answered(request{p.applier.session, c.number}, result)
+	op, err := s.judge.Answered(&c.judged, p.applier.session, c.number, result)
 	if err != nil {
 		s.broke(Name(p.h.i), err)
-	} else if op <= c.floor {
-		s.fail("11.9", "%s was executed at op %d; when it was proposed, a caller had seen op %d", quote(c.Body), op, c.floor)
 	}
 	c.Result, c.At = result, uint64(op)
 	s.stats.Answers++
-	s.floor = max(s.floor, op)
 	s.ended(c, Answered)
 }
 
-// read runs a read on the state as it is (11.9).
+// read runs a read on the state as it is.
 func (s *Sim) read(p *process, c *Call) {
 	at := p.applier.Last.Op
-	if c.Level == Linearizable {
-		if at < c.floor {
-			s.fail("11.9", "a read at %s saw the state after op %d; when it began, a caller had seen op %d", Name(c.Host), at, c.floor)
-		}
-		s.floor = max(s.floor, at)
-	}
 	if err := p.applier.machine.query(c, at); err != nil {
+		s.broke(Name(p.h.i), err)
+	}
+	if err := s.judge.Read(&c.judged, at, c.Value); err != nil {
 		s.broke(Name(p.h.i), err)
 	}
 	c.At = uint64(at)
@@ -118,10 +112,8 @@ func (s *Sim) read(p *process, c *Call) {
 
 // refuse tells a caller that its command was not and never will be applied.
 func (s *Sim) refuse(p *process, c *Call) {
-	if session := p.applier.session; session != 0 && c.number != 0 {
-		if err := s.witness.never(request{session, c.number}); err != nil {
-			s.broke(Name(p.h.i), err)
-		}
+	if err := s.judge.Refused(&c.judged, p.applier.session, c.number); err != nil {
+		s.broke(Name(p.h.i), err)
 	}
 	s.stats.Refusals++
 	s.ended(c, NotApplied)
@@ -129,7 +121,7 @@ func (s *Sim) refuse(p *process, c *Call) {
 
 // unknown ends a call without an outcome.
 func (s *Sim) unknown(p *process, c *Call) {
-	c.session = p.applier.session
+	s.judge.Unknown(&c.judged, p.applier.session, c.number)
 	s.stats.Unknown++
 	s.ended(c, Unknown)
 }

@@ -29,12 +29,12 @@ func (s *Sim) Reaches(from, to int) bool { return from == to || !s.links[from][t
 // last, none if last is lower.
 func (s *Sim) Covered(host int) (first, last uint64) {
 	h := s.hosts[host]
-	first = uint64(h.truth.base.Op) + 1
+	first = uint64(h.truth().Base.Op) + 1
 	if h.proc != nil {
 		base, _ := h.proc.store.log.Bounds()
 		first = base.Op + 1
 	}
-	return first, uint64(min(h.covered, h.truth.last.Op))
+	return first, uint64(min(h.covered, h.truth().Last.Op))
 }
 
 // Heal ends all faults, and starts those that are down and have kept their memory; from now on

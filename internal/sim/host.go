@@ -1,12 +1,12 @@
 package sim
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
@@ -22,10 +22,7 @@ type host struct {
 	lost bool     // its memory is gone, and since S3 is not built it stays out
 	idle bool     // it is down until told to start
 
-	truth   durable       // what its disk holds
-	had     vsr.Viewstamp // with lost: where its log ended then
-	covered vsr.OpNumber  // up to here rot is told from a torn write: a later save says so (S5)
-	flight  []*vsr.Save   // begun, and cut off when it went down: a first part of them may be there
+	covered vsr.OpNumber // up to here rot is told from a torn write: a later save says so (S5)
 
 	clock  clock
 	disk   stream
@@ -66,7 +63,7 @@ func newHost(s *Sim, i int) *host {
 }
 
 func (h *host) newDisk() {
-	h.fs, h.truth, h.flight, h.covered, h.writes = vfs.NewCrashable(), durable{}, nil, 0, writes{}
+	h.fs, h.covered, h.writes = vfs.NewCrashable(), 0, writes{}
 	h.fs.SetHook(h.hook)
 }
 
@@ -132,25 +129,37 @@ func (h *host) start() {
 		return
 	}
 	if err := h.takeUp(&f); err != nil {
-		h.s.broke(Name(h.i), err)
+		h.s.broke("", err)
 		return
 	}
 	h.s.stats.Starts++
-	h.s.note(h.i, "starts, log", uint64(h.truth.last.Op), h.truth.base, h.truth.last, fmt.Sprintf("view %d", h.truth.head.View))
+	disk := h.truth()
+	h.s.note(h.i, "starts, log", uint64(disk.Last.Op), disk.Base, disk.Last, fmt.Sprintf("view %d", disk.Head.View))
 	h.proc = newProcess(h, st, &f)
 	if h.s.watcher != nil {
 		h.s.watcher.Lived(h.s.now, h.i, true)
 	}
 }
 
+// truth returns what the disk holds, by the judge's account.
+func (h *host) truth() judge.Disk { return h.s.judge.Disk(h.i) }
+
 // takeUp compares what was found with what the disk may hold.
 func (h *host) takeUp(f *found) error {
-	truth, err := h.truth.recovered(h.s.ledger, h.flight, f)
+	err := h.s.judge.Opened(h.i, judge.Opened{Durable: f.Durable, Log: f.log})
 	if err == nil && f.Snapshot != nil {
-		err = h.s.witness.restored(f.Snapshot.Last.Op, f.machine)
+		err = h.restored(f.Snapshot.Last.Op, f.machine)
 	}
-	h.truth, h.flight, h.covered = truth, nil, truth.last.Op
-	return cmp.Or(err, h.s.checkQuorums())
+	h.covered = h.truth().Last.Op
+	return err
+}
+
+// restored compares a state that was restored from a snapshot at op.
+func (h *host) restored(op vsr.OpNumber, m *machine) error {
+	if err := h.s.judge.Restored(h.i, op, m.digest()); err != nil {
+		return ofMachine(ruleRestore, err)
+	}
+	return h.s.witness.same(m, op, "one restored from a snapshot")
 }
 
 // loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).
@@ -164,9 +173,8 @@ func (h *host) loseMemory(err error) {
 
 // forget notes that the host's memory is lost: what its log held counts no more, but for what was committed by then.
 func (h *host) forget() {
-	if !h.lost {
-		h.lost, h.had = true, h.truth.last
-	}
+	h.lost = true
+	h.s.judge.Lost(h.i)
 }
 
 // patience is how long an operator waits before he starts a replica that stopped by itself.

@@ -138,6 +138,7 @@ func (h *host) wipe(f *Fault) error {
 	h.fall(true, rand.New(rand.NewPCG(f.Seed, 0)))
 	h.forget()
 	h.newDisk()
+	h.s.judge.Wiped(h.i)
 	h.later(f.For, 0)
 	return nil
 }

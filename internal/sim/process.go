@@ -51,10 +51,7 @@ func newProcess(h *host, st *storage, f *found) *process {
 	p.core = vsr.New(cfg, f.Durable, h.now())
 	p.seen, p.nextTurn, p.wakeUp = p.core.State(), p.turn, p.awake
 	p.writer.done, p.writer.idle, p.applier.done = p.written, p.markIdle, p.jobDone
-	if p.seen.Commit < f.Durable.Head.Commit {
-		s.fail("11.1", "%s starts with commit number %d, and its disk says %d", Name(h.i), p.seen.Commit, f.Durable.Head.Commit)
-	}
-	p.seen.Commit = 0 // its first turn says what it knows to be committed, to be compared as any other does
+	s.judged(s.judge.Started(h.i, p.seen))
 	p.input(nothing)
 	return p
 }
@@ -172,7 +169,7 @@ func (p *process) send(m vsr.Outgoing) {
 		return
 	}
 	header := p.core.Header()
-	p.s.checkClaims(p, header, m)
+	p.s.judged(p.s.judge.Sends(p.h.i, header, m.Message))
 	b := p.s.encode(header, m.Message)
 	p.s.sum.mixMessage(b)
 	kind := kindOf(m.Message)

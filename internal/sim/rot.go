@@ -51,10 +51,10 @@ func (h *host) rotLog(f *Fault) error {
 // record returns where in the log's files the record of an op is that is covered by a later mark (S5).
 // What befalls one that is not cannot be told from a torn write.
 func (h *host) record(op vsr.OpNumber) (name string, off, size int64, err error) {
-	if op > h.covered || op <= h.truth.base.Op || op > h.truth.last.Op {
+	if disk := h.truth(); op > h.covered || op <= disk.Base.Op || op > disk.Last.Op {
 		return "", 0, 0, fmt.Errorf("the log holds no op %d under a mark", op)
 	}
-	entry := wire.AppendEntry(nil, &h.s.ledger.find(h.s.ledger.at(h.truth.last, op)).entry)
+	entry := wire.AppendEntry(nil, h.s.judge.EntryOn(h.i, op))
 	names, err := h.fs.ReadDir(logDir)
 	if err != nil {
 		return "", 0, 0, err

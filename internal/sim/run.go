@@ -84,8 +84,8 @@ func (s *Sim) Report() *Report {
 	if s.err == nil {
 		r.Vain = s.vain() // else its time might have come
 	}
-	if s.witness != nil {
-		r.Stats.Commands, r.Blind = s.witness.commands, s.witness.unstable
+	if s.judge != nil {
+		r.Stats.Commands, r.Blind = s.judge.Executed(), s.witness.unstable
 	}
 	if s.err == nil {
 		return r
@@ -94,7 +94,7 @@ func (s *Sim) Report() *Report {
 		r.Hosts = append(r.Hosts, s.Status(i))
 	}
 	if s.work.Model != nil {
-		r.History = s.operations()
+		r.History = s.judge.History()
 	}
 	return r
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -26,10 +27,12 @@ func (s *Sim) Settle() {
 	if s.err == nil && s.comeBack() {
 		s.serves("now that all are within reach")
 	}
-	if s.work.Next != nil && s.witness.commands == 0 {
-		s.fail("too little", "%d operations had an answer, and %d commands were executed, in %v: callers must have commands", s.stats.Answers, s.witness.commands, s.now)
+	if s.work.Next != nil && s.judge.Executed() == 0 {
+		s.fail("too little", "%d operations had an answer, and %d commands were executed, in %v: callers must have commands", s.stats.Answers, s.judge.Executed(), s.now)
 	}
-	s.checkHistory()
+	if s.work.Model != nil && s.err == nil {
+		s.judged(judge.Linearizable(s.judge.History(), s.work.Model))
+	}
 }
 
 // serves expects that the members within reach answer, and are one.
@@ -62,7 +65,7 @@ func (s *Sim) until(d time.Duration, look func() error) (open error) {
 
 // compareStates compares the whole states of a settled group.
 func (s *Sim) compareStates() {
-	op := s.ledger.end().Op
+	op := s.judge.Committed().Op
 	b, err := s.witness.machine.encode()
 	if err != nil {
 		s.broke("", err)
@@ -133,8 +136,8 @@ func (p *process) settledLike(first *process) error {
 		return fmt.Errorf("applied %d of %d", p.applier.Last.Op, x.Commit)
 	case len(p.callers.proposals) > 0 || len(p.callers.reads) > 0:
 		return fmt.Errorf("%d proposals and %d reads have no outcome", len(p.callers.proposals), len(p.callers.reads))
-	case p.h.truth.last != x.Last:
-		return fmt.Errorf("the log is durable to %v only", p.h.truth.last)
+	case p.h.truth().Last != x.Last:
+		return fmt.Errorf("the log is durable to %v only", p.h.truth().Last)
 	}
 	return nil
 }

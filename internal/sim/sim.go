@@ -8,9 +8,9 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -63,15 +63,9 @@ type Sim struct {
 	hooks   []hook
 	watcher Watcher
 
-	ledger   *ledger
+	judge    *judge.Judge
 	witness  *witness
-	history  history
-	order    int64 // of beginnings and ends of calls
 	callers  int
-	reigns   map[epochView]reign
-	chunks   map[chunkID]uint64 // of snapshots that were sent: their hashes
-	logs     []vsr.Viewstamp
-	floor    vsr.OpNumber // the latest state that any caller has seen
 	messages uint64
 
 	quiet   bool          // the network loses and delays nothing
@@ -84,8 +78,7 @@ type Sim struct {
 
 // New returns a run that has not begun. A watcher may be nil.
 func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
-	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), sum: 14695981039346656037,
-		ledger: newLedger(), reigns: map[epochView]reign{}, chunks: map[chunkID]uint64{}}
+	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), sum: 14695981039346656037}
 	var err error
 	if s.witness, err = newWitness(w, p.CompareEvery); err != nil {
 		return s, err
@@ -98,6 +91,7 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	if p.Qr > 0 {
 		s.members.Qr, s.members.Qv = p.Qr, p.Qv
 	}
+	s.judge = judge.New(judge.Config{Members: s.members, Reference: s.witness, Initial: s.witness.machine.digest(), Distinct: w.Distinct, Describe: w.inWords})
 	s.atlas = newAtlas(s)
 	s.newLinks()
 	for i := range p.Replicas {
@@ -158,25 +152,19 @@ func (s *Sim) fail(rule, format string, args ...any) {
 	}
 }
 
-var leadingRule = regexp.MustCompile(`^([A-Z][0-9]+|11\.[0-9]+): `)
-
 // broke is fail for an error, whose text may begin with its rule. what says where; "" for the log as
 // such.
 func (s *Sim) broke(what string, err error) {
-	rule := "error"
-	if m := leadingRule.FindStringSubmatch(err.Error()); m != nil {
-		rule = m[1]
-	}
-	op := uint64(0)
+	v := *judge.Of(err)
 	if b, ok := errors.AsType[*broken](err); ok {
-		rule, op = b.rule, b.op
+		v = judge.Violation{Rule: b.rule, Text: err.Error(), Op: b.op}
 	}
 	if what != "" {
 		what += ": "
 	}
 	if s.err == nil {
-		s.fail(rule, "%s%v", what, err)
-		s.err.Op = op
+		s.fail(v.Rule, "%s%s", what, v.Text)
+		s.err.Op = v.Op
 	}
 }
 

@@ -76,7 +76,7 @@ func (s *Sim) choose() {
 	if s.p.DiskLimit == 0 {
 		hung = 0 // a primary that waits for its disk for ever keeps from the others what only it has (D3)
 	}
-	if len(s.ledger.committed) <= 2 {
+	if s.judge.Committed().Op <= 1 {
 		return // the group is not confirmed, for which it takes all of them
 	}
 	for i, n := range []int{down, x.Mute, x.Deaf, x.Paused, hung} {

@@ -85,7 +85,7 @@ func (p *process) markIdle() {
 	case err != nil:
 		p.broken("mark", err)
 	default:
-		p.h.covered = p.h.truth.last.Op
+		p.h.covered = p.h.truth().Last.Op
 	}
 }
 
@@ -109,7 +109,7 @@ func (p *process) written() {
 	}
 	p.tellFull(false)
 	if err := p.h.saved(w.batch); err != nil {
-		p.s.broke(Name(p.h.i), err)
+		p.s.broke("", err)
 		return
 	}
 	seq := w.batch[len(w.batch)-1].Seq
@@ -153,12 +153,9 @@ func (p *process) tellFull(full bool) {
 }
 
 // saved takes a batch into the account of what is durable.
-func (h *host) saved(batch []*vsr.Save) (err error) {
-	h.covered = h.truth.last.Op
+func (h *host) saved(batch []*vsr.Save) error {
+	h.covered = h.truth().Last.Op
 	for _, s := range batch {
-		if h.truth, err = h.truth.after(h.s.ledger, s); err != nil {
-			return err
-		}
 		switch { // what it replaces is of this batch now
 		case s.From > 0:
 			h.covered = min(h.covered, s.From-1)
@@ -166,13 +163,13 @@ func (h *host) saved(batch []*vsr.Save) (err error) {
 			h.covered = min(h.covered, s.Base.Op)
 		}
 	}
-	return h.s.checkQuorums()
+	return h.s.judge.Saved(h.i, batch[len(batch)-1].Seq)
 }
 
 // alone reports whether no other disk holds the last entry of this one's log.
 func (h *host) alone() bool {
 	for _, other := range h.s.hosts {
-		if other != h && h.s.ledger.holds(other.truth.last, h.truth.last) {
+		if other != h && h.s.judge.Holds(other.i, h.truth().Last) {
 			return false
 		}
 	}
@@ -181,7 +178,6 @@ func (h *host) alone() bool {
 
 // cutOff leaves on the disk what the writer had begun: any first part of it.
 func (p *process) cutOff(h *host, rng *rand.Rand) {
-	h.flight = p.writer.batch
 	if len(p.writer.batch) > 0 && !h.ailing.burnt && rng.IntN(2) == 0 {
 		h.ailing.fuse = 1 + rng.IntN(6)
 		p.store.log.Save(p.store.batch.Encode(p.writer.batch))

@@ -1,8 +1,7 @@
-package sim
+package judge
 
 import (
 	"bytes"
-	"fmt"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -54,12 +53,12 @@ func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
 		return known.same(prev, e)
 	}
 	if stamp.Op != prev.Op+1 || inOrder(prev, stamp) >= 0 {
-		return fmt.Errorf("11.4: entry %v follows %v", stamp, prev)
+		return violates("11.4", "entry %v follows %v", stamp, prev)
 	}
 	before := prev
 	if p := l.find(prev); p != nil {
 		if p.entry.Time > e.Time {
-			return fmt.Errorf("N2: entry %v has time %d, the one before it %d", stamp, e.Time, p.entry.Time)
+			return violates("N2", "entry %v has time %d, the one before it %d", stamp, e.Time, p.entry.Time)
 		}
 		if prev.Epoch == stamp.Epoch && prev.View == stamp.View {
 			before = p.before
@@ -80,7 +79,7 @@ func (r *record) same(prev vsr.Viewstamp, e *vsr.Entry) error {
 	k := &r.entry
 	if r.prev != prev || k.Time != e.Time || k.Kind != e.Kind || k.Session != e.Session ||
 		k.Request != e.Request || k.Floor != e.Floor || !bytes.Equal(k.Body, e.Body) {
-		return fmt.Errorf("11.4: two entries with viewstamp %v: one follows %v, kind %d, request %d.%d, the other %v, kind %d, request %d.%d",
+		return violates("11.4", "two entries with viewstamp %v: one follows %v, kind %d, request %d.%d, the other %v, kind %d, request %d.%d",
 			e.Stamp(), r.prev, k.Kind, k.Session, k.Request, prev, e.Kind, e.Session, e.Request)
 	}
 	return nil
@@ -130,7 +129,7 @@ func (l *ledger) run(prev vsr.Viewstamp, entries []vsr.Entry) error {
 	for i := range entries {
 		r := l.find(entries[i].Stamp())
 		if r == nil {
-			return fmt.Errorf("entry %v is of no log", entries[i].Stamp())
+			return violates("11.6", "entry %v is of no log", entries[i].Stamp())
 		}
 		if err := r.same(prev, &entries[i]); err != nil {
 			return err
@@ -148,12 +147,12 @@ func (l *ledger) end() vsr.Viewstamp { return l.committed[len(l.committed)-1] }
 func (l *ledger) commit(s vsr.Viewstamp) ([]vsr.Viewstamp, error) {
 	if int(s.Op) < len(l.committed) {
 		if was := l.committed[s.Op]; was != s {
-			return nil, fmt.Errorf("11.2: op %d is committed as %v and as %v", s.Op, was, s)
+			return nil, violates("11.2", "op %d is committed as %v and as %v", s.Op, was, s)
 		}
 		return nil, nil
 	}
 	if end := l.end(); !l.holds(s, end) {
-		return nil, fmt.Errorf("11.2: %v is committed, and its log does not hold %v, which is", s, end)
+		return nil, violates("11.2", "%v is committed, and its log does not hold %v, which is", s, end)
 	}
 	from := len(l.committed)
 	for op := vsr.OpNumber(from); op <= s.Op; op++ {

@@ -1,0 +1,168 @@
+package judge
+
+import (
+	"slices"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Disk is what a member's disk holds, by the judge's own account of the saves that became durable. Base and Last tell
+// the log (see ledger).
+type Disk struct {
+	Head       vsr.Head
+	Base, Last vsr.Viewstamp
+}
+
+// Opened is what a member's disk held when it was opened.
+type Opened struct {
+	vsr.Durable
+	Log []vsr.Entry // entries above the snapshot, read back; may be left out
+}
+
+// Issued reports a save that a member's core has given out, in the turn that did, before anything else of that turn.
+// The save must not change until it is durable or the member is opened again.
+func (j *Judge) Issued(i int, s *vsr.Save) error {
+	m := &j.members[i]
+	next, err := m.memory.cut(j.ledger, s)
+	if err != nil {
+		return m.breaks(err)
+	}
+	for n := range s.Entries {
+		e := &s.Entries[n]
+		if e.Kind == vsr.Formation && !j.formed() {
+			j.ledger.clear() // of an attempt that left no trace on any disk (S2)
+		}
+		if err := j.ledger.add(next.Last, e); err != nil {
+			return m.breaks(err)
+		}
+		next.Last = e.Stamp()
+	}
+	m.memory = next
+	m.pending = append(m.pending, s)
+	return nil
+}
+
+// Saved reports that all saves of a member up to seq are durable, before its core is told.
+func (j *Judge) Saved(i int, seq uint64) (err error) {
+	m := &j.members[i]
+	done := 0
+	for ; done < len(m.pending) && m.pending[done].Seq <= seq; done++ {
+		if m.disk, err = m.disk.after(j.ledger, m.pending[done]); err != nil {
+			return m.breaks(err)
+		}
+	}
+	m.pending = slices.Delete(m.pending, 0, done)
+	return m.breaks(j.checkQuorums())
+}
+
+// Opened reports what a member's disk held when the member started: the saves known to be durable and a first part of
+// those that were pending, and nothing else (S5).
+func (j *Judge) Opened(i int, o Opened) error {
+	m := &j.members[i]
+	disk, err := m.disk.recovered(j.ledger, m.pending, &o)
+	if err != nil {
+		return m.breaks(err)
+	}
+	m.disk, m.memory, m.pending, m.applied = disk, disk, nil, 0
+	if o.Snapshot != nil {
+		m.applied = o.Snapshot.Last.Op
+	}
+	return m.breaks(j.checkQuorums())
+}
+
+// Lost reports that a member's disk is not to be trusted any more: the member takes no part from then on (S3), and its
+// log counts only for what was committed by then (N4).
+func (j *Judge) Lost(i int) {
+	if m := &j.members[i]; !m.lost {
+		m.lost, m.had = true, m.disk.Last
+	}
+}
+
+// Wiped is Lost of a disk that is empty now.
+func (j *Judge) Wiped(i int) {
+	j.Lost(i)
+	m := &j.members[i]
+	m.disk, m.memory, m.pending = Disk{}, Disk{}, nil
+}
+
+// formed reports whether any disk holds a formation.
+func (j *Judge) formed() bool {
+	for i := range j.members {
+		if j.members[i].disk.Last.Op > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// cut returns what d holds once a save has dropped what it drops.
+func (d Disk) cut(l *ledger, s *vsr.Save) (Disk, error) {
+	d.Head = s.Head
+	if s.Base != nil {
+		d.Base, d.Last = *s.Base, *s.Base
+	}
+	if s.From > 0 && s.From <= d.Last.Op {
+		if s.From <= d.Base.Op {
+			return d, violates("S5", "save %d drops entries from op %d, the log begins after %v", s.Seq, s.From, d.Base)
+		}
+		d.Last = l.at(d.Last, s.From-1)
+	}
+	return d, nil
+}
+
+// after returns what the disk holds once a save is durable too.
+func (d Disk) after(l *ledger, s *vsr.Save) (Disk, error) {
+	d, err := d.cut(l, s)
+	if err != nil {
+		return d, err
+	}
+	for i := range s.Entries {
+		stamp := s.Entries[i].Stamp()
+		if r := l.find(stamp); r == nil || r.prev != d.Last {
+			return d, violates("S5", "save %d puts entry %v after %v", s.Seq, stamp, d.Last)
+		}
+		d.Last = stamp
+	}
+	return d, nil
+}
+
+// recovered finds out how many of the pending saves are durable. The log may begin later than the account says, but
+// not above the snapshot.
+func (d Disk) recovered(l *ledger, pending []*vsr.Save, o *Opened) (Disk, error) {
+	states := []Disk{d}
+	for i, s := range pending {
+		next, err := states[i].after(l, s)
+		if err != nil {
+			break // its entries were forgotten with an attempt at forming: it may not be there
+		}
+		states = append(states, next)
+	}
+	for i := len(states) - 1; i >= 0; i-- {
+		if x := states[i]; x.fits(l, o) {
+			x.Base = o.Durable.Base
+			return x, x.sound(l, o)
+		}
+	}
+	return d, violates("S5", "the disk held %+v and after that %d saves; opened, it holds %+v %v..%v",
+		d, len(pending), o.Durable.Head, o.Durable.Base, o.Durable.Last)
+}
+
+func (d Disk) fits(l *ledger, o *Opened) bool {
+	return d.Head == o.Durable.Head && d.Last == o.Durable.Last && o.Durable.Base.Op >= d.Base.Op && l.holds(d.Last, o.Durable.Base)
+}
+
+// sound checks what was read of a log: its entries and its views.
+func (d Disk) sound(l *ledger, o *Opened) error {
+	for i := range o.Log {
+		e := &o.Log[i]
+		if err := l.add(l.at(d.Last, e.Op-1), e); err != nil {
+			return err
+		}
+	}
+	for _, run := range o.Runs {
+		if !l.holds(d.Last, run) {
+			return violates("S5", "read back, the log ends with %v and claims to hold %v", d.Last, run)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+// Package judge checks a group of replicas from the outside. Its caller reports what it observes of each member: the
+// saves that its core issues, those that became durable, the messages that it sends, its state after each turn, what
+// its disk held when it was opened, what it applies, and what callers are told. From that the judge keeps its own
+// account of the log, of every disk, of sessions and of results, and returns an error for the first observation that
+// contradicts it (PROTOCOL.md, section 11).
+//
+// A judge has no goroutine, no lock and no clock, and never looks at a replica by itself. Observations must be reported
+// before their consequences: a save before the messages of its turn, durability before the core is told of it.
+package judge
+
+import (
+	"fmt"
+	"hash/maphash"
+
+	"github.com/smr-go/smr/internal/excerpt"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Config describes the group to judge.
+type Config struct {
+	Members   vsr.Membership
+	Reference Reference
+	Initial   uint64 // Reference's digest of the initial state
+
+	// Distinct says that no two commands have the same body: a command that takes effect under two numbers is noticed.
+	Distinct bool
+	// Describe names a command in violations; nil: by op and body.
+	Describe func(e *vsr.Entry) string
+}
+
+// Reference executes the committed log on a state machine of its own.
+type Reference interface {
+	// Commit takes the next committed entry. It executes it if executed is set, and returns the result and the digest of
+	// the state after it. Its error becomes that of the observation.
+	Commit(e *vsr.Entry, executed bool) (result []byte, digest uint64, err error)
+}
+
+// Violation is the error of an observation that breaks a rule.
+type Violation struct {
+	Rule string // of PROTOCOL.md: "11.4", "S5"
+	Text string
+	Op   uint64 // at which it was broken; 0: unknown
+}
+
+func (v *Violation) Error() string { return v.Rule + ": " + v.Text }
+
+func violates(rule, format string, args ...any) error {
+	return &Violation{Rule: rule, Text: fmt.Sprintf(format, args...)}
+}
+
+// Judge is the account of one group. It is not safe for concurrent use.
+type Judge struct {
+	config  Config
+	members []member
+	ledger  *ledger
+	table   sessions
+	results []Outcome // by op; [0] is before the first
+
+	reigns   map[epochView]reign
+	chunks   map[chunkID]uint64      // hashes of the chunks that were sent
+	refused  map[request]bool        // reported to their callers as never applied
+	bodies   map[string]vsr.OpNumber // of executed commands, with Config.Distinct
+	calls    []*Call                 // that have ended and have an input
+	order    int64                   // of beginnings and ends of calls
+	floor    vsr.OpNumber            // the latest state that any caller has seen
+	executed int                     // commands
+	logs     []vsr.Viewstamp         // scratch of checkQuorums
+	seed     maphash.Seed            // of chunks
+}
+
+// member is the account of one member.
+type member struct {
+	id      string
+	disk    Disk          // what its disk holds
+	memory  Disk          // what its disk will hold once all issued saves are durable
+	pending []*vsr.Save   // issued and not known to be durable
+	seen    vsr.State     // after its last turn
+	applied vsr.OpNumber  // its state machine's last op
+	lost    bool          // its memory is lost, and it takes no part (S3)
+	had     vsr.Viewstamp // if lost: the end of its log until then
+}
+
+// New returns the judge of a group that has not started: all disks are empty.
+func New(c Config) *Judge {
+	if c.Describe == nil {
+		c.Describe = func(e *vsr.Entry) string { return fmt.Sprintf("op %d, %s", e.Op, excerpt.Of(e.Body)) }
+	}
+	j := &Judge{
+		config: c, ledger: newLedger(), table: newSessions(), results: []Outcome{{Digest: c.Initial}},
+		reigns: map[epochView]reign{}, chunks: map[chunkID]uint64{}, refused: map[request]bool{},
+		bodies: map[string]vsr.OpNumber{}, seed: maphash.MakeSeed(),
+	}
+	for _, m := range c.Members.Members {
+		j.members = append(j.members, member{id: m.ID})
+	}
+	return j
+}
+
+// Disk returns what a member's disk holds.
+func (j *Judge) Disk(i int) Disk { return j.members[i].disk }
+
+// Holds reports whether a member's disk holds an entry.
+func (j *Judge) Holds(i int, s vsr.Viewstamp) bool { return j.ledger.holds(j.members[i].disk.Last, s) }
+
+// EntryOn returns the entry at an op of the log on a member's disk.
+func (j *Judge) EntryOn(i int, op vsr.OpNumber) *vsr.Entry {
+	return &j.ledger.find(j.ledger.at(j.members[i].disk.Last, op)).entry
+}
+
+// Entry returns the committed entry at an op.
+func (j *Judge) Entry(op vsr.OpNumber) *vsr.Entry {
+	return &j.ledger.find(j.ledger.committed[op]).entry
+}
+
+// Committed returns the viewstamp of the last op that any member knows to be committed.
+func (j *Judge) Committed() vsr.Viewstamp { return j.ledger.end() }
+
+// Executed returns the number of commands that took effect.
+func (j *Judge) Executed() int { return j.executed }

@@ -1,0 +1,205 @@
+package judge
+
+import (
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"strings"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Sends reports that a member sends a message, with its header. Nothing may be sent that is not yet true on the disk of
+// its sender (11.6).
+func (j *Judge) Sends(i int, h vsr.Header, m vsr.Message) error {
+	err := j.checkMessage(i, h, m)
+	if err == nil {
+		return nil
+	}
+	d := &j.members[i].disk
+	return violates("11.6", "%s sends a %s of view %d, and its disk holds view %d, log %v..%v: %v", j.members[i].id,
+		strings.TrimPrefix(fmt.Sprintf("%T", m), "*vsr."), viewOf(m), d.Head.View, d.Base, d.Last, err)
+}
+
+func (j *Judge) checkMessage(i int, h vsr.Header, m vsr.Message) error {
+	sender := &j.members[i]
+	d := &sender.disk
+	if d.Head.Incarnation != h.Incarnation || d.Head.Start != h.Start || d.Head.Group != h.Group || d.Head.Epoch != h.Epoch {
+		return fmt.Errorf("the header has %v start %d, the disk %v start %d", h.Incarnation, h.Start, d.Head.Incarnation, d.Head.Start)
+	}
+	switch m.(type) {
+	case *vsr.Question, *vsr.Answer:
+		return nil
+	}
+	if sender.lost {
+		return fmt.Errorf("its memory is lost, and it takes part (S3)")
+	}
+	if v := viewOf(m); v > d.Head.View {
+		return fmt.Errorf("view %d is not durable", v)
+	}
+	switch m := m.(type) {
+	case *vsr.Prepare:
+		return cmp.Or(j.claimsCommit(m.Commit), j.ledger.run(m.Prev, m.Entries),
+			j.claimsView(h.Epoch, m.View, m.Prev.Op+vsr.OpNumber(len(m.Entries)), lastOf(m.Prev, m.Entries)))
+	case *vsr.Commit:
+		return j.claimsCommit(m.Commit)
+	case *vsr.PrepareOK:
+		return j.claimsLog(d, m)
+	case *vsr.CommitOK:
+		// If a later message of the same turn has ended the view, the log of then is not known any more.
+		if log := &sender.memory; m.Op <= log.Last.Op && log.Head.View == m.View {
+			return j.claimsView(h.Epoch, m.View, m.Op, j.ledger.at(log.Last, m.Op))
+		}
+	case *vsr.Gap:
+		return j.claimsGap(sender, m)
+	case *vsr.DoViewChange:
+		if int(uint64(m.View)%uint64(len(j.members))) != i && m.Last != d.Last {
+			return fmt.Errorf("the log does not end so")
+		}
+		return j.claimsCommit(m.Commit)
+	case *vsr.NewState:
+		return j.claimsState(d, m)
+	case *vsr.ReadRoundOK:
+		return j.claimsCommit(m.Op)
+	case *vsr.SnapshotOffer:
+		if m.Snapshot.Last.Op+1 < m.First {
+			return fmt.Errorf("its log begins with op %d, which does not follow", m.First)
+		}
+		return j.claimsSnapshot(m.Snapshot.Last)
+	case *vsr.SnapshotChunk:
+		return j.claimsChunk(m)
+	}
+	return nil
+}
+
+// claimsLog: an acknowledgement is of the view that is durable (V5), and of entries that are, and
+// that agree with that view's primary (N3), whether that is still there or not.
+func (j *Judge) claimsLog(d *Disk, m *vsr.PrepareOK) error {
+	if m.View != d.Head.View {
+		return fmt.Errorf("view %d is left", m.View)
+	}
+	if m.Op > d.Last.Op {
+		return fmt.Errorf("op %d is not durable", m.Op)
+	}
+	return j.claimsView(d.Head.Epoch, m.View, m.Op, j.ledger.at(d.Last, m.Op))
+}
+
+// claimsView: what stands at op is what the view's primary has there.
+func (j *Judge) claimsView(epoch vsr.Epoch, view vsr.View, op vsr.OpNumber, stamp vsr.Viewstamp) error {
+	if op == 0 {
+		return nil
+	}
+	theirs, ok := j.ledger.ofView(epoch, view, op)
+	if !ok {
+		return fmt.Errorf("op %d is not in the log of view %d", op, view)
+	}
+	if theirs != stamp {
+		return fmt.Errorf("its op %d is %v, the primary's of view %d %v", op, stamp, view, theirs)
+	}
+	return nil
+}
+
+// lastOf returns the viewstamp of the last entry, or of the one before them all.
+func lastOf(prev vsr.Viewstamp, entries []vsr.Entry) vsr.Viewstamp {
+	if len(entries) > 0 {
+		return entries[len(entries)-1].Stamp()
+	}
+	return prev
+}
+
+// claimsGap checks that the log holds what a Gap names, at the op before the refused ones or below (N3): in memory, or
+// still on the disk, if a later message of the same turn has changed that.
+func (j *Judge) claimsGap(sender *member, m *vsr.Gap) error {
+	if m.Last.Op > m.Prev {
+		return fmt.Errorf("it is asked for op %d", m.Prev)
+	}
+	if log := sender.memory.Last; m.Last.Op <= log.Op && !j.ledger.holds(log, m.Last) && !j.ledger.holds(sender.disk.Last, m.Last) {
+		return fmt.Errorf("its op %d is %v", m.Last.Op, j.ledger.at(log, m.Last.Op))
+	}
+	return nil
+}
+
+// claimsState: what is given of a log is of the one that was described, and is durable (V6).
+func (j *Judge) claimsState(d *Disk, m *vsr.NewState) error {
+	switch {
+	case m.Best != d.Last:
+		return fmt.Errorf("the log does not end so")
+	case m.Gone:
+		return nil
+	case j.ledger.at(m.Best, m.Prev.Op) != m.Prev || !j.ledger.holds(m.Best, lastOf(m.Prev, m.Entries)):
+		return fmt.Errorf("that is not in the log")
+	}
+	return j.ledger.run(m.Prev, m.Entries)
+}
+
+// claimsSnapshot: a snapshot ends with what is committed (C3).
+func (j *Judge) claimsSnapshot(last vsr.Viewstamp) error {
+	if err := j.claimsCommit(last.Op); err != nil {
+		return err
+	}
+	if was := j.ledger.committed[last.Op]; was != last {
+		return fmt.Errorf("op %d is committed as %v", last.Op, was)
+	}
+	return nil
+}
+
+// claimsChunk: a chunk of a snapshot is the same, whoever sends it (C2).
+func (j *Judge) claimsChunk(m *vsr.SnapshotChunk) error {
+	if len(m.Data) == 0 {
+		return nil
+	}
+	id, sum := chunkID{m.Snapshot, m.Chunk}, maphash.Bytes(j.seed, m.Data)
+	if was, ok := j.chunks[id]; ok && was != sum {
+		return fmt.Errorf("its bytes differ from those that another member has sent")
+	}
+	j.chunks[id] = sum
+	return j.claimsSnapshot(m.Snapshot.Last)
+}
+
+// chunkID names a chunk of a snapshot.
+type chunkID struct {
+	snapshot vsr.SnapshotID
+	chunk    uint32
+}
+
+func (j *Judge) claimsCommit(op vsr.OpNumber) error {
+	if end := j.ledger.end(); op > end.Op {
+		return fmt.Errorf("op %d is sent as committed; the last that is known to be is %v", op, end)
+	}
+	return nil
+}
+
+// viewOf returns the view that a message says its sender has entered.
+func viewOf(m vsr.Message) vsr.View {
+	switch m := m.(type) {
+	case *vsr.Prepare:
+		return m.View
+	case *vsr.PrepareOK:
+		return m.View
+	case *vsr.Gap:
+		return m.View
+	case *vsr.Commit:
+		return m.View
+	case *vsr.CommitOK:
+		return m.View
+	case *vsr.StartViewChange:
+		return m.View
+	case *vsr.DoViewChange:
+		return m.View
+	case *vsr.GetState:
+		return m.View
+	case *vsr.NewState:
+		return m.View
+	case *vsr.Request:
+		return m.View
+	case *vsr.Reply:
+		return m.View
+	case *vsr.ReadRound:
+		return m.View
+	case *vsr.ReadRoundOK:
+		return m.View
+	case *vsr.SnapshotOffer:
+		return m.View
+	}
+	return 0
+}
