@@ -6,7 +6,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// benchmarked are messages of the hot path, and one of the rest.
+// benchmarked lists messages of the hot path and one other.
 var benchmarked = []struct {
 	name string
 	m    vsr.Message

@@ -9,9 +9,9 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// check returns what in a message no replica that keeps the rules could have said, whatever its
-// state: code further in relies on none of it being there. Whether the message fits the
-// receiver's own state is for the receiver to see.
+// check returns an error if no replica that follows the protocol could have sent the message,
+// whatever its state. The core relies on this check. Whether a message fits the receiver's own
+// state is for the receiver to decide.
 func check(h *vsr.Header, m vsr.Message) error {
 	if err := checkHeader(h); err != nil {
 		return err
@@ -42,11 +42,11 @@ func check(h *vsr.Header, m vsr.Message) error {
 	case *vsr.SnapshotChunk:
 		return checkSnapshotID(&m.Snapshot)
 	}
-	return nil // the others are numbers, all of which are possible
+	return nil // the other kinds hold only numbers, which may have any value
 }
 
-// checkHeader: a memory has an identity before anything is sent (S1), and a group has epochs from
-// 1 on (S2).
+// checkHeader checks that the sender has an incarnation, which it creates before it sends anything
+// (S1), and that the epochs of a group begin at 1 (S2).
 func checkHeader(h *vsr.Header) error {
 	if h.Incarnation == (vsr.Incarnation{}) {
 		return errors.New("sender has no incarnation")
@@ -57,8 +57,9 @@ func checkHeader(h *vsr.Header) error {
 	return nil
 }
 
-// checkDoViewChange: a log begins right above the snapshot or lower, and ends at the snapshot or
-// higher (section 2); what is committed is in it or in the snapshot (invariant 1).
+// checkDoViewChange checks that the log begins no later than right above the snapshot and ends no
+// earlier than at the snapshot (section 2), and that committed ops are in the log or in the
+// snapshot (invariant 1).
 func checkDoViewChange(h *vsr.Header, m *vsr.DoViewChange) error {
 	return cmp.Or(
 		checkReached("last entry", m.Last, h.Epoch, m.View),
@@ -67,7 +68,8 @@ func checkDoViewChange(h *vsr.Header, m *vsr.DoViewChange) error {
 		checkStart(m.First, m.Snapshot))
 }
 
-// checkGetState: the log that is wanted is better than the asker's, if not always longer (V6).
+// checkGetState checks that the requested log is better than the requester's, though it may be
+// shorter (V6).
 func checkGetState(h *vsr.Header, m *vsr.GetState) error {
 	return cmp.Or(
 		checkStamp(m.Prev),
@@ -75,10 +77,10 @@ func checkGetState(h *vsr.Header, m *vsr.GetState) error {
 		checkBest("entry before", m.Prev, m.Best))
 }
 
-// checkNewState: nothing above the best viewstamp is sent (V6).
+// checkNewState checks that no entry lies above the best viewstamp (V6).
 func checkNewState(h *vsr.Header, m *vsr.NewState) error {
 	if m.Gone && len(m.Entries) > 0 {
-		return fmt.Errorf("%d entries, and says that they are gone", len(m.Entries))
+		return fmt.Errorf("Gone is set, but the message has %d entries", len(m.Entries))
 	}
 	last := lastOf(m.Prev, m.Entries)
 	return cmp.Or(
@@ -88,18 +90,18 @@ func checkNewState(h *vsr.Header, m *vsr.NewState) error {
 		checkOrder("last entry sent", last.Op, "best", m.Best.Op))
 }
 
-// checkAnswer: that a group exists is said out of that group (S2).
+// checkAnswer checks that a member that reports an existing group names it in the header (S2).
 func checkAnswer(h *vsr.Header, m *vsr.Answer) error {
 	if m.Exists && h.Epoch == 0 {
-		return errors.New("says that a group exists, and not which")
+		return errors.New("Exists is set, but the header names no group")
 	}
 	if m.Named && !m.Exists {
-		return errors.New("says that a group names the asker, and that there is none")
+		return errors.New("Named is set, but Exists is not")
 	}
 	return nil
 }
 
-// checkOffer: the primary's log begins right above its snapshot or lower.
+// checkOffer checks that the primary's log begins no later than right above its snapshot.
 func checkOffer(h *vsr.Header, m *vsr.SnapshotOffer) error {
 	s := &m.Snapshot
 	if s.Size < 0 || (s.Size > 0 && s.Chunks == 0) {
@@ -113,12 +115,13 @@ func checkOffer(h *vsr.Header, m *vsr.SnapshotOffer) error {
 
 func checkSnapshotID(s *vsr.SnapshotID) error {
 	if s.Last.Op == 0 {
-		return errors.New("snapshot of nothing: its last op is 0")
+		return errors.New("snapshot without ops: its last op is 0")
 	}
 	return checkStamp(s.Last)
 }
 
-// checkProposals: only a primary makes entries of the other kinds.
+// checkProposals checks the kinds of proposals: a primary creates the other kinds of entries
+// itself.
 func checkProposals(proposals []vsr.Proposal) error {
 	for i := range proposals {
 		p := &proposals[i]
@@ -129,7 +132,7 @@ func checkProposals(proposals []vsr.Proposal) error {
 	return nil
 }
 
-// checkEntry: what an entry by itself must be.
+// checkEntry checks a single entry.
 func checkEntry(e *vsr.Entry) error {
 	switch {
 	case e.Op == 0 || e.Epoch == 0:
@@ -137,9 +140,9 @@ func checkEntry(e *vsr.Entry) error {
 	case e.Kind < vsr.Command || e.Kind > vsr.OpenSession:
 		return fmt.Errorf("entry %v: unknown kind %d", e.Stamp(), e.Kind)
 	case e.Session >= uint64(e.Op):
-		return fmt.Errorf("entry %v: session %d is not opened before it", e.Stamp(), e.Session)
+		return fmt.Errorf("entry %v: session %d was not opened before it", e.Stamp(), e.Session)
 	case (e.Kind == vsr.Formation) != (e.Op == 1):
-		return fmt.Errorf("entry %v: kind %d, but op 1 is the formation and no other is", e.Stamp(), e.Kind)
+		return fmt.Errorf("entry %v: kind %d, but op 1 and no other is the formation", e.Stamp(), e.Kind)
 	case e.Kind == vsr.Formation:
 		if _, err := vsr.DecodeMembership(e.Body); err != nil {
 			return fmt.Errorf("entry %v: %w", e.Stamp(), err)
@@ -148,8 +151,8 @@ func checkEntry(e *vsr.Entry) error {
 	return nil
 }
 
-// checkFollow: entries follow prev and one another; along a log (epoch, view) never falls
-// (invariant 4), nor does time (N2).
+// checkFollow checks that entries follow prev and one another. Along a log, neither (epoch, view)
+// decreases (invariant 4) nor time (N2).
 func checkFollow(prev vsr.Viewstamp, entries []vsr.Entry) error {
 	if err := checkStamp(prev); err != nil {
 		return err
@@ -165,14 +168,14 @@ func checkFollow(prev vsr.Viewstamp, entries []vsr.Entry) error {
 			return fmt.Errorf("entry %v cannot follow %v", at, prev)
 		}
 		if e.Time < clock {
-			return fmt.Errorf("entry %v: time %d is before the last one's, %d", at, e.Time, clock)
+			return fmt.Errorf("entry %v: time %d is before the previous entry's, %d", at, e.Time, clock)
 		}
 		prev, clock = at, e.Time
 	}
 	return nil
 }
 
-// lastOf returns the viewstamp of the last of the entries that follow prev.
+// lastOf returns the viewstamp of the last entry, or prev if entries is empty.
 func lastOf(prev vsr.Viewstamp, entries []vsr.Entry) vsr.Viewstamp {
 	if n := len(entries); n > 0 {
 		return entries[n-1].Stamp()
@@ -180,15 +183,17 @@ func lastOf(prev vsr.Viewstamp, entries []vsr.Entry) vsr.Viewstamp {
 	return prev
 }
 
-// checkStamp: op 0, before the first entry, is of no epoch and view; every entry is of one.
+// checkStamp checks that epoch and view are zero for op 0, which precedes the first entry, and that
+// an entry's epoch is not.
 func checkStamp(s vsr.Viewstamp) error {
 	if (s.Op == 0) != (s.Epoch == 0) || (s.Op == 0 && s.View != 0) {
-		return fmt.Errorf("viewstamp %v is of no entry", s)
+		return fmt.Errorf("no entry can have viewstamp %v", s)
 	}
 	return nil
 }
 
-// checkReached: no entry is of a later (epoch, view) than the replica that holds it (invariant 4).
+// checkReached checks that s does not exceed the sender's epoch and view: a replica's log has no
+// entry of a later view than its own (invariant 4).
 func checkReached(what string, s vsr.Viewstamp, e vsr.Epoch, v vsr.View) error {
 	if s.Compare(vsr.Viewstamp{Epoch: e, View: v, Op: math.MaxUint64}) > 0 {
 		return fmt.Errorf("%s %v is above the sender's view, %d.%d", what, s, e, v)
@@ -210,7 +215,7 @@ func checkOrder(what string, op vsr.OpNumber, than string, limit vsr.OpNumber) e
 	return nil
 }
 
-// checkStart: between a log and the snapshot below it no op is missing.
+// checkStart checks that no op is missing between a snapshot and the log above it.
 func checkStart(first, snapshot vsr.OpNumber) error {
 	if first == 0 || first-1 > snapshot {
 		return fmt.Errorf("log begins at %d, snapshot ends at %d: ops are missing", first, snapshot)

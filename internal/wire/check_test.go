@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// refused is a change to a sample that no replica which keeps the rules can have made.
+// refused is a change to a sample that no replica following the protocol can have made.
 type refused struct {
 	name   string
 	kind   vsr.MessageKind
@@ -39,53 +39,53 @@ func TestImpossibleMessagesAreRefused(t *testing.T) {
 		bad("view falls", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].View = 3 }, "entry 12@3.3 cannot follow 11@3.4"),
 		bad("view falls below the entry before", func(h *vsr.Header, m *vsr.Prepare) { m.Prev.Epoch, m.Prev.View = 3, 5 }, "entry 11@3.4 cannot follow 10@3.5"),
 		bad("epoch falls", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Epoch = 2 }, "entry 12@2.4 cannot follow 11@3.4"),
-		bad("time falls", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Time -= 2 }, "is before the last one's"),
+		bad("time falls", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Time -= 2 }, "is before the previous entry's"),
 		bad("entry above the view", func(h *vsr.Header, m *vsr.Prepare) { m.View = 3 }, "entry 12@3.4 is above the sender's view, 3.3"),
 		bad("entry above the epoch", func(h *vsr.Header, m *vsr.Prepare) { h.Epoch = 2 }, "entry 12@3.4 is above the sender's view, 2.4"),
-		bad("nothing, with a view", func(h *vsr.Header, m *vsr.Prepare) { m.Prev, m.Entries = vsr.Viewstamp{View: 1}, nil }, "viewstamp 0@0.1 is of no entry"),
-		bad("entry without an epoch", func(h *vsr.Header, m *vsr.Prepare) { m.Prev.Epoch = 0 }, "viewstamp 10@0.9 is of no entry"),
+		bad("op 0 with a view", func(h *vsr.Header, m *vsr.Prepare) { m.Prev, m.Entries = vsr.Viewstamp{View: 1}, nil }, "no entry can have viewstamp 0@0.1"),
+		bad("entry without an epoch", func(h *vsr.Header, m *vsr.Prepare) { m.Prev.Epoch = 0 }, "no entry can have viewstamp 10@0.9"),
 		bad("no kind", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Kind = 0 }, "entry 12@3.4: unknown kind 0"),
 		bad("unknown kind", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Kind = 5 }, "entry 12@3.4: unknown kind 5"),
-		bad("session opened by itself", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Session = 12 }, "session 12 is not opened before it"),
-		bad("formation above op 1", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Kind = vsr.Formation }, "op 1 is the formation and no other is"),
-		bad("op 1 is no formation", func(h *vsr.Header, m *vsr.Prepare) { firstEntry(m).Kind = vsr.Opening }, "op 1 is the formation and no other is"),
+		bad("session opened by itself", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Session = 12 }, "session 12 was not opened before it"),
+		bad("formation above op 1", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Kind = vsr.Formation }, "op 1 and no other is the formation"),
+		bad("op 1 is not a formation", func(h *vsr.Header, m *vsr.Prepare) { firstEntry(m).Kind = vsr.Opening }, "op 1 and no other is the formation"),
 		bad("formation without members", func(h *vsr.Header, m *vsr.Prepare) { firstEntry(m).Body = nil }, "member list does not parse"),
 
-		bad("log goes on above the refused entries", func(h *vsr.Header, m *vsr.Gap) { m.Prev = 9 }, "last entry 10 is above entry before the refused 9"),
+		bad("log extends above the refused entries", func(h *vsr.Header, m *vsr.Gap) { m.Prev = 9 }, "last entry 10 is above entry before the refused 9"),
 		bad("log above its own view", func(h *vsr.Header, m *vsr.Gap) { m.Last.Epoch = 3 }, "last entry 10@3.9 is above the sender's view, 3.4"),
 
 		bad("log above the view entered", func(h *vsr.Header, m *vsr.DoViewChange) { m.Last.View = 6 }, "last entry 12@3.6 is above the sender's view, 3.5"),
 		bad("commit above the log", func(h *vsr.Header, m *vsr.DoViewChange) { m.Commit = 13 }, "commit number 13 is above last entry 12"),
 		bad("snapshot above the log", func(h *vsr.Header, m *vsr.DoViewChange) { m.Snapshot = 13 }, "snapshot 13 is above last entry 12"),
 		bad("ops missing above the snapshot", func(h *vsr.Header, m *vsr.DoViewChange) { m.First = 7 }, "log begins at 7, snapshot ends at 5: ops are missing"),
-		bad("log begins nowhere", func(h *vsr.Header, m *vsr.DoViewChange) { m.First = 0 }, "log begins at 0"),
+		bad("log begins at op 0", func(h *vsr.Header, m *vsr.DoViewChange) { m.First = 0 }, "log begins at 0"),
 
-		bad("asks above the best", func(h *vsr.Header, m *vsr.GetState) { m.Prev.Epoch = 3 }, "entry before 10@3.9 is above the best, 12@3.4"),
+		bad("request above the best", func(h *vsr.Header, m *vsr.GetState) { m.Prev.Epoch = 3 }, "entry before 10@3.9 is above the best, 12@3.4"),
 		bad("best above the view", func(h *vsr.Header, m *vsr.GetState) { m.View = 3 }, "best 12@3.4 is above the sender's view, 3.3"),
-		bad("asks from no entry", func(h *vsr.Header, m *vsr.GetState) { m.Prev.Op = 0 }, "viewstamp 0@2.9 is of no entry"),
+		bad("request from no entry", func(h *vsr.Header, m *vsr.GetState) { m.Prev.Op = 0 }, "no entry can have viewstamp 0@2.9"),
 
-		bad("entries though gone", func(h *vsr.Header, m *vsr.NewState) { m.Gone = true }, "2 entries, and says that they are gone"),
+		bad("entries though gone", func(h *vsr.Header, m *vsr.NewState) { m.Gone = true }, "Gone is set, but the message has 2 entries"),
 		bad("entries do not follow", func(h *vsr.Header, m *vsr.NewState) { m.Entries = m.Entries[1:] }, "entry 12@3.4 cannot follow 10@2.9"),
 		bad("entries above the best", func(h *vsr.Header, m *vsr.NewState) { m.Best.Op = 11 }, "last entry sent 12@3.4 is above the best, 11@3.4"),
 		bad("more entries than the best has", func(h *vsr.Header, m *vsr.NewState) { m.View, m.Best.View, m.Best.Op = 6, 6, 11 }, "last entry sent 12 is above best 11"),
 		bad("state above the view", func(h *vsr.Header, m *vsr.NewState) { m.View = 3 }, "best 12@3.4 is above the sender's view, 3.3"),
 
-		bad("group without a name", func(h *vsr.Header, m *vsr.Answer) { h.Group, h.Epoch = vsr.GroupID{}, 0 }, "says that a group exists, and not which"),
-		bad("named by no group", func(h *vsr.Header, m *vsr.Answer) { m.Exists = false }, "names the asker, and that there is none"),
+		bad("group without a name", func(h *vsr.Header, m *vsr.Answer) { h.Group, h.Epoch = vsr.GroupID{}, 0 }, "Exists is set, but the header names no group"),
+		bad("named by no group", func(h *vsr.Header, m *vsr.Answer) { m.Exists = false }, "Named is set, but Exists is not"),
 
 		bad("opening entry proposed", func(h *vsr.Header, m *vsr.Request) { m.Requests[1].Kind = vsr.Opening }, "request 7: kind 2 cannot be proposed"),
 		bad("formation proposed", func(h *vsr.Header, m *vsr.Request) { m.Requests[1].Kind = vsr.Formation }, "request 7: kind 3 cannot be proposed"),
 		bad("unknown kind proposed", func(h *vsr.Header, m *vsr.Request) { m.Requests[1].Kind = 99 }, "request 7: kind 99 cannot be proposed"),
 
-		bad("snapshot of nothing", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Last = vsr.Viewstamp{} }, "snapshot of nothing"),
+		bad("snapshot without ops", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Last = vsr.Viewstamp{} }, "snapshot without ops"),
 		bad("snapshot above the view", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.View = 3 }, "snapshot 12@3.4 is above the sender's view, 3.3"),
 		bad("ops missing above the offered", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.First = 14 }, "log begins at 14, snapshot ends at 12"),
 		bad("negative size", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Size = -1 }, "snapshot of -1 bytes in 2 chunks"),
 		bad("bytes in no chunk", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Chunks = 0 }, "snapshot of 1000 bytes in 0 chunks"),
 		bad("snapshot without members", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Members.Members = nil }, "member list does not parse"),
-		bad("chunk of nothing asked for", func(h *vsr.Header, m *vsr.GetChunk) { m.Snapshot.Last.Op = 0 }, "snapshot of nothing"),
-		bad("chunk of nothing", func(h *vsr.Header, m *vsr.SnapshotChunk) { m.Snapshot.Last.Op = 0 }, "snapshot of nothing"),
-		bad("chunk of no epoch", func(h *vsr.Header, m *vsr.SnapshotChunk) { m.Snapshot.Last.Epoch = 0 }, "viewstamp 12@0.4 is of no entry"),
+		bad("chunk of a snapshot without ops requested", func(h *vsr.Header, m *vsr.GetChunk) { m.Snapshot.Last.Op = 0 }, "snapshot without ops"),
+		bad("chunk of a snapshot without ops", func(h *vsr.Header, m *vsr.SnapshotChunk) { m.Snapshot.Last.Op = 0 }, "snapshot without ops"),
+		bad("chunk of no epoch", func(h *vsr.Header, m *vsr.SnapshotChunk) { m.Snapshot.Last.Epoch = 0 }, "no entry can have viewstamp 12@0.4"),
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, m := testHeader, samples()[c.kind-1]
@@ -98,7 +98,7 @@ func TestImpossibleMessagesAreRefused(t *testing.T) {
 	}
 }
 
-// firstEntry makes m the Prepare of op 1 and returns its one entry.
+// firstEntry makes m the Prepare of op 1 and returns its only entry.
 func firstEntry(m *vsr.Prepare) *vsr.Entry {
 	m.Prev = vsr.Viewstamp{}
 	m.Entries = []vsr.Entry{{Op: 1, Epoch: 1, Kind: vsr.Formation, Body: testList.Encode()}}

@@ -8,8 +8,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// An entry, in messages and as the data of a record of the log. It has no checksum: the message
-// or the record has one.
+// The format of an entry, in messages and as the data of a log record. It has no checksum of its
+// own; the message or the record has one.
 //
 //	 0      8       16      24      32        40        48      56     57       61
 //	+------+-------+-------+-------+---------+---------+-------+------+--------+------+
@@ -17,15 +17,15 @@ import (
 //	|  8   |   8   |   8   |   8   |    8    |    8    |   8   |  1   |   4    | ...  |
 //	+------+-------+-------+-------+---------+---------+-------+------+--------+------+
 //
-// A proposal is the same without op, view, epoch and time: it has 29 bytes before its body.
-// Entries and proposals in a message are a number of 4 bytes and as many of them.
+// A proposal has the same format without op, view, epoch and time: 29 bytes and its body. A list of
+// entries or proposals in a message is their number in 4 bytes, followed by the items.
 const (
-	// EntryOverhead is what an entry takes beside its body, in bytes.
+	// EntryOverhead is the size of an encoded entry without its body, in bytes.
 	EntryOverhead    = 61
 	proposalOverhead = 29
 )
 
-// le is the order of the bytes of every number.
+// le is the byte order of all numbers.
 var le = binary.LittleEndian
 
 // AppendEntry appends the encoding of e to b.
@@ -43,8 +43,9 @@ func AppendEntry(b []byte, e *vsr.Entry) []byte {
 	return append(append(b, x[:]...), e.Body...)
 }
 
-// DecodeEntry decodes the entry that b begins with, and returns what follows it. The body is part
-// of b, which must not be changed from then on; an empty one is nil. The error says what is wrong.
+// DecodeEntry decodes the entry at the beginning of b and returns the bytes after it. The body
+// aliases b, which must not be modified afterwards; an empty body is nil. DecodeEntry returns an
+// error if the entry is truncated or impossible.
 func DecodeEntry(b []byte) (e vsr.Entry, rest []byte, err error) {
 	rest, err = cutEntry(b, &e)
 	if err == nil {
@@ -61,7 +62,7 @@ var (
 	errProposalCut = errors.New("ends inside a proposal")
 )
 
-// cutEntry reads the entry that b begins with into e.
+// cutEntry decodes the entry at the beginning of b into e and returns the bytes after it.
 func cutEntry(b []byte, e *vsr.Entry) (rest []byte, err error) {
 	if len(b) < EntryOverhead {
 		return nil, errEntryCut
@@ -77,12 +78,13 @@ func cutEntry(b []byte, e *vsr.Entry) (rest []byte, err error) {
 	e.Kind = vsr.Kind(x[56])
 	var ok bool
 	if e.Body, b, ok = cutBody(b, le.Uint32(x[57:])); !ok {
-		return nil, fmt.Errorf("entry %d: body of %d bytes, %d are left", e.Op, le.Uint32(x[57:]), len(b))
+		return nil, fmt.Errorf("entry %d: body has %d bytes, but %d are left", e.Op, le.Uint32(x[57:]), len(b))
 	}
 	return b, nil
 }
 
-// cutBody cuts a body of n bytes off b. Its capacity ends with it: an append to it copies.
+// cutBody returns the first n bytes of b as a body, and the bytes after it. The body's capacity is
+// n, so that appending to it copies.
 func cutBody(b []byte, n uint32) (body, rest []byte, ok bool) {
 	if uint64(n) > uint64(len(b)) {
 		return nil, b, false
@@ -93,10 +95,10 @@ func cutBody(b []byte, n uint32) (body, rest []byte, ok bool) {
 	return b[:n:n], b[n:], true
 }
 
-// entries is a list of them.
+// entries visits a list of entries.
 func (f *fields) entries(v *[]vsr.Entry) { list(f, v, EntryOverhead, AppendEntry, cutEntry) }
 
-// proposals is a list of them.
+// proposals visits a list of proposals.
 func (f *fields) proposals(v *[]vsr.Proposal) {
 	list(f, v, proposalOverhead, appendProposal, cutProposal)
 }
@@ -111,7 +113,7 @@ func appendProposal(b []byte, p *vsr.Proposal) []byte {
 	return append(append(b, x[:]...), p.Body...)
 }
 
-// cutProposal reads the proposal that b begins with into p.
+// cutProposal decodes the proposal at the beginning of b into p and returns the bytes after it.
 func cutProposal(b []byte, p *vsr.Proposal) (rest []byte, err error) {
 	if len(b) < proposalOverhead {
 		return nil, errProposalCut
@@ -123,7 +125,7 @@ func cutProposal(b []byte, p *vsr.Proposal) (rest []byte, err error) {
 	p.Kind = vsr.Kind(x[24])
 	var ok bool
 	if p.Body, b, ok = cutBody(b, le.Uint32(x[25:])); !ok {
-		return nil, fmt.Errorf("request %d: body of %d bytes, %d are left", p.Request, le.Uint32(x[25:]), len(b))
+		return nil, fmt.Errorf("request %d: body has %d bytes, but %d are left", p.Request, le.Uint32(x[25:]), len(b))
 	}
 	return b, nil
 }

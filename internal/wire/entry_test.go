@@ -50,7 +50,7 @@ func TestCutEntriesAreRefused(t *testing.T) {
 }
 
 func TestZerosAreNoEntry(t *testing.T) {
-	_, _, err := DecodeEntry(make([]byte, 4096)) // RELIABILITY F3
+	_, _, err := DecodeEntry(make([]byte, 4096)) // F3
 	assert.ErrorContains(t, err, "ops and epochs begin at 1")
 }
 
@@ -60,7 +60,7 @@ func TestBodyOfAnEntryIsNotCopied(t *testing.T) {
 	require.NoError(t, err)
 	assert.Same(t, &b[EntryOverhead], &e.Body[0])
 	_ = append(e.Body, "XXXX"...)
-	assert.Equal(t, "next", string(rest), "an append to the body reached what follows it")
+	assert.Equal(t, "next", string(rest), "an append to the body overwrote the bytes after it")
 }
 
 func TestEntryAllocations(t *testing.T) {

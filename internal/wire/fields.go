@@ -8,18 +8,18 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// fields goes over the fields of a message in the order of its layout, and either writes them or
-// reads them: one description serves both ways, so that they cannot differ. Writing only reads
-// the fields. Reading stops at the first error; the fields after it stay as they are.
+// fields visits the fields of a message in the order of the format, and either encodes or decodes
+// them. Both directions share one description, so they cannot differ. Encoding does not modify the
+// fields. Decoding stops at the first error and leaves the remaining fields unchanged.
 type fields struct {
-	b       []byte // writing: the message so far; reading: what is left of it
-	reading bool
-	err     error // reading only
+	b       []byte // encoding: the message so far; decoding: the rest of the message
+	reading bool   // whether the fields are decoded
+	err     error  // first error while decoding
 }
 
 var errCut = errors.New("ends inside a field")
 
-// take cuts the next n bytes off, or returns nil.
+// take returns the next n bytes and advances, or returns nil after an error.
 func (f *fields) take(n int) []byte {
 	if f.err == nil && uint64(n) > uint64(len(f.b)) {
 		f.err = errCut
@@ -32,7 +32,7 @@ func (f *fields) take(n int) []byte {
 	return x
 }
 
-// end returns the first error; bytes left over are one.
+// end returns the first error, or an error if bytes are left over.
 func (f *fields) end() error {
 	if f.err == nil && len(f.b) != 0 {
 		f.err = fmt.Errorf("%d bytes too many", len(f.b))
@@ -40,7 +40,7 @@ func (f *fields) end() error {
 	return f.err
 }
 
-// num is a number of 8 bytes.
+// num visits a number of 8 bytes.
 func num[T ~uint64 | ~int64](f *fields, v *T) {
 	if !f.reading {
 		f.b = le.AppendUint64(f.b, uint64(*v))
@@ -49,25 +49,25 @@ func num[T ~uint64 | ~int64](f *fields, v *T) {
 	}
 }
 
-// num2 is two numbers.
+// num2 visits two numbers.
 func num2[A, B ~uint64](f *fields, a *A, b *B) {
 	num(f, a)
 	num(f, b)
 }
 
-// num3 is three numbers.
+// num3 visits three numbers.
 func num3[A, B, C ~uint64](f *fields, a *A, b *B, c *C) {
 	num2(f, a, b)
 	num(f, c)
 }
 
-// num4 is four numbers.
+// num4 visits four numbers.
 func num4[A, B, C, D ~uint64](f *fields, a *A, b *B, c *C, d *D) {
 	num2(f, a, b)
 	num2(f, c, d)
 }
 
-// num32 is a number of 4 bytes.
+// num32 visits a number of 4 bytes.
 func (f *fields) num32(v *uint32) {
 	if !f.reading {
 		f.b = le.AppendUint32(f.b, *v)
@@ -76,7 +76,7 @@ func (f *fields) num32(v *uint32) {
 	}
 }
 
-// flag is a byte, 0 or 1.
+// flag visits a byte that is 0 or 1.
 func (f *fields) flag(v *bool) {
 	if !f.reading {
 		x := byte(0)
@@ -92,7 +92,7 @@ func (f *fields) flag(v *bool) {
 	}
 }
 
-// raw is bytes of a fixed number.
+// raw visits a fixed number of bytes.
 func (f *fields) raw(v []byte) {
 	if f.reading {
 		copy(v, f.take(len(v)))
@@ -101,7 +101,8 @@ func (f *fields) raw(v []byte) {
 	}
 }
 
-// bytes is a length of 4 bytes and as many bytes, of which none is copied. Empty is nil.
+// bytes visits a length of 4 bytes and that many bytes. The decoded slice aliases the message, and
+// is nil if empty.
 func (f *fields) bytes(v *[]byte) {
 	n := length(*v)
 	f.num32(&n)
@@ -112,7 +113,7 @@ func (f *fields) bytes(v *[]byte) {
 	}
 }
 
-// text is a string as bytes are.
+// text visits a string, in the format of bytes.
 func (f *fields) text(v *string) {
 	b := []byte(*v)
 	f.bytes(&b)
@@ -121,8 +122,9 @@ func (f *fields) text(v *string) {
 	}
 }
 
-// list is a number of 4 bytes and as many items, each of size bytes at least; write appends one
-// to what is given, read reads the one that it begins with and returns what follows. None is nil.
+// list visits a list: the number of items in 4 bytes, then the items of at least size bytes each.
+// write appends an item to a slice; read decodes the item at the beginning of a slice and returns
+// the bytes after it. A decoded list is nil if empty.
 func list[T any](f *fields, v *[]T, size int, write func([]byte, *T) []byte, read func([]byte, *T) ([]byte, error)) {
 	n := uint32(len(*v))
 	f.num32(&n)
@@ -133,7 +135,7 @@ func list[T any](f *fields, v *[]T, size int, write func([]byte, *T) []byte, rea
 		return
 	}
 	if f.err == nil && uint64(n)*uint64(size) > uint64(len(f.b)) {
-		f.err = fmt.Errorf("count is %d, more than %d bytes hold", n, len(f.b))
+		f.err = fmt.Errorf("count is %d, more than fit into %d bytes", n, len(f.b))
 	}
 	if f.err != nil || n == 0 {
 		return
@@ -144,7 +146,7 @@ func list[T any](f *fields, v *[]T, size int, write func([]byte, *T) []byte, rea
 	}
 }
 
-// header is what goes with every message.
+// header visits the fields that every message begins with.
 func (f *fields) header(h *vsr.Header) {
 	f.raw(h.Group[:])
 	num(f, &h.Epoch)
@@ -152,16 +154,16 @@ func (f *fields) header(h *vsr.Header) {
 	num(f, &h.Start)
 }
 
-// stamp is 24 bytes.
+// stamp visits a viewstamp of 24 bytes.
 func (f *fields) stamp(s *vsr.Viewstamp) { num3(f, &s.Epoch, &s.View, &s.Op) }
 
-// snapshotID is 56 bytes.
+// snapshotID visits a snapshot ID of 56 bytes.
 func (f *fields) snapshotID(s *vsr.SnapshotID) {
 	f.stamp(&s.Last)
 	f.raw(s.Hash[:])
 }
 
-// membership is what Membership.Encode wrote, as bytes are.
+// membership visits a membership as encoded by Membership.Encode, in the format of bytes.
 func (f *fields) membership(m *vsr.Membership) {
 	var b []byte
 	if !f.reading {
@@ -173,10 +175,10 @@ func (f *fields) membership(m *vsr.Membership) {
 	}
 }
 
-// length returns the length of a body as the formats hold it.
+// length returns the length of a body in the type that the formats use.
 func length(b []byte) uint32 {
 	if uint64(len(b)) > math.MaxUint32 {
-		panic(fmt.Sprintf("wire: body of %d bytes, at most %d fit: the limit on operations is not kept", len(b), uint32(math.MaxUint32)))
+		panic(fmt.Sprintf("wire: body of %d bytes exceeds the limit of %d: an operation above its limit was accepted", len(b), uint32(math.MaxUint32)))
 	}
 	return uint32(len(b))
 }

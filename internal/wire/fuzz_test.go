@@ -9,9 +9,10 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// FuzzDecodeMessage gives every input a fitting checksum, so that what is behind it is reached.
-// What is accepted has one encoding, the input. (Member lists hold numbers of variable length, so
-// that an offer has several; they must mean the same.)
+// FuzzDecodeMessage replaces the checksum of each input by the right one, so that the code behind
+// it is reached. An accepted message has exactly one encoding, the input. (An offer may have
+// several, because its member list contains numbers of variable length; they must decode to the
+// same message.)
 func FuzzDecodeMessage(f *testing.F) {
 	for _, m := range samples() {
 		f.Add(unsealed(m))

@@ -14,12 +14,12 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-var update = flag.Bool("update", false, "write the golden file anew")
+var update = flag.Bool("update", false, "rewrite the golden file")
 
 const golden = "testdata/messages.golden"
 
-// TestBytesAreTheGoldenOnes fails when the format changes: then the version must change too, and
-// the new file's difference be read.
+// TestBytesAreTheGoldenOnes fails when the format changes. Then the version must change too, and
+// the diff of the golden file must be reviewed.
 func TestBytesAreTheGoldenOnes(t *testing.T) {
 	var b strings.Builder
 	for _, m := range samples() {
@@ -30,7 +30,7 @@ func TestBytesAreTheGoldenOnes(t *testing.T) {
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), b.String(), "format has changed; -update if it was meant to")
+	assert.Equal(t, string(want), b.String(), "the format has changed; run with -update if that was intended")
 }
 
 // writeHex writes the parts of a message: version and kind, tag, group id, epoch, incarnation,

@@ -1,6 +1,6 @@
-// Package wire is the encoding of messages, as transports carry them, and of entries, as messages
-// and the log hold them. It is the gateway (STYLE 7): what DecodeMessage returns is well formed,
-// and code further in relies on that.
+// Package wire encodes and decodes messages, as transports carry them, and entries, as messages and
+// the log contain them. It checks everything that comes from the network: the core relies on
+// messages returned by DecodeMessage being well formed.
 package wire
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// A message. Numbers are little-endian. The places of the version and of the checksum are the
-// same in every version, so that a version is told from damage.
+// The format of a message. Numbers are little-endian. The version and the checksum have the same
+// place in every version, so that another version is not mistaken for damage.
 //
 //	 0          1       2          10         26       34            50       58        n-4
 //	+---------+--------+----------+----------+--------+-------------+--------+---------+--------+
@@ -22,24 +22,25 @@ import (
 //	|    1    |   1    |    8     |    16    |   8    |     16      |   8    |   ...   |   4    |
 //	+---------+--------+----------+----------+--------+-------------+--------+---------+--------+
 //
-// The checksum covers everything before it. The kind is a vsr.MessageKind. Payloads are in
-// payload.go, entries in entry.go.
+// The checksum covers all bytes before it. kind is a vsr.MessageKind. The file payload.go describes
+// the payloads, entry.go the entries.
 const (
 	version      = 1
 	headerSize   = 58
 	checksumSize = 4
 )
 
-// MessageOverhead is what a message takes at most, in bytes, beside its entries, proposals, chunk
-// data and member lists. Entries and proposals take EntryOverhead and their bodies at most.
+// MessageOverhead is the maximum size in bytes of an encoded message without its entries,
+// proposals, chunk data and member lists. An entry or proposal adds at most EntryOverhead and its
+// body.
 const MessageOverhead = headerSize + 88 + checksumSize
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// GroupTag stands for a group's configured name in every message.
+// GroupTag represents a group's configured name in every message.
 type GroupTag uint64
 
-// TagOf returns the tag of a group's name: the beginning of its SHA-256.
+// TagOf returns the tag of a group's name: the first 8 bytes of its SHA-256 hash.
 func TagOf(name string) GroupTag {
 	sum := sha256.Sum256([]byte(name))
 	return GroupTag(le.Uint64(sum[:]))
@@ -47,8 +48,9 @@ func TagOf(name string) GroupTag {
 
 func (t GroupTag) String() string { return fmt.Sprintf("%016x", uint64(t)) }
 
-// AppendMessage appends the encoding of m, sent under h in the group of that tag, to b. It grows b
-// at most once, but for member lists, and only reads h and m, which others may read meanwhile.
+// AppendMessage appends the encoding of m, sent with header h in the group with the given tag, to
+// b. It grows b at most once unless m has a member list. It does not modify m, which other
+// goroutines may read at the same time.
 func AppendMessage(b []byte, tag GroupTag, h vsr.Header, m vsr.Message) []byte {
 	start := len(b)
 	f := fields{b: append(slices.Grow(b, sizeHint(m)), version, byte(vsr.KindOf(m)))}
@@ -58,9 +60,10 @@ func AppendMessage(b []byte, tag GroupTag, h vsr.Header, m vsr.Message) []byte {
 	return le.AppendUint32(f.b, crc32.Checksum(f.b[start:], castagnoli))
 }
 
-// DecodeMessage decodes a whole message that AppendMessage wrote in the group of that tag. The
-// bodies, and the data of a chunk, are parts of b, which must not be changed from then on; empty
-// ones are nil. It takes memory in proportion to b, whatever b holds. The error says what is wrong.
+// DecodeMessage decodes a message encoded by AppendMessage in the group with the given tag. Bodies
+// and chunk data alias b, which must not be modified afterwards; empty ones are nil. The memory
+// allocated is proportional to len(b), whatever the contents. DecodeMessage returns an error if b
+// is damaged, of another version or group, or a message that no replica could have sent.
 func DecodeMessage(b []byte, tag GroupTag) (vsr.Header, vsr.Message, error) {
 	h, m, err := decode(b, tag)
 	if err != nil {
@@ -81,7 +84,7 @@ func decode(b []byte, tag GroupTag) (h vsr.Header, m vsr.Message, err error) {
 	f := fields{b: b[2:], reading: true}
 	var t GroupTag
 	if num(&f, &t); t != tag {
-		return h, nil, fmt.Errorf("for the group of tag %v, not %v: Config.Group differs", t, tag)
+		return h, nil, fmt.Errorf("for the group with tag %v, not %v: Config.Group differs", t, tag)
 	}
 	f.header(&h)
 	f.payload(m)
@@ -94,16 +97,16 @@ func decode(b []byte, tag GroupTag) (h vsr.Header, m vsr.Message, err error) {
 	return h, m, nil
 }
 
-var errShort = errors.New("too short to be one")
+var errShort = errors.New("too short")
 
-// open checks length, checksum and version, and returns b without the checksum.
+// open checks the length, checksum and version, and returns b without the checksum.
 func open(b []byte) ([]byte, error) {
 	if len(b) < headerSize+checksumSize {
 		return nil, errShort
 	}
 	b, tail := b[:len(b)-checksumSize], b[len(b)-checksumSize:]
 	if want, got := le.Uint32(tail), crc32.Checksum(b, castagnoli); want != got {
-		return nil, fmt.Errorf("checksum is %08x, of the bytes %08x: altered on its way", want, got)
+		return nil, fmt.Errorf("checksum is %08x, but the bytes have %08x: altered in transit", want, got)
 	}
 	if b[0] != version {
 		return nil, fmt.Errorf("format version %d, not %d: the sender runs another release", b[0], version)
@@ -111,7 +114,7 @@ func open(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// sizeHint returns what the encoding of m takes at most, in bytes, beside member lists.
+// sizeHint returns the maximum size in bytes of the encoding of m without member lists.
 func sizeHint(m vsr.Message) int {
 	switch m := m.(type) {
 	case *vsr.Prepare:

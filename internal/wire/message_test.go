@@ -14,12 +14,12 @@ import (
 
 func encode(h vsr.Header, m vsr.Message) []byte { return AppendMessage(nil, testTag, h, m) }
 
-// seal returns b with a checksum that fits.
+// seal returns b with the right checksum appended.
 func seal(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b[:len(b):len(b)], crc32.Checksum(b, castagnoli))
 }
 
-// unsealed returns the encoding of m without its checksum, to be changed and sealed again.
+// unsealed returns the encoding of m without its checksum, to be changed and sealed.
 func unsealed(m vsr.Message) []byte {
 	b := encode(testHeader, m)
 	return b[:len(b)-checksumSize]
@@ -119,7 +119,7 @@ func TestEnvelopeThatDoesNotFitIsRefused(t *testing.T) {
 
 func TestTagsDiffer(t *testing.T) {
 	_, _, err := DecodeMessage(encode(testHeader, &vsr.Outdated{}), TagOf("other"))
-	assert.ErrorContains(t, err, "for the group of tag "+testTag.String()+", not "+TagOf("other").String())
+	assert.ErrorContains(t, err, "for the group with tag "+testTag.String()+", not "+TagOf("other").String())
 }
 
 func TestCountsBeyondTheMessageAreRefusedBeforeMemoryIsTaken(t *testing.T) {
@@ -127,7 +127,7 @@ func TestCountsBeyondTheMessageAreRefusedBeforeMemoryIsTaken(t *testing.T) {
 		b := unsealed(m) // ends with the count
 		binary.LittleEndian.PutUint32(b[len(b)-4:], math.MaxUint32)
 		_, _, err := DecodeMessage(seal(b), testTag)
-		assert.ErrorContains(t, err, "count is 4294967295, more than 0 bytes hold", vsr.KindOf(m))
+		assert.ErrorContains(t, err, "count is 4294967295, more than fit into 0 bytes", vsr.KindOf(m))
 	}
 }
 
@@ -179,9 +179,9 @@ func TestAllocations(t *testing.T) {
 	p := batch(256, 128)
 	buffer := encode(testHeader, p)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { buffer = AppendMessage(buffer[:0], testTag, testHeader, p) }),
-		"encoding into a buffer used before")
+		"encoding into a reused buffer")
 	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { AppendMessage(make([]byte, 0, sizeHint(p)), testTag, testHeader, p) }),
-		"encoding into a new buffer: what it grows by is enough")
+		"encoding into a new buffer: sizeHint is sufficient")
 	assert.Equal(t, 2.0, testing.AllocsPerRun(100, func() { _, _, _ = DecodeMessage(buffer, testTag) }),
 		"decoding: the message and its entries")
 	ok := encode(testHeader, &vsr.PrepareOK{View: 4, Op: 12})

@@ -2,8 +2,8 @@ package wire
 
 import "github.com/smr-go/smr/internal/vsr"
 
-// payload is the fields of each kind of message: the drawing of its bytes, and what writes and
-// reads them. A number takes 8 bytes, a stamp three numbers.
+// payload visits the fields of m. It is also the description of the payloads: a number has 8 bytes
+// unless it is a num32, and a stamp is three numbers.
 func (f *fields) payload(m vsr.Message) {
 	switch m := m.(type) {
 	case *vsr.Prepare:

@@ -22,7 +22,7 @@ var (
 	})
 )
 
-// samples returns one message of every kind, in the order of the kinds. Each call makes new ones.
+// samples returns a new message of every kind, in the order of the kinds.
 func samples() []vsr.Message {
 	last := vsr.Viewstamp{Epoch: 3, View: 4, Op: 12}
 	prev := vsr.Viewstamp{Epoch: 2, View: 9, Op: 10}
@@ -69,7 +69,7 @@ func batch(n, size int) *vsr.Prepare {
 	return p
 }
 
-// random makes messages that keep the rules, with numbers of every size.
+// random generates messages that follow the protocol, with numbers of every size.
 type random struct{ *rand.Rand }
 
 func newRandom(seed uint64) random { return random{rand.New(rand.NewPCG(seed, 0))} }
@@ -96,7 +96,7 @@ func (r random) header() vsr.Header {
 	return h
 }
 
-// below returns the viewstamp of some entry at or below limit, or of none.
+// below returns the viewstamp of an entry at or below limit, or the zero viewstamp.
 func (r random) below(limit vsr.Viewstamp) vsr.Viewstamp {
 	s := vsr.Viewstamp{Epoch: limit.Epoch, View: limit.View, Op: vsr.OpNumber(r.upTo(uint64(limit.Op)))}
 	if s.Op == 0 {
@@ -119,7 +119,7 @@ func (r random) membership() vsr.Membership {
 	return vsr.NewMembership(members)
 }
 
-// entries returns up to 5 entries that follow prev, none of a view above limit's.
+// entries returns up to 5 entries that follow prev, none of a later view than limit's.
 func (r random) entries(prev, limit vsr.Viewstamp) []vsr.Entry {
 	var entries []vsr.Entry
 	for clock := int64(r.num()); r.IntN(5) > 0 && prev.Op < limit.Op; clock += int64(r.IntN(3)) {
@@ -187,9 +187,9 @@ func (r random) message(k vsr.MessageKind) (vsr.Header, vsr.Message) {
 	}
 }
 
-// outside returns a message of kind k that does not speak of logs.
+// outside returns a message of a kind that does not describe logs.
 func (r random) outside(k vsr.MessageKind, h vsr.Header, view vsr.View) (vsr.Header, vsr.Message) {
-	none := h // a sender that holds nothing yet
+	none := h // header of a sender that holds nothing yet
 	none.Group, none.Epoch = vsr.GroupID{}, 0
 	switch k {
 	case vsr.KindQuestion:
