@@ -14,10 +14,10 @@ import (
 
 func TestClientLeavesAReplicaThatIsOfNoUse(t *testing.T) {
 	for name, spoil := range map[string]func(c *Group[*counts], id smr.ID){
-		"down":    func(c *Group[*counts], id smr.ID) { c.Kill(id) },
-		"paused":  func(c *Group[*counts], id smr.ID) { c.Pause(id) },
+		"down":    func(c *Group[*counts], id smr.ID) { c.Fault("crash %s", id) },
+		"paused":  func(c *Group[*counts], id smr.ID) { c.Fault("pause %s", id) },
 		"cut off": func(c *Group[*counts], id smr.ID) { c.Partition(id) },
-		"wiped":   func(c *Group[*counts], id smr.ID) { c.Disk(id).Wipe() },
+		"wiped":   func(c *Group[*counts], id smr.ID) { c.Fault("wipe %s", id) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := New(t, 3, newCounts)
@@ -34,9 +34,9 @@ func TestClientLeavesAReplicaThatIsOfNoUse(t *testing.T) {
 
 func TestClientAtStaysThere(t *testing.T) {
 	c := New(t, 3, newCounts)
-	cl := c.ClientAt("b")
+	cl := c.Client("b")
 	cl.MustPropose(inc("x"))
-	c.Kill("b")
+	c.Fault("crash b")
 	_, err := cl.Propose(inc("x"))
 	assert.ErrorIs(t, err, smr.ErrNotApplied)
 	assert.ErrorIs(t, err, smr.ErrClosed)
@@ -48,8 +48,8 @@ func TestClientAtStaysThere(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	t.Run("unknown, for the replica went down", func(t *testing.T) {
 		c := New(t, 3, newCounts)
-		call := c.ClientAt("b").Start(inc("x"))
-		c.Once(Sent("Request", "b"), func() { c.Kill("b") })
+		call := c.Client("b").Start(inc("x"))
+		c.Once("b", "sent Request", func() { c.Fault("crash b") })
 		_, err := call.Wait()
 		assert.ErrorIs(t, err, smr.ErrUnknown)
 		assert.ErrorIs(t, err, smr.ErrClosed)
@@ -58,7 +58,7 @@ func TestOutcomes(t *testing.T) {
 	t.Run("unknown, for patience ran out", func(t *testing.T) {
 		c := New(t, 3, newCounts)
 		p := c.Primary()
-		cl := c.ClientAt(p)
+		cl := c.Client(p)
 		cl.MustPropose(inc("x"))
 		c.Partition(p)
 		cl.Patience = 300 * time.Millisecond
@@ -68,7 +68,8 @@ func TestOutcomes(t *testing.T) {
 	})
 	t.Run("not applied, for nobody was there", func(t *testing.T) {
 		c := New(t, 3, newCounts)
-		c.Kill("a", "b")
+		c.Fault("crash a")
+		c.Fault("crash b")
 		c.Run(10 * time.Second)
 		_, err := c.Client().Propose(inc("x"))
 		assert.ErrorIs(t, err, smr.ErrNotApplied)
@@ -77,8 +78,8 @@ func TestOutcomes(t *testing.T) {
 	})
 	t.Run("unknown, for the replica is paused", func(t *testing.T) {
 		c := New(t, 3, newCounts)
-		c.Pause("b")
-		_, err := c.ClientAt("b").Propose(inc("x"))
+		c.Fault("pause b")
+		_, err := c.Client("b").Propose(inc("x"))
 		assert.ErrorIs(t, err, smr.ErrUnknown)
 	})
 	t.Run("too large", func(t *testing.T) {
@@ -122,14 +123,14 @@ func TestReads(t *testing.T) {
 	count := -1
 	look := func(m *counts) { count = m.N["x"] }
 	for _, id := range c.Members() {
-		cl := c.ClientAt(id)
+		cl := c.Client(id)
 		require.NoError(t, cl.Read(smr.Linearizable, look))
 		assert.Equal(t, 1, count)
 	}
 	p := c.Primary()
 	c.Partition(p)
 	c.Client().MustPropose(inc("x"))
-	cut := c.ClientAt(p)
+	cut := c.Client(p)
 	require.NoError(t, cut.Read(smr.Local, look))
 	assert.Equal(t, 1, count, "it cannot know better")
 	require.NoError(t, cut.Read(smr.AtLeast(call.Op()), look))

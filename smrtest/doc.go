@@ -41,9 +41,10 @@
 //	}
 //
 // It is the real protocol, log and recovery; only the network, the disks and the clocks are not.
-// Replicas can be crashed, cut off, paused and stopped, at a time or at a moment ([Sent], [Saved],
-// [Led], …), their disks filled, slowed and damaged, and their clocks set wrong. The same test is the
-// same run every time, and it takes milliseconds.
+// [Group.Fault] makes any fault that the simulator knows: replicas are paused and cut off, their disks
+// filled, slowed and damaged, and their clocks set wrong; [Group.On] does so at a moment, such as right
+// after a replica's write is durable. The same test is the same run every time, and it takes
+// milliseconds.
 //
 // And what has nobody thought of? [Explore] lets chance think of it: callers do what a workload says
 // while faults of all sorts happen, in many runs on all cores.
@@ -54,7 +55,7 @@
 //	)
 //
 //	func TestCounterUnderFaults(t *testing.T) {
-//		smrtest.Explore(t, smrtest.Config[*counter]{New: newCounter, Workload: smrtest.Mix(inc, get)})
+//		smrtest.Explore(t, smrtest.Config[*counter]{New: newCounter, Workload: []smrtest.Operation{inc, get}})
 //	}
 //
 // A run is fixed by its seed, and go test tries the same seeds every time. New ones, for as long as
@@ -96,15 +97,17 @@
 // # The faults of a schedule
 //
 // A line is a fault: when, its name, whom it befalls, how much, for how long. One without "for" lasts
-// until the fault that ends it, or until all faults end.
+// until the fault that ends it, or until all faults end. Group.Fault makes such a fault at once, by a
+// line without its time.
 //
-//	at 1.2s crash a for 400ms          its process ends, as by Group.Kill, and starts again; n 3: only to crash
+//	at 1.2s crash a for 400ms          its process ends, as by SIGKILL, and starts again; n 3: only to crash
 //	                                   again at the third change of its disk
 //	power-cut a                        likewise as by Group.Crash: what was not synced is lost or torn
 //	crash-in a n 5                     one of both, in the middle of the fifth change of its disk from then on
-//	stop, start, pause, resume a       as the methods of Group
+//	stop, start a                      it closes in order, as by Replica.Close; it starts
+//	pause, resume a                    its process stands still; it goes on
 //	suspend a                          its machine stands still, and its monotonic clock with it
-//	slow-turns a by 2ms                each turn of its loop takes up to so long
+//	slow-turns a by 2ms                each turn of its loop takes up to so long; by 0s: as usual, and so below
 //	isolate a                          nobody hears it, and it hears nobody
 //	deafen a                           it hears nobody, and is heard
 //	join a                             ends both

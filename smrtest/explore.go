@@ -71,7 +71,7 @@ func Explore[M smr.StateMachine](t *testing.T, c Config[M]) {
 	if little := h.tooLittle(); little != "" {
 		t.Errorf("smrtest: Explore: %s", little)
 	}
-	t.Log(h)
+	t.Log(h.summary())
 }
 
 // hunt is many runs on all cores. They are numbered, and begun in order.
@@ -189,8 +189,8 @@ func (h *hunt) over(t *testing.T, f *finding) {
 	}
 }
 
-// String says in a line what was done.
-func (h *hunt) String() string {
+// summary says in a line what was done.
+func (h *hunt) summary() string {
 	s, x, took := &h.sum.stats, &h.sum, time.Since(h.began).Seconds()
 	text := fmt.Sprintf("%d runs with seeds %d to %d: %v of virtual time, %d commands and %d reads answered, %d faults, %d crashes, %d view changes; %.0f events and %.0f virtual seconds a second",
 		x.runs, h.seed, h.seed+uint64(max(h.begun, 1))-1, x.virtual.Round(time.Second), s.Answers, s.Reads, s.Faults, s.Crashes, s.Views, float64(s.Events)/took, x.virtual.Seconds()/took)

@@ -23,7 +23,7 @@ func ledgers(bug string) Config[smr.StateMachine] {
 	ops := ledgerOps()
 	return Config[smr.StateMachine]{
 		New:      newLedger(bug),
-		Workload: Mix(Command("entry", func(r *rand.Rand) []byte { return ops[r.IntN(len(ops))] })),
+		Workload: []Operation{Command("entry", func(r *rand.Rand) []byte { return ops[r.IntN(len(ops))] })},
 		Virtual:  5 * time.Second,
 		Runs:     50,
 	}
@@ -133,9 +133,9 @@ func TestExploreFindsMore(t *testing.T) {
 	} {
 		t.Run(bug, func(t *testing.T) {
 			pile.Store(0)
-			report := exploring(t, Config[*hoard]{New: hoards(bug), Virtual: 2 * time.Second, Runs: 1, Workload: Mix(
+			report := exploring(t, Config[*hoard]{New: hoards(bug), Virtual: 2 * time.Second, Runs: 1, Workload: []Operation{
 				Command("add", func(*rand.Rand) []byte { return []byte("x") }),
-				Query("ask", func(*rand.Rand) string { return "y" }, (*hoard).ask))})
+				Query("ask", func(*rand.Rand) string { return "y" }, (*hoard).ask)}})
 			assert.Regexp(t, want, report)
 		})
 	}
@@ -179,7 +179,7 @@ func hanging(t *testing.T, do func()) string {
 // A call that does not return is said while it does not.
 func TestHangsAreSaid(t *testing.T) {
 	said := hanging(t, func() {
-		x, err := (&Config[*hoard]{New: hoards("Apply takes long"), Workload: Mix(Command("add", func(*rand.Rand) []byte { return []byte("x") }))}).trial("TestHoard")
+		x, err := (&Config[*hoard]{New: hoards("Apply takes long"), Workload: []Operation{Command("add", func(*rand.Rand) []byte { return []byte("x") })}}).trial("TestHoard")
 		require.NoError(t, err)
 		c := x.chance(5)
 		c.setup.Trouble, c.setup.Callers.Think = time.Second, time.Second
@@ -209,6 +209,6 @@ func TestExploreTellsWhatDoesNotRepeat(t *testing.T) {
 		return nil
 	}
 	assert.Regexp(t, "^this run is another one when it is played again: (?s:.*)\n\nthis rule is broken: the invariant holds\n", exploring(t, c))
-	c.Workload = Mix(Command("inc", func(r *rand.Rand) []byte { return inc(string(rune('a' + r.IntN(26)))) }))
+	c.Workload = []Operation{Command("inc", func(r *rand.Rand) []byte { return inc(string(rune('a' + r.IntN(26)))) })}
 	assert.Regexp(t, "^this rule is broken: the invariant holds\n", exploring(t, c))
 }

@@ -20,8 +20,9 @@ type Config[M smr.StateMachine] struct {
 	// Many runs call it at the same time. A String method of the machine shows its state where a
 	// run has failed. Required.
 	New func() M
-	// Workload is what callers do: Mix(put, get, …), with a Command at least. Required.
-	Workload Workload
+	// Workload is what callers do. Each operation is as likely as the others; one that is listed
+	// several times is so many times as likely. It must have a Command. Required.
+	Workload []Operation
 	// Model says which answers are right: what callers saw must be linearizable by it. It holds the
 	// state machine against something simpler, while the other checks hold replicas against each
 	// other. See Command and Query for what inputs and outputs are, and PartitionBy. Its Step must
@@ -40,7 +41,7 @@ type Config[M smr.StateMachine] struct {
 	// compared by their snapshots, every 16 operations and in every eighth run after each. One whose
 	// snapshots differ for one state, as those written in the order of a map do, needs it.
 	Digest func(m M) uint64
-	// Faults is what goes wrong. Zero: All.
+	// Faults is what goes wrong. Zero: all kinds of faults.
 	Faults Faults
 	// Replicas is the size of the group, 1 to 7. Zero: 3 in most runs, 5 in the others.
 	Replicas int
@@ -59,7 +60,7 @@ type Config[M smr.StateMachine] struct {
 type trial struct {
 	name     string // the test's
 	work     sim.Work
-	workload Workload
+	workload []Operation
 	faults   Faults
 	replicas int
 	runs     int
@@ -84,6 +85,8 @@ func (c *Config[M]) trial(name string) (*trial, error) {
 		return nil, errors.New("Config.Model has no Step, and so says nothing about answers: give it one, or leave Model zero")
 	case c.Model.Init == nil && !reflect.ValueOf(c.Model).IsZero():
 		return nil, errors.New("Config.Model has no Init, which returns the state that its Step begins with")
+	case x.faults.None && x.faults != Faults{None: true}:
+		return nil, errors.New("Config.Faults has None and others: None is no faults at all")
 	case x.replicas < 0 || x.replicas > 7:
 		return nil, fmt.Errorf("Config.Replicas is %d; a group has 1 to 7", x.replicas)
 	case x.runs < 0 || x.virtual < 0 || x.callers < 0:
@@ -102,7 +105,7 @@ func (c *Config[M]) trial(name string) (*trial, error) {
 	if c.Digest != nil {
 		x.work.Digest = func(m smr.StateMachine) uint64 { return c.Digest(m.(M)) }
 	}
-	return x, guard("Config.New", func() error { return c.Workload.check(c.New()) })
+	return x, guard("Config.New", func() error { return checkWorkload(c.Workload, c.New()) })
 }
 
 // world draws what the seed's run is like.

@@ -80,7 +80,7 @@ var kvModel = porcupine.Model{
 func testKV(t *testing.T) {
 	smrtest.Explore(t, smrtest.Config[*KV]{
 		New:      NewKV,
-		Workload: smrtest.Mix(put, get, cas),
+		Workload: []smrtest.Operation{put, get, cas},
 		Model:    kvModel,
 		Runs:     20,
 	})

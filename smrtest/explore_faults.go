@@ -2,33 +2,53 @@ package smrtest
 
 import "github.com/smr-go/smr/internal/sim"
 
-// Faults is a set of sorts of faults, joined by |. In each run of [Explore] chance turns kinds of
-// them on and off, and chooses how often they happen and when: some runs are calm, some are storms,
-// and some faults are aimed at the moments that matter. Never more memory is lost than a group
-// survives. The package's comment says what each fault of a schedule does.
-type Faults uint
+// Faults is a set of kinds of faults. In each run of [Explore] chance turns some of them on, and chooses
+// how often they happen and when: some runs are calm, some are storms, and some faults are aimed at the
+// moments that matter. Never more replicas lose their memory than a group survives. The package
+// documentation says what each fault of a schedule does.
+//
+// The zero value is all of them.
+type Faults struct {
+	Crashes    bool // processes end at any point, the power is cut; they start again
+	Partitions bool // links are cut, in both directions or in one
+	Network    bool // messages are lost, repeated, late, out of order, corrupted
+	Disks      bool // disks are slow or full, fail, change what they hold, or lose writes
+	LostDisks  bool // a disk is suddenly empty, and its replica stays out of the group
+	Clocks     bool // clocks jump, drift, and differ
+	Pauses     bool // processes stand still, or are slow
+	Handovers  bool // an operator has the primary hand over its role
 
-// The sorts of faults.
-const (
-	Crashes    = Faults(sim.CrashFaults)     // processes end at any point, the power is cut; they start again
-	Partitions = Faults(sim.PartitionFaults) // links are cut, in both directions or in one
-	Network    = Faults(sim.NetworkFaults)   // messages are lost, repeated, late, out of order, corrupted
-	Disks      = Faults(sim.DiskFaults)      // disks are slow or full, fail, change what they hold, or lose writes
-	LostDisks  = Faults(sim.LostDiskFaults)  // a disk is empty all at once, and its replica out for good
-	Clocks     = Faults(sim.ClockFaults)     // clocks jump, drift, and are apart
-	Pauses     = Faults(sim.PauseFaults)     // processes stand still, or are slow
-	Handovers  = Faults(sim.HandoverFaults)  // an operator has the primary hand over its role
+	// None is for a calm world. It excludes the others.
+	None bool
+}
 
-	// All is every sort of them, and so is the zero value.
-	All = Crashes | Partitions | Network | Disks | LostDisks | Clocks | Pauses | Handovers
-	// None is none: what is found then is wrong in a calm world too.
-	None = Faults(1) << 31
-)
+// faultClass is a field of Faults.
+type faultClass struct {
+	name string
+	on   bool
+	is   sim.Sorts
+	runs int // the least number of runs in which such faults surely happen
+}
+
+func (f *Faults) classes() []faultClass {
+	return []faultClass{
+		{"Crashes", f.Crashes, sim.CrashFaults, manyRuns},
+		{"Partitions", f.Partitions, sim.PartitionFaults, manyRuns},
+		{"Network", f.Network, sim.NetworkFaults, manyRuns},
+		{"Disks", f.Disks, sim.DiskFaults, manyRuns},
+		{"LostDisks", f.LostDisks, sim.LostDiskFaults, 5 * manyRuns},
+		{"Clocks", f.Clocks, sim.ClockFaults, manyRuns},
+		{"Pauses", f.Pauses, sim.PauseFaults, manyRuns},
+		{"Handovers", f.Handovers, sim.HandoverFaults, manyRuns},
+	}
+}
 
 // sorts is the set for the simulator.
-func (f Faults) sorts() sim.Sorts {
-	if f == 0 {
-		f = All
+func (f *Faults) sorts() (set sim.Sorts) {
+	for _, c := range f.classes() {
+		if c.on || *f == (Faults{}) {
+			set |= c.is
+		}
 	}
-	return sim.Sorts(f & All)
+	return set
 }

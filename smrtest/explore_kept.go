@@ -20,7 +20,7 @@ func (x *trial) replay(t *testing.T, file string) bool {
 	}
 	r, f := x.playSchedule(t, s, "the schedule "+file)
 	if f != nil {
-		t.Error(f)
+		t.Error(f.text())
 		return false
 	}
 	if len(r.Vain) > 0 {

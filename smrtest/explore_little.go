@@ -17,21 +17,11 @@ const (
 // longEnough is how long faults last where every sort of them happens in many runs.
 const longEnough = 5 * time.Second
 
-// sorts are the sorts of faults, and the least of runs in which some happen for certain.
-var sorts = []struct {
-	name   string
-	faults Faults
-	runs   int
-}{
-	{"Crashes", Crashes, manyRuns}, {"Partitions", Partitions, manyRuns}, {"Network", Network, manyRuns}, {"Disks", Disks, manyRuns},
-	{"LostDisks", LostDisks, 5 * manyRuns}, {"Clocks", Clocks, manyRuns}, {"Pauses", Pauses, manyRuns}, {"Handovers", Handovers, manyRuns},
-}
-
 // tooLittle says what to change if the runs have shown nothing, because nothing has happened in them
 // that was asked for; "" if enough has.
 func (h *hunt) tooLittle() string {
 	x, want := &h.sum, h.x.faults.sorts()
-	all := want == All.sorts()
+	all := want == new(Faults).sorts()
 	switch {
 	case h.x.replicas == 1, x.runs < severalRuns, x.runs < manyRuns && !all:
 		return ""
@@ -42,9 +32,9 @@ func (h *hunt) tooLittle() string {
 		return ""
 	}
 	var missing []string
-	for _, s := range sorts {
-		if sort := s.faults.sorts(); want&sort != 0 && x.sorts&sort == 0 && x.runs >= s.runs {
-			missing = append(missing, s.name)
+	for _, c := range h.x.faults.classes() {
+		if want&c.is != 0 && x.sorts&c.is == 0 && x.runs >= c.runs {
+			missing = append(missing, c.name)
 		}
 	}
 	if len(missing) == 0 {

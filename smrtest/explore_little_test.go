@@ -26,18 +26,18 @@ func hunted(t *testing.T, faults Faults, runs int, virtual time.Duration) *hunt 
 // Runs in which nothing happens show nothing, and that is a failure, which says what to change. A few
 // runs may be calm.
 func TestExploreNeedsFaultsToHappen(t *testing.T) {
-	h := hunted(t, All, 10, time.Millisecond)
+	h := hunted(t, Faults{}, 10, time.Millisecond)
 	assert.Contains(t, h.tooLittle(), "runs there was no fault. Config.Virtual, how long faults last in each, is 1ms: raise it to some seconds")
-	h = hunted(t, All, 10, 3*time.Second)
+	h = hunted(t, Faults{}, 10, 3*time.Second)
 	assert.Empty(t, h.tooLittle())
-	assert.Empty(t, hunted(t, All, 1, time.Millisecond).tooLittle())
-	assert.Empty(t, hunted(t, None, 10, time.Millisecond).tooLittle())
+	assert.Empty(t, hunted(t, Faults{}, 1, time.Millisecond).tooLittle())
+	assert.Empty(t, hunted(t, Faults{None: true}, 10, time.Millisecond).tooLittle())
 
-	h.sum.runs, h.x.virtual, h.sum.sorts = 100, 20*time.Second, All.sorts()&^sim.HandoverFaults&^sim.LostDiskFaults
+	h.sum.runs, h.x.virtual, h.sum.sorts = 100, 20*time.Second, new(Faults).sorts()&^sim.HandoverFaults&^sim.LostDiskFaults
 	assert.Equal(t, "in 100 runs not one fault of these sorts happened: Handovers. Raise Config.Virtual, 20s now, or Config.Runs", h.tooLittle())
-	h.x.faults = Crashes | LostDisks
+	h.x.faults = Faults{Crashes: true, LostDisks: true}
 	assert.Empty(t, h.tooLittle())
-	h.x.faults, h.sum.faulty, h.sum.sorts = Handovers, 0, 0
+	h.x.faults, h.sum.faulty, h.sum.sorts = Faults{Handovers: true}, 0, 0
 	assert.Contains(t, h.tooLittle(), "next to nothing happened: in 100 of 100 runs there was no fault")
 }
 

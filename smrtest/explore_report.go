@@ -26,8 +26,8 @@ type file struct{ path, what string }
 // again is a command that repeats what was found.
 type again struct{ what, command string }
 
-// String is the whole report.
-func (f *failure) String() string {
+// text is the whole report.
+func (f *failure) text() string {
 	var b strings.Builder
 	v := f.report.Violation
 	if f.first != "" && v.Rule != sim.RuleDeterministic && v.Rule != sim.RuleNew {

@@ -51,14 +51,14 @@ func TestReportIsAsShown(t *testing.T) {
 	}
 	alarms(t)
 	c := Config[*forgetter]{New: func() *forgetter { return &forgetter{} },
-		Workload: Mix(Command("inc", func(r *rand.Rand) []byte { return []byte([]string{"ann", "bob"}[r.IntN(2)]) }))}
+		Workload: []Operation{Command("inc", func(r *rand.Rand) []byte { return []byte([]string{"ann", "bob"}[r.IntN(2)]) })}}
 	x, err := c.trial("TestCounter")
 	require.NoError(t, err)
 	h := x.newHunt()
 	h.runs = 1
 	h.run(t)
 	require.NotNil(t, h.first)
-	report := x.tell(t, h.first).String() + "\n"
+	report := x.tell(t, h.first) + "\n"
 	shown := filepath.Join("testdata", "report.txt")
 	if *writeReport {
 		require.NoError(t, os.WriteFile(shown, []byte(report), 0o644))

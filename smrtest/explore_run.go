@@ -48,7 +48,7 @@ func (x *trial) workOf(far func(do func()), careful bool) *sim.Work {
 	w := x.work
 	var names sync.Map // a shrinking schedule has several runs at the same time
 	w.Next = func(r *rand.Rand) sim.Operation {
-		o := x.workload.next(r)
+		o := x.workload[r.IntN(len(x.workload))].next(r)
 		if o.Body != nil {
 			names.Store(string(o.Body), o.Name)
 		}

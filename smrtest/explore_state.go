@@ -1,7 +1,6 @@
 package smrtest
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -22,11 +21,11 @@ func stateOf(m smr.StateMachine) (text string) {
 		if err != nil {
 			return err
 		}
-		b := &beginning{}
-		if _, err := w.WriteTo(b); err != nil && !errors.Is(err, errEnough) {
+		var b strings.Builder
+		if _, err := w.WriteTo(&b); err != nil {
 			return err
 		}
-		if text = strings.TrimSpace(b.text); !printable(text) {
+		if text = strings.TrimSpace(b.String()); !printable(text[:min(len(text), muchState)]) {
 			text = ""
 		}
 		return nil
@@ -42,19 +41,6 @@ func stateOf(m smr.StateMachine) (text string) {
 
 // muchState is how much of a state is shown.
 const muchState = 300
-
-// beginning keeps what is written first.
-type beginning struct{ text string }
-
-var errEnough = errors.New("that is enough")
-
-func (b *beginning) Write(p []byte) (int, error) {
-	if b.text += string(p); len(b.text) > muchState {
-		b.text = b.text[:muchState+1] // one more says that there is more
-		return 0, errEnough
-	}
-	return len(p), nil
-}
 
 // printable reports whether a text can be shown as it is, but for an end that was cut off.
 func printable(text string) bool {

@@ -12,13 +12,15 @@ import (
 
 // tell makes a finding into a failure: its run is played again with all checks, cut down to what it
 // needs, recorded, and written to files.
-func (x *trial) tell(t *testing.T, found *finding) fmt.Stringer {
+func (x *trial) tell(t *testing.T, found *finding) string {
 	bySeed := again{"as it was found", command(x.name, fmt.Sprintf("-smrtest.seed=%d", found.seed), "-smrtest.runs=1")}
 	if found.report == nil {
-		return &ended{found.seed, bySeed}
+		return fmt.Sprintf("the run with seed %d has ended its goroutine, as t.FailNow and require do: a state machine, and what a Config is given, must return, with an error where it has one\n\n%s:\n  %s",
+			found.seed, bySeed.what, bySeed.command)
 	}
 	if v := found.report.Violation; v.Rule == ruleLeaves { // no fault has a part in it
-		return &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), again: []again{bySeed}}
+		f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), again: []again{bySeed}}
+		return f.text()
 	}
 	first := ""
 	if !x.repeats(t, found) {
@@ -43,7 +45,7 @@ func (x *trial) tell(t *testing.T, found *finding) fmt.Stringer {
 		f.again = append(f.again, again{"to look for it for ever, in the package's directory",
 			fmt.Sprintf("mkdir -p %s && cp %s %[1]s", x.kept(), f.files[0].path)})
 	}
-	return f
+	return f.text()
 }
 
 const another = "this run is another one when it is played again: New, Workload, Model or the state machine depends on something outside, as a variable of the package, a clock or a random source. Make that end first; what follows may not come again"
@@ -86,17 +88,6 @@ func (x *trial) record(t *testing.T, c course) (r *sim.Report, recording *sim.Re
 
 // recorded is how many of the last messages a picture shows.
 const recorded = 20_000
-
-// ended is the failure of a run whose goroutine was ended.
-type ended struct {
-	seed  uint64
-	again again
-}
-
-func (e *ended) String() string {
-	return fmt.Sprintf("the run with seed %d has ended its goroutine, as t.FailNow and require do: a state machine, and what a Config is given, must return, with an error where it has one\n\n%s:\n  %s",
-		e.seed, e.again.what, e.again.command)
-}
 
 // playing is the command that plays a schedule.
 func (x *trial) playing(file string) string {

@@ -40,7 +40,7 @@ func setFlag[T any](t *testing.T, flag *T, value T) {
 
 // countsOf explores counts with operations on one of them.
 func countsOf(operations ...Operation) Config[*counts] {
-	return Config[*counts]{New: newCounts, Workload: Mix(operations...), Virtual: 3 * time.Second, Runs: 4}
+	return Config[*counts]{New: newCounts, Workload: operations, Virtual: 3 * time.Second, Runs: 4}
 }
 
 var (
@@ -61,7 +61,7 @@ func exploring[M smr.StateMachine](t *testing.T, c Config[M]) string {
 	if h.first == nil {
 		return ""
 	}
-	return x.tell(t, h.first).String()
+	return x.tell(t, h.first)
 }
 
 // countModel is one count. off is what a wrong model has it begin with.
@@ -130,7 +130,7 @@ func TestExploreTellsTheFirst(t *testing.T) {
 	assert.Contains(t, s.About, "Apply panicked")
 	_, f := x.playSchedule(t, s, "a file")
 	require.NotNil(t, f)
-	again, _, _ := strings.Cut(f.String(), "\n")
+	again, _, _ := strings.Cut(f.text(), "\n")
 	first, _, _ := strings.Cut(report, "\n")
 	assert.Equal(t, first, again)
 }
@@ -155,7 +155,7 @@ func TestExploreSaysAFailureAtOnce(t *testing.T) {
 	assert.Equal(t, len(h.first.report.Schedule.Faults), len(s.Faults))
 
 	setFlag(t, shrinkFlag, 0)
-	report := x.tell(t, h.first).String()
+	report := x.tell(t, h.first)
 	assert.Contains(t, report, "making it smaller was stopped after ")
 	assert.Contains(t, report, " -smrtest.runs=1 -smrtest.shrink=10m -timeout=0\n")
 	assert.Contains(t, report, file, "the file that was said")
@@ -244,7 +244,7 @@ func TestExplorePlaysWhatIsKept(t *testing.T) {
 	require.NoError(t, err)
 	_, f := x.playSchedule(t, s, "the schedule one")
 	require.NotNil(t, f)
-	assert.Contains(t, f.String(), "found with the schedule one\n")
+	assert.Contains(t, f.text(), "found with the schedule one\n")
 }
 
 // The command that repeats a test names it alone.
@@ -284,19 +284,21 @@ func TestExploreOfOneThatSleeps(t *testing.T) {
 // What cannot be explored is told in words of the Config.
 func TestExploreNeedsWhatIsRequired(t *testing.T) {
 	for want, change := range map[string]func(c *Config[*counts]){
-		"Config.New is required":            func(c *Config[*counts]) { c.New = nil },
-		"Config.New panicked: no":           func(c *Config[*counts]) { c.New = func() *counts { panic("no") } },
-		"Workload is empty":                 func(c *Config[*counts]) { c.Workload = Mix() },
-		"Workload has no Command":           func(c *Config[*counts]) { c.Workload = Mix(getX) },
-		"body is nil":                       func(c *Config[*counts]) { c.Workload = Mix(Command("x", nil)) },
-		"input is nil":                      func(c *Config[*counts]) { c.Workload = Mix(incX, Query("y", nil, (*counts).get)) },
-		"read is nil":                       func(c *Config[*counts]) { c.Workload = Mix(incX, Query[*counts, struct{}, int]("y", nothing, nil)) },
+		"Config.New is required":  func(c *Config[*counts]) { c.New = nil },
+		"Config.New panicked: no": func(c *Config[*counts]) { c.New = func() *counts { panic("no") } },
+		"Workload is empty":       func(c *Config[*counts]) { c.Workload = []Operation{} },
+		"Workload has no Command": func(c *Config[*counts]) { c.Workload = []Operation{getX} },
+		"body is nil":             func(c *Config[*counts]) { c.Workload = []Operation{Command("x", nil)} },
+		"input is nil":            func(c *Config[*counts]) { c.Workload = []Operation{incX, Query("y", nil, (*counts).get)} },
+		"read is nil": func(c *Config[*counts]) {
+			c.Workload = []Operation{incX, Query[*counts, struct{}, int]("y", nothing, nil)}
+		},
 		"Config.Model has no Step":          func(c *Config[*counts]) { c.Model.Init = func() any { return 0 } },
 		"Config.Model has no Init":          func(c *Config[*counts]) { c.Model.Step = countModel(0).Step },
-		"neither Command nor Query":         func(c *Config[*counts]) { c.Workload = Mix(Operation{}) },
+		"neither Command nor Query":         func(c *Config[*counts]) { c.Workload = []Operation{{}} },
 		"a group has 1 to 7":                func(c *Config[*counts]) { c.Replicas = 8 },
 		"must not be negative":              func(c *Config[*counts]) { c.Runs = -1 },
-		`query "len" reads a *smrtest.tome`: func(c *Config[*counts]) { c.Workload = Mix(Query("len", nothing, (*tome).len)) },
+		`query "len" reads a *smrtest.tome`: func(c *Config[*counts]) { c.Workload = []Operation{Query("len", nothing, (*tome).len)} },
 	} {
 		c := countsOf(incX)
 		change(&c)
@@ -332,7 +334,7 @@ func TestExploreSaysWhatItDoesNotSee(t *testing.T) {
 	h := x.newHunt()
 	h.run(t)
 	require.Nil(t, h.first)
-	assert.Contains(t, h.String(), "states could not be compared. Give Config.Digest")
+	assert.Contains(t, h.summary(), "states could not be compared. Give Config.Digest")
 }
 
 // jumbled writes a byte of chance before its snapshots.
@@ -382,13 +384,13 @@ func TestFuzzFinds(t *testing.T) {
 	for _, script := range fuzzSeeds {
 		f := x.fuzz(t, []byte(script))
 		require.NotNil(t, f)
-		assert.Contains(t, f.String(), "Restore brings the whole state back\nop ")
-		assert.Contains(t, f.String(), "-smrtest.replay=")
+		assert.Contains(t, f.text(), "Restore brings the whole state back\nop ")
+		assert.Contains(t, f.text(), "-smrtest.replay=")
 	}
 	require.NoError(t, flag.Set("test.fuzz", "FuzzLedger"))
 	defer flag.Set("test.fuzz", "")
 	f := x.fuzz(t, nil)
 	require.NotNil(t, f)
-	assert.Contains(t, f.String(), "smrtest -run '^FuzzLedger$'")
+	assert.Contains(t, f.text(), "smrtest -run '^FuzzLedger$'")
 	assert.Empty(t, f.files)
 }

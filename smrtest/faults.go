@@ -3,20 +3,27 @@ package smrtest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// Crash cuts the power of replicas: the disk may lose or tear what was not synced. They stay down
-// until Restart.
+// Crash cuts the power of replicas, of all that are up if none is named. Disks may lose or tear writes
+// that were not synced. The replicas stay down until Restart.
 func (g *stage) Crash(ids ...smr.ID) {
 	g.t.Helper()
-	g.each("Crash", ids, func(i int) { g.fell(i, "it has crashed", sim.Fault{Kind: sim.PowerCut}, "crash %s", g.names[i]) })
+	if len(ids) == 0 {
+		ids = slices.DeleteFunc(g.Members(), func(id smr.ID) bool { return !g.s.Status(g.host(id)).Up })
+	}
+	for _, id := range ids {
+		g.do(sim.Fault{Kind: sim.PowerCut, Host: g.host(id)}, "crash "+string(id))
+	}
 }
 
-// CrashPrimary crashes the primary, which it waits for if there is none, and returns its name.
+// CrashPrimary crashes the primary and returns its ID. If there is no primary it waits for one, as
+// Primary does.
 func (g *stage) CrashPrimary() smr.ID {
 	g.t.Helper()
 	p := g.Primary()
@@ -27,38 +34,9 @@ func (g *stage) CrashPrimary() smr.ID {
 	return p
 }
 
-// CrashAll cuts the power of all replicas that are up, at once.
-func (g *stage) CrashAll() {
-	g.t.Helper()
-	for i, id := range g.names {
-		if g.s.Status(i).Up {
-			g.Crash(id)
-		}
-	}
-}
-
-// Kill ends the processes of replicas, as SIGKILL does: their disks keep what was written, synced or
-// not. They stay down until Restart.
-func (g *stage) Kill(ids ...smr.ID) {
-	g.t.Helper()
-	g.each("Kill", ids, func(i int) { g.fell(i, "it was killed", sim.Fault{Kind: sim.Crash}, "kill %s", g.names[i]) })
-}
-
-// Stop stops replicas in order, as Close does: a primary tells the others, who choose another at
-// once. They stay down until Restart.
-func (g *stage) Stop(ids ...smr.ID) {
-	g.t.Helper()
-	g.each("Stop", ids, func(i int) {
-		g.fell(i, "it was stopped", sim.Fault{Kind: sim.Stop}, "stop %s", g.names[i])
-		if g.inside == "" {
-			g.until(func() bool { return !g.s.Status(i).Up }, time.Second)
-		}
-	})
-}
-
-// Restart starts replicas on what their disks hold, all that are down if none is named. Those that
-// are up are killed first. One that has lost its memory (Wipe, or a disk found damaged) cannot come
-// back yet: that fails the test if it is named.
+// Restart starts replicas on what their disks hold, all that are down if none is named. A replica that
+// is up is killed first. A replica that has lost its memory (its disk was wiped, or found damaged)
+// cannot start: the test fails if it is named.
 func (g *stage) Restart(ids ...smr.ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
@@ -71,108 +49,146 @@ func (g *stage) Restart(ids ...smr.ID) {
 	for _, id := range ids {
 		i := g.host(id)
 		if g.s.Status(i).Up {
-			g.Kill(id)
+			g.do(sim.Fault{Kind: sim.Crash, Host: i}, "kill "+string(id))
 		}
-		g.fault(sim.Fault{Kind: sim.Start, Host: i}, "start %s", id)
-		delete(g.why, i)
+		g.do(sim.Fault{Kind: sim.Start, Host: i}, "start "+string(id))
 	}
 }
 
-// Pause has the processes of replicas stand still, as SIGSTOP does, until Resume.
-func (g *stage) Pause(ids ...smr.ID) {
+// Partition cuts all links between these replicas and the others. A second call divides the sides that
+// the first one made: Partition("a") and Partition("b") leave a, b and the rest apart.
+func (g *stage) Partition(side ...smr.ID) {
 	g.t.Helper()
-	g.each("Pause", ids, func(i int) { g.fault(sim.Fault{Kind: sim.Pause, Host: i}, "pause %s", g.names[i]) })
+	f := sim.Fault{Kind: sim.Split}
+	for _, id := range side {
+		f.N |= 1 << g.host(id)
+	}
+	if err := g.sensible(&f); err != nil {
+		g.t.Fatalf("smrtest: Partition: %v", err)
+	}
+	g.do(f, "cut off "+join(side))
 }
 
-// Resume ends Pause, of all replicas if none is named.
-func (g *stage) Resume(ids ...smr.ID) {
-	g.t.Helper()
-	for i, id := range g.names {
-		if g.s.Status(i).Paused && (len(ids) == 0 || slices.Contains(ids, id)) {
-			g.fault(sim.Fault{Kind: sim.Resume, Host: i}, "resume %s", id)
-		}
-	}
-	g.each("Resume", ids, func(int) {})
-}
-
-// Suspend has a whole machine stand still for d, and its monotonic clock with it, as a virtual
-// machine that is moved. It does not wait.
-func (g *stage) Suspend(id smr.ID, d time.Duration) {
-	g.t.Helper()
-	g.lasting("Suspend", d)
-	g.fault(sim.Fault{Kind: sim.Suspend, Host: g.host(id), For: d}, "suspend %s for %v", id, d)
-}
-
-// Slow has a replica's process take up to d for each of its turns, as on a busy machine. Zero: it is
-// quick again.
-func (g *stage) Slow(id smr.ID, d time.Duration) {
-	g.t.Helper()
-	g.notNegative("Slow", d)
-	g.fault(sim.Fault{Kind: sim.SlowTurns, Host: g.host(id), N: int64(d), For: long(d)}, "slow %s by %v a turn", id, d)
-}
-
-// Handover has the primary hand its role over to a replica, or to any if to is "", and waits until
-// it has.
-func (g *stage) Handover(to smr.ID) {
-	g.t.Helper()
-	was := g.Primary()
-	if was == "" {
-		g.t.Fatal("smrtest: Handover: there is no primary at this moment")
-	}
-	f := sim.Fault{Kind: sim.HandOver, Host: g.host(was), To: -1}
-	if to != "" {
-		f.To = g.host(to)
-	}
-	if to == was {
-		return
-	}
-	g.fault(f, "hand over from %s to %q", was, to)
-	done := func() bool { p := g.leading(); return p >= 0 && p != f.Host && (to == "" || p == f.To) }
-	if g.inside == "" && !g.until(done, patience) {
-		g.t.Fatal(g.report("%s has not handed over to %q after %v%s", was, to, patience, g.because()))
-	}
-}
-
-// fell is a fault that takes a replica down.
-func (g *stage) fell(i int, why string, f sim.Fault, words string, args ...any) {
-	g.t.Helper()
-	if g.s.Status(i).Paused {
-		g.Resume(g.names[i]) // who is killed is not paused when he starts again
-	}
-	f.Host, f.Seed = i, g.chance.Uint64()
-	g.fault(f, words, args...)
-	g.why[i] = fmt.Sprintf("%s at %s", why, at(g.s.Now()))
-}
-
-// each calls do for each of the replicas, of which there must be one.
-func (g *stage) each(what string, ids []smr.ID, do func(i int)) {
-	g.t.Helper()
-	if len(ids) == 0 && what != "Resume" {
-		g.t.Fatalf("smrtest: %s must be told which replicas", what)
-	}
-	for _, id := range ids {
-		do(g.host(id))
-	}
-}
-
-// fault lets a fault happen, and writes it down.
-func (g *stage) fault(f sim.Fault, words string, args ...any) {
+// Heal restores the network: all links are whole, fast and lossless again.
+func (g *stage) Heal() {
 	g.t.Helper()
 	defer g.enter()()
-	what := fmt.Sprintf(words, args...)
-	g.did(what)
-	g.calls(what)
-	defer g.calls("")
-	if err := g.s.Do(f); err != nil {
-		g.t.Fatalf("smrtest: cannot %s: %v", what, err)
+	g.did("heal the network")
+	for i := range g.names {
+		if err := g.s.Do(sim.Fault{Kind: sim.Join, Host: i}); err != nil {
+			g.t.Fatalf("smrtest: cannot heal: %v", err)
+		}
 	}
-	g.sound()
+	g.s.Rejoin()
 }
 
-// long is how long something lasts that lasts until it is set to zero.
-func long(d time.Duration) time.Duration {
-	if d == 0 {
-		return 0
+// Fault makes one fault happen now. format and args, as of fmt.Sprintf, give a line of a schedule
+// without its time:
+//
+//	g.Fault("slow-disk %s by 30ms", p)
+//	g.Fault("cut a b")
+//	g.Fault("fail-sync b n 1")
+//
+// The package documentation lists the faults; those that a failure of Explore reports can be repeated
+// so. A fault that is not possible, or is misspelt, fails the test. Fault returns at once, except that
+// stop waits until the replica is down and hand-over until another replica is primary, if time can
+// pass: see On.
+//
+// An operation that is to be damaged (rot-log, lost-in-log, misplaced-in-log) must be in the log,
+// above the latest snapshot, and not among the last writes: [Call.Op] is its number. The replica finds
+// the damage when it reads the operation, at its next restart at the latest, and then stays out of the
+// group, as one whose disk was wiped.
+func (g *stage) Fault(format string, args ...any) {
+	g.t.Helper()
+	line := fmt.Sprintf(format, args...)
+	f, err := sim.ParseFault("at 0s " + line)
+	if err == nil {
+		err = f.Check(len(g.names))
 	}
-	return 100_000 * time.Hour
+	if err == nil {
+		err = g.sensible(&f)
+	}
+	if err != nil {
+		g.t.Fatalf("smrtest: Fault(%q): %s", line, strings.TrimPrefix(err.Error(), fmt.Sprintf("%q: ", "at 0s "+line)))
+	}
+	was := g.leading()
+	g.do(f, line)
+	if g.inside == "" {
+		g.awaitFault(&f, was)
+	}
+}
+
+// sensible returns an error if a fault would do nothing, or something that the test cannot mean.
+func (g *stage) sensible(f *sim.Fault) error {
+	all := int64(1)<<len(g.names) - 1
+	switch f.Kind {
+	case sim.Split, sim.SplitOneWay, sim.Bridge:
+		if f.N&^all != 0 || f.N == 0 || f.N == all {
+			return fmt.Errorf("one side must be some of the replicas %s, and not all", join(g.names))
+		}
+	case sim.SlowTurns, sim.SlowLink, sim.SlowDisk:
+		if f.N < 0 {
+			return fmt.Errorf("by %v is negative", time.Duration(f.N))
+		}
+	case sim.LossyLink:
+		if f.N < 0 || f.N > 1000 {
+			return fmt.Errorf("losing must be from 0/1000 to 1000/1000, not %d/1000", f.N)
+		}
+	case sim.Suspend:
+		if f.For == 0 {
+			return fmt.Errorf("give a time: %s for 5s", f.Kind)
+		}
+	case sim.FailSync, sim.CrashIn:
+		if f.N < 1 {
+			return fmt.Errorf("n must be 1, the next one, or higher, not %d", f.N)
+		}
+	case sim.RotLog, sim.LostInLog, sim.MisplacedInLog:
+		if first, last := g.s.Covered(f.Host); f.N < int64(first) || f.N > int64(last) {
+			return fmt.Errorf("the log of %s holds operations %d to %d for certain, and not %d: earlier ones are in its snapshot; later ones are certain once the replica has been idle for a moment: Run(time.Second)",
+				g.names[f.Host], first, last, f.N)
+		}
+	}
+	return nil
+}
+
+// awaitFault lets time pass until a fault that takes effect through the protocol has done so. was is
+// who was primary before.
+func (g *stage) awaitFault(f *sim.Fault, was int) {
+	g.t.Helper()
+	switch f.Kind {
+	case sim.Stop:
+		g.until(func() bool { return !g.s.Status(f.Host).Up }, time.Second)
+	case sim.HandOver:
+		done := func() bool { p := g.leading(); return p >= 0 && (p == f.To || f.To < 0 && p != was) }
+		if f.Host == was && !g.until(done, patience) {
+			g.t.Fatal(g.report("%s has not handed over after %v%s", g.names[was], patience, g.because()))
+		}
+	}
+}
+
+// do makes a fault happen, whose words are for reports.
+func (g *stage) do(f sim.Fault, words string) {
+	g.t.Helper()
+	f.Seed = g.chance.Uint64()
+	why := map[sim.Kind]string{sim.PowerCut: "it has crashed", sim.Crash: "it was killed", sim.Stop: "it was stopped"}[f.Kind]
+	if g.s.Status(max(f.Host, 0)).Paused && (why != "" || f.Kind == sim.Wipe) {
+		g.do(sim.Fault{Kind: sim.Resume, Host: f.Host}, "resume "+string(g.names[f.Host])) // a killed replica is not paused when it starts
+	}
+	if f.Kind.LosesMemory() {
+		g.doomed[f.Host] = true
+	}
+	defer g.enter()()
+	g.did(words)
+	g.calls(words)
+	defer g.calls("")
+	if err := g.s.Do(f); err != nil {
+		g.t.Fatalf("smrtest: cannot %s: %v", words, err)
+	}
+	switch {
+	case why != "":
+		g.why[f.Host] = fmt.Sprintf("%s at %s", why, at(g.s.Now()))
+	case f.Kind == sim.Start:
+		delete(g.why, f.Host)
+	}
+	g.sound()
 }

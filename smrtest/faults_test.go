@@ -1,6 +1,8 @@
 package smrtest
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +27,7 @@ func TestAllReplicasCrashAtOnce(t *testing.T) {
 	c := New(t, 5, newCounts)
 	cl := c.Client()
 	cl.MustPropose(inc("x"))
-	c.CrashAll()
+	c.Crash()
 	for _, id := range c.Members() {
 		assert.Equal(t, smr.Stopped, c.Status(id).Phase)
 	}
@@ -38,12 +40,12 @@ func TestKillAndStop(t *testing.T) {
 	cl := c.Client()
 	cl.MustPropose(inc("x"))
 	p := c.Primary()
-	c.Stop(p)
+	c.Fault("stop %s", p)
 	assert.Equal(t, smr.Stopped, c.Status(p).Phase)
 	cl.MustPropose(inc("x"))
 	c.Restart(p)
 	c.Settle()
-	c.Kill(p)
+	c.Fault("crash %s", p)
 	c.Restart(p, backups(c)[0]) // one that is up, too
 	c.Settle()
 	assert.Equal(t, 2, of(c, p, "x"))
@@ -52,36 +54,37 @@ func TestKillAndStop(t *testing.T) {
 func TestPauseLasts(t *testing.T) {
 	c := New(t, 3, newCounts)
 	p := c.Primary()
-	c.Pause(p)
+	c.Fault("pause %s", p)
 	c.Run(10 * time.Minute)
 	assert.NotEqual(t, p, c.Primary())
 	c.Client().MustPropose(inc("x"))
 	assert.Zero(t, of(c, p, "x"))
-	c.Resume(p)
+	c.Fault("resume %s", p)
 	c.Settle()
 	assert.Equal(t, 1, of(c, p, "x"))
 }
 
 func TestWhoIsKilledIsNotPausedAnyMore(t *testing.T) {
 	c := New(t, 3, newCounts)
-	c.Pause("b", "c")
+	c.Fault("pause b")
+	c.Fault("pause c")
 	c.Crash("b")
 	c.Restart("b")
-	c.Resume()
+	c.Fault("resume c")
 	c.Settle()
 }
 
 func TestSuspendedAndSlowMachines(t *testing.T) {
 	c := New(t, 3, newCounts)
 	p := c.Primary()
-	c.Suspend(p, 5*time.Second)
+	c.Fault("suspend %s for 5s", p)
 	c.Client().MustPropose(inc("x"))
 	assert.NotEqual(t, p, c.Primary())
-	c.Slow(c.Primary(), 50*time.Millisecond)
+	c.Fault("slow-turns %s by 50ms", c.Primary())
 	before := c.Now()
 	c.Client().MustPropose(inc("x"))
 	assert.Greater(t, c.Now()-before, 10*time.Millisecond)
-	c.Slow(c.Primary(), 0)
+	c.Fault("slow-turns %s by 0s", c.Primary())
 	c.Run(5 * time.Second)
 	c.Settle()
 }
@@ -89,10 +92,10 @@ func TestSuspendedAndSlowMachines(t *testing.T) {
 func TestHandover(t *testing.T) {
 	c := New(t, 3, newCounts)
 	for _, to := range []smr.ID{"b", "c", "a", "a"} {
-		c.Handover(to)
+		c.Fault("hand-over %s %s", c.Primary(), to)
 		assert.Equal(t, to, c.Primary())
 	}
-	c.Handover("")
+	c.Fault("hand-over a any")
 	assert.NotEqual(t, smr.ID("a"), c.Primary())
 }
 
@@ -118,12 +121,16 @@ func TestPartitions(t *testing.T) {
 
 func TestLinks(t *testing.T) {
 	c := New(t, 3, newCounts)
-	c.CutOneWay("a", "b")
+	c.Fault("cut a b")
 	assert.True(t, c.s.Reaches(1, 0))
 	assert.False(t, c.s.Reaches(0, 1))
-	c.Mend("a", "b")
+	c.Fault("mend a b")
 	assert.True(t, c.talk(0, 1))
-	c.Cut("a", "c")
+	c.Fault("cut a c for 1s")
+	assert.False(t, c.talk(0, 2))
+	c.Run(time.Second)
+	assert.True(t, c.talk(0, 2))
+	c.Fault("isolate c")
 	assert.False(t, c.s.Reaches(2, 0) || c.s.Reaches(0, 2))
 	c.Heal()
 	c.Settle()
@@ -131,20 +138,22 @@ func TestLinks(t *testing.T) {
 	p := c.Primary()
 	slow := func() time.Duration {
 		before := c.Now()
-		c.ClientAt(p).MustPropose(inc("x"))
+		c.Client(p).MustPropose(inc("x"))
 		return c.Now() - before
 	}
 	for _, id := range backups(c) {
-		c.Delay(p, id, 20*time.Millisecond)
+		c.Fault("slow-link %s %s by 20ms", p, id)
+		c.Fault("slow-link %s %s by 20ms", id, p)
 	}
 	assert.Greater(t, slow(), 40*time.Millisecond)
 	for _, id := range backups(c) {
-		c.Delay(p, id, 0)
+		c.Fault("slow-link %s %s by 0s", p, id)
+		c.Fault("slow-link %s %s by 0s", id, p)
 	}
 	assert.Less(t, slow(), 40*time.Millisecond)
 
 	for _, id := range backups(c) {
-		c.Lose(p, id, 1)
+		c.Fault("lossy-link %s %s losing 1000/1000", p, id)
 	}
 	c.Run(5 * time.Second)
 	assert.NotEqual(t, p, c.Primary())
@@ -155,40 +164,40 @@ func TestLinks(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	c := New(t, 3, newCounts)
 	full := backups(c)[0]
-	c.Disk(full).Fill()
+	c.Fault("full-disk %s", full)
 	for range 300 {
 		c.Client().MustPropose(inc("a name that is long enough to fill segments of the log soon"))
 	}
 	c.Run(time.Second)
 	assert.Less(t, c.Status(full).Applied, c.Status(c.Primary()).Applied)
 	assert.NotEmpty(t, c.Status(full).Problem)
-	c.Disk(full).Free()
+	c.Fault("space %s", full)
 	c.Settle()
 }
 
 func TestSlowDisk(t *testing.T) {
 	c := New(t, 3, newCounts)
 	p := c.Primary()
-	c.Disk(p).Slow(time.Minute)
+	c.Fault("slow-disk %s by 1m", p)
 	for range 3 {
 		c.Client().MustPropose(inc("x"))
 	}
 	c.RunUntil(func() bool { return c.s.Primary() >= 0 && c.names[c.s.Primary()] != p })
 	assert.NotEqual(t, p, c.Primary(), "a primary whose disk hangs gives up its role")
-	c.Disk(p).Slow(0)
+	c.Fault("slow-disk %s by 0s", p)
 	c.Settle()
 }
 
 // A replica whose disk fails stops, and comes back when the disk does.
 func TestFailingDisks(t *testing.T) {
-	for name, fail := range map[string]func(d *Disk){
-		"a sync": func(d *Disk) { d.FailSync(1) },
-		"writes": func(d *Disk) { d.FailWrites(5 * time.Second) },
+	for name, fault := range map[string]string{
+		"a sync": "fail-sync %s n 1",
+		"writes": "fail-writes %s for 5s",
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := New(t, 3, newCounts)
 			b := backups(c)[0]
-			fail(c.Disk(b))
+			c.Fault(fault, b)
 			cl := c.Client()
 			cl.MustPropose(inc("x"))
 			require.True(t, c.RunUntil(func() bool { return c.Status(b).Phase == smr.Stopped }))
@@ -201,8 +210,8 @@ func TestFailingDisks(t *testing.T) {
 	t.Run("reads", func(t *testing.T) {
 		c := New(t, 3, newCounts)
 		b := backups(c)[0]
-		c.Disk(b).FailReads(5 * time.Second)
-		c.Kill(b)
+		c.Fault("fail-reads %s for 5s", b)
+		c.Fault("crash %s", b)
 		c.Restart(b)
 		assert.Equal(t, smr.Stopped, c.Status(b).Phase)
 		c.Run(10 * time.Second)
@@ -212,12 +221,12 @@ func TestFailingDisks(t *testing.T) {
 
 // Damage takes one replica out, and never an operation from the others.
 func TestDamagedDisks(t *testing.T) {
-	for name, damage := range map[string]func(d *Disk, op uint64){
-		"an operation":      func(d *Disk, op uint64) { d.FlipBit(op) },
-		"a lost write":      func(d *Disk, op uint64) { d.LoseWrite(op) },
-		"a misplaced write": func(d *Disk, op uint64) { d.MisplaceWrite(op) },
-		"the head":          func(d *Disk, op uint64) { d.FlipHeadBit(0); d.FlipHeadBit(1) },
-		"everything":        func(d *Disk, op uint64) { d.Wipe() },
+	for name, faults := range map[string][]string{
+		"an operation":      {"rot-log %s n %d"},
+		"a lost write":      {"lost-in-log %s n %d"},
+		"a misplaced write": {"misplaced-in-log %s n %d"},
+		"the head":          {"rot-head %s n 0", "rot-head %s n 1"},
+		"everything":        {"wipe %s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := New(t, 3, newCounts)
@@ -226,7 +235,9 @@ func TestDamagedDisks(t *testing.T) {
 			require.NoError(t, err)
 			c.Run(time.Second)
 			b := backups(c)[0]
-			damage(c.Disk(b), call.Op())
+			for _, fault := range faults {
+				c.Fault("%s", fmt.Sprintf(strings.Replace(fault, "%d", fmt.Sprint(call.Op()), 1), b))
+			}
 			if c.Status(b).Phase != smr.Stopped {
 				c.Restart(b)
 			}
@@ -245,8 +256,8 @@ func TestDamagedSnapshotIsNotUsed(t *testing.T) {
 	c.Settle()
 	b := backups(c)[0]
 	require.Positive(t, c.Status(b).Snapshot)
-	c.Disk(b).FlipSnapshotBit()
-	c.Disk(b).FlipHeadBit(1)
+	c.Fault("rot-snapshot %s", b)
+	c.Fault("rot-head %s n 1", b)
 	c.Restart(b)
 	assert.Zero(t, c.Status(b).Snapshot)
 	c.Settle()
@@ -257,7 +268,7 @@ func TestClocksJump(t *testing.T) {
 	c := New(t, 3, newCounts)
 	p := c.Primary()
 	for _, by := range []time.Duration{48 * time.Hour, -96 * time.Hour} {
-		c.Clock(p).Jump(by)
+		c.Fault("clock-jump %s by %v", p, by)
 		c.Client().MustPropose(inc("x"))
 		c.Run(time.Second)
 	}
@@ -269,12 +280,12 @@ func TestOnceAtAMoment(t *testing.T) {
 	c := New(t, 3, newCounts)
 	p := c.Primary()
 	crashes := 0
-	c.Once(Saved(p), func() {
+	c.Once(p, "saved", func() {
 		crashes++
 		assert.Equal(t, p, c.Primary())
 		c.Crash(p)
 	})
-	call := c.ClientAt(p).Start(inc("x"))
+	call := c.Client(p).Start(inc("x"))
 	_, err := call.Wait()
 	assert.ErrorIs(t, err, smr.ErrUnknown)
 	c.Restart(p)
@@ -288,23 +299,22 @@ func TestMoments(t *testing.T) {
 	p := c.Primary()
 	heir := c.Members()[(c.host(p)+1)%3]
 	counted := map[string]int{}
-	for name, m := range map[string]Moment{
-		"sent": Sent("Prepare", p), "sent anything": Sent("", p), "received": Received("PrepareOK", p),
-		"saving": Saving(p), "saved": Saved(p), "applied": Applied(p), "led": Led(heir), "doubted": Doubted(heir),
+	for moment, id := range map[string]smr.ID{
+		"sent Prepare": p, "sent": p, "received PrepareOK": p, "issued": p, "saved": p, "applied": p, "led": heir, "changes": heir,
 	} {
-		c.On(m, func() { counted[name]++ })
+		c.On(id, moment, func() { counted[moment]++ })
 	}
 	for range 5 {
 		c.Client().MustPropose(inc("x"))
 	}
-	for _, name := range []string{"sent", "sent anything", "received", "saving", "saved", "applied"} {
+	for _, name := range []string{"sent Prepare", "sent", "received PrepareOK", "issued", "saved", "applied"} {
 		assert.GreaterOrEqual(t, counted[name], 5, name)
 	}
-	assert.Greater(t, counted["sent anything"], counted["sent"])
-	assert.Zero(t, counted["doubted"])
+	assert.Greater(t, counted["sent"], counted["sent Prepare"])
+	assert.Zero(t, counted["changes"])
 	c.Crash(p)
 	c.Primary()
 	c.Settle()
-	assert.Positive(t, counted["doubted"])
+	assert.Positive(t, counted["changes"])
 	assert.Equal(t, 1, counted["led"])
 }

@@ -12,11 +12,11 @@ import (
 // Fuzz lets Go's fuzzer choose the faults of a run: it looks for those that take the program where
 // no run has been before, in the state machine and in smr.
 //
-//	func FuzzKV(f *testing.F) { smrtest.Fuzz(f, smrtest.Config[*KV]{New: NewKV, Workload: smrtest.Mix(put, get)}) }
+//	func FuzzKV(f *testing.F) { smrtest.Fuzz(f, smrtest.Config[*KV]{New: NewKV, Workload: []smrtest.Operation{put, get}}) }
 //
 // The world is calm but for them: always the same seed, quick disks, a quick network. It is checked
 // what [Explore] checks. Of the Config, Runs does not matter; Faults says which sorts the fuzzer has,
-// but LostDisks and rotting disks it never has; zero Replicas are 3, zero Virtual is 5 s, zero Callers
+// but lost and rotting disks it never has; zero Replicas are 3, zero Virtual is 5 s, zero Callers
 // are 1.
 //
 //	go test -fuzz '^FuzzKV$' -fuzzminimizetime 10x    fuzzes
@@ -44,7 +44,7 @@ func Fuzz[M smr.StateMachine](f *testing.F, c Config[M]) {
 	}
 	f.Fuzz(func(t *testing.T, script []byte) {
 		if found := x.fuzz(t, script); found != nil {
-			t.Error(found)
+			t.Error(found.text())
 		}
 	})
 }

@@ -22,19 +22,18 @@ import (
 // keeps its contract: bodies are overwritten after Apply, and around every operation snapshots are
 // taken, written late and restored, so that the failure names the operation that breaks a rule. When
 // the test is over all faults end, and the group must become one again with equal states.
-func New[M smr.StateMachine](t testing.TB, n int, new func() M) *Group[M] {
-	t.Helper()
-	return NewGroup(t, GroupConfig{Replicas: n}, new)
-}
-
-// NewGroup is New for a group that is not the usual one.
-func NewGroup[M smr.StateMachine](t testing.TB, cfg GroupConfig, new func() M) *Group[M] {
+//
+// options are for a group that is not the usual one; give at most one.
+func New[M smr.StateMachine](t testing.TB, n int, new func() M, options ...Options) *Group[M] {
 	t.Helper()
 	if new == nil {
 		t.Fatal("smrtest: a group needs new, a function that returns a state machine in its initial state; new is nil")
 	}
+	if len(options) > 1 {
+		t.Fatalf("smrtest: a group has one set of options, not %d", len(options))
+	}
 	g := &Group[M]{}
-	g.stage = newStage(t, cfg, &sim.Work{
+	g.stage = newStage(t, n, append(options, Options{})[0], &sim.Work{
 		New:       func() smr.StateMachine { return new() },
 		Careful:   true,
 		Invariant: func(m smr.StateMachine) error { return g.holds(m.(M)) },
@@ -42,19 +41,16 @@ func NewGroup[M smr.StateMachine](t testing.TB, cfg GroupConfig, new func() M) *
 	return g
 }
 
-// GroupConfig says what a simulated group is. The zero value of a field that is not called required
-// is a good choice.
-type GroupConfig struct {
-	// Replicas is how many there are, 1 to 7. Required.
-	Replicas int
-	// Seed fixes what chance does: how long messages and disks take, what a crash leaves of what
-	// was not synced. Zero: 1.
+// Options are settings of a simulated group. The zero value of each field is a good choice.
+type Options struct {
+	// Seed fixes what chance does: how long messages and disks take, and what a crash leaves of
+	// writes that were not synced. Zero: 1.
 	Seed uint64
 	// SnapshotEvery is the number of operations from one snapshot to the next. Zero: 20, so that
 	// short tests meet snapshots. Negative: none are taken.
 	SnapshotEvery int
-	// Unformed has NewGroup return before any replica has started, so that a test can disturb the
-	// forming too.
+	// Unformed makes New return before any replica has started, so that a test can disturb the
+	// forming of the group.
 	Unformed bool
 }
 
@@ -96,16 +92,21 @@ func (g *Group[M]) Machine(id smr.ID) M {
 	return h.Machine.(M)
 }
 
-// Client returns a caller with good sense: when the replica that he uses is down, paused, in trouble
-// or does not reach a majority, he goes on to another that is better off.
-func (g *Group[M]) Client() *Client[M] { return g.client(g.callers % len(g.names)) }
-
-// ClientAt returns a caller who uses that replica only, whatever befalls it.
-func (g *Group[M]) ClientAt(id smr.ID) *Client[M] {
+// Client returns a client of the group. With an ID it uses that replica only, whatever happens to it.
+// Without one it fails over: when its replica is down, paused, in trouble or cut off from a majority,
+// the next call goes to a healthy replica.
+func (g *Group[M]) Client(at ...smr.ID) *Client[M] {
 	g.t.Helper()
-	c := g.client(g.host(id))
-	c.stays = true
-	return c
+	switch len(at) {
+	case 0:
+		return g.client(g.callers % len(g.names))
+	case 1:
+		c := g.client(g.host(at[0]))
+		c.stays = true
+		return c
+	}
+	g.t.Fatalf("smrtest: Client: a client uses one replica, or any; not %s", join(at))
+	return nil
 }
 
 func (g *Group[M]) client(at int) *Client[M] {

@@ -46,7 +46,7 @@ func testPartition(t *testing.T) {
 	c.Run(5 * time.Second)
 	c.Client().MustPropose(inc) // at the side of the majority
 
-	alone := c.ClientAt(p)
+	alone := c.Client(p)
 	err := alone.Read(smr.Linearizable, func(*counter) {})
 	assert.Error(t, err, "what it would read is not fresh")
 
@@ -58,10 +58,10 @@ func testPartition(t *testing.T) {
 func testUnluckyCrash(t *testing.T) {
 	c := smrtest.New(t, 3, newCounter)
 	p := c.Primary()
-	cl := c.ClientAt(p)
+	cl := c.Client(p)
 	cl.MustPropose(inc)
 
-	c.Once(smrtest.Saved(p), func() { c.Crash(p) })
+	c.Once(p, "saved", func() { c.Crash(p) })
 	_, err := cl.Propose(inc)
 	assert.ErrorIs(t, err, smr.ErrUnknown)
 

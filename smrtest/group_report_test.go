@@ -31,7 +31,7 @@ func TestBrokenMachinesAreReported(t *testing.T) {
 					cl.MustPropose(inc("x"))
 					cl.Start(inc("y"))
 				}
-				c.CrashAll()
+				c.Crash()
 				c.Restart()
 				c.Settle()
 			})
@@ -68,33 +68,33 @@ func TestWhatIsInTheWay(t *testing.T) {
 	}{
 		"cut off": {func(c *Group[*counts]) { c.Partition("b"); c.Client().MustPropose(inc("x")); c.Settle() },
 			[]string{"has not settled after 1m0s", "b does not hear a and c: Heal first"}},
-		"paused": {func(c *Group[*counts]) { c.Pause("b"); c.Client().MustPropose(inc("x")); c.Settle() },
+		"paused": {func(c *Group[*counts]) { c.Fault("pause b"); c.Client().MustPropose(inc("x")); c.Settle() },
 			[]string{"b is paused: Resume it"}},
 		"too few": {func(c *Group[*counts]) { c.Crash("a", "b"); c.Client().MustPropose(inc("x")) },
 			[]string{`MustPropose("x")`, "1 of 3 replicas are up, and a group of 3 needs 2: Restart some", "down: it has crashed at"}},
-		"nobody": {func(c *Group[*counts]) { c.CrashAll(); c.Settle() },
+		"nobody": {func(c *Group[*counts]) { c.Crash(); c.Settle() },
 			[]string{"no replica is up"}},
-		"nobody to read from": {func(c *Group[*counts]) { c.CrashAll(); c.Client().MustRead(smr.Local, func(*counts) {}) },
+		"nobody to read from": {func(c *Group[*counts]) { c.Crash(); c.Client().MustRead(smr.Local, func(*counts) {}) },
 			[]string{"MustRead", "0 of 3 replicas are up"}},
 		"no primary": {func(c *Group[*counts]) { c.Partition("a"); c.Partition("b"); c.Primary() },
 			[]string{"there is no primary", "a does not hear b and c"}},
 		"full": {func(c *Group[*counts]) {
 			for _, id := range c.Members() {
-				c.Disk(id).Fill()
+				c.Fault("full-disk %s", id)
 			}
 			for range 1000 {
 				c.Client().MustPropose(make([]byte, 1000))
 			}
 		}, []string{"the disk is full"}},
-		"nobody to propose to": {func(c *Group[*counts]) { c.CrashAll(); c.Client().MustPropose(inc("x")) },
+		"nobody to propose to": {func(c *Group[*counts]) { c.Crash(); c.Client().MustPropose(inc("x")) },
 			[]string{"0 of 3 replicas are up", `propose "x" at a: smr: not applied: smr: replica closed: a is down (1201 times, until 60.394 s)`}},
-		"no handover": {func(c *Group[*counts]) { c.Crash("b"); c.Handover("b") },
-			[]string{`has not handed over to "b"`}},
+		"no handover": {func(c *Group[*counts]) { c.Crash("b"); c.Fault("hand-over %s b", c.Primary()) },
+			[]string{"has not handed over after 1m0s"}},
 		"unknown outcome": {func(c *Group[*counts]) {
-			c.ClientAt("b").MustPropose(inc("x"))
-			c.Once(Sent("Request", "b"), func() { c.Kill("b") })
-			c.ClientAt("b").MustPropose(inc("x"))
-		}, []string{"outcome unknown", "b went down before it knew", "right after b sent Request: kill b"}},
+			c.Client("b").MustPropose(inc("x"))
+			c.Once("b", "sent Request", func() { c.Fault("crash b") })
+			c.Client("b").MustPropose(inc("x"))
+		}, []string{"outcome unknown", "b went down before it knew", "right after b sent Request: crash b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			failure := failing.Test(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
@@ -112,17 +112,16 @@ func TestWhatCannotBeDone(t *testing.T) {
 		want string
 	}{
 		"no such replica":     {func(c *Group[*counts]) { c.Crash("z") }, `there is no replica "z": the group has ["a" "b" "c"]`},
-		"no such client":      {func(c *Group[*counts]) { c.ClientAt("z") }, `there is no replica "z"`},
-		"nobody named":        {func(c *Group[*counts]) { c.Kill() }, "Kill must be told which replicas"},
+		"no such client":      {func(c *Group[*counts]) { c.Client("z") }, `there is no replica "z"`},
 		"crashed twice":       {func(c *Group[*counts]) { c.Crash("b"); c.Crash("b") }, "cannot crash b: b is down"},
-		"no such message":     {func(c *Group[*counts]) { c.On(Sent("Vote", "a"), func() {}) }, `no kind of message "Vote"; the kinds are ["Prepare" "PrepareOK"`},
-		"no such operation":   {func(c *Group[*counts]) { c.Disk("a").FlipBit(99) }, "holds operations 1 to "},
-		"no such write":       {func(c *Group[*counts]) { c.Disk("a").LoseWrite(99) }, "LoseWrite: the log of a holds operations 1 to "},
-		"no snapshot":         {func(c *Group[*counts]) { c.Disk("a").FlipSnapshotBit() }, "cannot flip a bit of the latest snapshot of a: a has no snapshot"},
-		"no such copy":        {func(c *Group[*counts]) { c.Disk("a").FlipHeadBit(2) }, "the copies are 0 and 1"},
+		"no such message":     {func(c *Group[*counts]) { c.On("a", "sent Vote", func() {}) }, `no kind of message "Vote"; the kinds are ["Prepare" "PrepareOK"`},
+		"no such operation":   {func(c *Group[*counts]) { c.Fault("rot-log a n 99") }, "holds operations 1 to "},
+		"no such write":       {func(c *Group[*counts]) { c.Fault("lost-in-log a n 99") }, "the log of a holds operations 1 to "},
+		"no snapshot":         {func(c *Group[*counts]) { c.Fault("rot-snapshot a") }, "cannot rot-snapshot a: a has no snapshot"},
+		"no such copy":        {func(c *Group[*counts]) { c.Fault("rot-head a n 2") }, "cannot rot-head a n 2: the head has no copy 2"},
 		"no state":            {func(c *Group[*counts]) { c.Crash("a"); c.Machine("a") }, "a is down, and has no state"},
-		"no memory":           {func(c *Group[*counts]) { c.Disk("b").Wipe(); c.Restart("b") }, "cannot start b: b has lost its memory"},
-		"waiting in a moment": {func(c *Group[*counts]) { c.On(Applied("b"), func() { c.Run(1) }); c.Client().MustPropose(nil) }, "Run cannot be called right after b applied: time does not pass there"},
+		"no memory":           {func(c *Group[*counts]) { c.Fault("wipe b"); c.Restart("b") }, "cannot start b: b has lost its memory"},
+		"waiting in a moment": {func(c *Group[*counts]) { c.On("b", "applied", func() { c.Run(1) }); c.Client().MustPropose(nil) }, "Run cannot be called right after b applied: time does not pass there"},
 		"waiting in a read": {func(c *Group[*counts]) {
 			c.Client().MustRead(smr.Local, func(*counts) { c.Settle() })
 		}, "Settle cannot be called in a function given to Read"},
@@ -188,7 +187,7 @@ func (m *meddler) Apply(op smr.Op) []byte {
 func TestNoChecksAfterAFailure(t *testing.T) {
 	failure := failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, buggy("thawed"))
-		c.CrashAll()
+		c.Crash()
 		t.Error("mine")
 	})
 	assert.Equal(t, "mine", failure)
@@ -203,8 +202,8 @@ func TestBeyondTheBudget(t *testing.T) {
 	assert.Empty(t, failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, newCounts)
 		c.Client().MustPropose(inc("x"))
-		c.Disk("a").Wipe()
-		c.Disk("b").Wipe()
+		c.Fault("wipe a")
+		c.Fault("wipe b")
 	}))
 }
 
@@ -228,21 +227,21 @@ func TestPicture(t *testing.T) {
 	defer func() { pictured = was }()
 	assert.Empty(t, failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, newCounts)
-		c.Disk("b").Slow(time.Second)
+		c.Fault("slow-disk b by 1s")
 		c.Client().MustPropose(inc("x"))
-		c.Disk("b").Slow(0)
-		c.Pause("c")
+		c.Fault("slow-disk b by 0s")
+		c.Fault("pause c")
 		cl := c.Client()
 		cl.MustPropose(inc("x"))
 		c.CrashPrimary()
 		c.Run(time.Second)
-		c.Resume("c")
+		c.Fault("resume c")
 		cl.MustPropose(inc("x"))
 	}))
 	page, err := os.ReadFile(filepath.Join(t.ArtifactDir(), "group.html"))
 	require.NoError(t, err)
 	assert.Contains(t, string(page), "TestCounter")
-	assert.Contains(t, string(page), "slow the disk of b by up to 1s")
+	assert.Contains(t, string(page), "slow-disk b by 1s")
 	assert.Contains(t, string(page), `"crash a"`, "as the report calls it")
 	assert.NotContains(t, string(page), "power-cut")
 	assert.Contains(t, string(page), `"unit":"step"`)

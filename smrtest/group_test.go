@@ -72,15 +72,15 @@ func TestStatusTellsWhatAReplicaIs(t *testing.T) {
 		assert.Equal(t, uint64(1), s.Epoch)
 		assert.Len(t, s.Members, 3)
 	}
-	c.Stop("b")
+	c.Fault("stop b")
 	assert.Contains(t, c.Status("b").Problem, "it was stopped at")
 }
 
 func TestUnformedGroup(t *testing.T) {
-	c := NewGroup(t, GroupConfig{Replicas: 3, Unformed: true}, newCounts)
+	c := New(t, 3, newCounts, Options{Unformed: true})
 	assert.Zero(t, c.Now())
 	assert.Contains(t, c.Status("a").Problem, "not started yet")
-	c.Cut("a", "b")
+	c.Fault("cut a b")
 	c.Run(10 * time.Second)
 	assert.Equal(t, smr.Forming, c.Status("a").Phase)
 	c.Heal()
@@ -103,7 +103,7 @@ func TestSnapshotsTakeThePlaceOfTheLog(t *testing.T) {
 }
 
 func TestSnapshotsCanBeTurnedOff(t *testing.T) {
-	c := NewGroup(t, GroupConfig{Replicas: 3, SnapshotEvery: -1}, newCounts)
+	c := New(t, 3, newCounts, Options{SnapshotEvery: -1})
 	for range 100 {
 		c.Client().MustPropose(inc("x"))
 	}
@@ -136,9 +136,9 @@ func TestFaultsEndWithTheTest(t *testing.T) {
 		c = New(t, 3, newCounts)
 		c.Client().MustPropose(inc("x"))
 		c.Partition("a")
-		c.Pause("b")
+		c.Fault("pause b")
 		c.Crash("c")
-		c.On(Applied("c"), func() { c.Crash("c") }) // no more then
+		c.On("c", "applied", func() { c.Crash("c") }) // no more then
 	})
 	require.Empty(t, failure)
 	assert.Equal(t, 1, of(c, "c", "x"))

@@ -1,72 +1,72 @@
 package smrtest
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// Moment is something that a replica does, again and again, for On and Once.
-type Moment struct {
-	id      smr.ID
-	when    sim.Moment
-	message string // of Sent and Received; "": any
-	words   string
-}
-
-// Sent is a replica having sent a message of that kind, "Prepare" for example, to one of the others;
-// "" is any kind. The failure of a test that names another one lists the kinds.
-func Sent(kind string, id smr.ID) Moment { return Moment{id, sim.Sent, kind, "sent " + kind} }
-
-// Received is a replica having received a message of that kind; "" is any.
-func Received(kind string, id smr.ID) Moment {
-	return Moment{id, sim.Received, kind, "received " + kind}
-}
-
-// Saving is a replica having begun to write to its log: nothing of it is certain to be on disk.
-func Saving(id smr.ID) Moment { return Moment{id, sim.Issued, "", "began to save"} }
-
-// Saved is a replica's log being on disk, before it has told anybody.
-func Saved(id smr.ID) Moment { return Moment{id, sim.Saved, "", "saved"} }
-
-// Applied is a replica having applied operations.
-func Applied(id smr.ID) Moment { return Moment{id, sim.Applied, "", "applied"} }
-
-// Led is a replica having become primary.
-func Led(id smr.ID) Moment { return Moment{id, sim.Led, "", "became primary"} }
-
-// Doubted is a replica having given up its primary: it takes part in choosing another.
-func Doubted(id smr.ID) Moment { return Moment{id, sim.Changes, "", "gave up its primary"} }
-
-// On has do called right after each moment of this kind from now on: in the middle of whatever the
-// replica is doing, so that a crash there is a crash there. Time does not pass in do: it may make
-// faults, look around, and Start proposals, and must not wait.
-func (g *stage) On(m Moment, do func()) {
+// On calls do right after each moment of one kind at a replica, from now on: in the middle of whatever
+// the replica is doing, so that a crash there is a crash there. The moments are those of a schedule:
+//
+//	sent             it sent a message; "sent Prepare": one of that kind
+//	received         it received one; likewise
+//	issued           it began to write to its log: nothing of that is certain to be on disk
+//	saved            the write is durable, and the replica has not told anyone
+//	alone            likewise, and the last operation is on no other disk
+//	applied          it applied operations
+//	led              it became primary
+//	changes          it gave up its primary, and takes part in choosing another
+//
+// Time does not pass in do: it may make faults, look around and Start proposals, but must not wait.
+// A moment or a kind of message that does not exist fails the test with a list of those that do.
+func (g *stage) On(id smr.ID, moment string, do func()) {
 	g.t.Helper()
-	g.hook(m, func() bool { return true }, do)
+	g.hook(id, moment, func() bool { return true }, do)
 }
 
 // Once is On for the first such moment only.
-func (g *stage) Once(m Moment, do func()) {
+func (g *stage) Once(id smr.ID, moment string, do func()) {
 	g.t.Helper()
 	over := false
-	g.hook(m, func() bool { first := !over; over = true; return first }, do)
+	g.hook(id, moment, func() bool { first := !over; over = true; return first }, do)
 }
 
-func (g *stage) hook(m Moment, wanted func() bool, do func()) {
+func (g *stage) hook(id smr.ID, moment string, wanted func() bool, do func()) {
 	g.t.Helper()
 	g.given("On and Once", "do", do != nil)
-	host := g.host(m.id)
-	kind := sim.MessageNamed(m.message)
-	if kinds := sim.MessageKinds(); m.message != "" && !slices.Contains(kinds, m.message) {
-		g.t.Fatalf("smrtest: there is no kind of message %q; the kinds are %q", m.message, kinds)
+	when, kind, err := momentOf(moment)
+	if err != nil {
+		g.t.Fatalf("smrtest: %v", err)
 	}
-	g.s.On(host, m.when, kind, func() {
+	g.s.On(g.host(id), when, kind, func() {
 		if !g.over && wanted() {
-			g.within("right after "+string(m.id)+" "+m.words, do)
+			g.within(fmt.Sprintf("right after %s %s", id, moment), do)
 		}
 	})
+}
+
+// momentOf reads a moment, and the kind of message that it is for; 0: any.
+func momentOf(text string) (when sim.Moment, kind sim.MessageKind, err error) {
+	name, message, _ := strings.Cut(text, " ")
+	var names []string
+	for when = sim.Sent; when <= sim.Applied; when++ {
+		names = append(names, when.String())
+	}
+	when = sim.Moment(slices.Index(names, name))
+	kind = sim.MessageNamed(message)
+	switch kinds := sim.MessageKinds(); {
+	case !slices.Contains(names, name):
+		return 0, 0, fmt.Errorf("there is no moment %q; the moments are %q", name, names)
+	case message != "" && when != sim.Sent && when != sim.Received:
+		return 0, 0, fmt.Errorf("the moment %q has no message: only sent and received have", text)
+	case message != "" && !slices.Contains(kinds, message):
+		return 0, 0, fmt.Errorf("there is no kind of message %q; the kinds are %q", message, kinds)
+	}
+	return when, kind, nil
 }
 
 // within calls a function of the test's in the middle of the run, which may use the group.

@@ -16,7 +16,7 @@ import (
 type stage struct {
 	t       testing.TB
 	s       *sim.Sim
-	cfg     GroupConfig
+	cfg     Options
 	names   []smr.ID
 	chance  *rand.Rand
 	callers int
@@ -32,21 +32,21 @@ type stage struct {
 	doomed map[int]bool   // may have lost their memory, or find that they have
 }
 
-func newStage(t testing.TB, cfg GroupConfig, w *sim.Work) *stage {
+func newStage(t testing.TB, n int, cfg Options, w *sim.Work) *stage {
 	t.Helper()
-	if cfg.Replicas < 1 || cfg.Replicas > 7 {
-		t.Fatalf("smrtest: a group has 1 to 7 replicas, not %d", cfg.Replicas)
+	if n < 1 || n > 7 {
+		t.Fatalf("smrtest: a group has 1 to 7 replicas, not %d", n)
 	}
 	if cfg.Seed == 0 {
 		cfg.Seed = 1
 	}
 	g := &stage{t: t, cfg: cfg, chance: rand.New(rand.NewPCG(cfg.Seed, 0)), why: map[int]string{}, doomed: map[int]bool{}}
-	for i := range cfg.Replicas {
+	for i := range n {
 		g.names = append(g.names, smr.ID(sim.Name(i)))
 	}
 	w.Watch = timedAs(t.Name(), cfg.Seed)
 	var err error
-	if g.s, err = sim.New(cfg.setup(), w, g.watch()); err != nil {
+	if g.s, err = sim.New(cfg.setup(n), w, g.watch()); err != nil {
 		t.Fatalf("smrtest: the state machine: %v", err)
 	}
 	g.s.Begin()
@@ -59,9 +59,9 @@ func newStage(t testing.TB, cfg GroupConfig, w *sim.Work) *stage {
 }
 
 // setup is a calm world in which snapshots, and logs that are cut behind them, are met soon.
-func (cfg *GroupConfig) setup() *sim.Setup {
+func (cfg *Options) setup(n int) *sim.Setup {
 	p := sim.Calm(cfg.Seed)
-	p.Replicas, p.SnapshotEvery, p.CompareEvery = cfg.Replicas, 20, 5
+	p.Replicas, p.SnapshotEvery, p.CompareEvery = n, 20, 5
 	p.KeepLog, p.SegmentSize = 0, 16<<10
 	switch {
 	case cfg.SnapshotEvery > 0:
@@ -243,14 +243,6 @@ func (g *stage) notNegative(what string, d time.Duration) {
 	g.t.Helper()
 	if d < 0 {
 		g.t.Fatalf("smrtest: %s: %v is negative, and time passes in one direction", what, d)
-	}
-}
-
-// lasting fails the test if a duration is not one.
-func (g *stage) lasting(what string, d time.Duration) {
-	g.t.Helper()
-	if d <= 0 {
-		g.t.Fatalf("smrtest: %s: it must last, which %v does not", what, d)
 	}
 }
 

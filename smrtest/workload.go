@@ -61,24 +61,13 @@ func lacks(missing bool, format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// Workload is what callers do.
-type Workload struct{ operations []Operation }
-
-// Mix returns the workload in which each of the operations is as likely. One that is named several
-// times is so many times as likely.
-func Mix(operations ...Operation) Workload { return Workload{operations} }
-
-func (w Workload) next(r *rand.Rand) sim.Operation {
-	return w.operations[r.IntN(len(w.operations))].next(r)
-}
-
-// check says why callers of such a machine cannot do it.
-func (w Workload) check(m smr.StateMachine) error {
-	if len(w.operations) == 0 {
-		return fmt.Errorf("Workload is empty: smrtest.Mix(smrtest.Command(...), ...) makes one")
+// checkWorkload returns why callers of such a machine cannot do all of these.
+func checkWorkload(workload []Operation, m smr.StateMachine) error {
+	if len(workload) == 0 {
+		return fmt.Errorf("Workload is empty: []smrtest.Operation{smrtest.Command(...), ...} is one")
 	}
 	commands := 0
-	for _, o := range w.operations {
+	for _, o := range workload {
 		switch {
 		case o.next == nil:
 			return fmt.Errorf("Workload has an Operation that neither Command nor Query returned")

@@ -123,8 +123,8 @@ func (k Kind) ofAll() bool {
 	return false
 }
 
-// losesMemory reports whether the kind may take from a member what it has acknowledged.
-func (k Kind) losesMemory() bool {
+// LosesMemory reports whether the kind may take from a member what it has acknowledged.
+func (k Kind) LosesMemory() bool {
 	switch k {
 	case RotLog, RotHead, RotSnapshot, LostInLog, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, Wipe:
 		return true

@@ -32,7 +32,7 @@ func (s *Sim) make(f Fault) error {
 	}
 	s.stats.Faults++
 	s.mark(f.Host, uint64(f.Kind), uint64(f.For)^uint64(f.N)<<20^uint64(f.To)<<50)
-	if f.Kind.losesMemory() {
+	if f.Kind.LosesMemory() {
 		s.atlas.took(s.hosts[f.Host])
 	}
 	return nil

@@ -97,7 +97,7 @@ func (s *Sim) misdirect(r stream) {
 		f.Kind = MisplacedInSnapshot
 	}
 	h := s.running(r)
-	if f.Kind.losesMemory() {
+	if f.Kind.LosesMemory() {
 		h = s.losable(r, f.Kind)
 	}
 	if h == nil {

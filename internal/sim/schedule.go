@@ -147,15 +147,15 @@ func (x *Schedule) check() error {
 		return fmt.Errorf("set SnapshotEvery, CompareEvery and Heartbeat are %d, %d and %v; the first two must be at least 1, the last 1ms", p.SnapshotEvery, p.CompareEvery, p.Heartbeat)
 	}
 	for i := range x.Faults {
-		if err := x.Faults[i].check(p.Replicas); err != nil {
+		if err := x.Faults[i].Check(p.Replicas); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// check says whether the fault can happen to one of that many replicas.
-func (f *Fault) check(replicas int) error {
+// Check says whether the fault can happen to one of that many replicas.
+func (f *Fault) Check(replicas int) error {
 	a := cmp.Or(f.After, &Aim{})
 	switch {
 	case min(f.Host, a.Host) < 0, f.To < 0 && f.Kind != HandOver:
