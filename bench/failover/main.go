@@ -1,5 +1,5 @@
-// Failover measures for how long a group of three kv servers takes no write when its primary goes:
-// killed without a word, and stopped in order. From the repository's root:
+// Failover measures how long a group of three kv servers accepts no write when its primary ends:
+// killed without warning, or shut down properly. From the repository's root:
 //
 //	go -C bench run ./failover [-runs 20]
 package main
@@ -17,22 +17,22 @@ import (
 	"github.com/smr-go/smr/bench/internal/rig"
 )
 
-// ending is a way for the primary to go.
+// ending is a way to end the primary.
 type ending struct {
 	signal syscall.Signal
 	name   string
-	code   int // the exit status that it should have
+	code   int // the expected exit status
 }
 
 var endings = []ending{
 	{syscall.SIGKILL, "SIGKILL", -1},
-	{syscall.SIGTERM, "SIGTERM, in order", 0},
+	{syscall.SIGTERM, "SIGTERM (orderly shutdown)", 0},
 }
 
 func main() {
-	dir := flag.String("dir", ".", "`directory` below which the replicas keep theirs, for a while")
-	runs := flag.Int("runs", 20, "how often the primary goes, each way")
-	settle := flag.Duration("write", time.Second, "a client writes for one to two times this before the primary goes")
+	dir := flag.String("dir", ".", "parent `directory` of the replicas' temporary directories")
+	runs := flag.Int("runs", 20, "number of times the primary is ended in each way")
+	settle := flag.Duration("write", time.Second, "a client writes for one to two times this `duration` before the primary ends")
 	flag.Parse()
 	rig.Main(func(ctx context.Context) error {
 		if *runs < 1 || *settle <= 0 {
@@ -47,7 +47,7 @@ func run(ctx context.Context, dir string, runs int, settle time.Duration) error 
 	if err != nil {
 		return err
 	}
-	table := rig.Table{{"the primary gets", "times", "median", "p90", "least", "most"}}
+	table := rig.Table{{"signal to the primary", "runs", "median", "p90", "min", "max"}}
 	err = rig.WithGroup(ctx, dir, func(g rig.Group) error {
 		for _, e := range endings {
 			took, err := repeat(ctx, g, e, runs, settle)
@@ -62,13 +62,13 @@ func run(ctx context.Context, dir string, runs int, settle time.Duration) error 
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s.\n\nThree kv serve processes on their defaults, TCP on the loopback, directories; a client writes. Time from the signal to the first write\n"+
+	fmt.Printf("%s.\n\nThree kv serve processes with default settings, TCP on the loopback interface and directories; a client writes. Time from the signal to the first write\n"+
 		"that another replica accepts in a later view.\n\n", facts)
 	_, err = table.WriteTo(os.Stdout)
 	return err
 }
 
-// repeat ends primaries in one way, as often as asked, and returns how long each takeover took.
+// repeat ends primaries in one way, runs times, and returns the duration of each takeover.
 func repeat(ctx context.Context, g rig.Group, e ending, runs int, settle time.Duration) (took []time.Duration, err error) {
 	for i := range runs {
 		d, err := trial(ctx, g, e, settle)

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	patience = 30 * time.Second       // how long a takeover may take
-	every    = 5 * time.Millisecond   // between two tries of a client
-	each     = 250 * time.Millisecond // for a try; the next ones do not wait for it
+	patience = 30 * time.Second       // maximum duration of a takeover
+	every    = 5 * time.Millisecond   // interval between the attempts of a client
+	each     = 250 * time.Millisecond // timeout of an attempt, for which later ones do not wait
 )
 
-// trial ends the primary while a client writes, measures the takeover, and returns when the dead
-// one is back and has all.
+// trial ends the primary while a client writes and measures the takeover. It returns when the ended
+// primary has been restarted and is up to date.
 func trial(ctx context.Context, g rig.Group, e ending, settle time.Duration) (took time.Duration, err error) {
 	role, err := g.Settled(ctx)
 	if err != nil {
@@ -41,21 +41,21 @@ func trial(ctx context.Context, g rig.Group, e ending, settle time.Duration) (to
 	return took, err
 }
 
-// restart waits until the process has ended, as it should, and starts it again.
+// restart waits for the end of the process, checks its exit status, and starts it again.
 func restart(ctx context.Context, p *rig.Process, e ending) error {
 	code, err := p.Exit(ctx)
 	if err != nil {
 		return err
 	}
 	if code != e.code {
-		return fmt.Errorf("%s ended with %d instead of %d", p.ID, code, e.code)
+		return fmt.Errorf("%s exited with status %d instead of %d", p.ID, code, e.code)
 	}
 	return p.Start()
 }
 
-// load has a client write at the primary, one key after the other, and returns while it goes on.
-// The moment is random, so that it falls anywhere between two heartbeats. The client gives up when
-// the primary does not answer any more; stop ends it at the latest.
+// load starts a client that writes one key after another at the primary, and returns while the
+// client continues. It returns at a random moment, so that the primary ends anywhere between two
+// heartbeats. The client stops when the primary no longer answers, or when stop is called.
 func load(ctx context.Context, primary *rig.Process, settle time.Duration) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var written atomic.Int64
@@ -72,19 +72,19 @@ func load(ctx context.Context, primary *rig.Process, settle time.Duration) (stop
 	}
 	if written.Load() == 0 {
 		stop()
-		return nil, fmt.Errorf("%s, the primary, accepts no write", primary.ID)
+		return nil, fmt.Errorf("%s is primary but accepts no write", primary.ID)
 	}
 	return stop, nil
 }
 
-// takeover sends the signal to the primary, and returns how long after that another replica
-// accepted a write.
+// takeover sends the signal to the primary, and returns the time until another replica accepted a
+// write.
 func takeover(ctx context.Context, role rig.Role, e ending) (time.Duration, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no other replica accepts a write within %v", patience))
 	var clients sync.WaitGroup
 	defer clients.Wait()
 	defer cancel()
-	accepted := make(chan time.Time, 1) // the first; others are dropped
+	accepted := make(chan time.Time, 1) // the first write accepted; later ones are dropped
 	began := time.Now()
 	role.Primary.Signal(e.signal)
 	for _, p := range role.Backups {
@@ -98,9 +98,9 @@ func takeover(ctx context.Context, role rig.Role, e ending) (time.Duration, erro
 	}
 }
 
-// write is a client of one replica. It waits until the replica has left the view, for until then
-// the old primary may accept what the replica forwards to it. Then it sends one write after the
-// other, without waiting for answers, until ctx ends.
+// write is a client of one replica. It waits until the replica has left the view, because until
+// then the old primary may accept a write that the replica forwards. Then it sends one write after
+// another, without waiting for answers, until ctx ends.
 func write(ctx context.Context, clients *sync.WaitGroup, p *rig.Process, view uint64, accepted chan<- time.Time) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -126,7 +126,7 @@ func write(ctx context.Context, clients *sync.WaitGroup, p *rig.Process, view ui
 	}
 }
 
-// next waits for the tick and reports whether ctx goes on.
+// next waits for the tick and reports whether ctx is still active.
 func next(ctx context.Context, tick *time.Ticker) bool {
 	select {
 	case <-tick.C:
@@ -138,7 +138,7 @@ func next(ctx context.Context, tick *time.Ticker) bool {
 
 var errStays = errors.New("the replica has not left the view")
 
-// left returns when the replica is in a later view. The server answers as soon as that is so.
+// left returns nil once the replica is in a later view. The server answers as soon as that happens.
 func left(ctx context.Context, p *rig.Process, view uint64) error {
 	s, err := p.Status(ctx, fmt.Sprintf("after=%d&wait=5s", view))
 	if err == nil && s.View <= view {
@@ -149,5 +149,5 @@ func left(ctx context.Context, p *rig.Process, view uint64) error {
 
 var keys atomic.Uint64
 
-// newKey returns a key that was never written.
+// newKey returns a key that has not been written.
 func newKey() string { return fmt.Sprintf("key-%d", keys.Add(1)) }

@@ -1,5 +1,5 @@
-// Idle measures what three kv servers cost that have nothing to do: their processor time, as
-// Linux counts it. From the repository's root:
+// Idle measures the processor time that three idle kv servers take, as counted by Linux. From the
+// repository's root:
 //
 //	go -C bench run ./idle [-for 20s]
 package main
@@ -17,12 +17,12 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", ".", "`directory` below which the replicas keep theirs, for a while")
-	long := flag.Duration("for", 20*time.Second, "how long they idle")
+	dir := flag.String("dir", ".", "parent `directory` of the replicas' temporary directories")
+	long := flag.Duration("for", 20*time.Second, "`duration` of the measurement")
 	flag.Parse()
 	rig.Main(func(ctx context.Context) error {
 		if *long < time.Second {
-			return fmt.Errorf("-for is %v; the kernel's clock needs a second or more", *long)
+			return fmt.Errorf("-for is %v; the kernel's clock needs at least 1s", *long)
 		}
 		return rig.InTemp(*dir, func(dir string) error { return run(ctx, dir, *long) })
 	})
@@ -49,14 +49,14 @@ func run(ctx context.Context, dir string, long time.Duration) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%s.\n\nThree kv serve processes on their defaults, without clients, for %v.\n\n", facts, long)
+		fmt.Printf("%s.\n\nThree kv serve processes with default settings, without clients, for %v.\n\n", facts, long)
 		return report(g, before, after, time.Since(began))
 	})
 }
 
-// report writes the share of one core that each process took, and all together.
+// report writes the share of a core that each process and the whole group took.
 func report(g rig.Group, before, after []time.Duration, long time.Duration) error {
-	table := rig.Table{{"process", "processor time", "of a core"}}
+	table := rig.Table{{"process", "processor time", "share of a core"}}
 	sum := time.Duration(0)
 	line := func(name string, d time.Duration) {
 		table.Add(name, d.String(), fmt.Sprintf("%.2f%%", 100*d.Seconds()/long.Seconds()))
@@ -70,7 +70,7 @@ func report(g rig.Group, before, after []time.Duration, long time.Duration) erro
 	return err
 }
 
-// processorTimes returns how long each process has run on a processor since its start.
+// processorTimes returns the processor time that each process has taken since its start.
 func processorTimes(g rig.Group) (times []time.Duration, err error) {
 	for _, p := range g {
 		d, err := processorTime(p.PID())
@@ -82,10 +82,10 @@ func processorTimes(g rig.Group) (times []time.Duration, err error) {
 	return times, nil
 }
 
-const clockTick = 10 * time.Millisecond // of /proc, the same on all machines
+const clockTick = 10 * time.Millisecond // unit of the times in /proc, the same on all machines
 
-// processorTime reads utime and stime, fields 14 and 15 of proc(5). The second one, the program's
-// name in parentheses, may hold anything.
+// processorTime reads utime and stime, fields 14 and 15 of proc(5). Field 2, the program's name in
+// parentheses, may contain any characters.
 func processorTime(pid int) (time.Duration, error) {
 	path := fmt.Sprintf("/proc/%d/stat", pid)
 	text, err := os.ReadFile(path)
@@ -94,7 +94,7 @@ func processorTime(pid int) (time.Duration, error) {
 	}
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
 	if len(fields) < 13 {
-		return 0, fmt.Errorf("%s has %d fields after the name, not 13 or more: %s", path, len(fields), text)
+		return 0, fmt.Errorf("%s has %d fields after the name, fewer than 13: %s", path, len(fields), text)
 	}
 	ticks := int64(0)
 	for _, field := range fields[11:13] {

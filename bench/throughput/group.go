@@ -11,15 +11,15 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// nothing is a state machine without a state, so that what is measured is smr alone.
+// nothing is a state machine without state, so that only smr itself is measured.
 type nothing struct{}
 
 func (nothing) Apply(smr.Op) []byte            { return nil }
 func (nothing) Snapshot() (io.WriterTo, error) { return strings.NewReader(""), nil }
 func (nothing) Restore(io.Reader) error        { return nil }
 
-// setting is what a group lives on: it fills in the transports, the members' addresses and the
-// directories of three configurations.
+// setting is the environment of a group. prepare sets the transports, the members' addresses and
+// the directories of three configurations.
 type setting struct {
 	name    string
 	prepare func(configs []smr.Config, dir string) error
@@ -46,7 +46,7 @@ func onDisk(configs []smr.Config, dir string) error {
 			return err
 		}
 		c.Transport, c.Dir = transport, filepath.Join(dir, string(c.ID))
-		c.Members[i].Addr = transport.Addr().String() // Members is one list for all
+		c.Members[i].Addr = transport.Addr().String() // all configurations share one slice of members
 	}
 	return nil
 }
@@ -54,7 +54,7 @@ func onDisk(configs []smr.Config, dir string) error {
 // group is three replicas in this process.
 type group []*smr.Replica
 
-// start starts a group and returns when all its replicas know who is primary.
+// start starts a group and returns once each replica has a primary.
 func (s setting) start(ctx context.Context, dir string) (g group, err error) {
 	members := []smr.Member{{ID: "a"}, {ID: "b"}, {ID: "c"}}
 	var configs []smr.Config
@@ -79,7 +79,7 @@ func (s setting) start(ctx context.Context, dir string) (g group, err error) {
 	return g, nil
 }
 
-// formed returns when the replica follows a primary or is it.
+// formed waits until the replica follows a primary or is the primary.
 func formed(ctx context.Context, r *smr.Replica) error {
 	last := smr.Status{}
 	for last = range r.Watch(ctx) {
@@ -87,10 +87,11 @@ func formed(ctx context.Context, r *smr.Replica) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is %s and knows no primary: %w", last.ID, last.Phase, context.Cause(ctx))
+	return fmt.Errorf("%s is %s and has no primary: %w", last.ID, last.Phase, context.Cause(ctx))
 }
 
-// primary returns the replica that says that it is primary, the first if none does just now.
+// primary returns the replica that reports itself as primary, or the first if none does at the
+// moment.
 func (g group) primary() *smr.Replica {
 	for _, r := range g {
 		if s := r.Status(); s.Primary == s.ID {

@@ -14,30 +14,30 @@ import (
 
 const (
 	bodySize = 128
-	patience = 30 * time.Second // more than a run's length: then it hangs
+	patience = 30 * time.Second // time beyond a run's length after which the run counts as hanging
 )
 
-// load is what a group is put under.
+// load describes the load on a group.
 type load struct {
 	setting      setting
 	proposers    int
-	everywhere   bool // they propose at all replicas, not at the primary alone
+	everywhere   bool // whether proposals go to all replicas and not only to the primary
 	warmup, long time.Duration
 }
 
-// result is what one run showed.
+// result is the outcome of one run.
 type result struct {
-	rate               float64 // operations in a second
+	rate               float64 // operations per second
 	p50, p99           time.Duration
-	processor          time.Duration // of the whole process, for each operation; so are these:
+	processor          time.Duration // of the whole process per operation, as are the next two
 	allocations, bytes float64
-	first, last        uint64 // the views at its ends
+	first, last        uint64 // views at the beginning and the end of the run
 }
 
-// measure runs the load on a new group, whose directories are below dir until it ends.
+// measure runs the load on a new group with temporary directories below dir.
 func (l load) measure(ctx context.Context, dir string) (r result, err error) {
 	err = rig.InTemp(dir, func(dir string) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, l.warmup+l.long+patience, errors.New("the run hangs"))
+		ctx, cancel := context.WithTimeoutCause(ctx, l.warmup+l.long+patience, errors.New("the run did not end in time"))
 		defer cancel()
 		g, err := l.setting.start(ctx, dir)
 		if err != nil {
@@ -49,7 +49,7 @@ func (l load) measure(ctx context.Context, dir string) (r result, err error) {
 	return r, err
 }
 
-// run has every proposer propose again and again, and counts what they do after the warm-up.
+// run makes all proposers propose continuously, and counts the proposals after the warm-up.
 func (l load) run(ctx context.Context, g group) (r result, err error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -75,7 +75,7 @@ func (l load) run(ctx context.Context, g group) (r result, err error) {
 	return r, context.Cause(ctx)
 }
 
-// at returns the replica at which a proposer proposes.
+// at returns the replica to which a proposer sends its proposals.
 func (l load) at(g group, proposer int) *smr.Replica {
 	if l.everywhere {
 		return g[proposer%len(g)]
@@ -97,7 +97,7 @@ func propose(ctx context.Context, r *smr.Replica, taken *rig.Histogram, counting
 	return nil
 }
 
-// wait returns after d, or when ctx ends.
+// wait waits for d or until ctx ends.
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -105,10 +105,10 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// moment is where a count begins or ends.
+// moment is the beginning or the end of a count.
 type moment struct {
 	at     time.Time
-	used   time.Duration // of processors
+	used   time.Duration // processor time
 	memory runtime.MemStats
 }
 
@@ -126,7 +126,7 @@ func end(counting *atomic.Bool) (m moment) {
 	return m
 }
 
-// sum brings together what the proposers counted from one moment to the other.
+// sum combines the counts of all proposers between two moments.
 func (r *result) sum(taken []rig.Histogram, from, to moment) {
 	var all rig.Histogram
 	for i := range taken {

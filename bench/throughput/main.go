@@ -1,6 +1,6 @@
-// Throughput measures how many operations a group of three commits in a second, how long each
-// takes, and what it costs. The group is in this one process: in memory, or over TCP on the
-// loopback with directories and fdatasync. From the repository's root:
+// Throughput measures how many operations a group of three commits per second, how long each takes,
+// and what it costs. The whole group runs in this process, either in memory or over TCP on the
+// loopback interface with directories and fdatasync. From the repository's root:
 //
 //	go -C bench run ./throughput [-on memory,disk] [-proposers 1,128,1024] [-at primary|all]
 package main
@@ -19,7 +19,7 @@ import (
 
 type options struct {
 	dir           string
-	on, proposers string // lists with commas
+	on, proposers string // comma-separated lists
 	at            string
 	warmup, long  time.Duration
 	repeat        int
@@ -27,13 +27,13 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.dir, "dir", ".", "`directory` below which the replicas keep theirs, for a while")
-	flag.StringVar(&o.on, "on", "memory,disk", "memory: volatile replicas on smr.Network; disk: TCP on the loopback, and directories")
-	flag.StringVar(&o.proposers, "proposers", "1,128,1024", "how many callers of Propose there are at the same time")
-	flag.StringVar(&o.at, "at", "primary", "where they propose: primary, or all for the three replicas alike")
-	flag.DurationVar(&o.warmup, "warmup", time.Second, "how long a run goes on before it counts")
-	flag.DurationVar(&o.long, "for", 5*time.Second, "how long a run counts")
-	flag.IntVar(&o.repeat, "repeat", 3, "runs for each line, each with a new group")
+	flag.StringVar(&o.dir, "dir", ".", "parent `directory` of the replicas' temporary directories")
+	flag.StringVar(&o.on, "on", "memory,disk", "memory (volatile replicas on smr.Network), disk (TCP on the loopback interface and directories), or both, comma-separated")
+	flag.StringVar(&o.proposers, "proposers", "1,128,1024", "comma-separated numbers of concurrent callers of Propose")
+	flag.StringVar(&o.at, "at", "primary", "where they propose: primary, or all to spread them over the three replicas")
+	flag.DurationVar(&o.warmup, "warmup", time.Second, "`duration` of a run before measurement begins")
+	flag.DurationVar(&o.long, "for", 5*time.Second, "`duration` of the measurement in a run")
+	flag.IntVar(&o.repeat, "repeat", 3, "number of runs per line, each with a new group")
 	flag.Parse()
 	rig.Main(func(ctx context.Context) error { return run(ctx, o) })
 }
@@ -61,12 +61,12 @@ func run(ctx context.Context, o options) error {
 
 func (o options) where() string {
 	if o.at == "all" {
-		return "all three replicas alike"
+		return "all three replicas"
 	}
 	return "the primary"
 }
 
-// loads returns what is to be measured, a line of the table each.
+// loads returns the loads to measure, one for each line of the table.
 func (o options) loads() (loads []load, err error) {
 	if o.at != "primary" && o.at != "all" {
 		return nil, fmt.Errorf("-at is %q; use primary or all", o.at)
@@ -77,12 +77,12 @@ func (o options) loads() (loads []load, err error) {
 	for on := range strings.SplitSeq(o.on, ",") {
 		setting, ok := settings[on]
 		if !ok {
-			return nil, fmt.Errorf("-on has %q; use memory, disk, or both with a comma", on)
+			return nil, fmt.Errorf("-on has %q; use memory, disk or memory,disk", on)
 		}
 		for word := range strings.SplitSeq(o.proposers, ",") {
 			n, err := strconv.Atoi(word)
 			if err != nil || n < 1 {
-				return nil, fmt.Errorf("-proposers has %q; use numbers above 0, with commas", word)
+				return nil, fmt.Errorf("-proposers has %q; use comma-separated numbers above 0", word)
 			}
 			loads = append(loads, load{setting, n, o.at == "all", o.warmup, o.long})
 		}

@@ -14,19 +14,19 @@ const (
 	probeBytes = 4096
 )
 
-// Facts says in a line what the figures were measured on, the file system of dir included.
+// Facts describes in one line the machine and the file system of dir that the figures come from.
 func Facts(dir string) (string, error) {
 	times, err := syncTimes(dir)
 	if err != nil {
-		return "", fmt.Errorf("measuring the file system: %w", err)
+		return "", fmt.Errorf("cannot measure the file system: %w", err)
 	}
 	return fmt.Sprintf("%s/%s, %d CPUs, GOMAXPROCS %d, %s; %s of 4 KiB, %d times: median %s, p99 %s",
 		runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.GOMAXPROCS(0), runtime.Version(),
 		syncName, probes, Short(Quantile(times, 0.5)), Short(Quantile(times, 0.99))), nil
 }
 
-// syncTimes returns how long it took to write a page and sync it, again and again, in a file whose
-// space is written already.
+// syncTimes returns the times that it took to write and sync pages of a file whose space is already
+// written.
 func syncTimes(dir string) (times []time.Duration, err error) {
 	f, err := os.Create(filepath.Join(dir, "sync"))
 	if err != nil {

@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// Group is three kv servers, each a process with a directory of its own, that replicate to each
-// other over TCP on the loopback, on kv's defaults.
+// Group is three kv servers with default settings, each a process with a directory of its own, that
+// replicate over TCP on the loopback interface.
 type Group []*Process
 
-// WithGroup builds kv, starts a group of it below dir, and runs f when a primary is followed by
-// both others. No process is left when it returns. Unless ctx has ended, its error has the end of
-// the servers' logs.
+// WithGroup builds kv, starts a group below dir, and runs f once both other replicas follow a
+// primary. All processes have ended when it returns. Unless ctx has ended, its error includes the
+// last lines of the servers' logs.
 func WithGroup(ctx context.Context, dir string, f func(Group) error) error {
 	program, err := build(ctx, dir)
 	if err != nil {
@@ -40,18 +40,18 @@ func WithGroup(ctx context.Context, dir string, f func(Group) error) error {
 	return err
 }
 
-// build compiles examples/kv of the module that is measured.
+// build compiles examples/kv of the module under test.
 func build(ctx context.Context, dir string) (program string, err error) {
 	const module = "github.com/smr-go/smr"
 	source, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
-		return "", fmt.Errorf("finding %s: %w; run this with go -C bench run", module, err)
+		return "", fmt.Errorf("cannot find %s: %w; run the benchmark with go -C bench run", module, err)
 	}
 	program = filepath.Join(dir, "kv")
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./examples/kv")
 	cmd.Dir = strings.TrimSpace(string(source))
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building kv: %w\n%s", err, out)
+		return "", fmt.Errorf("cannot build kv: %w\n%s", err, out)
 	}
 	return program, nil
 }
@@ -71,14 +71,14 @@ func newGroup(program, dir string) (g Group, err error) {
 	return g, nil
 }
 
-// freeAddrs returns n addresses on the host that nobody listens on.
+// freeAddrs returns n different addresses on the host that are not in use.
 func freeAddrs(host string, n int) (addrs []string, err error) {
 	for range n {
 		listener, err := net.Listen("tcp", host+":0")
 		if err != nil {
 			return nil, err
 		}
-		defer listener.Close() // not before all are found, so that they differ
+		defer listener.Close() // after all addresses are chosen, so that they differ
 		addrs = append(addrs, listener.Addr().String())
 	}
 	return addrs, nil
@@ -99,18 +99,18 @@ func (g Group) kill() {
 	}
 }
 
-// Role is who is primary, in which view, and who follows.
+// Role names the primary, its view and the backups.
 type Role struct {
 	Primary *Process
 	View    uint64
 	Backups Group
 }
 
-// Settled waits until all three are in one view, know its primary, and have applied what was
-// committed anywhere when they were asked.
+// Settled waits until all three replicas are in one view, agree on its primary, and have applied
+// every op that was committed at any of them when they were asked.
 func (g Group) Settled(ctx context.Context) (role Role, err error) {
 	commit := uint64(0)
-	err = await(ctx, "all replicas in one view and up to date", func(ctx context.Context) bool {
+	err = await(ctx, "all replicas to be up to date in one view", func(ctx context.Context) bool {
 		answers := g.ask(ctx)
 		for _, s := range answers {
 			commit = max(commit, s.Commit)
@@ -121,7 +121,7 @@ func (g Group) Settled(ctx context.Context) (role Role, err error) {
 	return role, err
 }
 
-// ask returns the status of each that answers.
+// ask returns the status of each process that answers.
 func (g Group) ask(ctx context.Context) (answers []Status) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -133,7 +133,8 @@ func (g Group) ask(ctx context.Context) (answers []Status) {
 	return answers
 }
 
-// role returns who is what, and no primary unless all agree and have applied commit.
+// role returns the roles of the processes. The primary is nil unless all agree and have applied
+// commit.
 func (g Group) role(answers []Status, commit uint64) (role Role) {
 	if len(answers) < len(g) {
 		return Role{}
@@ -152,7 +153,7 @@ func (g Group) role(answers []Status, commit uint64) (role Role) {
 	return role
 }
 
-// logs returns the last lines of each process's log.
+// logs returns the last lines of every process's log.
 func (g Group) logs() error {
 	const lines = 40
 	var all []error

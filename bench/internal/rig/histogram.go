@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Histogram counts times, each to one part in 64, in memory that it has from the start: adding
-// costs no allocation that would be taken for one of what is measured. The zero value is empty.
+// Histogram counts times with a precision of one part in 64. Its memory is allocated in advance, so
+// that Add does not distort a count of allocations. The zero value is empty.
 type Histogram struct {
 	counts [buckets]uint32
-	total  uint64 // the sum of counts
+	total  uint64 // sum of counts
 }
 
 const (
-	fine    = 6  // bits of a time that are kept
-	longest = 40 // bits of the longest time told apart, 18 minutes
+	fine    = 6  // number of bits distinguished after a time's leading bit
+	longest = 40 // number of bits of the longest time distinguished, 18 minutes
 	buckets = (longest - fine + 1) << fine
 )
 
@@ -24,7 +24,7 @@ func (h *Histogram) Add(d time.Duration) {
 	h.total++
 }
 
-// Merge adds what another histogram has counted.
+// Merge adds the counts of another histogram.
 func (h *Histogram) Merge(other *Histogram) {
 	for i, n := range other.counts {
 		h.counts[i] += n
@@ -32,10 +32,11 @@ func (h *Histogram) Merge(other *Histogram) {
 	h.total += other.total
 }
 
-// Total returns how many times were counted.
+// Total returns the number of times counted.
 func (h *Histogram) Total() uint64 { return h.total }
 
-// Quantile returns the time that the share q of those counted does not exceed; 0 if there is none.
+// Quantile returns the time that a share q of the counted times does not exceed, or 0 if the
+// histogram is empty.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank, seen := uint64(q*float64(h.total)), uint64(0)
 	for i, n := range h.counts {
@@ -46,8 +47,8 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return 0
 }
 
-// bucket returns where a time is counted. Below 1<<fine each has a bucket of its own; above, so do
-// the first bits of those of the same length.
+// bucket returns the bucket of a time. A time below 2<<fine has its own bucket; above, times of the
+// same bit length share a bucket if their first fine+1 bits agree.
 func bucket(ns uint64) int {
 	ns = min(ns, 1<<longest-1)
 	shift := max(bits.Len64(ns)-fine-1, 0)

@@ -19,16 +19,17 @@ func datasync(f *os.File) error {
 	}
 }
 
-// diesWithUs has the command killed if this program is killed.
+// diesWithUs makes the kernel kill the command when this program ends.
 func diesWithUs(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
-// loopback returns a host on which no other program takes a port while a process is dead.
+// loopback returns a random loopback address, so that no other program takes a port while its
+// process is dead.
 func loopback() string {
 	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 2+rand.IntN(250))
 }
 
-// ProcessorTime returns how long this process has run on processors, the system's work for it
-// included; 0 if that is not known.
+// ProcessorTime returns the processor time of this process, including system time, or 0 if it is
+// unknown.
 func ProcessorTime() time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {

@@ -16,5 +16,5 @@ func diesWithUs(*exec.Cmd) {}
 
 func loopback() string { return "127.0.0.1" }
 
-// ProcessorTime returns how long this process has run on processors; 0 if that is not known.
+// ProcessorTime returns the processor time of this process, or 0 if it is unknown.
 func ProcessorTime() time.Duration { return 0 }

@@ -1,5 +1,5 @@
-// Package rig is what the programs of this module share: machine facts, statistics, tables, and a
-// group of kv servers in processes of their own.
+// Package rig contains the code that the benchmarks share: a description of the machine,
+// statistics, tables, and a group of kv servers in processes of their own.
 package rig
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Main runs a program until it ends or is asked to stop, and exits with 1 if it fails.
+// Main runs a program until it ends or is interrupted, and exits with status 1 if it fails.
 func Main(run func(ctx context.Context) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx)
@@ -24,14 +24,14 @@ func Main(run func(ctx context.Context) error) {
 	}
 }
 
-// Progress tells who waits what is being done. Standard output is for the results alone.
+// Progress reports progress on standard error. Standard output is reserved for the results.
 func Progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-// InTemp runs f with a new directory below parent, which is removed when f has ended.
+// InTemp runs f with a new directory below parent, and removes the directory afterwards.
 func InTemp(parent string, f func(dir string) error) (err error) {
 	dir, err := os.MkdirTemp(parent, "smr-bench-")
 	if err != nil {
-		return fmt.Errorf("%w; name a directory with -dir that this user may write in", err)
+		return fmt.Errorf("%w; choose a writable directory with -dir", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if dir, err = filepath.Abs(dir); err != nil {
@@ -41,13 +41,13 @@ func InTemp(parent string, f func(dir string) error) (err error) {
 }
 
 const (
-	patience = 30 * time.Second     // how long what must happen may take
-	polling  = 2 * time.Millisecond // how often it is looked at
+	patience = 30 * time.Second     // timeout of await
+	polling  = 2 * time.Millisecond // interval at which await checks its condition
 )
 
-// await returns when the condition holds, and fails if that takes longer than patience.
+// await waits until the condition holds. It returns an error if that takes longer than patience.
 func await(ctx context.Context, what string, condition func(ctx context.Context) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("not within %v: %s", patience, what))
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("timeout after %v waiting for %s", patience, what))
 	defer cancel()
 	tick := time.NewTicker(polling)
 	defer tick.Stop()

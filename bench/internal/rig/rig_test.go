@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A histogram says what sorting all times would say, to one part in 64.
+// A quantile of a histogram agrees with that of the sorted times to one part in 64.
 func TestHistogramAgreesWithSorting(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var times []time.Duration
@@ -35,13 +35,13 @@ func TestHistogramBounds(t *testing.T) {
 	var h Histogram
 	assert.Zero(t, h.Quantile(0.5), "empty")
 	h.Add(-time.Second)
-	assert.Zero(t, h.Quantile(1), "a clock that went back")
+	assert.Zero(t, h.Quantile(1), "a clock that was set back")
 	h.Add(24 * time.Hour)
-	assert.InDelta(t, 1<<longest, h.Quantile(1), 1<<longest/64, "the longest told apart")
+	assert.InDelta(t, 1<<longest, h.Quantile(1), 1<<longest/64, "the longest time distinguished")
 	assert.Zero(t, testing.AllocsPerRun(100, func() { h.Add(time.Millisecond) }))
 }
 
-// Each bucket begins where the one before ends.
+// Each bucket begins where the previous one ends.
 func TestBucketsAreInOrder(t *testing.T) {
 	for i := range buckets {
 		require.Equal(t, i, bucket(lowest(i)))

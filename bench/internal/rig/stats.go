@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Quantile returns the smallest of values that at least the share q of them does not exceed: the
-// nearest rank. values is not empty and is not changed.
+// Quantile returns the smallest of values that at least a share q of them does not exceed (the
+// nearest rank). values must not be empty; it is not modified.
 func Quantile[T cmp.Ordered](values []T, q float64) T {
 	sorted := slices.Sorted(slices.Values(values))
 	rank := int(math.Ceil(q * float64(len(sorted))))
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// Spread writes the median of some runs and, where there are several, what they lie between.
+// Spread formats the median of values and, if there are several, their range.
 func Spread[T cmp.Ordered](values []T, text func(T) string) string {
 	median := text(Quantile(values, 0.5))
 	if len(values) == 1 {
@@ -25,7 +25,7 @@ func Spread[T cmp.Ordered](values []T, text func(T) string) string {
 	return fmt.Sprintf("%s (%s–%s)", median, text(slices.Min(values)), text(slices.Max(values)))
 }
 
-// Short writes a time with three digits.
+// Short formats a time with three digits.
 func Short(d time.Duration) string {
 	unit := time.Duration(1)
 	for d/unit >= 1000 {
@@ -34,7 +34,7 @@ func Short(d time.Duration) string {
 	return d.Round(unit).String()
 }
 
-// Count writes a whole number with its thousands apart.
+// Count formats a whole number with thousands separators.
 func Count(f float64) string {
 	digits := fmt.Sprintf("%.0f", f)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {

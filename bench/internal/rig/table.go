@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// Table is a table in markdown. The first row is its head; all have as many cells.
+// Table is a Markdown table. The first row is its head. All rows have the same number of cells.
 type Table [][]string
 
-// Add adds a row.
+// Add appends a row.
 func (t *Table) Add(cells ...string) { *t = append(*t, cells) }
 
-// WriteTo writes the table, its columns aligned for who reads it as it is.
+// WriteTo writes the table with aligned columns, so that its source is readable too.
 func (t Table) WriteTo(w io.Writer) (int64, error) {
 	widths := make([]int, len(t[0]))
 	for _, row := range t {
