@@ -1,6 +1,6 @@
 package sim
 
-// atlas keeps account of the budget of RELIABILITY.md: crashes and cuts may befall any number, for
+// atlas keeps account of the budget of docs/FAULTS.md: crashes and cuts may befall any number, for
 // everybody comes back in the end; memory may be lost by n - max(Qr, Qv) members at most, and only
 // once the group is confirmed. The faults that chance makes stay within it, so that a verdict is
 // possible: beyond it a group may stand still, and nothing is wrong.

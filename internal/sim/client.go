@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/judge"
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // client is a caller at one member: it does one thing at a time, waits for its outcome, thinks,
@@ -64,6 +65,9 @@ func (s *Sim) Call(host, caller int, o Operation) *Call {
 func (s *Sim) call(p *process, c *Call) {
 	c.Began = s.now
 	c.judged = judge.Call{Caller: c.Caller, Body: c.Body, Stale: c.Level != Linearizable, Input: c.Input, Output: c.Operation.Output}
+	if c.Level == AtLeast {
+		c.judged.Least = vsr.OpNumber(c.Op)
+	}
 	s.judge.Began(&c.judged)
 	if s.watcher != nil {
 		s.watcher.Called(s.now, c)

@@ -1,7 +1,7 @@
 // Package sim runs a group of replicas in virtual time, on one thread, from a seed: the real core,
 // wire codec, log, snapshots and recovery, and the user's state machine, over a network, disks and
 // clocks that fail. The same seed gives the same run, bit for bit, and so do the same faults. After
-// every step it checks the invariants of PROTOCOL.md section 11; at the end it heals everything,
+// every step it checks the invariants of docs/PROTOCOL.md, section 11; at the end it heals everything,
 // and expects that the group does too.
 package sim
 
@@ -17,7 +17,7 @@ import (
 
 // Violation is what went wrong in a run.
 type Violation struct {
-	Rule string // of PROTOCOL.md, or of the state machine's contract
+	Rule string // of docs/PROTOCOL.md, or of the state machine's contract
 	Text string
 	At   time.Duration
 	Op   uint64 // that a state machine's rule is broken by, if that is known

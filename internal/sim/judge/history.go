@@ -20,6 +20,7 @@ type Call struct {
 	Caller int
 	Body   []byte                          // of a command; nil: a read
 	Stale  bool                            // a read that need not be linearizable
+	Least  vsr.OpNumber                    // the op that a stale read asks for (R4); 0: none (R5)
 	Input  any                             // for a model
 	Output func(result []byte) (value any) // of a command, for a model; nil: the result itself
 
@@ -80,13 +81,16 @@ func (j *Judge) checkAnswer(c *Call, r request, result []byte) (vsr.OpNumber, er
 	return op, nil
 }
 
-// Read reports that a read saw the state after op, and returned value.
+// Read reports that a read saw the state after op, and returned value. The state must be as fresh as
+// the read asked for (11.9, R4).
 func (j *Judge) Read(c *Call, op vsr.OpNumber, value any) (err error) {
 	if !c.Stale {
 		if op < c.floor {
 			err = violates("11.9", "a read saw the state after op %d; when it began, a caller had seen op %d", op, c.floor)
 		}
 		j.floor = max(j.floor, op)
+	} else if op < c.Least {
+		err = violates("R4", "a read saw the state after op %d, and asked for at least op %d", op, c.Least)
 	}
 	c.at, c.value = op, value
 	j.end(c, answered)

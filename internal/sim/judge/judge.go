@@ -2,7 +2,7 @@
 // saves that its core issues, those that became durable, the messages that it sends, its state after each turn, what
 // its disk held when it was opened, what it applies, and what callers are told. From that the judge keeps its own
 // account of the log, of every disk, of sessions and of results, and returns an error for the first observation that
-// contradicts it (PROTOCOL.md, section 11).
+// contradicts it (docs/PROTOCOL.md, section 11).
 //
 // A judge has no goroutine, no lock and no clock, and never looks at a replica by itself. Observations must be reported
 // before their consequences: a save before the messages of its turn, durability before the core is told of it.
@@ -37,7 +37,7 @@ type Reference interface {
 
 // Violation is the error of an observation that breaks a rule.
 type Violation struct {
-	Rule string // of PROTOCOL.md: "11.4", "S5"
+	Rule string // of docs/PROTOCOL.md: "11.4", "S5"
 	Text string
 	Op   uint64 // at which it was broken; 0: unknown
 }

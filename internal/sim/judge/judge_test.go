@@ -240,7 +240,7 @@ func TestAppliedEntriesAreCompared(t *testing.T) {
 	violated(t, "C3", g.Restored(1, 5, 2))
 }
 
-// 11.7, 11.9, X4: what callers are told is compared with the log, and with what others were told before.
+// 11.7, 11.9, R4, X4: what callers are told is compared with the log, and with what others were told before.
 func TestOutcomesOfCallsAreCompared(t *testing.T) {
 	begin := func(g *group, body string) *Call {
 		c := &Call{Input: body}
@@ -266,6 +266,8 @@ func TestOutcomesOfCallsAreCompared(t *testing.T) {
 	violated(t, "11.7", err)
 	violated(t, "11.9", g.Read(begin(g, ""), 3, 0))
 	assert.NoError(t, g.Read(&Call{Stale: true}, 1, 0))
+	assert.NoError(t, g.Read(&Call{Stale: true, Least: 2}, 2, 0))
+	violated(t, "R4", g.Read(&Call{Stale: true, Least: 2}, 1, 0))
 	violated(t, "X4", g.Refused(begin(g, "x"), 2, 1))
 
 	require.NoError(t, g.Refused(begin(g, "z"), 2, 3))
