@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDefaultQuorums is the table of PROTOCOL section 1.
+// TestDefaultQuorums is the table of docs/PROTOCOL.md, section 1.
 func TestDefaultQuorums(t *testing.T) {
 	qr, qv := [...]int{1, 2, 2, 2, 3, 3, 4}, [...]int{1, 2, 2, 3, 3, 4, 4}
 	for n := 1; n <= MaxVoters; n++ {

@@ -187,7 +187,8 @@ func (r *Replica) flushPrimary() {
 	r.tryHandover()
 }
 
-// heartbeat tells all backups the commit number, with a new round (N5, N6).
+// heartbeat sends the commit number to all backups, with a new round (N5, N6). Nothing but a turn of
+// the protocol loop leads here: a loop that hangs must not look alive (D2).
 func (r *Replica) heartbeat() {
 	p := &r.primary
 	p.round++

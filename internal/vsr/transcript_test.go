@@ -81,23 +81,3 @@ func splitTranscript(text string) (parts []part) {
 	}
 	return parts
 }
-
-// TestTranscriptsCiteRules has every transcript begin with the rule it shows, and every rule shown.
-func TestTranscriptsCiteRules(t *testing.T) {
-	rules := strings.Fields("N1 N2 N3 N4 N5 N6 N7 N8 N9 V1 V2 V3 V4 V5 V6 V7 V8 C1 C2 C3 C4 S1 S2 S3 S4 S5 S6 X1 X2 X3 X4 X5 R1 D3 D4")
-	shown := map[string]bool{}
-	for _, path := range transcripts(t) {
-		text, err := os.ReadFile(path)
-		require.NoError(t, err)
-		require.True(t, strings.HasPrefix(string(text), "# "), "%s must begin with a comment that cites a rule", path)
-		cited, _, found := strings.Cut(string(text[2:]), ". ")
-		require.True(t, found, path)
-		for rule := range strings.SplitSeq(cited, ", ") {
-			require.Contains(t, rules, rule, path)
-			shown[rule] = true
-		}
-	}
-	for _, rule := range rules {
-		require.True(t, shown[rule], "no transcript shows %s", rule)
-	}
-}
