@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Detector decides how long a backup trusts a primary that is silent (rule D1). It is a pure
-// function of the times it is given, and is called by one goroutine at a time. Times never
-// decrease. A wrong answer costs availability, never safety.
+// Detector decides how long a backup trusts a primary that is silent. It is a pure function of the
+// times it is given, and is called by one goroutine at a time. Times never decrease. A wrong answer
+// costs availability, never safety.
 type Detector interface {
-	// Reset begins anew: another primary, or a gap in this replica's own clock (rule D4).
+	// Reset begins anew: another primary, or a gap in this replica's own clock.
 	Reset(now time.Time)
 	// Heard says that the primary made itself heard.
 	Heard(now time.Time)

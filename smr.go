@@ -58,7 +58,7 @@ type Config struct {
 	ID ID
 	// Members are the group's first members, at most 7: the same list in the same order on every
 	// replica, at every start; only addresses may change. Required. The first one forms the group
-	// when all are there (rule S2).
+	// once all are there (docs/PROTOCOL.md#s2-forming-the-group).
 	Members []Member
 	// StateMachine is in its initial state, the same on all replicas. Required.
 	StateMachine StateMachine
@@ -74,18 +74,18 @@ type Config struct {
 	// memory, and stays out of its group; losing a quorum's memory loses the data.
 	Volatile bool
 
-	// Detector decides when a silent primary is given up (rule D1); one instance a replica.
+	// Detector decides when a silent primary is given up. Each replica needs its own instance.
 	// Nil: NewAdaptiveDetector from 5 to 40 heartbeats: 250 ms to 2 s.
 	Detector Detector
 	// Heartbeat is how often a primary is heard when there is nothing to say. Zero: 50 ms.
 	// Negative: refused. A primary to whom nothing happens slows down bit by bit, to a quarter
 	// of that, if the Detector is one that learns.
 	Heartbeat time.Duration
-	// Abdication is how long a primary goes on without hearing a quorum (rule V2). Zero: 1 s.
-	// Negative: refused.
+	// Abdication is how long a primary goes on without hearing from a quorum. Zero: 1 s. Negative:
+	// refused.
 	Abdication time.Duration
-	// DiskLimit is how long a write of the primary may take before it gives up its role (rule
-	// D3). Zero: 5 s. Negative: no limit.
+	// DiskLimit is how long a write of the primary may take before it gives up its role. Zero: 5 s.
+	// Negative: no limit.
 	DiskLimit time.Duration
 
 	// SnapshotEvery is the number of operations from one snapshot to the next. Zero: 100,000.
@@ -94,8 +94,8 @@ type Config struct {
 	// SnapshotBytes is the bytes of log from one snapshot to the next. Zero: 64 MiB. Negative:
 	// not by bytes.
 	SnapshotBytes int64
-	// KeepLog is the bytes of log below the latest snapshot kept for replicas that are behind
-	// (rule N9). Zero: 256 MiB. Negative: none.
+	// KeepLog is the bytes of log below the latest snapshot kept for replicas that are behind.
+	// Zero: 256 MiB. Negative: none.
 	KeepLog int64
 	// MaxOpSize is the largest body that Propose takes, in bytes. Zero: 1 MiB. Negative: refused.
 	// The same on all replicas.
@@ -144,21 +144,22 @@ type ReadLevel struct {
 type readKind uint8
 
 const (
-	readLinearizable readKind = iota
-	readAtLeast
-	readLocal
+	readLinearizable readKind = iota // R1
+	readAtLeast                      // R4
+	readLocal                        // R5
 )
 
 var (
 	// Linearizable reads see every operation whose Propose had returned, on any replica, and every
-	// linearizable read that had ended, when Read was called (rule R1).
+	// linearizable read that had ended, when Read was called. They take a round of messages between
+	// the primary and a quorum (docs/PROTOCOL.md#r1-linearizable-reads).
 	Linearizable = ReadLevel{kind: readLinearizable}
-	// Local reads see whatever this replica has applied (rule R5). They work without a quorum.
+	// Local reads see whatever this replica has applied. They work without a quorum.
 	Local = ReadLevel{kind: readLocal}
 )
 
-// AtLeast reads wait until this replica has applied op (rule R4): with the number of a caller's
-// last write, he sees his own writes on any replica. The number is Op.Number as Apply saw it; a state
+// AtLeast reads wait until this replica has applied op. With the number of a caller's last write,
+// the caller sees its own writes on any replica. The number is Op.Number as Apply saw it; a state
 // machine that wants it known outside makes it part of its results.
 func AtLeast(op uint64) ReadLevel { return ReadLevel{kind: readAtLeast, op: op} }
 
@@ -167,7 +168,7 @@ type Phase string
 
 // The phases of a replica.
 const (
-	Forming    Phase = "forming"     // holds no group yet, or one that not every member has confirmed (S2)
+	Forming    Phase = "forming"     // holds no group yet, or one that not every member has confirmed
 	Recovering Phase = "recovering"  // its group exists, but this memory is not of it: it stays out
 	ViewChange Phase = "view change" // the group is choosing its next primary
 	Normal     Phase = "normal"      // follows a primary, or is it
