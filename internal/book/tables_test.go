@@ -1,0 +1,110 @@
+package book
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// table returns the cells of the rows of the table below a heading of docs/PROTOCOL.md whose first
+// column has that title.
+func table(t *testing.T, headingText, title string) (rows [][]string) {
+	t.Helper()
+	for _, s := range sections(read(t, "docs/PROTOCOL.md")) {
+		if s.heading != "## "+headingText {
+			continue
+		}
+		inside := false
+		for line := range strings.Lines(s.body) {
+			cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+			for i := range cells {
+				cells[i] = strings.TrimSpace(cells[i])
+			}
+			switch {
+			case !strings.HasPrefix(line, "|"):
+				inside = false
+			case cells[0] == title:
+				inside = true
+			case inside && !strings.HasPrefix(cells[0], "--"):
+				rows = append(rows, cells)
+			}
+		}
+	}
+	require.NotEmpty(t, rows, "docs/PROTOCOL.md has no table %q in section %q", title, headingText)
+	return rows
+}
+
+// TestTableOfMessages wants the table to list the kinds of messages as the core numbers them, with
+// rules that exist.
+func TestTableOfMessages(t *testing.T) {
+	known := book(t)
+	rows := table(t, "12 Messages", "")
+	require.Len(t, rows, int(vsr.LastKind))
+	for i, cells := range rows {
+		kind := vsr.MessageKind(i + 1)
+		assert.Equal(t, strconv.Itoa(int(kind)), cells[0])
+		assert.Equal(t, "`"+kind.String()+"`", cells[1])
+		for id := range strings.SplitSeq(cells[4], ", ") {
+			assert.True(t, known[id].built, "%v: %s is not a built rule", kind, id)
+		}
+	}
+}
+
+// TestTableOfWhatMustBeDurable wants the table to list every kind of message once, and to say of
+// the same ones as the core's send that they wait for the log too.
+func TestTableOfWhatMustBeDurable(t *testing.T) {
+	listed, waitForLog := map[string]bool{}, map[string]bool{}
+	for _, cells := range table(t, "2 State, and what must be durable", "before this leaves") {
+		for _, m := range quoted.FindAllStringSubmatch(cells[0], -1) {
+			assert.False(t, listed[m[1]], "%s is listed twice", m[1])
+			listed[m[1]] = true
+			if strings.Contains(cells[1], ", and log ") {
+				waitForLog[m[1]] = true
+			}
+		}
+	}
+	for kind := vsr.MessageKind(1); kind <= vsr.LastKind; kind++ {
+		assert.True(t, listed[kind.String()], "%v is missing from the table of what must be durable", kind)
+	}
+	assert.Len(t, listed, int(vsr.LastKind))
+	assert.Equal(t, sendWaitsForLog(t), waitForLog, "the kinds that wait for the log: in the core's method send, and in the table")
+}
+
+// sendWaitsForLog returns the kinds of messages that the core's method send has in the case of its
+// type switch: those that wait for the log.
+func sendWaitsForLog(t *testing.T) map[string]bool {
+	kinds := map[string]bool{}
+	names, err := filepath.Glob(filepath.Join(root, "internal/vsr/*.go"))
+	require.NoError(t, err)
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		for _, decl := range file.Decls {
+			f, isFunc := decl.(*ast.FuncDecl)
+			if !isFunc || f.Recv == nil || f.Name.Name != "send" {
+				continue
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if c, isCase := n.(*ast.CaseClause); isCase {
+					for _, x := range c.List {
+						if star, isStar := x.(*ast.StarExpr); isStar {
+							kinds[star.X.(*ast.Ident).Name] = true
+						}
+					}
+				}
+				return true
+			})
+		}
+	}
+	require.NotEmpty(t, kinds, "internal/vsr has no method send with a type switch any more: this test must follow it")
+	return kinds
+}
