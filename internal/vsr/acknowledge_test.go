@@ -11,7 +11,7 @@ import (
 func TestAcknowledgesWhatItChecked(t *testing.T) {
 	r := member(t, 0)
 	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command}, Entry{Op: 3, Epoch: 1, Kind: Command})
-	settle(r)
+	finishTurn(r)
 	sent := hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 1), Commit: 1})
 	require.Contains(t, sent, &PrepareOK{View: 1, Op: 1})
 	sent = hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 2), Commit: 3})
@@ -25,7 +25,7 @@ func TestCountsAcknowledgementsOfItsViewOnly(t *testing.T) {
 	leadNext(t, r)
 	_, err := proposeTo(r, r.now, nil)
 	require.NoError(t, err)
-	settle(r)
+	finishTurn(r)
 	last := r.log.last.Op
 	require.Less(t, r.commit, last)
 	hear(r, 1, &PrepareOK{View: 0, Op: last})
@@ -38,7 +38,7 @@ func TestCountsAcknowledgementsOfItsViewOnly(t *testing.T) {
 func TestCountsEntriesOfItsViewOnly(t *testing.T) {
 	r := member(t, 1)
 	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command})
-	settle(r)
+	finishTurn(r)
 	hear(r, 1, &DoViewChange{View: 3, Last: stampOf(1, 0, 1), Commit: 1, First: 1})
 	require.True(t, r.isPrimary())
 	require.Equal(t, stampOf(1, 3, 3), r.log.last)

@@ -10,9 +10,9 @@ import (
 
 // applying is what the shell has been given to apply and not reported yet.
 type applying struct {
-	batches []batch   // in order
-	bytes   int64     // of all of them
-	loading time.Time // since when the entries to be handed out next are read from the disk; zero: they are not
+	batches      []batch   // in order
+	bytes        int64     // of all of them
+	loadingSince time.Time // since when the entries to be handed out next are read from the disk; zero: they are not
 }
 
 // batch is entries handed out together.
@@ -22,30 +22,30 @@ type batch struct {
 }
 
 // maxHanded is the bytes of operations handed to the state machine and not applied yet, about.
-const maxHanded = 8 << 20
+const maxDelivered = 8 << 20
 
-// handOut gives committed entries to the shell to apply, in order (N7).
-func (r *Replica) handOut() {
-	a, limit := &r.applying, min(maxHanded, r.cfg.Window)
-	if r.handed >= r.commit || !a.loading.IsZero() || a.bytes > limit {
+// deliverCommitted gives committed entries to the shell to apply, in order (N7).
+func (r *Replica) deliverCommitted() {
+	a, limit := &r.applying, min(maxDelivered, r.cfg.Window)
+	if r.delivered >= r.commit || !a.loadingSince.IsZero() || a.bytes > limit {
 		return
 	}
-	if entries := r.log.entries(r.handed+1, r.commit, limit); entries != nil {
-		r.hand(entries)
+	if entries := r.log.entries(r.delivered+1, r.commit, limit); entries != nil {
+		r.deliver(entries)
 		return
 	}
-	a.loading = r.now
-	r.load(Load{For: r.self, From: r.handed + 1, To: min(r.commit, r.log.tailFrom()-1)})
+	a.loadingSince = r.now
+	r.requestLoad(Load{For: r.self, From: r.delivered + 1, To: min(r.commit, r.log.tailFrom()-1)})
 }
 
-func (r *Replica) hand(entries []Entry) {
+func (r *Replica) deliver(entries []Entry) {
 	b := batch{last: entries[len(entries)-1].Op}
 	for i := range entries {
 		b.bytes += entries[i].size()
 	}
 	r.applying.batches = append(r.applying.batches, b)
 	r.applying.bytes += b.bytes
-	r.handed = b.last
+	r.delivered = b.last
 	r.out.Apply = joined(r.out.Apply, entries)
 }
 
@@ -57,13 +57,13 @@ func joined(a, b []Entry) []Entry {
 	return append(a, b...)
 }
 
-// loadedApply takes committed entries that had to be read from the disk.
-func (r *Replica) loadedApply(entries []Entry) {
-	r.applying.loading = time.Time{}
-	if len(entries) == 0 || entries[0].Op != r.handed+1 {
+// deliverLoaded takes committed entries that had to be read from the disk.
+func (r *Replica) deliverLoaded(entries []Entry) {
+	r.applying.loadingSince = time.Time{}
+	if len(entries) == 0 || entries[0].Op != r.delivered+1 {
 		return // a snapshot came between
 	}
-	r.hand(entries)
+	r.deliver(entries)
 }
 
 // appliedUpTo makes room for more entries to be handed out: the state machine has applied those up to op.

@@ -9,7 +9,7 @@ func (r *Replica) follow(v View) {
 			r.setView(v)
 		}
 		r.status = normal
-		r.settled()
+		r.endViewChange()
 		r.cfg.Detector.Reset(r.now)
 		r.retryRequests()
 	}
@@ -33,7 +33,7 @@ func (r *Replica) fromPrimary(from Index, m View) bool {
 
 // onPrepare puts in what the primary sends (N3).
 func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
-	if r.head.Group == (GroupID{}) && (from != r.members.prim(m.View) || !r.adopt(from, h, m.View, m.Prev, m.Entries)) ||
+	if r.head.Group == (GroupID{}) && (from != r.members.prim(m.View) || !r.joinGroup(from, h, m.View, m.Prev, m.Entries)) ||
 		!r.fromPrimary(from, m.View) {
 		return
 	}
@@ -41,7 +41,7 @@ func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
 		return // F13: what cannot be saved is not taken
 	}
 	if m.Prev.Op > r.commit && !r.log.has(m.Prev) {
-		r.refuse(from, m.Prev.Op)
+		r.sendGap(from, m.Prev.Op)
 		return
 	}
 	if err := r.merge(m.Entries); err != nil {
@@ -53,8 +53,8 @@ func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
 	r.ackDue = r.checked > 0
 }
 
-// refuse answers a Prepare that does not follow on with where the log stands (N3).
-func (r *Replica) refuse(from Index, prev OpNumber) {
+// sendGap answers a Prepare that does not follow on with where the log stands (N3).
+func (r *Replica) sendGap(from Index, prev OpNumber) {
 	last, ok := r.log.stamp(min(prev, r.log.last.Op))
 	if !ok {
 		last = r.log.base
@@ -96,7 +96,7 @@ func (r *Replica) onCommit(from Index, m *Commit) {
 		return
 	}
 	r.learnCommit(m.Commit)
-	r.keep = m.Keep
+	r.keepAbove = m.Keep
 	r.sendTo(from, &CommitOK{View: m.View, Round: m.Round, Op: r.checked})
 }
 
@@ -106,11 +106,11 @@ const compactStep = 1024
 // compact asks for the log to be cut below the snapshot, as far as nobody needs it (N9).
 func (r *Replica) compact() {
 	s := r.snapshot.Last.Op
-	to := min(r.keep, s)
-	if s <= r.log.base.Op || !r.compactDue && (to <= r.compacted || to < min(s, r.compacted+compactStep)) {
+	to := min(r.keepAbove, s)
+	if s <= r.log.base.Op || !r.compactDue && (to <= r.compactTarget || to < min(s, r.compactTarget+compactStep)) {
 		return
 	}
-	r.compactDue, r.compacted = false, to
+	r.compactDue, r.compactTarget = false, to
 	if r.cfg.Volatile {
 		r.log.dropTo(max(to, min(s, r.log.opWithin(0, r.cfg.KeepLog+r.log.bytesAbove(s)))))
 		return

@@ -46,7 +46,7 @@ func (r *Replica) State() State {
 		s.Primary = r.prim()
 	}
 	if s.Problem == "" {
-		s.Problem = r.silence()
+		s.Problem = r.missingQuorum()
 	}
 	if r.full {
 		s.Problem = "the disk is full: this replica acknowledges nothing until there is space"
@@ -56,11 +56,11 @@ func (r *Replica) State() State {
 
 func (r *Replica) phase() Phase {
 	switch {
-	case r.form.lost:
+	case r.forming.lost:
 		return Recovering
 	case r.status == recovering || !r.confirmed():
 		return Forming
-	case r.status == viewChange:
+	case r.status == changingView:
 		return InViewChange
 	case r.isPrimary() && r.primary.resigned == noQuorum:
 		return InViewChange // it takes nothing, and waits for another, or for answers
@@ -70,15 +70,15 @@ func (r *Replica) phase() Phase {
 	return Backup
 }
 
-// silence says which members are missing when too few are heard for the group to go on.
-func (r *Replica) silence() string {
+// missingQuorum says which members are missing when too few are heard for the group to go on.
+func (r *Replica) missingQuorum() string {
 	left := r.isPrimary() && r.primary.resigned == noQuorum
-	if !left && (r.status != viewChange || r.change.timeout <= changeTimeout*r.cfg.Heartbeat) {
+	if !left && (r.status != changingView || r.viewChange.timeout <= changeTimeout*r.cfg.Heartbeat) {
 		return "" // nothing is wrong, or it has not lasted
 	}
 	var silent []string
 	for _, i := range r.others {
-		if !r.lately(i) {
+		if !r.heardLately(i) {
 			silent = append(silent, r.memberID(i))
 		}
 	}
@@ -99,8 +99,8 @@ func (r *Replica) Stamp(op OpNumber) (Viewstamp, bool) { return r.log.stamp(op) 
 func (r *Replica) Check() error {
 	l := &r.log
 	switch {
-	case r.applied > r.handed || r.handed > r.commit || r.commit > l.last.Op:
-		return fmt.Errorf("11.1: applied %d <= handed %d <= commit %d <= last %d", r.applied, r.handed, r.commit, l.last.Op)
+	case r.applied > r.delivered || r.delivered > r.commit || r.commit > l.last.Op:
+		return fmt.Errorf("11.1: applied %d <= delivered %d <= commit %d <= last %d", r.applied, r.delivered, r.commit, l.last.Op)
 	case l.base.Op > l.last.Op || l.base.Op > r.snapshot.Last.Op:
 		return fmt.Errorf("log begins after %d: last %d, snapshot %d", l.base.Op, l.last.Op, r.snapshot.Last.Op)
 	case l.last.Epoch > r.head.Epoch || l.last.Epoch == r.head.Epoch && l.last.View > r.head.View:
@@ -111,7 +111,7 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("checked %d, last %d", r.checked, l.last.Op)
 	case r.saves.durable > l.last.Op:
 		return fmt.Errorf("durable %d, last %d", r.saves.durable, l.last.Op)
-	case r.isPrimary() && r.change.barred:
+	case r.isPrimary() && r.viewChange.barred:
 		return fmt.Errorf("V2: leads view %d, in which it restarted", r.head.View)
 	}
 	if err := l.check(); err != nil {
@@ -136,26 +136,26 @@ func (r *Replica) checkLimits() error {
 		return fmt.Errorf("11.10: requests of %d bytes wait, counted as %d; the window is %d", waiting, q.bytes, r.cfg.Window)
 	case len(q.waiting) > SessionLimit:
 		return fmt.Errorf("11.10: requests of %d numbers are open, not %d at most (X2)", len(q.waiting), SessionLimit)
-	case len(a.batches) > 1 && a.bytes-a.batches[len(a.batches)-1].bytes > min(maxHanded, r.cfg.Window):
+	case len(a.batches) > 1 && a.bytes-a.batches[len(a.batches)-1].bytes > min(maxDelivered, r.cfg.Window):
 		return fmt.Errorf("11.10: %d bytes wait to be applied, and more were handed out", a.bytes-a.batches[len(a.batches)-1].bytes)
 	}
-	if err := r.saves.checkHeld(r.n); err != nil {
+	if err := r.saves.checkDeferred(r.n); err != nil {
 		return err
 	}
 	return r.checkMemory()
 }
 
-// checkHeld checks that of what is said again and again only the latest waits, to each member and for each save. A
+// checkDeferred checks that of what is said again and again only the latest waits, to each member and for each save. A
 // primary that forms the group says the rest for as long as it hears nobody and does not abdicate.
-func (s *saves) checkHeld(members int) error {
+func (s *saves) checkDeferred(members int) error {
 	again := 0
-	for i := range s.held {
-		if messageKinds[KindOf(s.held[i].out.Message)].supersedes {
+	for i := range s.deferred {
+		if messageKinds[KindOf(s.deferred[i].out.Message)].supersedes {
 			again++
 		}
 	}
-	if again > 2*len(s.issued)+2*members || len(s.held)-again > 16*members {
-		return fmt.Errorf("11.10: %d messages wait for %d saves, of which %d repeat one another", len(s.held), len(s.issued), again)
+	if again > 2*len(s.issued)+2*members || len(s.deferred)-again > 16*members {
+		return fmt.Errorf("11.10: %d messages wait for %d saves, of which %d repeat one another", len(s.deferred), len(s.issued), again)
 	}
 	return nil
 }
@@ -163,7 +163,7 @@ func (s *saves) checkHeld(members int) error {
 // checkMemory checks the bytes of durable entries in memory: of those that are applied, and of all.
 func (r *Replica) checkMemory() error {
 	l, limit := &r.log, r.cfg.Tail+r.cfg.Tail/8
-	if r.cfg.Volatile || r.saves.done == 0 || len(l.tail) == 0 {
+	if r.cfg.Volatile || r.saves.doneSeq == 0 || len(l.tail) == 0 {
 		return nil
 	}
 	all := l.sizeEnd() - l.size0

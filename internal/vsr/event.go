@@ -173,7 +173,7 @@ func (r *Replica) performed(e Event) {
 	case *Saved:
 		r.saved(e.Seq)
 	case *DiskFull:
-		r.diskFull(e.Full)
+		r.setDiskFull(e.Full)
 	case *Loaded:
 		r.loaded(e.Load, e.Entries)
 	case *Compacted:

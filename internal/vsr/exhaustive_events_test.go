@@ -81,7 +81,7 @@ func (x *explorer) mailNexts(p *place, mail []uint32) (all []*next, err error) {
 // to be will choose among when it is: after that the first of them make it lead.
 func (x *explorer) arrivals(p *place, mail []uint32) (all []event) {
 	r := p.host.core
-	muted := r.saves.head > r.saves.done
+	muted := r.saves.headSeq > r.saves.doneSeq
 	var votes []uint32
 	for _, id := range mail {
 		switch m := x.messages[id].message.(type) {
@@ -91,7 +91,7 @@ func (x *explorer) arrivals(p *place, mail []uint32) (all []event) {
 				continue
 			}
 		case *DoViewChange:
-			if muted && m.View == r.head.View && r.leads() {
+			if muted && m.View == r.head.View && r.isNextPrimary() {
 				all = append(all, event{kind: deliver, message: id})
 			}
 		}

@@ -59,13 +59,13 @@ func ignores(p *place, m *sent) bool {
 	case *Commit:
 		return m.View < v || m.View == v && begun && m.Commit <= r.commit
 	case *PrepareOK: // a primary that restarts leads its view no more
-		return m.View < r.head.View || m.View == v && (r.change.barred || r.isPrimary() && m.Op <= r.primary.progress[from].match)
+		return m.View < r.head.View || m.View == v && (r.viewChange.barred || r.isPrimary() && m.Op <= r.primary.progress[from].match)
 	case *StartViewChange:
 		return m.View < v || m.View == v && last && r.isPrimary()
 	case *Gap: // of its own view: where to send from, and all is sent anyway
 		return m.View <= v
 	case *DoViewChange:
-		return m.View < v || m.View == v && (r.isPrimary() || r.change.barred)
+		return m.View < v || m.View == v && (r.isPrimary() || r.viewChange.barred)
 	case *GetState:
 		return m.View < v || m.View == v && begun
 	case *NewState:

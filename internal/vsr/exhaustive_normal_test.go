@@ -11,14 +11,14 @@ import (
 // when others were heard, how far a view change's votes have come, what the primary has sent to whom.
 func normalize(h *host, crashes uint8) {
 	r := h.core
-	r.problem, r.keep, r.head.Commit, r.requests.began = "", 0, 0, 0
-	for i := range r.heard {
-		r.heard[i] = r.now
-		r.starts[i] = max(r.starts[i], 1)
+	r.problem, r.keepAbove, r.head.Commit, r.requests.startView = "", 0, 0, 0
+	for i := range r.heardAt {
+		r.heardAt[i] = r.now
+		r.startSeen[i] = max(r.startSeen[i], 1)
 	}
-	normalizeChange(&r.change)
+	normalizeChange(&r.viewChange)
 	normalizePrimary(r)
-	r.saves.held = distinct(slices.DeleteFunc(r.saves.held, saidAnyway))
+	r.saves.deferred = distinct(slices.DeleteFunc(r.saves.deferred, saidAnyway))
 	if crashes == 0 {
 		h.forgetCommits()
 	}
@@ -26,10 +26,10 @@ func normalize(h *host, crashes uint8) {
 }
 
 // normalizeChange forgets votes: they come anew with every event that needs them.
-func normalizeChange(c *change) {
+func normalizeChange(c *viewChange) {
 	clear(c.votes)
-	c.voting, c.next, c.named = false, 0, 0
-	c.timeout, c.quietTo, c.voteAt = 0, time.Time{}, time.Time{}
+	c.voting, c.ownNext, c.primaryNext = false, 0, 0
+	c.timeout, c.noVoteBefore, c.repeatVoteAt = 0, time.Time{}, time.Time{}
 	if c.best == nil {
 		c.owner = 0
 	}
@@ -45,7 +45,7 @@ func normalizePrimary(r *Replica) {
 	was := r.primary
 	r.primary = primary{progress: make([]progress, r.n)}
 	for i := range r.primary.progress {
-		r.primary.progress[i].heard = r.now
+		r.primary.progress[i].answeredAt = r.now
 	}
 	if !r.isPrimary() {
 		return
@@ -57,7 +57,7 @@ func normalizePrimary(r *Replica) {
 		if was.opening > 0 {
 			q.match = max(q.match, r.commit) // below it nothing is counted
 		}
-		q.next, q.waits = q.match+1, true
+		q.next, q.probeSent = q.match+1, true
 	}
 }
 
@@ -74,18 +74,18 @@ func (h *host) forgetCommits() {
 // renumberSaves counts saves from the last one done.
 func (h *host) renumberSaves() {
 	s := &h.core.saves
-	if s.done == 0 {
+	if s.doneSeq == 0 {
 		return
 	}
-	shift := s.done - 1
-	for _, n := range []*uint64{&s.seq, &s.done, &s.head, &s.log} {
+	shift := s.doneSeq - 1
+	for _, n := range []*uint64{&s.issuedSeq, &s.doneSeq, &s.headSeq, &s.logSeq} {
 		*n = max(*n, shift+1) - shift
 	}
 	for i := range s.issued {
 		s.issued[i].seq -= shift
 	}
-	for i := range s.held {
-		s.held[i].after = max(s.held[i].after, shift+1) - shift
+	for i := range s.deferred {
+		s.deferred[i].save = max(s.deferred[i].save, shift+1) - shift
 	}
 	for i, save := range h.unsaved {
 		c := *save
@@ -95,15 +95,15 @@ func (h *host) renumberSaves() {
 }
 
 // distinct returns what is held, each message once, in an order of its own: those that leave are kept for good.
-func distinct(all []held) []held {
-	slices.SortStableFunc(all, func(a, b held) int {
-		return cmp.Or(strings.Compare(identity(a.out), identity(b.out)), cmp.Compare(a.after, b.after))
+func distinct(all []deferredMessage) []deferredMessage {
+	slices.SortStableFunc(all, func(a, b deferredMessage) int {
+		return cmp.Or(strings.Compare(identity(a.out), identity(b.out)), cmp.Compare(a.save, b.save))
 	})
-	return slices.CompactFunc(all, func(a, b held) bool { return identity(a.out) == identity(b.out) })
+	return slices.CompactFunc(all, func(a, b deferredMessage) bool { return identity(a.out) == identity(b.out) })
 }
 
 // saidAnyway reports whether what is held will be said once its save is done, held or not, or makes no difference.
-func saidAnyway(h held) bool {
+func saidAnyway(h deferredMessage) bool {
 	switch h.out.Message.(type) {
 	case *StartViewChange, *Gap, *CommitOK, *Outdated:
 		return true

@@ -37,7 +37,7 @@ func (x *explorer) scratch(p *place) (*testGroup, *host) {
 	g := newTestGroup(x.scope.replicas)
 	g.config = x.config
 	h := p.host.cloned(&g.config)
-	copy(h.core.starts, p.starts)
+	copy(h.core.startSeen, p.starts)
 	g.hosts[h.index] = h
 	for v, start := range p.led {
 		if start > 0 {
@@ -63,9 +63,9 @@ func (h *host) cloned(cfg *Config) *host {
 func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sent, error) {
 	g, h := x.scratch(p)
 	g.onto = onto
-	for i := range h.core.heard {
+	for i := range h.core.heardAt {
 		if ev.silent>>i&1 == 1 {
-			h.core.heard[i] = time.Time{}
+			h.core.heardAt[i] = time.Time{}
 		}
 	}
 	if !x.do(g, h, ev) {
@@ -126,14 +126,14 @@ func (x *explorer) speak(p *place) error {
 	}
 	for k := OpNumber(1); r.isPrimary() && k <= r.log.last.Op+1; k++ {
 		for _, i := range r.others {
-			r.primary.progress[i] = progress{heard: r.now}
+			r.primary.progress[i] = progress{answeredAt: r.now}
 			r.primary.progress[i].probe(k)
 		}
 		g.turn(h)
 	}
 	g.heartbeat(h)
 	p.said = g.transit
-	if r.prim() == r.self && r.saves.head <= r.saves.done {
+	if r.prim() == r.self && r.saves.headSeq <= r.saves.doneSeq {
 		for _, i := range r.others {
 			p.said = append(p.said, &sent{r.self, i, r.Header(), &Gap{View: r.head.View}})
 		}
@@ -149,8 +149,8 @@ func (x *explorer) place(h *host, led [maxViews]uint64, crashes uint8) (*place, 
 	}
 	clear(led[:h.disk.head.View]) // over for good (11.1)
 	normalize(h, crashes)
-	starts := r.starts
-	r.starts = make([]uint64, len(starts))
+	starts := r.startSeen
+	r.startSeen = make([]uint64, len(starts))
 	text := identity(r) + identity(h.disk) + identity(h.unsaved) + identity(led) + identity(crashes)
 	id, isNew := x.placeIDs.of(text + identity(starts))
 	if !isNew {

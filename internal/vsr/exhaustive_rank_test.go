@@ -12,7 +12,7 @@ func rank(h *host, crashes uint8) uint64 {
 	}
 	stage += uint64(maxCrashes-crashes) * 2 * maxViews
 	saved := maxUnsaved - uint64(len(h.unsaved))
-	return ((stage<<12|progressWithin(r))<<4|saved)<<6 | uint64(len(r.saves.held))
+	return ((stage<<12|progressWithin(r))<<4|saved)<<6 | uint64(len(r.saves.deferred))
 }
 
 const (
@@ -22,15 +22,15 @@ const (
 
 // progressWithin is what rises within a view, and within the change to it.
 func progressWithin(r *Replica) (n uint64) {
-	for _, d := range r.change.logs {
+	for _, d := range r.viewChange.logs {
 		if d != nil {
 			n += 1 + 16*uint64(d.Last.View) + uint64(d.Last.Op)
 		}
 	}
-	if r.change.best != nil {
+	if r.viewChange.best != nil {
 		n++
 	}
-	if r.change.fetching {
+	if r.viewChange.stateRequested {
 		n++
 	}
 	n += uint64(r.checked) + uint64(r.commit)

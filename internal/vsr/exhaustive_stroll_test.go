@@ -139,11 +139,11 @@ func (s *stroll) message() {
 // repeat has a member say again what it says from time to time.
 func (s *stroll) repeat(h *host) {
 	s.did("time passes at %s", h.id)
-	c := &h.core.change
+	c := &h.core.viewChange
 	if !c.resendAt.IsZero() {
 		c.resendAt = s.g.now
 	}
-	c.voteAt = s.g.now
+	c.repeatVoteAt = s.g.now
 	h.core.Step(s.g.now, &Tick{})
 	s.g.heartbeat(h)
 }
@@ -153,10 +153,10 @@ func (s *stroll) forget(h *host) {
 	for _, i := range h.core.others {
 		silent, lapsed := s.rnd.IntN(2) == 0, s.rnd.IntN(2) == 0
 		if silent {
-			h.core.heard[i] = time.Time{}
+			h.core.heardAt[i] = time.Time{}
 		}
 		if silent || lapsed {
-			h.core.change.votes[i] = time.Time{}
+			h.core.viewChange.votes[i] = time.Time{}
 		}
 	}
 	s.did("%s has not heard others lately", h.id)
@@ -185,7 +185,7 @@ func (s *stroll) reduced() *testGroup {
 // tookMuted reports whether it may have taken what in the exploration waits until its head is saved.
 func (h *host) tookMuted() bool {
 	s := &h.core.saves
-	return s.head > s.done && (!h.core.leads() || len(h.unsaved) > 1)
+	return s.headSeq > s.doneSeq && (!h.core.isNextPrimary() || len(h.unsaved) > 1)
 }
 
 // world returns the world of a reduced copy of the group.

@@ -8,35 +8,35 @@ import (
 
 // forming is what a replica that holds no group does to get one (S1 to S3).
 type forming struct {
-	at    time.Time // when to ask again; zero when a group is held
-	wait  time.Duration
-	nonce uint64        // of the current question
-	found []Incarnation // by member: answered the current question with nothing
-	lost  bool          // a group exists that this memory is no member of (S3)
+	questionAt       time.Time // when to ask again; zero when a group is held
+	questionInterval time.Duration
+	nonce            uint64        // of the current question
+	blank            []Incarnation // by member: answered the current question with nothing
+	lost             bool          // a group exists that this memory is no member of (S3)
 	// strangers: members that asked under an incarnation which the formation does not name.
 	strangers []bool
 }
 
 // Waits between two rounds of questions, in heartbeats.
 const (
-	firstAsk = 4
-	lastAsk  = 64
+	firstInterval = 4
+	lastInterval  = 64
 )
 
 func (r *Replica) startForming() {
 	r.status = recovering
-	r.form.wait = firstAsk * r.cfg.Heartbeat
-	r.ask()
+	r.forming.questionInterval = firstInterval * r.cfg.Heartbeat
+	r.sendQuestions()
 }
 
-// ask asks every member a fresh question (S2).
-func (r *Replica) ask() {
-	f := &r.form
-	f.at = r.now.Add(f.wait)
-	f.wait = min(2*f.wait, lastAsk*r.cfg.Heartbeat)
+// sendQuestions asks every member a fresh question (S2).
+func (r *Replica) sendQuestions() {
+	f := &r.forming
+	f.questionAt = r.now.Add(f.questionInterval)
+	f.questionInterval = min(2*f.questionInterval, lastInterval*r.cfg.Heartbeat)
 	f.nonce = r.cfg.Rand.Uint64()
-	f.found = make([]Incarnation, r.n)
-	f.found[r.self] = r.head.Incarnation
+	f.blank = make([]Incarnation, r.n)
+	f.blank[r.self] = r.head.Incarnation
 	if len(r.others) > 0 {
 		r.send(&Question{Nonce: f.nonce, List: r.cfg.Members.List()}, r.others...)
 	}
@@ -44,8 +44,8 @@ func (r *Replica) ask() {
 }
 
 func (r *Replica) tickForming() {
-	if !r.form.at.IsZero() && !r.now.Before(r.form.at) {
-		r.ask()
+	if !r.forming.questionAt.IsZero() && !r.now.Before(r.forming.questionAt) {
+		r.sendQuestions()
 	}
 }
 
@@ -61,7 +61,7 @@ func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 		r.noteStranger(from, a.Named)
 	}
 	r.sendTo(from, a)
-	if first := r.log.entries(1, 1, 0); a.Named && len(first) == 1 && !r.confirmed() && r.saves.head <= r.saves.done {
+	if first := r.log.entries(1, 1, 0); a.Named && len(first) == 1 && !r.confirmed() && r.saves.headSeq <= r.saves.doneSeq {
 		// No primary may be there to send it: its former restarted, and nobody else holds it yet.
 		r.sendTo(from, &NewState{View: r.head.View, Best: first[0].Stamp(), Entries: first})
 	}
@@ -82,17 +82,17 @@ func (r *Replica) misconfigured(id, list string) {
 
 // onAnswer counts the members that hold nothing, or learns that the group exists (S2, S3).
 func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
-	if r.head.Group != (GroupID{}) || m.Nonce != r.form.nonce {
+	if r.head.Group != (GroupID{}) || m.Nonce != r.forming.nonce {
 		return
 	}
 	switch {
 	case m.List != "":
 		r.problem = listsDiffer(r.memberID(from), m.List, r.cfg.Members.List())
 	case m.Exists && !m.Named:
-		r.form.lost = true
+		r.forming.lost = true
 		r.problem = fmt.Sprintf("the group exists (member %s holds it), but this replica's memory is not part of it: it was lost, or never was; the replica stays out", r.memberID(from))
 	case !m.Exists:
-		r.form.found[from] = h.Incarnation
+		r.forming.blank[from] = h.Incarnation
 		r.tryForm()
 	}
 }
@@ -100,10 +100,10 @@ func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
 // tryForm forms the group when this replica is the list's first electable voter and every member
 // has answered the current question with nothing (S2).
 func (r *Replica) tryForm() {
-	if r.members.prim(0) != r.self || r.form.lost {
+	if r.members.prim(0) != r.self || r.forming.lost {
 		return
 	}
-	for _, i := range r.form.found {
+	for _, i := range r.forming.blank {
 		if i == (Incarnation{}) {
 			return
 		}
@@ -111,36 +111,36 @@ func (r *Replica) tryForm() {
 	m := r.cfg.Members
 	m.Members = append([]Member(nil), m.Members...)
 	for i := range m.Members {
-		m.Members[i].Incarnation = r.form.found[i]
+		m.Members[i].Incarnation = r.forming.blank[i]
 	}
-	r.hold(GroupID(r.random16()), m, 0)
+	r.enterGroup(GroupID(r.random16()), m, 0)
 	r.appendLog(Entry{Op: 1, Epoch: m.Epoch, Kind: Formation, Time: r.now.UnixNano(), Body: m.Encode()})
 	r.lead()
 }
 
-// hold takes up a group: this replica holds something from now on.
-func (r *Replica) hold(group GroupID, m Membership, v View) {
+// enterGroup takes up a group: this replica holds something from now on.
+func (r *Replica) enterGroup(group GroupID, m Membership, v View) {
 	r.head.Group, r.head.Epoch, r.head.View = group, m.Epoch, v
 	r.members = m
-	r.form = forming{strangers: make([]bool, r.n)}
+	r.forming = forming{strangers: make([]bool, r.n)}
 	r.status, r.problem = normal, ""
-	r.dropHeld()
+	r.dropDeferred()
 	r.out.Messages = nil // what it said while it held nothing; their header would say otherwise
 	r.saveHead()
 }
 
-// joinChange adopts a formation in a view that has no primary yet.
-func (r *Replica) joinChange(from Index, h Header, m *NewState) {
-	if len(m.Entries) == 1 && r.adopt(from, h, m.View, m.Prev, m.Entries) {
+// joinInViewChange adopts a formation in a view that has no primary yet.
+func (r *Replica) joinInViewChange(from Index, h Header, m *NewState) {
+	if len(m.Entries) == 1 && r.joinGroup(from, h, m.View, m.Prev, m.Entries) {
 		r.appendLog(m.Entries...)
 		r.beginChange(false)
 		r.describeLog()
 	}
 }
 
-// adopt takes up the group of entries that begin with op 1, if its list names this replica's
+// joinGroup takes up the group of entries that begin with op 1, if its list names this replica's
 // present incarnation; otherwise never (S2).
-func (r *Replica) adopt(from Index, h Header, v View, prev Viewstamp, entries []Entry) bool {
+func (r *Replica) joinGroup(from Index, h Header, v View, prev Viewstamp, entries []Entry) bool {
 	if prev != (Viewstamp{}) || len(entries) == 0 || entries[0].Kind != Formation || entries[0].Op != 1 {
 		return false
 	}
@@ -149,8 +149,8 @@ func (r *Replica) adopt(from Index, h Header, v View, prev Viewstamp, entries []
 		list.Members[from].Incarnation != h.Incarnation || list.Members[r.self].Incarnation != r.head.Incarnation {
 		return false
 	}
-	r.hold(h.Group, list, v)
-	r.status = viewChange // until follow makes it a backup
+	r.enterGroup(h.Group, list, v)
+	r.status = changingView // until follow makes it a backup
 	return true
 }
 
@@ -159,10 +159,10 @@ func (r *Replica) noteStranger(i Index, named bool) {
 	if r.confirmed() {
 		return
 	}
-	r.form.strangers[i] = !named
+	r.forming.strangers[i] = !named
 	var holds, lost []string
 	for j := range Index(r.n) {
-		if r.form.strangers[j] {
+		if r.forming.strangers[j] {
 			lost = append(lost, r.memberID(j))
 		} else {
 			holds = append(holds, r.memberID(j))

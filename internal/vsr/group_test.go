@@ -220,9 +220,9 @@ func (g *testGroup) tick(d time.Duration) {
 // suspect makes the member's detector suspect the primary, or its view change last too long.
 func (g *testGroup) suspect(h *host) {
 	h.detector.suspect = true
-	h.core.change.quietTo = time.Time{}
-	if h.core.status == viewChange {
-		h.core.change.giveUpAt = g.now
+	h.core.viewChange.noVoteBefore = time.Time{}
+	if h.core.status == changingView {
+		h.core.viewChange.giveUpAt = g.now
 	}
 	h.core.Step(g.now, &Tick{})
 	g.turn(h)
@@ -234,7 +234,7 @@ func (g *testGroup) propose(h *host, body string) bool {
 	if !h.core.accepts() || !h.core.room() {
 		return false
 	}
-	h.core.stampLog(Entry{Kind: Command, Body: []byte(body)})
+	h.core.appendNew(Entry{Kind: Command, Body: []byte(body)})
 	return true
 }
 

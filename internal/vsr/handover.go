@@ -4,9 +4,9 @@ import "time"
 
 // handover is the primary's giving of its role to another while all is well (V2).
 type handover struct {
-	active bool
-	to     Index     // -1: to whoever has the whole log first
-	since  time.Time // requests wait for it from then on; zero: they do not
+	active       bool
+	to           Index     // -1: to whoever has the whole log first
+	waitingSince time.Time // requests wait for it from then on; zero: they do not
 }
 
 // beginHandover reports false if this replica is not primary or there is no other member.
@@ -26,7 +26,7 @@ func (r *Replica) handingOver() bool {
 		return false
 	}
 	for _, i := range r.others {
-		if p := &r.primary.progress[i]; (h.to == i || h.to < 0) && r.lately(i) && p.state == streaming {
+		if p := &r.primary.progress[i]; (h.to == i || h.to < 0) && r.heardLately(i) && p.state == streaming {
 			return true
 		}
 	}
@@ -39,15 +39,15 @@ func (r *Replica) cancelHandover() {
 		return
 	}
 	r.primary.handover = handover{}
-	if r.primary.resigned == handingOver {
-		r.goOn()
+	if r.primary.resigned == handedOver {
+		r.resumeRole()
 	}
 }
 
 // leave tells the others at once that this primary stops (V2).
 func (r *Replica) leave() {
 	if r.n > 1 {
-		r.resign(handingOver)
+		r.resign(handedOver)
 	}
 }
 
@@ -59,17 +59,17 @@ func (r *Replica) tryHandover() {
 		return
 	}
 	for _, i := range r.others {
-		if (h.to == i || h.to < 0) && r.lately(i) && r.primary.progress[i].match == r.log.last.Op {
-			r.primary.resigned = handingOver
+		if (h.to == i || h.to < 0) && r.heardLately(i) && r.primary.progress[i].match == r.log.last.Op {
+			r.primary.resigned = handedOver
 			r.vote(r.members.viewOf(i, r.head.View))
 			return
 		}
 	}
 	switch {
 	case !r.handingOver():
-		h.since = time.Time{}
-	case h.since.IsZero():
-		h.since = r.now
+		h.waitingSince = time.Time{}
+	case h.waitingSince.IsZero():
+		h.waitingSince = r.now
 	case !r.now.Before(r.handoverDeadline()):
 		*h = handover{}
 	}
@@ -77,8 +77,8 @@ func (r *Replica) tryHandover() {
 
 // handoverDeadline returns when requests have waited long enough for a handover; zero if they do not.
 func (r *Replica) handoverDeadline() time.Time {
-	if h := &r.primary.handover; !h.since.IsZero() {
-		return h.since.Add(r.cfg.Abdication)
+	if h := &r.primary.handover; !h.waitingSince.IsZero() {
+		return h.waitingSince.Add(r.cfg.Abdication)
 	}
 	return time.Time{}
 }

@@ -51,12 +51,12 @@ func TestAHungDiskMakesNoHeapOfRefusals(t *testing.T) {
 		r.Ready(g.now)
 	}
 	enter(4)
-	r.Step(g.now, &Saved{Seq: r.saves.seq})
+	r.Step(g.now, &Saved{Seq: r.saves.issuedSeq})
 	r.Ready(g.now)
 	enter(9) // whose save hangs
 	for i := range uint64(1000) {
 		r.Step(g.now, &Receive{From: 1, Header: from,
-			Message: &Request{View: r.requests.began + 1, Attempt: i + 1, Requests: []Proposal{{Kind: OpenSession}}}})
+			Message: &Request{View: r.requests.startView + 1, Attempt: i + 1, Requests: []Proposal{{Kind: OpenSession}}}})
 		r.Ready(g.now)
 		require.NoError(t, r.Check())
 	}

@@ -2,20 +2,20 @@ package vsr
 
 import "sort"
 
-// log is the replica's log: the viewstamp of every entry it holds, and the newest entries
-// themselves. Older ones are on disk, to be loaded.
+// log is the replica's log: the viewstamp of every entry in it, and the newest entries themselves.
+// Older ones are on disk, to be loaded. Along the log epochs and views never fall.
 type log struct {
-	base  Viewstamp   // the log holds base.Op+1 .. last.Op; base is known to agree with the group
-	last  Viewstamp   // of the last entry; base if there is none
-	runs  []Viewstamp // first entry of each stretch of one view, rising; runs[0].Op == base.Op+1 unless empty
-	tail  []Entry     // the entries last.Op-len(tail)+1 .. last.Op
-	sizes []int64     // sizes[i]: bytes of all entries ever appended, up to tail[i]
+	base  Viewstamp   // the entry before the first; it is committed. base.Op <= last.Op
+	last  Viewstamp   // the last entry; base if the log is empty
+	runs  []Viewstamp // first entry of each stretch of one view, rising. runs[0].Op == base.Op+1 unless empty
+	tail  []Entry     // the entries last.Op-len(tail)+1 .. last.Op. len(tail) <= last.Op-base.Op
+	sizes []int64     // sizes[i] is the bytes of all entries ever appended, up to tail[i]. len(sizes) == len(tail)
 	size0 int64       // the same, before tail[0]
 	clock int64       // highest Time ever seen in an entry (N2)
 }
 
-// load takes up what the disk held.
-func (l *log) load(d Durable) {
+// reopen takes up what the disk held.
+func (l *log) reopen(d Durable) {
 	l.base, l.last, l.runs, l.tail, l.clock = d.Base, d.Last, d.Runs, d.Entries, d.Time
 	for i := range l.tail {
 		l.sizes = append(l.sizes, l.sizeEnd()+l.tail[i].size())

@@ -29,12 +29,12 @@ func member(t *testing.T, view View) *Replica {
 		Window: 1 << 20, Tail: 1 << 20, Rand: rand.New(rand.NewPCG(1, 2))},
 		Durable{Head: Head{Group: GroupID{9}, Incarnation: threeIDs[0], Epoch: 1, View: view, Commit: 1},
 			Last: first.Stamp(), Runs: []Viewstamp{first.Stamp()}, First: &first, Entries: []Entry{first}}, time.Unix(0, 0))
-	settle(r)
+	finishTurn(r)
 	return r
 }
 
-// settle ends a turn, all that it saves being durable at once, and returns what was sent.
-func settle(r *Replica) (sent []Message) {
+// finishTurn ends a turn, all that it saves being durable at once, and returns what was sent.
+func finishTurn(r *Replica) (sent []Message) {
 	for {
 		out := r.Ready(r.now)
 		for _, m := range out.Messages {
@@ -49,7 +49,7 @@ func settle(r *Replica) (sent []Message) {
 
 func hear(r *Replica, from Index, m Message) []Message {
 	r.Step(r.now, &Receive{From: from, Header: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[from], Start: 1}, Message: m})
-	return settle(r)
+	return finishTurn(r)
 }
 
 func proposeTo(r *Replica, now time.Time, body []byte) (uint64, error) {

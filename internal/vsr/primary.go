@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// primary is what a replica keeps while it leads its view.
+// primary is what a replica knows while it leads its view.
 type primary struct {
-	progress    []progress // by member; its own: match is what it has durable itself
-	opening     OpNumber   // op of the view's opening entry; 0 while the group is not confirmed
-	round       Round
-	heartbeatAt time.Time
-	interval    time.Duration // of heartbeats; it grows while the log ends at idleOp
+	progress    []progress    // by member
+	opening     OpNumber      // op of the view's opening entry; 0 while the group is not confirmed. opening <= log.last.Op
+	round       Round         // of the latest heartbeat
+	heartbeatAt time.Time     // when the next one is due
+	interval    time.Duration // between the two; it grows while the log ends at idleOp
 	idleOp      OpNumber
-	resigned    reason // why it gives up its role, and takes no request
+	resigned    reason // why it gives up its role; serving if it does not
 	handover    handover
 }
 
@@ -21,11 +21,11 @@ type primary struct {
 type reason uint8
 
 const (
-	serving     reason = iota
-	noQuorum           // not heard from enough voters
-	diskHung           // D3
-	diskFull           // F13
-	handingOver        // asked to
+	serving    reason = iota
+	noQuorum          // too few voters answer
+	diskHung          // a write or a read takes longer than Config.DiskLimit (D3)
+	diskFull          // the disk has no space (F13)
+	handedOver        // a Handover or Leave asked for it
 )
 
 // lead makes this replica the primary of its view, in which it holds the best log (V7).
@@ -39,25 +39,25 @@ func (r *Replica) lead() {
 	}
 	for i := range p.progress {
 		p.progress[i].probe(next)
-		p.progress[i].heard = r.now
+		p.progress[i].answeredAt = r.now
 	}
 	p.progress[r.self].match = r.saves.durable
-	r.settled()
+	r.endViewChange()
 	if r.confirmed() {
-		r.open()
+		r.appendOpening()
 	}
 	r.retryRequests()
 	r.advanceCommit()
 }
 
-// open appends the opening entry, whose commitment commits all before it (V7).
-func (r *Replica) open() {
-	r.stampLog(Entry{Kind: Opening})
+// appendOpening appends the opening entry, whose commitment commits all before it (V7).
+func (r *Replica) appendOpening() {
+	r.appendNew(Entry{Kind: Opening})
 	r.primary.opening = r.log.last.Op
 }
 
-// stampLog appends an entry with the next op, this view and a time that never decreases (N2).
-func (r *Replica) stampLog(e Entry) {
+// appendNew appends an entry with the next op, this view and a time that never decreases (N2).
+func (r *Replica) appendNew(e Entry) {
 	e.Op, e.View, e.Epoch = r.log.last.Op+1, r.head.View, r.head.Epoch
 	e.Time = max(r.now.UnixNano(), r.log.clock)
 	r.appendLog(e)
@@ -84,7 +84,7 @@ func (r *Replica) room() bool {
 
 func (r *Replica) overrun() bool {
 	return slices.ContainsFunc(r.primary.progress, func(p progress) bool {
-		return p.state == installing && p.overruns >= 2 && r.now.Sub(p.heard) <= r.cfg.Abdication
+		return p.state == installing && p.overruns >= 2 && r.now.Sub(p.answeredAt) <= r.cfg.Abdication
 	})
 }
 
@@ -115,7 +115,7 @@ func (r *Replica) onGap(from Index, m *Gap) {
 	}
 	r.answered(from)
 	p := &r.primary.progress[from]
-	if p.state == installing || m.Prev != p.prev && p.state == probing || m.Last.Op < p.match || p.loading {
+	if p.state == installing || m.Prev != p.preparePrev && p.state == probing || m.Last.Op < p.match || !p.loadingSince.IsZero() {
 		return // answers a Prepare that was followed by others, or denies what it has acknowledged (S6)
 	}
 	p.probe(r.log.agree(m.Last) + 1)
@@ -156,7 +156,7 @@ func (r *Replica) hurryCommit() {
 // newsAwaited reports whether a backup's callers wait for a commitment that it has not heard of.
 func (r *Replica) newsAwaited() bool {
 	for _, i := range r.others {
-		if p := &r.primary.progress[i]; p.asked > p.told && r.commit > p.told {
+		if p := &r.primary.progress[i]; p.forwarded > p.commitSent && r.commit > p.commitSent {
 			return true
 		}
 	}
@@ -172,13 +172,13 @@ func (r *Replica) groupConfirmed() {
 		r.hurryCommit()
 		return
 	}
-	r.open()
+	r.appendOpening()
 }
 
 // flushPrimary sends at the end of a turn what has come together in it.
 func (r *Replica) flushPrimary() {
 	if r.primary.resigned == serving {
-		r.pull()
+		r.sendEntries()
 		r.startRounds()
 		if !r.now.Before(r.primary.heartbeatAt) || r.newsAwaited() {
 			r.heartbeat()
@@ -192,26 +192,26 @@ func (r *Replica) flushPrimary() {
 func (r *Replica) heartbeat() {
 	p := &r.primary
 	p.round++
-	p.heartbeatAt = r.now.Add(r.beat())
-	r.keep = r.lowestNeeded()
+	p.heartbeatAt = r.now.Add(r.heartbeatInterval())
+	r.keepAbove = r.lowestNeeded()
 	for _, i := range r.others {
 		q := &p.progress[i]
-		q.mark, q.marked, q.told = p.round, q.next-1, r.commit
-		if q.waits && q.since+1 < p.round { // not for a Prepare that has only just left
-			q.probe(q.prev + 1)
+		q.sentAtHeartbeat, q.commitSent = q.next-1, r.commit
+		if q.probeSent && q.prepareRound+1 < p.round { // not for a Prepare that has only just left
+			q.probe(q.preparePrev + 1)
 		}
 		if q.state == installing {
 			r.offer(i)
 		}
 	}
 	if len(r.others) > 0 {
-		r.send(&Commit{View: r.head.View, Commit: r.commit, Round: p.round, Keep: r.keep}, r.others...)
+		r.send(&Commit{View: r.head.View, Commit: r.commit, Round: p.round, Keep: r.keepAbove}, r.others...)
 	}
 }
 
-// beat returns the time to the next heartbeat. While nothing happens it grows, by so little at a time
+// heartbeatInterval returns the time to the next heartbeat. While nothing happens it grows, by so little at a time
 // that a detector that learns follows: waking three processes costs more than all they say.
-func (r *Replica) beat() time.Duration {
+func (r *Replica) heartbeatInterval() time.Duration {
 	p := &r.primary
 	if idle := p.idleOp == r.log.last.Op && r.commit == r.log.last.Op && len(r.reads.rounds) == 0; !idle {
 		p.idleOp, p.interval = r.log.last.Op, r.cfg.Heartbeat
@@ -226,7 +226,7 @@ func (r *Replica) lowestNeeded() OpNumber {
 	low := r.log.last.Op
 	for _, i := range r.others {
 		p := &r.primary.progress[i]
-		if r.now.Sub(p.heard) > r.cfg.Abdication {
+		if r.now.Sub(p.answeredAt) > r.cfg.Abdication {
 			continue
 		}
 		if p.state == installing {
@@ -244,45 +244,45 @@ func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 		return
 	}
 	p := &r.primary.progress[from]
-	p.round = max(p.round, m.Round)
+	p.answeredRound = max(p.answeredRound, m.Round)
 	r.answered(from)
 	r.confirmReads()
-	if m.Round < p.mark || p.state == installing || p.loading {
+	if m.Round < r.primary.round || p.state == installing || !p.loadingSince.IsZero() {
 		return
 	}
 	switch {
-	case m.Op == 0 && p.marked > 0: // nothing checked in this view yet: a Prepare asks where its log stands
-		p.askAgain(m.Round)
-	case m.Op < p.marked: // Prepares sent before the heartbeat did not arrive
+	case m.Op == 0 && p.sentAtHeartbeat > 0: // nothing checked in this view yet: a Prepare asks where its log stands
+		p.probeAgain(m.Round)
+	case m.Op < p.sentAtHeartbeat: // Prepares sent before the heartbeat did not arrive
 		p.probe(m.Op + 1)
-	case p.match < p.marked && p.match == p.before: // its acknowledgement may be lost
-		p.elicit = true
+	case p.match < p.sentAtHeartbeat && p.match == p.matchAtAnswer: // its acknowledgement may be lost
+		p.elicitAck = true
 	}
-	p.before = p.match
+	p.matchAtAnswer = p.match
 }
 
-// askAgain sends anew, from the log's end, or from where the search for what the logs have in common
+// probeAgain sends anew, from the log's end, or from where the search for what the logs have in common
 // has come to if the Prepare sent there must have arrived before the heartbeat that was answered.
-func (p *progress) askAgain(answered Round) {
+func (p *progress) probeAgain(answered Round) {
 	switch {
 	case p.state != probing:
-		p.probe(p.marked + 1)
-	case p.waits && p.since < answered:
-		p.probe(p.prev + 1)
+		p.probe(p.sentAtHeartbeat + 1)
+	case p.probeSent && p.prepareRound < answered:
+		p.probe(p.preparePrev + 1)
 	}
 }
 
 // answered takes an answer as a reason to go on, if this primary was about to leave for want of
 // answers (V2).
 func (r *Replica) answered(from Index) {
-	r.primary.progress[from].heard = r.now
+	r.primary.progress[from].answeredAt = r.now
 	if r.isPrimary() && r.primary.resigned == noQuorum && r.hearsQuorum() {
-		r.goOn()
+		r.resumeRole()
 	}
 }
 
-// goOn takes the role up again in a view that has not been left.
-func (r *Replica) goOn() {
+// resumeRole takes the role up again in a view that has not been left.
+func (r *Replica) resumeRole() {
 	r.primary.resigned = serving
 	r.primary.heartbeatAt = r.now
 	r.withdraw()
@@ -293,7 +293,7 @@ func (r *Replica) goOn() {
 func (r *Replica) hearsQuorum() bool {
 	count := 1
 	for _, i := range r.others {
-		if r.now.Sub(r.primary.progress[i].heard) <= r.cfg.Abdication {
+		if r.now.Sub(r.primary.progress[i].answeredAt) <= r.cfg.Abdication {
 			count++
 		}
 	}
@@ -327,7 +327,7 @@ func (r *Replica) primaryDeadline() time.Time {
 // resign votes to leave the view that this replica leads itself: proof enough for all (V2). It
 // takes no request from then on and sends no heartbeat.
 func (r *Replica) resign(why reason) {
-	if !r.isPrimary() || r.n == 1 && why != handingOver {
+	if !r.isPrimary() || r.n == 1 && why != handedOver {
 		return
 	}
 	r.primary.resigned = why
@@ -339,7 +339,7 @@ func (r *Replica) resign(why reason) {
 func (r *Replica) bestSuccessor() View {
 	best := Index(-1)
 	for _, i := range r.others {
-		if r.lately(i) && (best < 0 || r.primary.progress[i].match > r.primary.progress[best].match) {
+		if r.heardLately(i) && (best < 0 || r.primary.progress[i].match > r.primary.progress[best].match) {
 			best = i
 		}
 	}
@@ -349,14 +349,14 @@ func (r *Replica) bestSuccessor() View {
 	return r.members.viewOf(best, r.head.View)
 }
 
-// diskFull gives up the role when the disk has no space, and takes it up again when it has (F13).
-func (r *Replica) diskFull(full bool) {
+// setDiskFull gives up the role when the disk has no space, and takes it up again when it has (F13).
+func (r *Replica) setDiskFull(full bool) {
 	r.full = full
 	switch {
 	case !r.isPrimary():
 	case full && r.primary.resigned == serving:
 		r.resign(diskFull)
 	case !full && r.primary.resigned == diskFull:
-		r.goOn()
+		r.resumeRole()
 	}
 }

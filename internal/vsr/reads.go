@@ -25,25 +25,25 @@ type readBatch struct {
 	readers []reader
 }
 
-// reads confirms linearizable reads: at the primary by a round of heartbeats, elsewhere by asking
-// the primary (R1).
+// reads confirms linearizable reads: at the primary by a round of heartbeats, elsewhere by a
+// question to the primary (R1).
 type reads struct {
-	last    uint64      // number of the latest read
-	waiting []reader    // in no round yet
-	rounds  []readBatch // begun at this primary, in order
+	lastRead uint64      // number of the latest read
+	waiting  []reader    // readers that are in no round yet
+	rounds   []readBatch // begun at this primary and not confirmed; round rises, round <= primary.round, op <= commit
 
-	// Elsewhere: one question to the primary at a time, for all reads that waited when it left.
-	question uint64 // the latest question's number
-	asked    uint64 // the same while it is out; 0: none is
-	own      []reader
-	retryAt  time.Time
+	// At a backup one ReadRound at a time is sent to the primary, for all reads that waited then.
+	// Empty at the primary.
+	inquirers []reader
+	inquiry   uint64    // number of the latest ReadRound
+	retryAt   time.Time // when that is resent; zero if there are no inquirers
 }
 
 // read begins a linearizable read and returns its number.
 func (r *Replica) read() uint64 {
-	r.reads.last++
-	r.reads.waiting = append(r.reads.waiting, reader{from: r.self, read: r.reads.last})
-	return r.reads.last
+	r.reads.lastRead++
+	r.reads.waiting = append(r.reads.waiting, reader{from: r.self, read: r.reads.lastRead})
+	return r.reads.lastRead
 }
 
 // forgetRead drops a read that is in no round yet.
@@ -87,7 +87,7 @@ func (r *Replica) confirmReads() {
 func (r *Replica) roundHeard(round Round) bool {
 	count := 1
 	for _, i := range r.others {
-		if r.primary.progress[i].round >= round {
+		if r.primary.progress[i].answeredRound >= round {
 			count++
 		}
 	}
@@ -105,31 +105,30 @@ func (r *Replica) readConfirmed(x reader, op OpNumber) {
 // flushReads asks the primary, if there is another one.
 func (r *Replica) flushReads() {
 	w := &r.reads
-	if r.status != normal || r.isPrimary() || w.asked != 0 || len(w.waiting) == 0 {
+	if r.status != normal || r.isPrimary() || len(w.inquirers) > 0 || len(w.waiting) == 0 {
 		return
 	}
-	w.own, w.waiting = w.waiting, nil
-	w.question++ // an answer to an earlier question is not taken for one to this
-	w.asked = w.question
-	r.askRead()
+	w.inquirers, w.waiting = w.waiting, nil
+	w.inquiry++ // an answer to an earlier question is not taken for one to this
+	r.sendReadRound()
 }
 
-func (r *Replica) askRead() {
+func (r *Replica) sendReadRound() {
 	r.reads.retryAt = r.after(repeatVotes)
-	r.sendTo(r.prim(), &ReadRound{View: r.head.View, Read: r.reads.asked})
+	r.sendTo(r.prim(), &ReadRound{View: r.head.View, Read: r.reads.inquiry})
 }
 
 // onReadRoundOK confirms the reads that the question was for. The answer is to this process's
 // question, so the round came after it.
 func (r *Replica) onReadRoundOK(m *ReadRoundOK) {
 	w := &r.reads
-	if w.asked == 0 || m.Start != r.head.Start || m.Read != w.asked {
+	if len(w.inquirers) == 0 || m.Start != r.head.Start || m.Read != w.inquiry {
 		return
 	}
-	for _, x := range w.own {
+	for _, x := range w.inquirers {
 		r.out.Reads = append(r.out.Reads, ReadReady{x.read, m.Op})
 	}
-	w.own, w.asked, w.retryAt = nil, 0, time.Time{}
+	w.inquirers, w.retryAt = nil, time.Time{}
 }
 
 func (r *Replica) tickReads() {
@@ -138,8 +137,8 @@ func (r *Replica) tickReads() {
 		return
 	}
 	w.retryAt = time.Time{}
-	if w.asked != 0 && r.status == normal && !r.isPrimary() {
-		r.askRead()
+	if len(w.inquirers) > 0 && r.status == normal && !r.isPrimary() {
+		r.sendReadRound()
 	}
 }
 
@@ -151,10 +150,10 @@ func (r *Replica) dropRounds() {
 	for _, b := range w.rounds {
 		waiting = append(b.readers, waiting...)
 	}
-	for _, x := range append(w.own, waiting...) {
+	for _, x := range append(w.inquirers, waiting...) {
 		if x.from == r.self {
 			w.waiting = append(w.waiting, x)
 		}
 	}
-	w.rounds, w.own, w.asked, w.retryAt = nil, nil, 0, time.Time{}
+	w.rounds, w.inquirers, w.retryAt = nil, nil, time.Time{}
 }

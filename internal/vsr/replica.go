@@ -49,7 +49,7 @@ type status uint8
 const (
 	recovering status = iota // holds no group: forming, or its memory is lost
 	normal
-	viewChange
+	changingView
 )
 
 // Outgoing is a message with whom it is for: encoded once, sent to each.
@@ -89,53 +89,56 @@ type Compact struct {
 	Snapshot OpNumber
 }
 
-// Replica is the state of the protocol at one member. One goroutine owns it: it feeds events
-// to Step, and after any number of them calls Ready once and does what it says. Between Readies
-// nothing needs doing.
+// Replica is the state of the protocol at one member. One goroutine owns it: it tells the replica
+// events with Step, and after any number of them calls Ready once and performs its Output. Between
+// two calls of Ready nothing needs to be done.
+//
+//	applied <= delivered <= commit <= log.last.Op  (11.1)
+//	log.base.Op <= snapshot.Last.Op <= delivered
+//	log.last is of head's epoch and view, or earlier  (11.4)
 type Replica struct {
 	cfg     Config
 	self    Index
-	n       int
-	members Membership // of the epoch; before formation as configured
-	all     []Index    // members
-	others  []Index    // all but self
-	now     time.Time
+	n       int        // number of members
+	members Membership // of the epoch; as configured before formation
+	all     []Index    // every member
+	others  []Index    // every member but self
+	now     time.Time  // of the latest event; it never falls
 
-	head   Head // as of the last save issued, or pending in this turn
+	head   Head // as of the latest save issued, or of the one that this turn will issue
 	status status
 	log    log
 	saves  saves
 
-	// snapshot.Last.Op <= handed; 0 <= applied <= handed <= commit <= log.last.Op
-	snapshot Snapshot
-	damaged  bool      // it cannot be read any more (F9)
-	retakeAt time.Time // while damaged: when another is asked for again
-	commit   OpNumber
-	handed   OpNumber // given to the shell to apply
-	applied  OpNumber
-	checked  OpNumber // last op checked against this view's primary (N3)
-	keep     OpNumber // entries above are needed by a slow replica, says the primary (N9)
-	ackDue   bool     // a PrepareOK is due at the end of the turn
+	commit    OpNumber
+	delivered OpNumber // last op handed to the shell to be applied
+	applied   OpNumber // last op that the state machine has applied
+	checked   OpNumber // last op that agrees with the log of this view's primary (N3); checked <= log.last.Op
+	ackDue    bool     // this turn ends with a PrepareOK
 
-	compacted  OpNumber // what the last compaction aimed at
-	compactDue bool
+	snapshot      Snapshot  // the latest; the zero value if there is none
+	damaged       bool      // snapshot can no longer be read (F9)
+	retakeAt      time.Time // when another is requested; zero unless damaged
+	keepAbove     OpNumber  // a slow replica needs the entries above, according to the primary (N9)
+	compactTarget OpNumber  // keepAbove or the snapshot's op, whichever was lower at the latest compaction
+	compactDue    bool      // there is a new snapshot
 
-	heard    []time.Time // when each member was last heard
-	starts   []uint64    // highest start number heard of each member's incarnation (S6)
-	lastTick time.Time
+	heardAt   []time.Time // by member: when a message of it last came; zero if none has
+	startSeen []uint64    // by member: highest start number of its incarnation (S6)
+	lastTick  time.Time   // lastTick <= now
 
-	applying applying
-	primary  primary
-	change   change
-	form     forming
-	requests requests
-	reads    reads
-	transfer transfer
+	applying   applying
+	primary    primary // what it holds counts only while isPrimary
+	viewChange viewChange
+	forming    forming
+	requests   requests
+	reads      reads
+	transfer   transfer
 
-	full    bool // the disk has no space (F13)
-	problem string
-	out     Output
-	used    []Outgoing // memory of the messages of the turn before, for those of the turn after
+	full    bool       // the disk has no space (F13)
+	problem string     // what a person should know; "" if nothing
+	out     Output     // of this turn, so far
+	spare   []Outgoing // memory of the previous turn's messages, for those of the next turn
 }
 
 // New returns the replica that goes on from what its disk holds. Its first Ready has a save,
@@ -143,16 +146,16 @@ type Replica struct {
 func New(cfg Config, d Durable, now time.Time) *Replica {
 	n := len(cfg.Members.Members)
 	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastTick: now,
-		head: d.Head, heard: make([]time.Time, n), starts: make([]uint64, n)}
+		head: d.Head, heardAt: make([]time.Time, n), startSeen: make([]uint64, n)}
 	for i := range Index(n) {
 		r.all = append(r.all, i)
 		if i != r.self {
 			r.others = append(r.others, i)
 		}
 	}
-	r.change.votes = make([]time.Time, n)
-	r.form.strangers = make([]bool, n)
-	r.requests.handled, r.requests.began = make([]handled, n), d.Head.View
+	r.viewChange.votes = make([]time.Time, n)
+	r.forming.strangers = make([]bool, n)
+	r.requests.handled, r.requests.startView = make([]attemptID, n), d.Head.View
 	r.primary.progress = make([]progress, n)
 	cfg.Detector.Reset(now)
 	if d.Head.Incarnation == (Incarnation{}) {
@@ -171,29 +174,29 @@ func New(cfg Config, d Durable, now time.Time) *Replica {
 // reopen takes up the log and the snapshot that the disk held (S5, N8).
 func (r *Replica) reopen(d Durable) {
 	l := &r.log
-	l.load(d)
+	l.reopen(d)
 	r.saves.durable = l.last.Op
 	if d.Snapshot != nil {
 		r.snapshot = *d.Snapshot
-		r.adoptMembers(d.Snapshot.Members)
+		r.setMembers(d.Snapshot.Members)
 		r.commit = d.Snapshot.Last.Op
 		// C3, crashed between the snapshot and the log: done again, and its view entered.
 		r.installLog(d.Snapshot.Last)
 		r.head.View = max(r.head.View, d.Snapshot.Last.View)
 	}
-	r.handed, r.applied = r.commit, r.commit
+	r.delivered, r.applied = r.commit, r.commit
 	r.commit = max(r.commit, min(d.Head.Commit, l.last.Op))
 	if d.First != nil {
 		if m, err := DecodeMembership(d.First.Body); err == nil {
-			r.adoptMembers(m)
+			r.setMembers(m)
 		}
 	}
-	r.status = viewChange
-	r.restarted()
+	r.status = changingView
+	r.resumeView()
 }
 
-// adoptMembers makes the list that the log holds the one in force (S2).
-func (r *Replica) adoptMembers(m Membership) {
+// setMembers makes the list that the log holds the one in force (S2).
+func (r *Replica) setMembers(m Membership) {
 	if len(m.Members) == r.n {
 		r.members = m
 	}
@@ -234,18 +237,18 @@ func (r *Replica) pauseLimit() time.Duration { return 10 * r.cfg.Heartbeat }
 // paused forgets how long others were silent: this replica was not there to hear them (D4).
 func (r *Replica) paused() {
 	r.cfg.Detector.Reset(r.now)
-	for i := range r.heard {
-		if !r.heard[i].IsZero() {
-			r.heard[i] = r.now
+	for i := range r.heardAt {
+		if !r.heardAt[i].IsZero() {
+			r.heardAt[i] = r.now
 		}
-		r.primary.progress[i].heard = r.now
+		r.primary.progress[i].answeredAt = r.now
 	}
 }
 
 // Deadline returns when a Tick is due at the latest.
 func (r *Replica) Deadline() time.Time {
 	at := r.lastTick.Add(r.pauseLimit() / 2) // so that a pause is noticed, and nothing else taken for one
-	at = earlier(at, r.form.at)
+	at = earlier(at, r.forming.questionAt)
 	at = earlier(at, r.primaryDeadline())
 	at = earlier(at, r.changeDeadline())
 	at = earlier(at, r.requests.retryAt)
@@ -267,7 +270,7 @@ func (r *Replica) receive(from Index, h Header, m Message) {
 	if from < 0 || int(from) >= r.n || from == r.self || !r.admit(from, h, m) {
 		return
 	}
-	r.heard[from] = r.now
+	r.heardAt[from] = r.now
 	switch m := m.(type) {
 	case *Prepare:
 		r.onPrepare(from, h, m)
@@ -325,11 +328,11 @@ func (r *Replica) admit(from Index, h Header, m Message) bool {
 		h.Incarnation != r.members.Members[from].Incarnation {
 		return false
 	}
-	if h.Start < r.starts[from] {
-		r.sendTo(from, &Outdated{Start: r.starts[from]}) // S6
+	if h.Start < r.startSeen[from] {
+		r.sendTo(from, &Outdated{Start: r.startSeen[from]}) // S6
 		return false
 	}
-	r.starts[from] = h.Start
+	r.startSeen[from] = h.Start
 	return true
 }
 
@@ -367,22 +370,22 @@ func (r *Replica) Ready(now time.Time) Output {
 	r.flushReads()
 	r.flushTransfer()
 	r.flushDamaged()
-	r.handOut()
+	r.deliverCommitted()
 	r.compact()
 	r.out.Save = r.issue()
 	out := r.out
-	clear(r.used[:cap(r.used)])
-	r.out = Output{Messages: r.used}
-	r.used = reused(out.Messages)
+	clear(r.spare[:cap(r.spare)])
+	r.out = Output{Messages: r.spare}
+	r.spare = reused(out.Messages)
 	return out
 }
 
 // maxUsed is how many messages of a turn have memory that is kept.
-const maxUsed = 64
+const maxSpare = 64
 
 // reused returns the memory of messages that are good until the next Ready, for what comes after it.
 func reused(messages []Outgoing) []Outgoing {
-	if cap(messages) > maxUsed {
+	if cap(messages) > maxSpare {
 		return nil
 	}
 	return messages[:0]

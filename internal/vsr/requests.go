@@ -18,44 +18,45 @@ type Settled struct {
 	Err     error
 }
 
-// request is a proposal of this replica's callers, until its result is known.
+// request is a proposal of this replica's callers whose result is not known.
 type request struct {
 	body     []byte
-	attempts []uint64 // attempts that were not refused; 0 stands for this replica's own log
-	view     View     // of the latest attempt
-	tries    int      // in that view
-	sent     bool
-	retryAt  time.Time
+	attempts []uint64  // attempts that were not refused, each <= requests.attempt; 0 stands for this replica's own log
+	view     View      // of the latest attempt
+	tries    int       // attempts in that view
+	inFlight bool      // the latest attempt is not overdue
+	retryAt  time.Time // when it will be
 }
 
 // requests are the proposals of this replica's callers: one session of a member's process (X1).
 // Callers see none of its numbers.
 type requests struct {
-	session uint64     // op that opened it; 0 before
-	floor   uint64     // number of waiting[0]; from 1
-	waiting []*request // by number - floor; nil: no longer wanted
-	cursor  uint64     // all below it were sent in this view
-	bytes   int64      // of the bodies waiting
-	attempt uint64     // last attempt's number
-	opening request    // the attempt to open the session
-	retryAt time.Time  // when the first of those sent is to be sent again
+	session        uint64  // op of the entry that opened it; 0 before
+	sessionRequest request // the attempts to open it
 
-	// Of the other members' requests: the highest attempt of each that this process has taken or
-	// refused, in whatever view, and the view that this process began in: what was sent to an
-	// earlier process of this member is of that view or lower, and may have been taken (X4).
-	handled []handled
-	began   View
+	floor      uint64     // number of waiting[0]; from 1, or 0 before the first proposal
+	waiting    []*request // by number-floor; nil: no longer wanted. waiting[0] != nil, len(waiting) <= SessionLimit
+	nextToSend uint64     // all below it were sent in this view; floor <= nextToSend <= floor+len(waiting)
+	bytes      int64      // of the waiting bodies, each with its overhead
+	attempt    uint64     // number of the latest attempt
+	retryAt    time.Time  // when the first request in flight is overdue; zero if none is
+
+	// handled is, by member, the highest attempt that this process has taken or refused, in
+	// whatever view. startView is the view in which this process began: an earlier process of this
+	// member may have taken attempts of that view or lower ones (X4).
+	handled   []attemptID
+	startView View
 }
 
-// handled is an attempt of a member's process.
-type handled struct{ start, attempt uint64 }
+// attemptID identifies an attempt of a member: the start number of its process, then the attempt's.
+type attemptID struct{ start, attempt uint64 }
 
-// fresh reports whether the attempt is handled for the first time.
-func (h *handled) fresh(start, attempt uint64) bool {
+// raise reports whether an attempt is higher than all before, and notes it if so.
+func (h *attemptID) raise(start, attempt uint64) bool {
 	if start < h.start || start == h.start && attempt <= h.attempt {
 		return false
 	}
-	*h = handled{start, attempt}
+	*h = attemptID{start, attempt}
 	return true
 }
 
@@ -73,7 +74,7 @@ func (r *Replica) propose(body []byte) (uint64, error) {
 	}
 	q := &r.requests
 	if q.floor == 0 {
-		q.floor, q.cursor = 1, 1
+		q.floor, q.nextToSend = 1, 1
 	}
 	size := int64(len(body)) + entryOverhead
 	tooMuch := q.bytes > 0 && q.bytes+size > r.cfg.Window // an operation that is larger than the window waits alone
@@ -101,7 +102,7 @@ func (r *Replica) forget(number uint64) {
 	}
 	q.waiting = q.waiting[n:]
 	q.floor += uint64(n)
-	q.cursor = max(q.cursor, q.floor)
+	q.nextToSend = max(q.nextToSend, q.floor)
 }
 
 // Sent reports whether a request may have reached a log: if not, it can still be taken back (X4).
@@ -124,8 +125,8 @@ func (r *Replica) sessionOpened(op uint64) {
 
 // retryRequests has all that wait sent again, in a new view.
 func (r *Replica) retryRequests() {
-	r.requests.cursor = r.requests.floor
-	r.requests.opening.sent = false
+	r.requests.nextToSend = r.requests.floor
+	r.requests.sessionRequest.inFlight = false
 }
 
 // tickRequests has those sent again that were not answered in time.
@@ -135,21 +136,21 @@ func (r *Replica) tickRequests() {
 		return
 	}
 	q.retryAt = time.Time{}
-	q.expire(&q.opening, r.now)
+	q.expire(&q.sessionRequest, r.now)
 	for i, w := range q.waiting {
 		if w != nil && q.expire(w, r.now) {
-			q.cursor = min(q.cursor, q.floor+uint64(i))
+			q.nextToSend = min(q.nextToSend, q.floor+uint64(i))
 		}
 	}
 }
 
 // expire marks a request as not sent when its answer is overdue, and keeps retryAt.
 func (q *requests) expire(w *request, now time.Time) bool {
-	if !w.sent {
+	if !w.inFlight {
 		return false
 	}
 	if !now.Before(w.retryAt) {
-		w.sent = false
+		w.inFlight = false
 		return true
 	}
 	if q.retryAt.IsZero() || w.retryAt.Before(q.retryAt) {
@@ -162,14 +163,14 @@ func (q *requests) expire(w *request, now time.Time) bool {
 // view is durable it would have to wait for that: here it is counted, and can be taken back (X4).
 func (r *Replica) flushRequests() {
 	q := &r.requests
-	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() || r.saves.head > r.saves.done {
+	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() || r.saves.headSeq > r.saves.doneSeq {
 		return
 	}
 	if q.session == 0 {
 		r.openSession()
 		return
 	}
-	for q.cursor < q.floor+uint64(len(q.waiting)) {
+	for q.nextToSend < q.floor+uint64(len(q.waiting)) {
 		if r.isPrimary() {
 			if !r.flushOwn() {
 				return
@@ -182,7 +183,7 @@ func (r *Replica) flushRequests() {
 
 // due reports whether the request at the cursor is to be sent now; otherwise the cursor moves on.
 func (r *Replica) due(w *request) bool {
-	return w != nil && !(w.sent && w.view == r.head.View)
+	return w != nil && !(w.inFlight && w.view == r.head.View)
 }
 
 func (r *Replica) sentNow(w *request, attempt uint64) {
@@ -190,7 +191,7 @@ func (r *Replica) sentNow(w *request, attempt uint64) {
 		w.tries = 0
 	}
 	w.tries++
-	w.view, w.sent, w.retryAt = r.head.View, true, farAway // in its own log it is not lost while the view lasts
+	w.view, w.inFlight, w.retryAt = r.head.View, true, farAway // in its own log it is not lost while the view lasts
 	if attempt > 0 {
 		w.retryAt = r.after(retryAfter << min(w.tries-1, 3))
 	}
@@ -202,19 +203,19 @@ func (r *Replica) sentNow(w *request, attempt uint64) {
 // flushOwn puts the request at the cursor into the primary's own log; false if there is no room.
 func (r *Replica) flushOwn() bool {
 	q := &r.requests
-	w := q.waiting[q.cursor-q.floor]
+	w := q.waiting[q.nextToSend-q.floor]
 	if r.due(w) {
 		if !r.room() {
 			if len(w.attempts) > 0 {
 				return false // its outcome is open: it waits for room
 			}
-			r.settle(q.cursor, ErrOverloaded)
+			r.settle(q.nextToSend, ErrOverloaded)
 			return len(q.waiting) > 0
 		}
-		r.stampLog(Entry{Kind: Command, Session: q.session, Request: q.cursor, Floor: q.floor, Body: w.body})
+		r.appendNew(Entry{Kind: Command, Session: q.session, Request: q.nextToSend, Floor: q.floor, Body: w.body})
 		r.sentNow(w, 0)
 	}
-	q.cursor++
+	q.nextToSend++
 	return true
 }
 
@@ -228,14 +229,14 @@ func (r *Replica) gather() []Proposal {
 	q := &r.requests
 	var batch []Proposal
 	size := int64(0)
-	for ; q.cursor < q.floor+uint64(len(q.waiting)) && size < maxBatch; q.cursor++ {
-		w := q.waiting[q.cursor-q.floor]
+	for ; q.nextToSend < q.floor+uint64(len(q.waiting)) && size < maxBatch; q.nextToSend++ {
+		w := q.waiting[q.nextToSend-q.floor]
 		if !r.due(w) {
 			continue
 		}
 		r.sentNow(w, q.attempt+1)
 		size += int64(len(w.body)) + entryOverhead
-		batch = append(batch, Proposal{Session: q.session, Request: q.cursor, Floor: q.floor, Kind: Command, Body: w.body})
+		batch = append(batch, Proposal{Session: q.session, Request: q.nextToSend, Floor: q.floor, Kind: Command, Body: w.body})
 	}
 	return batch
 }
@@ -251,28 +252,28 @@ func (r *Replica) forward(batch []Proposal) {
 // openSession has the session opened that this process's requests belong to (X1).
 func (r *Replica) openSession() {
 	q := &r.requests
-	if !r.due(&q.opening) {
+	if !r.due(&q.sessionRequest) {
 		return
 	}
 	id := r.memberID(r.self)
 	body := appendSession(nil, id, r.head.Incarnation, r.head.Start)
 	if r.isPrimary() {
-		r.stampLog(Entry{Kind: OpenSession, Body: body})
-		r.sentNow(&q.opening, 0)
+		r.appendNew(Entry{Kind: OpenSession, Body: body})
+		r.sentNow(&q.sessionRequest, 0)
 		return
 	}
-	r.sentNow(&q.opening, q.attempt+1)
+	r.sentNow(&q.sessionRequest, q.attempt+1)
 	r.forward([]Proposal{{Kind: OpenSession, Body: body}})
 }
 
 // onRequest takes or refuses another member's proposals: each attempt once in a view (X4, X5).
 func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	refusal := &Reply{View: m.View, Start: h.Start, Attempt: m.Attempt}
-	over := m.View < r.head.View && m.View > r.requests.began
-	if !over && (!r.isPrimary() || m.View != r.head.View) || r.saves.head > r.saves.done {
+	over := m.View < r.head.View && m.View > r.requests.startView
+	if !over && (!r.isPrimary() || m.View != r.head.View) || r.saves.headSeq > r.saves.doneSeq {
 		return // not known here yet, or no longer, or not on disk: neither taken nor refused
 	}
-	if !r.requests.handled[from].fresh(h.Start, m.Attempt) {
+	if !r.requests.handled[from].raise(h.Start, m.Attempt) {
 		return // a late copy
 	}
 	if over || !r.accepts() {
@@ -287,8 +288,8 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 			r.sendTo(from, refusal)
 			return
 		}
-		r.stampLog(Entry{Kind: q.Kind, Session: q.Session, Request: q.Request, Floor: q.Floor, Body: q.Body})
-		p.asked = r.log.last.Op
+		r.appendNew(Entry{Kind: q.Kind, Session: q.Session, Request: q.Request, Floor: q.Floor, Body: q.Body})
+		p.forwarded = r.log.last.Op
 	}
 }
 
@@ -299,7 +300,7 @@ func (r *Replica) onReply(m *Reply) {
 	if m.Start != r.head.Start {
 		return
 	}
-	q.opening.refused(m.Attempt)
+	q.sessionRequest.refused(m.Attempt)
 	for number := max(q.floor, m.From); number < q.floor+uint64(len(q.waiting)); number++ {
 		if number < q.floor {
 			continue // settling the one before has moved the floor on

@@ -53,7 +53,7 @@ func TestARefusalOfForgottenRequests(t *testing.T) {
 		_, err := proposeTo(r, r.now, nil)
 		require.NoError(t, err)
 	}
-	settle(r)
+	finishTurn(r)
 	r.Step(r.now, &Forget{Request: 2})
 	r.Step(r.now, &Forget{Request: 3})
 	r.Step(r.now, &Receive{From: 1, Header: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
@@ -100,7 +100,7 @@ func TestRequestsWaitForTheViewToBeDurable(t *testing.T) {
 	_, err := proposeTo(r, r.now, nil)
 	require.NoError(t, err)
 	r.Ready(r.now)
-	r.Step(r.now, &Saved{Seq: r.saves.seq})
+	r.Step(r.now, &Saved{Seq: r.saves.issuedSeq})
 	out := r.Ready(r.now)
 	require.NotEmpty(t, out.Messages)
 	assert.IsType(t, &Request{}, out.Messages[len(out.Messages)-1].Message)

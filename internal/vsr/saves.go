@@ -16,49 +16,55 @@ type Save struct {
 	Entries []Entry    // follow the log's end
 }
 
-// saves gathers what one turn changes into one Save, and holds back what may not be said before.
-// Owned by the core; the shell reports completed saves with Saved.
+// saves gathers the changes of one turn into one Save, and defers messages until what they claim is
+// durable. The core owns it; the shell reports completed saves with Saved.
+//
+//	doneSeq <= issuedSeq;  headSeq, logSeq <= issuedSeq+1
 type saves struct {
-	seq     uint64 // number of the last save issued
-	done    uint64 // all up to this one are durable
-	dirty   bool   // pending has something
-	pending Save
-	first   OpNumber // first op that this turn has appended and not cut again; 0: none
-	issued  []issued // not durable yet, in order
-	head    uint64   // save after which the head is durable: view, epoch, incarnation, start
-	log     uint64   // save after which the log is durable
-	durable OpNumber // last op of the log that is durable
-	held    []held
+	issuedSeq uint64 // number of the latest save issued
+	doneSeq   uint64 // saves up to this one are durable
+	headSeq   uint64 // the save that makes the head durable: group, view, epoch, incarnation, start
+	logSeq    uint64 // the save that makes the log durable
+
+	pending      Save     // gathered in this turn, but for its entries
+	dirty        bool     // there is something to save, if only the head
+	appendedFrom OpNumber // first op appended in this turn and not cut since; 0: none. appendedFrom <= log.last.Op
+
+	issued   []issuedSave      // not durable yet: doneSeq < seq <= issuedSeq, rising
+	durable  OpNumber          // last op of the log that is durable; durable <= log.last.Op
+	deferred []deferredMessage // in the order sent; doneSeq < save <= issuedSeq+1
 }
 
-type issued struct {
+// issuedSave is a save that the disk has not completed.
+type issuedSave struct {
 	seq  uint64
-	last OpNumber // of the log, once this save is durable
+	last OpNumber // end of what will be durable with it; last <= log.last.Op
 	at   time.Time
 }
 
-type held struct {
-	after uint64
-	out   Outgoing
+// deferredMessage is a message that must not leave before a save is durable.
+type deferredMessage struct {
+	save uint64
+	out  Outgoing
 }
 
-// next is the number that the save being gathered will have.
-func (s *saves) next() uint64 { return s.seq + 1 }
+// nextSeq is the number that the save being gathered will have.
+func (s *saves) nextSeq() uint64 { return s.issuedSeq + 1 }
 
 // saveHead makes the head part of this turn's save.
 func (r *Replica) saveHead() {
 	r.saves.dirty = true
-	r.saves.head = r.saves.next()
+	r.saves.headSeq = r.saves.nextSeq()
 }
 
 // appendLog appends entries, in memory at once and on disk with this turn's save.
 func (r *Replica) appendLog(entries ...Entry) {
 	s := &r.saves
-	if s.first == 0 {
-		s.first = r.log.last.Op + 1
+	if s.appendedFrom == 0 {
+		s.appendedFrom = r.log.last.Op + 1
 	}
 	r.log.append(entries...)
-	s.dirty, s.log = true, s.next()
+	s.dirty, s.logSeq = true, s.nextSeq()
 }
 
 // cutLog drops the entries above op.
@@ -68,12 +74,12 @@ func (r *Replica) cutLog(op OpNumber) {
 		return
 	}
 	switch {
-	case s.first == 0 || op+1 < s.first:
-		s.pending.From, s.first = op+1, 0
-	case op+1 == s.first:
-		s.first = 0
+	case s.appendedFrom == 0 || op+1 < s.appendedFrom:
+		s.pending.From, s.appendedFrom = op+1, 0
+	case op+1 == s.appendedFrom:
+		s.appendedFrom = 0
 	}
-	s.dirty, s.log = true, s.next()
+	s.dirty, s.logSeq = true, s.nextSeq()
 	r.log.cut(op)
 	s.durable = min(s.durable, op)
 	for i := range s.issued {
@@ -85,8 +91,8 @@ func (r *Replica) cutLog(op OpNumber) {
 func (r *Replica) resetLog(base Viewstamp) {
 	s := &r.saves
 	r.log.reset(base)
-	s.pending.From, s.pending.Base, s.first = 0, &base, 0
-	s.dirty, s.log = true, s.next()
+	s.pending.From, s.pending.Base, s.appendedFrom = 0, &base, 0
+	s.dirty, s.logSeq = true, s.nextSeq()
 	s.durable = base.Op
 	for i := range s.issued {
 		s.issued[i].last = base.Op
@@ -99,16 +105,16 @@ func (r *Replica) issue() *Save {
 	if !s.dirty {
 		return nil
 	}
-	s.seq++
+	s.issuedSeq++
 	save := s.pending
-	save.Seq = s.seq
+	save.Seq = s.issuedSeq
 	save.Head = r.head
 	save.Head.Commit = r.commit
-	if s.first > 0 { // shared with the log's tail, which does not change what it has handed out
-		save.Entries = r.log.entries(s.first, r.log.last.Op, math.MaxInt64/2)
+	if s.appendedFrom > 0 { // shared with the log's tail, which does not change what it has handed out
+		save.Entries = r.log.entries(s.appendedFrom, r.log.last.Op, math.MaxInt64/2)
 	}
-	s.pending, s.dirty, s.first = Save{}, false, 0
-	s.issued = append(s.issued, issued{s.seq, r.log.last.Op, r.now})
+	s.pending, s.dirty, s.appendedFrom = Save{}, false, 0
+	s.issued = append(s.issued, issuedSave{s.issuedSeq, r.log.last.Op, r.now})
 	return &save
 }
 
@@ -121,13 +127,13 @@ func (r *Replica) saved(seq uint64) {
 		done++
 	}
 	s.issued = slices.Delete(s.issued, 0, done)
-	s.done = max(s.done, seq)
+	s.doneSeq = max(s.doneSeq, seq)
 	r.trimTail()
 	r.release()
 	if r.isPrimary() {
 		r.ackOwn()
 		if r.primary.resigned == diskHung && len(s.issued) == 0 {
-			r.goOn()
+			r.resumeRole()
 		}
 	}
 	r.tryLead()
@@ -136,64 +142,64 @@ func (r *Replica) saved(seq uint64) {
 // send is the one place that messages leave by: nothing is sent that is not yet true on disk
 // (section 2). It waits for the save that makes its claims so. The list of receivers is not to change.
 func (r *Replica) send(m Message, to ...Index) {
-	after := r.saves.head
+	after := r.saves.headSeq
 	switch m.(type) {
 	case *PrepareOK, *DoViewChange:
-		after = max(after, r.saves.log)
+		after = max(after, r.saves.logSeq)
 	}
 	out := Outgoing{To: to, Message: m}
-	if after <= r.saves.done {
+	if after <= r.saves.doneSeq {
 		r.out.Messages = append(r.out.Messages, out)
 		return
 	}
-	r.saves.hold(held{after, out})
+	r.saves.deferUntilSaved(deferredMessage{after, out})
 }
 
 // sendTo sends to one.
 func (r *Replica) sendTo(to Index, m Message) { r.send(m, r.all[to:to+1:to+1]...) }
 
-// hold keeps a message until its save is done, in the place of one that it makes needless, so that
+// deferUntilSaved keeps a message until its save is done, in the place of one that it makes needless, so that
 // a disk that hangs makes no heap of what is said again and again.
-func (s *saves) hold(h held) {
+func (s *saves) deferUntilSaved(h deferredMessage) {
 	kind := KindOf(h.out.Message)
-	for i := len(s.held) - 1; i >= 0 && messageKinds[kind].supersedes; i-- {
-		before := &s.held[i]
+	for i := len(s.deferred) - 1; i >= 0 && messageKinds[kind].supersedes; i-- {
+		before := &s.deferred[i]
 		if KindOf(before.out.Message) != kind || !slices.Equal(before.out.To, h.out.To) {
 			continue
 		}
-		if before.after == h.after {
+		if before.save == h.save {
 			*before = h
 			return
 		}
 		break
 	}
-	s.held = append(s.held, h)
+	s.deferred = append(s.deferred, h)
 }
 
 // release lets go what waited for saves that are durable now, in the order it was sent.
 func (r *Replica) release() {
-	kept := r.saves.held[:0]
-	for _, h := range r.saves.held {
-		if h.after <= r.saves.done {
+	kept := r.saves.deferred[:0]
+	for _, h := range r.saves.deferred {
+		if h.save <= r.saves.doneSeq {
 			r.out.Messages = append(r.out.Messages, h.out)
 		} else {
 			kept = append(kept, h)
 		}
 	}
-	clear(r.saves.held[len(kept):])
-	r.saves.held = kept
+	clear(r.saves.deferred[len(kept):])
+	r.saves.deferred = kept
 }
 
-// dropHeld forgets what was to be said in the view that has just been left.
-func (r *Replica) dropHeld() {
-	clear(r.saves.held)
-	r.saves.held = r.saves.held[:0]
+// dropDeferred forgets what was to be said in the view that has just been left.
+func (r *Replica) dropDeferred() {
+	clear(r.saves.deferred)
+	r.saves.deferred = r.saves.deferred[:0]
 }
 
 // dropDescription forgets a DoViewChange that has not left yet: the view has begun, and the log it
 // describes is changing.
 func (r *Replica) dropDescription() {
-	r.saves.held = slices.DeleteFunc(r.saves.held, func(h held) bool {
+	r.saves.deferred = slices.DeleteFunc(r.saves.deferred, func(h deferredMessage) bool {
 		_, describes := h.out.Message.(*DoViewChange)
 		return describes
 	})
@@ -202,7 +208,7 @@ func (r *Replica) dropDescription() {
 // diskDeadline returns when the oldest unfinished write is too old (D3), or the read without which nothing
 // more is applied, here or at a backup; zero if there is none.
 func (r *Replica) diskDeadline() time.Time {
-	since := r.applying.loading
+	since := r.applying.loadingSince
 	oldest := func(at time.Time) {
 		if since.IsZero() || at.Before(since) {
 			since = at
@@ -212,8 +218,8 @@ func (r *Replica) diskDeadline() time.Time {
 		oldest(r.saves.issued[0].at)
 	}
 	for i := range r.primary.progress {
-		if p := &r.primary.progress[i]; p.loading {
-			oldest(p.loadingAt)
+		if p := &r.primary.progress[i]; !p.loadingSince.IsZero() {
+			oldest(p.loadingSince)
 		}
 	}
 	if r.cfg.DiskLimit <= 0 || r.n == 1 || since.IsZero() {

@@ -164,7 +164,7 @@ var errSessions = errors.New("session table does not parse")
 
 // DecodeSessions reads what Append wrote.
 func DecodeSessions(b []byte) (s Sessions, err error) {
-	d := cursor{b: b}
+	d := decoder{b: b}
 	for range d.count(20) {
 		x := session{id: string(d.bytes(d.uvarint()))}
 		copy(x.incarnation[:], d.bytes(uint64(len(x.incarnation))))
@@ -188,13 +188,13 @@ func DecodeSessions(b []byte) (s Sessions, err error) {
 	return s, nil
 }
 
-// cursor reads fields; after the first that does not parse it is bad and gives zeros.
-type cursor struct {
+// decoder reads fields; after the first that does not parse it is bad and gives zeros.
+type decoder struct {
 	b   []byte
 	bad bool
 }
 
-func (c *cursor) uvarint() uint64 {
+func (c *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(c.b)
 	if n <= 0 || c.bad {
 		c.bad, c.b = true, nil
@@ -205,7 +205,7 @@ func (c *cursor) uvarint() uint64 {
 }
 
 // count reads a number of things that take at least size bytes each.
-func (c *cursor) count(size uint64) uint64 {
+func (c *decoder) count(size uint64) uint64 {
 	n := c.uvarint()
 	if n > uint64(len(c.b))/size {
 		c.bad, c.b = true, nil
@@ -214,7 +214,7 @@ func (c *cursor) count(size uint64) uint64 {
 	return n
 }
 
-func (c *cursor) bytes(n uint64) []byte {
+func (c *decoder) bytes(n uint64) []byte {
 	if n > uint64(len(c.b)) {
 		c.bad, c.b = true, nil
 		return nil

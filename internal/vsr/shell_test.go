@@ -66,7 +66,7 @@ func (g *testGroup) send(h *host, out Outgoing) {
 
 // tellWaiting tells of messages that wait for a save.
 func (g *testGroup) tellWaiting(h *host) {
-	for _, w := range h.core.saves.held {
+	for _, w := range h.core.saves.deferred {
 		if h.waits[w.out.Message] {
 			continue
 		}

@@ -120,14 +120,14 @@ func proposalsText(proposals []Proposal) string {
 }
 
 // reasons names why a primary gives up its role.
-var reasons = map[reason]string{noQuorum: "it hears no quorum", diskHung: "its disk hangs", diskFull: "its disk is full", handingOver: "handing over"}
+var reasons = map[reason]string{noQuorum: "it hears no quorum", diskHung: "its disk hangs", diskFull: "its disk is full", handedOver: "handing over"}
 
 // stateText is what a replica does.
 func stateText(r *Replica) string {
 	if r.head.Group == (GroupID{}) {
 		return r.phase().String()
 	}
-	text := map[bool]string{true: "view change", false: "backup"}[r.status == viewChange]
+	text := map[bool]string{true: "view change", false: "backup"}[r.status == changingView]
 	if r.isPrimary() {
 		text = "primary"
 	}
@@ -135,10 +135,10 @@ func stateText(r *Replica) string {
 		text += ", unconfirmed"
 	}
 	switch {
-	case r.change.barred:
+	case r.viewChange.barred:
 		text += ", never to lead it"
-	case r.change.best != nil:
-		text += ": the best log is " + r.memberID(r.change.owner) + "'s, " + stampText(r.change.best.Last)
+	case r.viewChange.best != nil:
+		text += ": the best log is " + r.memberID(r.viewChange.owner) + "'s, " + stampText(r.viewChange.best.Last)
 	case r.isPrimary() && r.primary.resigned != serving:
 		text += ", resigned: " + reasons[r.primary.resigned]
 	case r.State().HandingOver:

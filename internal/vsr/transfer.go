@@ -25,23 +25,26 @@ type FetchStep struct {
 	Complete bool
 }
 
-// transfer is the snapshot that this replica is receiving.
+// transfer is the snapshot that this replica is receiving; the zero value if there is none.
+//
+//	len(requested) + writing <= chunkWindow
+//	completing implies len(missing) + len(requested) + writing == 0
 type transfer struct {
-	active   bool
-	ready    bool // the shell has said which chunks are missing
-	snapshot Snapshot
-	source   Index
-	missing  []uint32 // not asked for yet, or lost
-	asked    []chunkAsked
-	putting  int // chunks being written
-	complete bool
-	retryAt  time.Time
-	progress time.Time // when a chunk came last
+	active     bool
+	snapshot   Snapshot
+	source     Index          // the member that is asked for chunks
+	begun      bool           // the shell has reported which chunks are missing
+	missing    []uint32       // chunks to be requested
+	requested  []chunkRequest // chunks requested and not received
+	writing    int            // chunks received and not written
+	completing bool           // all chunks are written, and the shell checks the whole
+	retryAt    time.Time      // when overdue requests are looked for
+	progressAt time.Time      // when the latest chunk came
 }
 
-type chunkAsked struct {
-	chunk uint32
-	at    time.Time
+type chunkRequest struct {
+	chunk   uint32
+	retryAt time.Time
 }
 
 const (
@@ -100,8 +103,8 @@ func (r *Replica) flushDamaged() {
 	}
 }
 
-// latest takes a snapshot that is durable and read back for the latest one.
-func (r *Replica) latest(s Snapshot) { r.snapshot, r.damaged, r.retakeAt = s, false, time.Time{} }
+// setSnapshot takes a snapshot that is durable and read back for the latest one.
+func (r *Replica) setSnapshot(s Snapshot) { r.snapshot, r.damaged, r.retakeAt = s, false, time.Time{} }
 
 // onSnapshotOffer begins to receive, unless it is receiving one that will do as well (C2).
 func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
@@ -119,15 +122,15 @@ func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
 		return
 	}
 	usable := t.active && t.snapshot.Last.Op+1 >= m.First
-	if usable && (t.complete || t.putting > 0 || r.now.Sub(t.progress) < sourceLapse*r.cfg.Heartbeat) {
+	if usable && (t.completing || t.writing > 0 || r.now.Sub(t.progressAt) < sourceLapse*r.cfg.Heartbeat) {
 		return
 	}
-	*t = transfer{active: true, snapshot: m.Snapshot, source: from, progress: r.now, retryAt: r.after(chunkTimeout)}
+	*t = transfer{active: true, snapshot: m.Snapshot, source: from, progressAt: r.now, retryAt: r.after(chunkTimeout)}
 	r.out.Fetch = append(r.out.Fetch, FetchStep{Snapshot: m.Snapshot})
 }
 
-// current returns the transfer if it is of that snapshot.
-func (r *Replica) current(id SnapshotID) *transfer {
+// receiving returns the transfer if it is of that snapshot.
+func (r *Replica) receiving(id SnapshotID) *transfer {
 	if t := &r.transfer; t.active && t.snapshot.SnapshotID == id {
 		return t
 	}
@@ -136,7 +139,7 @@ func (r *Replica) current(id SnapshotID) *transfer {
 
 // chunksMissing begins to ask for the chunks that are not there yet; an error gives the transfer up.
 func (r *Replica) chunksMissing(id SnapshotID, missing []uint32, err error) {
-	t := r.current(id)
+	t := r.receiving(id)
 	if t == nil {
 		return
 	}
@@ -144,30 +147,30 @@ func (r *Replica) chunksMissing(id SnapshotID, missing []uint32, err error) {
 		r.transfer = transfer{}
 		return
 	}
-	t.ready, t.missing, t.progress = true, missing, r.now
+	t.begun, t.missing, t.progressAt = true, missing, r.now
 }
 
 // flushTransfer asks for chunks, or has the snapshot completed. Until the view is durable the asking would wait for
 // that, and do so again with each timeout.
 func (r *Replica) flushTransfer() {
 	t := &r.transfer
-	if !t.ready || t.complete {
+	if !t.begun || t.completing {
 		return
 	}
-	for len(t.missing) > 0 && len(t.asked)+t.putting < chunkWindow && r.saves.head <= r.saves.done {
-		t.asked = append(t.asked, chunkAsked{t.missing[0], r.after(chunkTimeout)})
+	for len(t.missing) > 0 && len(t.requested)+t.writing < chunkWindow && r.saves.headSeq <= r.saves.doneSeq {
+		t.requested = append(t.requested, chunkRequest{t.missing[0], r.after(chunkTimeout)})
 		r.sendTo(t.source, &GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]})
 		t.missing = t.missing[1:]
 	}
-	if len(t.missing)+len(t.asked)+t.putting == 0 {
-		t.complete = true
+	if len(t.missing)+len(t.requested)+t.writing == 0 {
+		t.completing = true
 		r.out.Fetch = append(r.out.Fetch, FetchStep{Snapshot: t.snapshot, Complete: true})
 	}
 }
 
 // onGetChunk has the shell send a chunk, whoever made the snapshot, and whoever leads (C2).
 func (r *Replica) onGetChunk(from Index, m *GetChunk) {
-	if r.saves.done == 0 {
+	if r.saves.doneSeq == 0 {
 		return // the start number that goes with it is not durable yet; it will be asked for again
 	}
 	r.out.Chunks = append(r.out.Chunks, ChunkWanted{from, m.Snapshot, m.Chunk})
@@ -175,8 +178,8 @@ func (r *Replica) onGetChunk(from Index, m *GetChunk) {
 
 // onSnapshotChunk has a chunk written. A source that no longer has the snapshot ends the transfer.
 func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
-	t := r.current(m.Snapshot)
-	if t == nil || !t.ready || t.complete {
+	t := r.receiving(m.Snapshot)
+	if t == nil || !t.begun || t.completing {
 		return
 	}
 	if len(m.Data) == 0 {
@@ -185,11 +188,11 @@ func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
 		}
 		return
 	}
-	for i, a := range t.asked {
+	for i, a := range t.requested {
 		if a.chunk == m.Chunk {
-			t.asked = append(t.asked[:i], t.asked[i+1:]...)
-			t.putting++
-			t.progress = r.now
+			t.requested = append(t.requested[:i], t.requested[i+1:]...)
+			t.writing++
+			t.progressAt = r.now
 			r.out.Fetch = append(r.out.Fetch, FetchStep{Snapshot: t.snapshot, Chunk: m.Chunk, Data: m.Data})
 			return
 		}
@@ -198,11 +201,11 @@ func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
 
 // chunkWritten has a chunk asked for again if it was not written.
 func (r *Replica) chunkWritten(id SnapshotID, chunk uint32, ok bool) {
-	t := r.current(id)
+	t := r.receiving(id)
 	if t == nil {
 		return
 	}
-	t.putting = max(t.putting-1, 0)
+	t.writing = max(t.writing-1, 0)
 	if !ok {
 		t.missing = append(t.missing, chunk)
 	}
@@ -216,21 +219,21 @@ func (r *Replica) tickTransfer() {
 		return
 	}
 	t.retryAt = r.after(chunkTimeout)
-	kept := t.asked[:0]
-	for _, a := range t.asked {
-		if r.now.Before(a.at) {
+	kept := t.requested[:0]
+	for _, a := range t.requested {
+		if r.now.Before(a.retryAt) {
 			kept = append(kept, a)
 		} else {
 			t.missing = append(t.missing, a.chunk)
 		}
 	}
-	t.asked = kept
+	t.requested = kept
 }
 
 // snapshotReceived installs the received snapshot, which is complete, checked and durable (C3), or ends
 // the transfer on an error. Clock is the time of the last operation in it.
 func (r *Replica) snapshotReceived(s Snapshot, clock int64, err error) {
-	if r.current(s.SnapshotID) != nil {
+	if r.receiving(s.SnapshotID) != nil {
 		r.transfer = transfer{}
 	}
 	if err != nil || s.Last.Op <= r.commit || r.head.Group == (GroupID{}) {
@@ -240,17 +243,17 @@ func (r *Replica) snapshotReceived(s Snapshot, clock int64, err error) {
 		r.out.Err = fmt.Errorf("a snapshot ends in view %d, which this replica led, but its disk says view %d: the disk has lost what was durable", v, r.head.View)
 		return
 	}
-	r.latest(s)
-	r.adoptMembers(s.Members)
+	r.setSnapshot(s)
+	r.setMembers(s.Members)
 	r.installLog(s.Last)
 	r.log.clock = max(r.log.clock, clock)
-	r.commit, r.handed = s.Last.Op, s.Last.Op
-	r.applying.loading, r.out.Apply = time.Time{}, nil
+	r.commit, r.delivered = s.Last.Op, s.Last.Op
+	r.applying.loadingSince, r.out.Apply = time.Time{}, nil
 	r.out.Restore = &r.snapshot
 	if s.Last.View > r.head.View { // of a later view: this replica is in that view now (C3)
 		r.follow(s.Last.View)
 	}
-	if r.status == viewChange && !r.change.barred {
+	if r.status == changingView && !r.viewChange.barred {
 		r.describeAgain()
 	}
 	r.checked = max(r.checked, r.commit)
@@ -269,7 +272,7 @@ func (r *Replica) installLog(last Viewstamp) {
 // snapshotTaken makes a snapshot of this replica's own state the latest (C4).
 func (r *Replica) snapshotTaken(s Snapshot) {
 	if s.Last.Op > r.snapshot.Last.Op || r.damaged && s.Last.Op == r.snapshot.Last.Op {
-		r.latest(s)
+		r.setSnapshot(s)
 		r.compactDue = true
 	}
 }

@@ -22,7 +22,7 @@ func TestChunksAreAskedForOnceTheViewIsDurable(t *testing.T) {
 		require.NoError(t, r.Check())
 		r.Step(r.now.Add(5*time.Second), &Tick{})
 	}
-	r.Step(r.now, &Saved{Seq: r.saves.seq})
+	r.Step(r.now, &Saved{Seq: r.saves.issuedSeq})
 	asked := map[uint32]int{}
 	for _, m := range r.Ready(r.now).Messages {
 		if m, ok := m.Message.(*GetChunk); ok {

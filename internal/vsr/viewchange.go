@@ -2,68 +2,69 @@ package vsr
 
 import "time"
 
-// change is what a replica keeps of the leaving of its present view, and of the choosing of a log
-// for it while the view has not begun.
-type change struct {
-	voting  bool        // its own vote to leave stands (V1)
-	next    View        // named by its own vote, if it is the view's primary
-	votes   []time.Time // by member: when its vote to leave came; zero: none
-	named   View        // the view to enter next, says this view's primary (V2)
-	voteAt  time.Time   // when to repeat the vote
-	quietTo time.Time   // after a restart: no vote of its own before (N8)
+// viewChange is what a replica knows of leaving its present view, and, while that view has not begun,
+// of choosing the log that it begins with.
+type viewChange struct {
+	voting       bool        // its own vote to leave stands (V1)
+	votes        []time.Time // by member: when its vote to leave came; zero if none has. voting implies !votes[self].IsZero()
+	ownNext      View        // view that its own vote names; 0 unless it is this view's primary (V2)
+	primaryNext  View        // view that the vote of this view's primary names; 0 if none (V2)
+	repeatVoteAt time.Time   // when the vote is repeated; zero unless voting
+	noVoteBefore time.Time   // after a restart: until then it does not vote of its own accord (N8)
 
-	timeout  time.Duration // how long this view change may take (V8)
-	giveUpAt time.Time
-	resendAt time.Time
-	sent     *DoViewChange // what it entered the view with
-	barred   bool          // it restarted in a view that it leads itself, and so never leads it (V2)
+	// Set while status is changingView:
+	timeout   time.Duration // how long this view change may take (V8)
+	giveUpAt  time.Time     // when it has taken that long
+	described *DoViewChange // the log that it entered the view with (V5); nil if barred
+	resendAt  time.Time     // when that is sent again
+	barred    bool          // it restarted in a view that it leads, and so must never lead it (V2)
 
-	// The primary's to be:
-	logs     []*DoViewChange // by member (V6)
-	owner    Index           // of the best log, once chosen
-	best     *DoViewChange   // nil before
-	fetching bool            // GetState is out, or its answer being put in
+	// At the primary of the view that has not begun:
+	logs           []*DoViewChange // by member: the log it entered the view with (V6)
+	best           *DoViewChange   // the best of them, once chosen; best == logs[owner]
+	owner          Index           // the member that holds it
+	stateRequested bool            // a GetState has been sent, or its answer is being merged
 }
 
 // Multiples of the heartbeat.
 const (
-	repeatVotes   = 2  // votes and DoViewChanges are repeated
-	lapseVotes    = 10 // votes of others lapse; who has been silent so long has not been heard lately
-	changeTimeout = 10 // a view change may take this long at first
-	growTimeout   = 16 // and this many times as long after many failed ones
+	repeatVotes   = 2  // interval at which votes and DoViewChanges are repeated
+	voteExpiry    = 10 // votes of others expire after this time; so does a member's liveness
+	changeTimeout = 10 // time that the first view change may take
+	growTimeout   = 16 // after many failed ones, it may take this many times as long
 )
 
 func (r *Replica) after(heartbeats int) time.Time {
 	return r.now.Add(time.Duration(heartbeats) * r.cfg.Heartbeat)
 }
 
-// lately reports whether the member was heard within the time in which votes count.
-func (r *Replica) lately(i Index) bool {
-	return i == r.self || !r.heard[i].IsZero() && r.now.Sub(r.heard[i]) <= lapseVotes*r.cfg.Heartbeat
+// heardLately reports whether the member was heard within the time in which votes count.
+func (r *Replica) heardLately(i Index) bool {
+	return i == r.self || !r.heardAt[i].IsZero() && r.now.Sub(r.heardAt[i]) <= voteExpiry*r.cfg.Heartbeat
 }
 
 // vote begins to vote to leave the present view (V1). next is named by the view's primary (V2), 0
 // by all others.
 func (r *Replica) vote(next View) {
-	c := &r.change
-	c.voting, c.next = true, next
+	c := &r.viewChange
+	c.voting, c.ownNext = true, next
 	c.votes[r.self] = r.now
 	r.repeatVote()
 	r.countVotes()
 }
 
 func (r *Replica) repeatVote() {
-	r.change.voteAt = r.after(repeatVotes)
+	r.viewChange.repeatVoteAt = r.after(repeatVotes)
 	if len(r.others) > 0 {
-		r.send(&StartViewChange{View: r.head.View, Next: r.change.next}, r.others...)
+		r.send(&StartViewChange{View: r.head.View, Next: r.viewChange.ownNext}, r.others...)
 	}
 }
 
 // withdraw takes the vote back (V1).
 func (r *Replica) withdraw() {
-	c := &r.change
+	c := &r.viewChange
 	if c.voting {
-		c.voting, c.next, c.named, c.voteAt = false, 0, 0, time.Time{}
+		c.voting, c.ownNext, c.primaryNext, c.repeatVoteAt = false, 0, 0, time.Time{}
 		c.votes[r.self] = time.Time{}
 	}
 }
@@ -76,13 +77,13 @@ func (r *Replica) onStartViewChange(from Index, m *StartViewChange) {
 	if m.View > r.head.View {
 		r.enter(m.View) // V4
 	}
-	r.change.votes[from] = r.now
+	r.viewChange.votes[from] = r.now
 	if from == r.prim() {
-		r.change.named = 0
+		r.viewChange.primaryNext = 0
 		if m.Next > m.View {
-			r.change.named = m.Next
+			r.viewChange.primaryNext = m.Next
 		}
-		if !r.change.voting {
+		if !r.viewChange.voting {
 			r.vote(0)
 			return
 		}
@@ -92,13 +93,13 @@ func (r *Replica) onStartViewChange(from Index, m *StartViewChange) {
 
 // countVotes enters the next view with votes from Qv voters, its own among them (V3).
 func (r *Replica) countVotes() {
-	c := &r.change
+	c := &r.viewChange
 	if !c.voting {
 		return
 	}
 	count := 0
 	for i := range c.votes {
-		if Index(i) == r.self || !c.votes[i].IsZero() && r.now.Sub(c.votes[i]) <= lapseVotes*r.cfg.Heartbeat {
+		if Index(i) == r.self || !c.votes[i].IsZero() && r.now.Sub(c.votes[i]) <= voteExpiry*r.cfg.Heartbeat {
 			count++
 		}
 	}
@@ -110,16 +111,16 @@ func (r *Replica) countVotes() {
 // nextView chooses the view to enter: the one that the primary or this replica as primary named,
 // else the smallest above whose primary it has lately heard from, else the next (V3).
 func (r *Replica) nextView() View {
-	c := &r.change
+	c := &r.viewChange
 	v := r.head.View
 	switch {
-	case c.named > v:
-		return c.named
-	case c.next > v:
-		return c.next
+	case c.primaryNext > v:
+		return c.primaryNext
+	case c.ownNext > v:
+		return c.ownNext
 	}
 	for w := v + 1; w < v+View(r.n); w++ {
-		if r.lately(r.members.prim(w)) && r.members.prim(w) != r.prim() {
+		if r.heardLately(r.members.prim(w)) && r.members.prim(w) != r.prim() {
 			return w
 		}
 	}
@@ -129,11 +130,11 @@ func (r *Replica) nextView() View {
 // setView makes v the present view; nothing of the old one is said or counted any more.
 func (r *Replica) setView(v View) {
 	r.head.View = v
-	r.dropHeld()
+	r.dropDeferred()
 	r.saveHead()
 	r.checked, r.ackDue = 0, false
-	c := &r.change
-	*c = change{votes: c.votes, timeout: c.timeout, quietTo: c.quietTo}
+	c := &r.viewChange
+	*c = viewChange{votes: c.votes, timeout: c.timeout, noVoteBefore: c.noVoteBefore}
 	clear(c.votes)
 	r.dropRounds()
 }
@@ -143,9 +144,9 @@ func (r *Replica) enter(v View) {
 	if v <= r.head.View {
 		return
 	}
-	unfinished := r.status == viewChange
+	unfinished := r.status == changingView
 	r.setView(v)
-	r.status = viewChange
+	r.status = changingView
 	r.beginChange(unfinished)
 	r.describeLog()
 	if r.prim() == r.self && r.full && r.n > 1 {
@@ -156,7 +157,7 @@ func (r *Replica) enter(v View) {
 // beginChange sets the time that the view change may take: longer after one that did not finish
 // (V8).
 func (r *Replica) beginChange(unfinished bool) {
-	c := &r.change
+	c := &r.viewChange
 	base := changeTimeout * r.cfg.Heartbeat
 	if !unfinished || c.timeout == 0 {
 		c.timeout = base
@@ -169,31 +170,31 @@ func (r *Replica) beginChange(unfinished bool) {
 
 // describeLog sends DoViewChange once the view and the log it describes are durable (V5).
 func (r *Replica) describeLog() {
-	c := &r.change
-	c.sent = &DoViewChange{View: r.head.View, Last: r.log.last, Commit: r.commit,
+	c := &r.viewChange
+	c.described = &DoViewChange{View: r.head.View, Last: r.log.last, Commit: r.commit,
 		First: r.log.base.Op + 1, Snapshot: r.snapshot.Last.Op}
 	c.logs = make([]*DoViewChange, r.n)
 	c.resendAt = r.after(repeatVotes)
 	if len(r.others) > 0 {
-		r.send(c.sent, r.others...)
+		r.send(c.described, r.others...)
 	}
 }
 
-// settled ends the view change: the view has begun.
-func (r *Replica) settled() {
-	c := &r.change
-	c.timeout, c.giveUpAt, c.resendAt, c.sent, c.logs, c.best = 0, time.Time{}, time.Time{}, nil, nil, nil
-	c.fetching, c.barred = false, false
+// endViewChange ends the view change: the view has begun.
+func (r *Replica) endViewChange() {
+	c := &r.viewChange
+	c.timeout, c.giveUpAt, c.resendAt, c.described, c.logs, c.best = 0, time.Time{}, time.Time{}, nil, nil, nil
+	c.stateRequested, c.barred = false, false
 	r.dropDescription()
 	r.withdraw()
 }
 
-// restarted resumes the durable view (N8); if this replica leads it, it says that it never will
+// resumeView resumes the durable view (N8); if this replica leads it, it says that it never will
 // (V2).
-func (r *Replica) restarted() {
-	c := &r.change
+func (r *Replica) resumeView() {
+	c := &r.viewChange
 	r.beginChange(false)
-	c.quietTo = r.cfg.Detector.Deadline()
+	c.noVoteBefore = r.cfg.Detector.Deadline()
 	if r.prim() == r.self {
 		c.barred = true
 		r.vote(0)
@@ -205,37 +206,37 @@ func (r *Replica) restarted() {
 // tickChange votes when the primary is suspected or the view change takes too long (V1, V8), and
 // repeats what may have been lost.
 func (r *Replica) tickChange() {
-	c := &r.change
+	c := &r.viewChange
 	if !r.now.Before(r.suspectAt()) && !c.voting {
 		r.vote(0)
 	}
-	if c.voting && !r.now.Before(c.voteAt) {
+	if c.voting && !r.now.Before(c.repeatVoteAt) {
 		c.votes[r.self] = r.now
 		r.repeatVote()
 		r.countVotes()
 	}
 	if !c.resendAt.IsZero() && !r.now.Before(c.resendAt) {
 		c.resendAt = r.after(repeatVotes)
-		if c.sent != nil && len(r.others) > 0 {
-			r.send(c.sent, r.others...)
+		if c.described != nil && len(r.others) > 0 {
+			r.send(c.described, r.others...)
 		}
 		if c.best != nil {
-			r.askState(r.log.last)
+			r.requestState(r.log.last)
 		}
 	}
 }
 
 // suspectAt returns when this replica votes to leave its view if nothing changes.
 func (r *Replica) suspectAt() time.Time {
-	at := r.change.giveUpAt
+	at := r.viewChange.giveUpAt
 	if r.status == normal {
 		if r.isPrimary() {
 			return farAway
 		}
 		at = r.cfg.Detector.Deadline()
 	}
-	if at.Before(r.change.quietTo) {
-		return r.change.quietTo
+	if at.Before(r.viewChange.noVoteBefore) {
+		return r.viewChange.noVoteBefore
 	}
 	return at
 }
@@ -247,11 +248,11 @@ func (r *Replica) changeDeadline() time.Time {
 	if r.status == recovering {
 		return time.Time{}
 	}
-	c := &r.change
+	c := &r.viewChange
 	at := c.resendAt
 	if c.voting {
-		if at.IsZero() || c.voteAt.Before(at) {
-			at = c.voteAt
+		if at.IsZero() || c.repeatVoteAt.Before(at) {
+			at = c.repeatVoteAt
 		}
 	} else if s := r.suspectAt(); at.IsZero() || s.Before(at) {
 		at = s
