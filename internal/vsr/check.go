@@ -1,123 +1,107 @@
 package vsr
 
 import (
+	"cmp"
 	"fmt"
-	"strings"
 )
 
-// State is what a replica tells of itself.
-type State struct {
-	Phase    Phase
-	Head     Head
-	Primary  Index // -1: unknown
-	Members  Membership
-	Last     Viewstamp
-	First    OpNumber // first op of the log
-	Commit   OpNumber
-	Applied  OpNumber
-	Snapshot OpNumber
-	Problem  string
-
-	HandingOver bool // a primary: a handover is under way
-}
-
-// Phase names what a replica does for those outside.
-type Phase uint8
-
-// The phases.
-const (
-	Forming      Phase = iota // holds no group, or one that is not confirmed
-	Recovering                // the group exists, its memory is not of it (S3)
-	InViewChange              //
-	Backup                    //
-	Primary                   //
-)
-
-var phaseNames = [...]string{"forming", "recovering", "view change", "backup", "primary"}
-
-func (p Phase) String() string { return phaseNames[p] }
-
-// State returns what this replica is and holds now.
-func (r *Replica) State() State {
-	s := State{Phase: r.phase(), Head: r.head, Primary: -1, Members: r.members, Last: r.log.last, First: r.log.base.Op + 1,
-		Commit: r.commit, Applied: r.applied, Snapshot: r.snapshot.Last.Op, Problem: r.problem,
-		HandingOver: r.isPrimary() && r.primary.handover.active}
-	if r.status == normal && s.Phase != InViewChange {
-		s.Primary = r.prim()
-	}
-	if s.Problem == "" {
-		s.Problem = r.missingQuorum()
-	}
-	if r.full {
-		s.Problem = "the disk is full: this replica acknowledges nothing until there is space"
-	}
-	return s
-}
-
-func (r *Replica) phase() Phase {
-	switch {
-	case r.forming.lost:
-		return Recovering
-	case r.status == recovering || !r.confirmed():
-		return Forming
-	case r.status == changingView:
-		return InViewChange
-	case r.isPrimary() && r.primary.resigned == noQuorum:
-		return InViewChange // it takes nothing, and waits for another, or for answers
-	case r.isPrimary():
-		return Primary
-	}
-	return Backup
-}
-
-// missingQuorum says which members are missing when too few are heard for the group to go on.
-func (r *Replica) missingQuorum() string {
-	left := r.isPrimary() && r.primary.resigned == noQuorum
-	if !left && (r.status != changingView || r.viewChange.timeout <= changeTimeout*r.cfg.Heartbeat) {
-		return "" // nothing is wrong, or it has not lasted
-	}
-	var silent []string
-	for _, i := range r.others {
-		if !r.heardLately(i) {
-			silent = append(silent, r.memberID(i))
-		}
-	}
-	if r.n-len(silent) >= max(r.members.Qr, r.members.Qv) {
-		return ""
-	}
-	return fmt.Sprintf("no quorum: %d of %d members are there, %d are needed; %s cannot be heard",
-		r.n-len(silent), r.n, max(r.members.Qr, r.members.Qv), strings.Join(silent, ", "))
-}
-
-// Commit returns the commit number.
-func (r *Replica) Commit() OpNumber { return r.commit }
-
-// Stamp returns the viewstamp of an op that the log holds, or that it begins after.
-func (r *Replica) Stamp(op OpNumber) (Viewstamp, bool) { return r.log.stamp(op) }
-
-// Check returns an error if one of the invariants of a single replica is broken (section 11).
+// Check returns an error if one of the invariants of a single replica is broken (section 11). They stand
+// on the fields that they bind.
 func (r *Replica) Check() error {
 	l := &r.log
 	switch {
 	case r.applied > r.delivered || r.delivered > r.commit || r.commit > l.last.Op:
 		return fmt.Errorf("11.1: applied %d <= delivered %d <= commit %d <= last %d", r.applied, r.delivered, r.commit, l.last.Op)
-	case l.base.Op > l.last.Op || l.base.Op > r.snapshot.Last.Op:
-		return fmt.Errorf("log begins after %d: last %d, snapshot %d", l.base.Op, l.last.Op, r.snapshot.Last.Op)
+	case l.base.Op > l.last.Op || l.base.Op > r.snapshot.Last.Op || r.snapshot.Last.Op > r.delivered:
+		return fmt.Errorf("log begins after %d: last %d, snapshot %d, delivered %d", l.base.Op, l.last.Op, r.snapshot.Last.Op, r.delivered)
 	case l.last.Epoch > r.head.Epoch || l.last.Epoch == r.head.Epoch && l.last.View > r.head.View:
 		return fmt.Errorf("11.4: log ends at %v, above the replica's view %d", l.last, r.head.View)
 	case len(l.tail) != len(l.sizes) || OpNumber(len(l.tail)) > l.last.Op-l.base.Op:
 		return fmt.Errorf("tail of %d entries, %d sizes, log of %d", len(l.tail), len(l.sizes), l.last.Op-l.base.Op)
 	case r.checked > l.last.Op:
 		return fmt.Errorf("checked %d, last %d", r.checked, l.last.Op)
-	case r.saves.durable > l.last.Op:
-		return fmt.Errorf("durable %d, last %d", r.saves.durable, l.last.Op)
 	case r.isPrimary() && r.viewChange.barred:
 		return fmt.Errorf("V2: leads view %d, in which it restarted", r.head.View)
+	case r.viewChange.voting && r.viewChange.votes[r.self].IsZero():
+		return fmt.Errorf("V1: votes to leave view %d, and its vote is not counted", r.head.View)
 	}
-	if err := l.check(); err != nil {
-		return err
+	return cmp.Or(l.check(), r.saves.check(l.last.Op), r.requests.check(), r.checkPrimary(), r.checkReads(), r.transfer.check(), r.checkLimits())
+}
+
+// check returns an error if the numbers of saves or their ops are out of order.
+func (s *saves) check(last OpNumber) error {
+	if s.doneSeq > s.issuedSeq || max(s.headSeq, s.logSeq) > s.nextSeq() || s.appendedFrom > last || s.durable > last {
+		return fmt.Errorf("saves: done %d <= issued %d, head %d, log %d; appended from %d, durable %d, last %d",
+			s.doneSeq, s.issuedSeq, s.headSeq, s.logSeq, s.appendedFrom, s.durable, last)
 	}
-	return r.checkLimits()
+	before := s.doneSeq
+	for _, x := range s.issued {
+		if x.seq <= before || x.seq > s.issuedSeq || x.last > last {
+			return fmt.Errorf("save %d, up to op %d, follows %d; issued %d, last %d", x.seq, x.last, before, s.issuedSeq, last)
+		}
+		before = x.seq
+	}
+	for _, x := range s.deferred {
+		if x.save <= s.doneSeq || x.save > s.nextSeq() {
+			return fmt.Errorf("%v waits for save %d; done %d, issued %d", KindOf(x.out.Message), x.save, s.doneSeq, s.issuedSeq)
+		}
+	}
+	return nil
+}
+
+// check returns an error if the numbers of the requests are out of order.
+func (q *requests) check() error {
+	end := q.floor + uint64(len(q.waiting))
+	if q.nextToSend < q.floor || q.nextToSend > end || len(q.waiting) > 0 && q.waiting[0] == nil {
+		return fmt.Errorf("X2: requests %d to %d, of which %d is next to be sent", q.floor, end, q.nextToSend)
+	}
+	return nil
+}
+
+// checkPrimary returns an error if what a primary knows of its backups contradicts its log.
+func (r *Replica) checkPrimary() error {
+	if !r.isPrimary() {
+		return nil
+	}
+	last, round := r.log.last.Op, r.primary.round
+	if r.primary.opening > last || r.primary.progress[r.self].match > r.saves.durable {
+		return fmt.Errorf("opening %d, own match %d, durable %d, last %d", r.primary.opening, r.primary.progress[r.self].match, r.saves.durable, last)
+	}
+	for _, i := range r.others {
+		p := &r.primary.progress[i]
+		if p.match >= p.next || p.next > last+1 || max(p.preparePrev, p.loadedTo, p.sentAtHeartbeat, p.forwarded) > last ||
+			max(p.prepareRound, p.answeredRound) > round || p.matchAtAnswer > p.match || p.commitSent > r.commit ||
+			p.probeSent && p.state != probing {
+			return fmt.Errorf("progress of %s: %+v; round %d, commit %d, last %d", r.memberID(i), *p, round, r.commit, last)
+		}
+	}
+	return nil
+}
+
+// checkReads returns an error if a round is one that this primary has not begun, or reads are both
+// confirmed here and asked for elsewhere.
+func (r *Replica) checkReads() error {
+	w := &r.reads
+	if r.isPrimary() && len(w.inquirers) > 0 || !r.isPrimary() && len(w.rounds) > 0 {
+		return fmt.Errorf("R1: %d rounds of reads, %d reads asked of the primary; primary: %v", len(w.rounds), len(w.inquirers), r.isPrimary())
+	}
+	before := Round(0)
+	for _, b := range w.rounds {
+		if b.round <= before || b.round > r.primary.round || b.op > r.commit {
+			return fmt.Errorf("R1: reads of round %d at op %d follow round %d; round %d, commit %d", b.round, b.op, before, r.primary.round, r.commit)
+		}
+		before = b.round
+	}
+	return nil
+}
+
+// check returns an error if more chunks are under way than may be.
+func (t *transfer) check() error {
+	under := len(t.requested) + t.writing
+	if under > chunkWindow || t.completing && under+len(t.missing) > 0 {
+		return fmt.Errorf("C2: %d chunks requested, %d being written, %d missing; completing: %v", len(t.requested), t.writing, len(t.missing), t.completing)
+	}
+	return nil
 }
 
 // checkLimits returns an error if something in memory has grown beyond its limit (11.10). What is limited in
