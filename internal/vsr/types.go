@@ -1,6 +1,3 @@
-// Package vsr is the protocol of smr (docs/PROTOCOL.md) as a pure state machine: events in, outputs
-// out. It touches no file, socket, goroutine, lock, clock or global randomness; time is an
-// argument, and the same events give the same outputs.
 package vsr
 
 import (
