@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/smr-go/smr/internal/readlevel"
 )
 
 // ID names a member of a group. It is never reused, not even after the member is gone.
@@ -162,6 +164,8 @@ var (
 // the caller sees its own writes on any replica. The number is Op.Number as Apply saw it; a state
 // machine that wants it known outside makes it part of its results.
 func AtLeast(op uint64) ReadLevel { return ReadLevel{kind: readAtLeast, op: op} }
+
+func init() { readlevel.Op = func(level any) uint64 { return level.(ReadLevel).op } }
 
 // Phase is what a replica is doing.
 type Phase string

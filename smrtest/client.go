@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/readlevel"
 	"github.com/smr-go/smr/internal/sim"
 )
 
@@ -154,7 +154,7 @@ func (c *Client[M]) MustRead(level smr.ReadLevel, f func(m M)) {
 	}
 }
 
-// levelOf reads a level, which shows its parts to package smr alone.
+// levelOf returns a level as the simulator has it.
 func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
 	switch level {
 	case smr.Linearizable:
@@ -162,7 +162,7 @@ func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
 	case smr.Local:
 		return sim.Local, 0
 	}
-	return sim.AtLeast, reflect.ValueOf(level).FieldByName("op").Uint()
+	return sim.AtLeast, readlevel.Op(level)
 }
 
 // Call is a proposal whose outcome may not be known yet.
