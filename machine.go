@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 // machine is the user's state machine with all that changes along with it. The applier goroutine
 // owns it; readers hold the lock shared.
 type machine struct {
-	sync.RWMutex        // held to change the state
+	stateLock           // held to change the state
 	failure       error // the state may be anything: Apply panicked, or Restore failed
 	user          StateMachine
 	applied       atomic.Uint64

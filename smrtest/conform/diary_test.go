@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/smr-go/smr"
 )
@@ -28,7 +29,13 @@ func (d *diary) read() []string {
 	return slices.Clone(d.pages)
 }
 
+// sleeps is what a diary takes a second to write.
+const sleeps = "sleeps"
+
 func (d *diary) Apply(op smr.Op) []byte {
+	if string(op.Body) == sleeps {
+		time.Sleep(time.Second)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.pages = append(d.pages, string(op.Body))

@@ -109,6 +109,26 @@ func TestRealIsConfigured(t *testing.T) {
 	})
 }
 
+// Time passes while a Read, or Apply, sleeps and others wait for the state.
+func TestTimePassesWhileTheStateIsInUse(t *testing.T) {
+	inBubbleOf(t, 3, func(t *testing.T, c *Real[*diary]) {
+		reads := make(chan error)
+		go func() {
+			reads <- c.Replica("a").Read(t.Context(), smr.Local, func() { time.Sleep(time.Second) })
+		}()
+		synctest.Wait()
+		began := time.Now()
+		assert.Equal(t, "1", string(c.MustPropose("a", page)), "it is applied once the reader is done")
+		assert.GreaterOrEqual(t, time.Since(began), time.Second)
+		assert.NoError(t, <-reads)
+
+		sleepy := []byte(sleeps)
+		go c.MustPropose("a", sleepy)
+		time.Sleep(100 * time.Millisecond)
+		assert.Equal(t, 2, written(t, c, "a"), "it is read once Apply is done")
+	})
+}
+
 // nextSalt is what each salted machine adds.
 var nextSalt int
 
