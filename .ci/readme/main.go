@@ -1,8 +1,10 @@
-// Readme runs what README.md tells its readers to run, word for word: each fenced block of "sh" in
-// order, by bash, in the present directory, which should be a clean clone. A block whose info
-// string also says "norun" is for reading only; what is left out is named.
+// Readme runs the commands that documents give their readers, word for word: each fenced block of
+// "sh" in order, with bash, in the current directory, which should be a clean clone. A block whose
+// info string also contains "norun" is for reading only. Readme prints the blocks that it leaves out.
 //
-//	go run ./.ci/readme [-timeout 10m] [-must 'go test ./...'] [README.md]
+//	go run ./.ci/readme [-timeout 10m] [-must 'go test ./...'] [FILE...]
+//
+// Without a FILE it is README.md. The line that -must gives is one of the first FILE.
 package main
 
 import (
@@ -18,15 +20,20 @@ import (
 
 func main() {
 	timeout := flag.Duration("timeout", 10*time.Minute, "for each block")
-	must := flag.String("must", "", "a command that must be a line of some block")
+	must := flag.String("must", "", "a command that must be a line of some block of the first file")
 	flag.Parse()
-	path := "README.md"
-	if flag.NArg() > 0 {
-		path = flag.Arg(0)
+	paths := flag.Args()
+	if len(paths) == 0 {
+		paths = []string{"README.md"}
 	}
-	if err := run(path, *must, *timeout); err != nil {
-		fmt.Fprintln(os.Stderr, "readme:", err)
-		os.Exit(1)
+	for i, path := range paths {
+		if i > 0 {
+			*must = ""
+		}
+		if err := run(path, *must, *timeout); err != nil {
+			fmt.Fprintln(os.Stderr, "readme:", err)
+			os.Exit(1)
+		}
 	}
 }
 
