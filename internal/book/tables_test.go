@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,4 +108,15 @@ func sendWaitsForLog(t *testing.T) map[string]bool {
 	}
 	require.NotEmpty(t, kinds, "internal/vsr has no method send with a type switch any more: this test must follow it")
 	return kinds
+}
+
+// TestTableOfStages wants CONTRIBUTING.md to list the stages of .ci/run in their order.
+func TestTableOfStages(t *testing.T) {
+	m := regexp.MustCompile(`(?m)^stages=\((.+)\)$`).FindStringSubmatch(read(t, ".ci/run"))
+	require.NotNil(t, m)
+	var listed []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(read(t, "CONTRIBUTING.md"), -1) {
+		listed = append(listed, m[1])
+	}
+	assert.Equal(t, strings.Fields(m[1]), listed)
 }
