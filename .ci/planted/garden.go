@@ -21,10 +21,10 @@ type garden struct {
 	jobs   int
 	report io.Writer
 
-	copy *grown // of the sources, with most of the bugs; nil: none
+	copy *grown // copy of the sources that contains most of the bugs
 }
 
-// try tries all bugs and returns what came of them.
+// try tries all bugs and returns their outcomes.
 func (g garden) try(bugs []bug) []outcome {
 	outcomes := make([]outcome, len(bugs))
 	dir, err := os.MkdirTemp("", "planted")
@@ -47,7 +47,7 @@ func (g garden) try(bugs []bug) []outcome {
 	return outcomes
 }
 
-// parallel calls do(0) to do(n-1), g.jobs at a time, and done after each, one at a time.
+// parallel calls do(0) to do(n-1), up to g.jobs at a time, and done after each, one at a time.
 func (g garden) parallel(n int, do, done func(i int)) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -65,8 +65,8 @@ func (g garden) parallel(n int, do, done func(i int)) {
 	wg.Wait()
 }
 
-// baseline runs each test without any bug and returns what is wrong with it, by its arguments: a
-// test that fails anyway finds nothing.
+// baseline runs each test without any bug, and returns an error by the test's arguments if it
+// fails: a test that fails anyway does not find a bug.
 func (g garden) baseline(bugs []bug) map[string]error {
 	limits, keys := map[string]bug{}, []string{}
 	for _, b := range bugs {
@@ -92,13 +92,13 @@ func (g garden) baseline(bugs []bug) map[string]error {
 	return sound
 }
 
-// outcome is what came of a bug.
+// outcome is the outcome of trying a bug.
 type outcome struct {
 	by    []string      // tests that failed
-	after time.Duration // what they took, compiling not counted
-	sim   *catch        // what the simulation has found
-	err   error         // nil: it is as it must be
-	in    time.Duration // all in all
+	after time.Duration // time that the tests took, without compiling
+	sim   *catch        // result of the simulation
+	err   error         // nil if the outcome is right
+	in    time.Duration // total time
 }
 
 func (o outcome) print(w io.Writer, b bug) {
@@ -114,13 +114,13 @@ func (o outcome) print(w io.Writer, b bug) {
 	}
 }
 
-// plant has b's tests run with it.
+// plant runs b's tests with the bug. sound holds the result of baseline.
 func (g garden) plant(b bug, sound map[string]error) (o outcome) {
 	began := time.Now()
 	defer func() { o.in = time.Since(began) }()
 	test := func(test []string) verdict { return g.copied(g.copy.numbers[b.name], b.limit, test) }
 	overlay := ""
-	if g.copy.numbers[b.name] == 0 { // it is compiled by itself
+	if g.copy.numbers[b.name] == 0 { // the bug is not in the copy and must be compiled by itself
 		dir, err := os.MkdirTemp("", "planted")
 		if err != nil {
 			return outcome{err: err}
@@ -148,7 +148,7 @@ func (g garden) plant(b bug, sound map[string]error) (o outcome) {
 	return o
 }
 
-// changed returns the files that a bug changes, with it, by path.
+// changed returns the contents of the files that the bug changes, with the bug, by path.
 func (b *bug) changed(root string) (map[string]string, error) {
 	changed := map[string]string{}
 	for _, e := range b.edits {
@@ -161,14 +161,14 @@ func (b *bug) changed(root string) (map[string]string, error) {
 			changed[path] = string(text)
 		}
 		if n := strings.Count(changed[path], e.old); n != 1 {
-			return nil, fmt.Errorf("the old text is %d times in %s, not once: follow the source's change in the table\n%s", n, e.file, e.old)
+			return nil, fmt.Errorf("the old text occurs %d times in %s but must occur once; make the table follow the source\n%s", n, e.file, e.old)
 		}
 		changed[path] = strings.Replace(changed[path], e.old, e.new, 1)
 	}
 	return changed, nil
 }
 
-// overlay writes the changed files to dir and returns the file that go's -overlay takes.
+// overlay writes the changed files to dir and returns the file to pass to go's -overlay.
 func (g garden) overlay(b bug, dir string) (string, error) {
 	changed, err := b.changed(g.root)
 	if err != nil {
@@ -194,16 +194,16 @@ func writeOverlay(dir string, replace map[string]string) (string, error) {
 	return file, os.WriteFile(file, list, 0o666)
 }
 
-// verdict is what a run of go test came to.
+// verdict is the result of running go test.
 type verdict struct {
 	failed bool
-	by     string // a test that failed, or a panic
+	by     string // innermost test that failed, or "a panic"
 	took   time.Duration
 	output string
-	err    error // it did not come to a verdict
+	err    error // why there is no verdict
 }
 
-// building is the time allowed for compiling, beside a test's limit.
+// building is the time allowed for compiling in addition to a test's limit.
 const building = 5 * time.Minute
 
 // test runs go test.
@@ -222,12 +222,12 @@ var (
 	failedPackage = regexp.MustCompile(`(?m)^FAIL\s+\S+\s+([\d.]+s)$`)
 )
 
-// read makes out what the output of go test says.
+// read interprets the output of go test.
 func read(output string, err error) verdict {
 	v := verdict{output: output, failed: err != nil, by: "a panic"}
 	for _, name := range failedTest.FindAllStringSubmatch(output, -1) {
 		if v.by == "a panic" || strings.HasPrefix(name[1], v.by+"/") {
-			v.by = name[1] // the innermost
+			v.by = name[1] // the innermost test
 		}
 	}
 	if m := failedPackage.FindStringSubmatch(output); m != nil {
@@ -246,7 +246,7 @@ func read(output string, err error) verdict {
 	return v
 }
 
-// judge says what is wrong with a verdict on a bug, or on a control.
+// judge returns an error if the verdict is wrong for a bug or, if control is set, for a control.
 func (v verdict) judge(control bool) error {
 	switch {
 	case v.err != nil:

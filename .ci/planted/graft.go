@@ -12,21 +12,22 @@ import (
 	"strings"
 )
 
-// Compiling the sources once for each bug takes far longer than finding it. So the bugs that lie within
-// functions are all grafted onto one copy of the sources: beside a function stands each version of it
-// that has a bug, and it hands over to the one whose number the environment says.
+// Compiling the sources once for each bug would take far longer than finding it. Therefore all bugs
+// within functions are grafted onto one copy of the sources: the copy contains each function
+// together with its buggy versions, and the function calls the version whose number is in the
+// environment.
 
-// grafting is a copy of the sources with many bugs, of which at most one is active in a process.
+// grafting is a copy of the sources with many bugs, at most one of which is active in a process.
 type grafting struct {
 	root  string
 	files map[string]*grafted // by path
 }
 
-// grafted is a file of it.
+// grafted is a file of the copy.
 type grafted struct {
-	text    string   // without any bug
-	inserts []insert // handings over
-	added   []string // functions with a bug
+	text    string   // text without any bug
+	inserts []insert // calls of the buggy versions
+	added   []string // buggy versions of functions
 	pkg     string
 }
 
@@ -35,17 +36,17 @@ type insert struct {
 	text string
 }
 
-// numberOf is the variable of the environment that says the active bug's number, from 1 on.
+// numberOf is the environment variable that contains the number of the active bug, from 1 on.
 const numberOf = "PLANTED_BUG"
 
-// function is one of a file, by its text.
+// function is a function of a file and its position in the text.
 type function struct {
 	decl       *ast.FuncDecl
 	start, end int
 }
 
-// graft adds a bug with that number. It reports false, and adds nothing, if the bug is not within
-// functions, or these cannot be called by another.
+// graft adds a bug with the given number. It reports false, and adds nothing, if the bug changes
+// anything but functions, or if one of these cannot be called with its own parameters.
 func (g *grafting) graft(b *bug, number int) bool {
 	changed, err := b.changed(g.root)
 	if err != nil {
@@ -99,8 +100,8 @@ func (g *grafting) file(path string) (*grafted, error) {
 	return f, nil
 }
 
-// changedFunctions returns the functions in which two versions of a file differ, by pairs. It reports
-// false if they differ elsewhere too.
+// changedFunctions returns the pairs of functions that differ between two versions of a file. It
+// reports false if the versions differ elsewhere too.
 func changedFunctions(old, new string) (pairs [][2]function, ok bool) {
 	a, restA, errA := functionsOf(old)
 	b, restB, errB := functionsOf(new)
@@ -115,7 +116,7 @@ func changedFunctions(old, new string) (pairs [][2]function, ok bool) {
 	return pairs, true
 }
 
-// functionsOf returns the functions of a file in order, and what else it has.
+// functionsOf returns the functions of a file in order, and the rest of its text.
 func functionsOf(text string) (all []function, rest string, err error) {
 	set := token.NewFileSet()
 	f, err := parser.ParseFile(set, "", text, parser.SkipObjectResolution)
@@ -135,7 +136,7 @@ func functionsOf(text string) (all []function, rest string, err error) {
 	return all, b.String() + text[at:], nil
 }
 
-// handOver returns what a function must do to hand over to its version with the bug, and that version.
+// handOver returns the call that a function must make to its buggy version, and that version.
 func handOver(new string, p [2]function, number int) (in insert, add string, ok bool) {
 	was, is := p[0].decl, p[1].decl
 	call, ok := callOf(was)
@@ -156,7 +157,7 @@ func handOver(new string, p [2]function, number int) (in insert, add string, ok 
 	return in, new[p[1].start:at] + name + new[at+len(is.Name.Name):p[1].end], true
 }
 
-// callOf returns a call of the function from within it, with its own arguments.
+// callOf returns a call of the function from within it, with its own parameters as arguments.
 func callOf(d *ast.FuncDecl) (call string, ok bool) {
 	call = d.Name.Name
 	if d.Type.TypeParams != nil || d.Body == nil {
@@ -181,7 +182,7 @@ func isGeneric(t ast.Expr) bool {
 	return !plain
 }
 
-// namesOf returns the names of parameters as arguments, if all have one.
+// namesOf returns the names of parameters as arguments. It reports false if one has no name.
 func namesOf(list *ast.FieldList) (names []string, ok bool) {
 	for _, f := range list.List {
 		if len(f.Names) == 0 {
@@ -201,7 +202,7 @@ func namesOf(list *ast.FieldList) (names []string, ok bool) {
 	return names, true
 }
 
-// write writes the copies to dir, and returns the file that go's -overlay takes.
+// write writes the copy to dir and returns the file to pass to go's -overlay.
 func (g *grafting) write(dir string) (overlay string, err error) {
 	replace := map[string]string{}
 	put := func(path, text string) {
@@ -221,7 +222,7 @@ func (g *grafting) write(dir string) (overlay string, err error) {
 	return writeOverlay(dir, replace)
 }
 
-// chooser is a file of each package that has bugs.
+// chooser is a source file added to each package that contains bugs.
 const chooser = `package %s
 
 import (
@@ -232,7 +233,7 @@ import (
 var plantedHere, _ = strconv.Atoi(os.Getenv(%q))
 `
 
-// whole is the file with all that was grafted.
+// whole returns the text of the file with all grafted bugs.
 func (f *grafted) whole() string {
 	inserts := slices.Clone(f.inserts)
 	slices.SortStableFunc(inserts, func(a, b insert) int { return a.at - b.at })

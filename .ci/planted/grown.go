@@ -12,25 +12,25 @@ import (
 	"time"
 )
 
-// grown is the copy of the sources with the bugs that could be grafted, and what was compiled of it.
+// grown is the copy of the sources with the grafted bugs, and the programs compiled from it.
 type grown struct {
 	g       garden
 	dir     string
 	overlay string
-	numbers map[string]int // of bugs, by name; those that are not in it have none
+	numbers map[string]int // numbers of the grafted bugs, by name
 
 	mu       sync.Mutex
 	programs map[string]*program // by package
 }
 
-// program is a package's tests, compiled.
+// program is a package's compiled tests.
 type program struct {
 	once sync.Once
 	file string
 	err  error
 }
 
-// grow makes the copy, in dir.
+// grow creates the copy in dir.
 func (g garden) grow(dir string, bugs []bug) (*grown, error) {
 	x := &grown{g: g, dir: dir, numbers: map[string]int{}, programs: map[string]*program{}}
 	all := grafting{root: g.root, files: map[string]*grafted{}}
@@ -44,7 +44,7 @@ func (g garden) grow(dir string, bugs []bug) (*grown, error) {
 	return x, err
 }
 
-// program compiles a package's tests, once.
+// program returns a package's tests, compiling them on the first call.
 func (x *grown) program(pkg string) *program {
 	x.mu.Lock()
 	p, ok := x.programs[pkg]
@@ -72,7 +72,7 @@ func (g garden) built(pkg, file, overlay string) error {
 	return nil
 }
 
-// copied runs a test of the copy, with the bug of that number; 0: without any.
+// copied runs a test of the copy with the bug of the given number, or without a bug if it is 0.
 func (g garden) copied(number int, limit time.Duration, test []string) verdict {
 	p := g.copy.program(test[0])
 	if p.err != nil {
@@ -96,7 +96,7 @@ func (g garden) copied(number int, limit time.Duration, test []string) verdict {
 	output, err := cmd.CombinedOutput()
 	text := string(output)
 	if _, ok := errors.AsType[*exec.ExitError](err); ok && ctx.Err() == nil {
-		text += "\nFAIL\n" // as go test ends, after a panic too
+		text += "\nFAIL\n" // the end of go test's output, also after a panic
 	}
 	v := read(text, err)
 	if cmd.ProcessState != nil {

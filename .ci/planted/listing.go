@@ -7,43 +7,43 @@ import (
 	"strings"
 )
 
-// The table of what found each bug stands in a Markdown file between these lines.
+// These lines enclose the table in a Markdown file.
 const (
 	listingBegins = "<!-- planted: written by go run ./.ci/planted -table, not by hand -->"
 	listingEnds   = "<!-- planted: end -->"
 )
 
-// rules says what the rules are about that the simulation checks, for those who have not read the
-// protocol's description.
+// rules describes the rules that the simulation checks.
 var rules = map[string]string{
-	"11.1":     "views, commit numbers and what is applied never fall, and stay in order",
-	"11.2":     "there is one history of what is committed",
-	"11.3":     "any view change keeps every committed op",
-	"11.4":     "entries with the same viewstamp are the same, and all before them",
+	"11.1":     "views, commit numbers and applied ops never go back, and stay in order",
+	"11.2":     "all replicas commit the same history",
+	"11.3":     "every view change keeps all committed ops",
+	"11.4":     "entries with equal viewstamps are equal, and so are all entries before them",
 	"11.5":     "a view has one primary",
-	"11.6":     "what is said is true on the sayer's disk",
-	"11.7":     "a request is executed once, and its result is its own",
+	"11.6":     "a message claims only what is durable at its sender",
+	"11.7":     "a request is executed once and returns its own result",
 	"11.8":     "states at equal ops are equal",
-	"11.9":     "what callers see is linearizable",
-	"C3":       "a snapshot is of what is committed",
-	"F17":      "another replica's or group's directory is refused, and left as it is",
-	"F18":      "a directory is used by one process at a time",
-	"N2":       "time does not go back along the log",
-	"N4":       "what is committed is on enough disks",
+	"11.9":     "the history that callers observe is linearizable",
+	"11.10":    "limits hold",
+	"C3":       "a snapshot contains only committed ops",
+	"F17":      "the directory of another replica or group is refused and left unchanged",
+	"F18":      "at most one process at a time uses a directory",
+	"N2":       "time never decreases along the log",
+	"N4":       "committed ops are durable on enough disks",
 	"N7":       "ops are applied in order",
-	"S5":       "a restart finds on the disk what was durable, and all of it",
-	"X4":       "what callers are told about the outcome is true",
-	"V2":       "who restarts in a view that it leads never leads it again",
-	"error":    "a replica does not stop without a fault that makes it",
-	"liveness": "once healed, all members come together soon, and every call ends",
+	"S5":       "a restart finds everything that was durable",
+	"X4":       "the outcome reported to a caller is true",
+	"V2":       "a primary that restarts in its view never leads it again",
+	"error":    "a replica stops only because of a fault",
+	"liveness": "once faults end, all members soon agree and every call returns",
 	"panic":    "nothing panics",
 
-	"too little":         "a run in which nothing gets done shows nothing",
-	"not deterministic":  "replicas do the same",
-	"restore incomplete": "a restored state is the one of the snapshot",
+	"too little":         "a run must make progress",
+	"not deterministic":  "replicas that apply the same operations agree",
+	"restore incomplete": "a restored state equals that of the snapshot",
 }
 
-// listing makes the table.
+// listing returns the table.
 func listing(bugs []bug, outcomes []outcome) string {
 	var b strings.Builder
 	b.WriteString(listingBegins + "\n\n| bug | caught by | seeds tried | time to the first catch |\n|---|---|---:|---:|\n")
@@ -54,7 +54,7 @@ func listing(bugs []bug, outcomes []outcome) string {
 	return b.String()
 }
 
-// cells is what stands behind a bug's name.
+// cells returns the cells after the bug's name.
 func cells(b *bug, o *outcome) string {
 	switch {
 	case b.control:
@@ -69,7 +69,7 @@ func cells(b *bug, o *outcome) string {
 
 func cell(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 
-// writeListing puts the table into its place in a file.
+// writeListing replaces the table in a file.
 func writeListing(file string, bugs []bug, outcomes []outcome) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -82,7 +82,7 @@ func writeListing(file string, bugs []bug, outcomes []outcome) error {
 	return os.WriteFile(file, []byte(before+listing(bugs, outcomes)+after), 0o666)
 }
 
-// cutListing parts a text around the table.
+// cutListing splits a text into the table and the texts before and after it.
 func cutListing(text string) (before, table, after string, err error) {
 	before, rest, begins := strings.Cut(text, listingBegins+"\n")
 	table, after, ends := strings.Cut(rest, listingEnds+"\n")
@@ -92,13 +92,13 @@ func cutListing(text string) (before, table, after string, err error) {
 	return before, table, after, nil
 }
 
-// row is a bug's line in a table.
+// row is a bug's row in a table.
 type row struct {
 	name string
-	seed int // at which the simulation found it; 0: something else did
+	seed int // seed at which the simulation found the bug; 0 if another test did
 }
 
-// rows returns what a table says.
+// rows returns the rows of a table.
 func rows(table string) (all []row) {
 	for line := range strings.Lines(table) {
 		if cells := strings.Split(strings.Trim(line, "|\n"), " | "); len(cells) == 4 {
@@ -109,7 +109,7 @@ func rows(table string) (all []row) {
 	return all[min(1, len(all)):]
 }
 
-// recall tells bugs the seeds at which they were found when the table in file was written.
+// recall sets the seeds of bugs to those in the table of a file.
 func recall(bugs []bug, file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -1,12 +1,12 @@
-// Planted lays small bugs over the sources, one at a time, and demands that a test finds each: a
-// test that cannot fail shows nothing. Controls are changes that are harmless by design, and must
-// not be found. The sources themselves know nothing of it (go test -overlay).
+// Planted plants small bugs in the sources, one at a time, and requires that a test finds each of
+// them: a test that cannot fail proves nothing. Controls are harmless changes that no test may
+// find. The sources themselves are not modified (go test -overlay).
 //
 //	go run ./.ci/planted [-run REGEXP] [-jobs N] [-search | -table]
 //
-// The table of what found each is in smrtest/README.md, between two marks. The seeds that it names are
-// tried first; with -search they are not, but those from 1 on, and -table writes the table anew
-// from such a search. The bugs are in .ci/planted/*.txt; bugs.txt says how they are written.
+// A table in smrtest/README.md lists which test or seed found each bug. The seeds listed there are
+// tried first. With -search the simulation tries the seeds from 1 on instead, and -table rewrites
+// the table from such a search. The bugs are in .ci/planted/*.txt; bugs.txt describes their format.
 package main
 
 import (
@@ -20,15 +20,15 @@ import (
 	"time"
 )
 
-// tableFile has the table, in the module's root.
+// tableFile is the file that contains the table, relative to the module's root.
 const tableFile = "smrtest/README.md"
 
 func main() {
 	var x task
-	only := flag.String("run", "", "plant only the bugs whose name matches")
-	flag.IntVar(&x.jobs, "jobs", runtime.NumCPU(), "bugs tried at the same time")
-	flag.BoolVar(&x.search, "search", false, "search for each bug in the seeds from 1 on, as if none were known")
-	flag.BoolVar(&x.table, "table", false, "search, and write the table in "+tableFile+" anew")
+	only := flag.String("run", "", "plant only the bugs whose names match this `regexp`")
+	flag.IntVar(&x.jobs, "jobs", runtime.NumCPU(), "number of bugs tried concurrently")
+	flag.BoolVar(&x.search, "search", false, "try the seeds from 1 on, ignoring those in the table")
+	flag.BoolVar(&x.table, "table", false, "search, and rewrite the table in "+tableFile)
 	flag.Parse()
 	var err error
 	if x.only, err = regexp.Compile(*only); err == nil {
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// task is what is asked for.
+// task is the work described by the command line.
 type task struct {
 	only          *regexp.Regexp
 	jobs          int
@@ -59,9 +59,9 @@ func (x *task) run() error {
 	bugs := matching(all, x.only)
 	switch {
 	case len(bugs) == 0:
-		return fmt.Errorf("no bug of %d in .ci/planted matches %q; run it from the module's root", len(all), x.only)
+		return fmt.Errorf("none of the %d bugs in .ci/planted matches %q; run planted from the module's root", len(all), x.only)
 	case x.table && len(bugs) < len(all):
-		return errors.New("a table is of all bugs: -run leaves some out")
+		return errors.New("-table needs all bugs, but -run selects only some")
 	case !x.search && !x.table:
 		if err := recall(bugs, filepath.Join(root, tableFile)); err != nil {
 			return err
@@ -74,7 +74,7 @@ func (x *task) run() error {
 	return err
 }
 
-// try tries bugs, and says how many were not as they must be.
+// try tries the bugs and returns an error if the outcome of any is wrong.
 func (x *task) try(root string, bugs []bug) ([]outcome, error) {
 	began := time.Now()
 	outcomes := garden{root: root, jobs: x.jobs, report: os.Stdout}.try(bugs)
@@ -84,7 +84,7 @@ func (x *task) try(root string, bugs []bug) ([]outcome, error) {
 			failures++
 		}
 	}
-	fmt.Printf("%d of %d as they must be, in %v\n", len(bugs)-failures, len(bugs), time.Since(began).Round(time.Second))
+	fmt.Printf("%d of %d outcomes are right, in %v\n", len(bugs)-failures, len(bugs), time.Since(began).Round(time.Second))
 	if failures > 0 {
 		return nil, fmt.Errorf("%d failures", failures)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// module makes a small module whose test is good, and returns its root.
+// module creates a small module whose test passes, and returns its root.
 func module(t *testing.T) string {
 	root := t.TempDir()
 	for name, text := range map[string]string{
@@ -30,7 +30,7 @@ func module(t *testing.T) string {
 	return root
 }
 
-// simulation is a test that fails as the simulation's does: at seed 3 if sums are wrong.
+// simulation is a test that fails like the simulation: at seed 3 if sums are wrong.
 const simulation = `package sim
 
 import (
@@ -76,13 +76,13 @@ func TestPlanted(t *testing.T) {
 		{"no such test", "bug x\n" + plus + "\treturn a - b\nend\ntest . -run TestNone", "there is no such test"},
 		{"fails anyway", "bug x\n" + plus + "\treturn a - b\nend\ntest . -run TestBroken", "fails without any bug"},
 		{"times out", "bug x\nlimit 1s\n" + plus + "\tfor {\n\t}\nend\ntest . -run TestOf", "no verdict in time"},
-		{"not in the file", "bug x\nfile sum.go\nold\nreturn c\nnew\nend\ntest .", "the old text is 0 times in sum.go"},
-		{"twice in the file", "bug x\nfile sum.go\nold\nb\nnew\nend\ntest .", "the old text is 2 times in sum.go"},
+		{"not in the file", "bug x\nfile sum.go\nold\nreturn c\nnew\nend\ntest .", "the old text occurs 0 times in sum.go"},
+		{"twice in the file", "bug x\nfile sum.go\nold\nb\nnew\nend\ntest .", "the old text occurs 2 times in sum.go"},
 		{"simulated", "bug x\n" + plus + "\treturn a - b\nend\nsim", "by not summed, at seed 3, after 0."},
-		{"simulated, and what is found is told", "bug x\n" + plus + "\treturn a - b\nend\nsim", "s: it is -1: 5 1s\n"},
+		{"simulated, with a description", "bug x\n" + plus + "\treturn a - b\nend\nsim", "s: it is -1: 5 1s\n"},
 		{"simulated, harmless", "control x\n" + plus + "\treturn b + a\nend\nsim", "harmless x"},
-		{"simulated, not found", "bug x\n" + plus + "\treturn b + a\nend\nsim", "the simulation has not found it in 1000 seeds"},
-		{"simulated, too late", "bug x\nlimit 1ns\n" + plus + "\treturn a - b\nend\nsim", "has found it at seed 3, after"},
+		{"simulated, not found", "bug x\n" + plus + "\treturn b + a\nend\nsim", "the simulation did not find it in 1000 seeds"},
+		{"simulated, too late", "bug x\nlimit 1ns\n" + plus + "\treturn a - b\nend\nsim", "found it only at seed 3, after"},
 		{"simulated, a control found", "control x\n" + plus + "\treturn a - b\nend\nsim", "a harmless change made seed 3 fail: not summed: it is -1"},
 		{"simulated, does not compile", "bug x\n" + plus + "\treturn a +\nend\nsim", "does not compile"},
 		{"simulated, no violation", "bug x\n" + plus + "\treturn (a + b) % 9\nend\nsim", "no verdict"},
@@ -101,7 +101,7 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// A seed that is known is tried first; if it shows nothing any more, the others are.
+// A known seed is tried first. If it no longer shows the bug, the others are tried.
 func TestPlantedSeedIsKnown(t *testing.T) {
 	root := module(t)
 	always := strings.Replace(simulation, "seed == 3 && ", "seed >= 3 && ", 1)
@@ -116,7 +116,7 @@ func TestPlantedSeedIsKnown(t *testing.T) {
 	}
 }
 
-// What fails without the bug too is no catch.
+// A seed that fails without the bug as well does not count.
 func TestPlantedInVain(t *testing.T) {
 	root := module(t)
 	broken := strings.Replace(simulation, "sum.Of(2, 3) != 5", "true", 1)
@@ -127,7 +127,7 @@ func TestPlantedInVain(t *testing.T) {
 	require.ErrorContains(t, outcomes[0].err, "seed 3 fails without any bug: not summed")
 }
 
-// Two edits of one file are both made, and of two bugs each has its own.
+// Both edits of a file are applied, and each of two bugs has its own.
 func TestPlantedSeveral(t *testing.T) {
 	bugs, err := tableOf(t, "# two\n\nbug x\n"+plus+"\treturn a - b\nend\nold\nfunc Of(a, b int)\nnew\nfunc Of(b, a int)\nend\ntest .  -run TestOf\n"+
 		"control y\n"+plus+"\treturn b + a\nend\ntest . -run TestOf -v\nlimit 30s\n")
@@ -149,20 +149,20 @@ func TestTableRefused(t *testing.T) {
 		"bug x\nold\na\nnew\nb\nend":            "old without a file",
 		"bug x\nfile f\nold\na\nnew\nb":         `no line "end"`,
 		"bug x\nfile f\nold\na\nend":            `no line "new"`,
-		"bug x\nwords":                          `"words" is none of`,
+		"bug x\nwords":                          `"words" is not one of`,
 		"bug x\n" + plus + "end":                "an edit (1), and either tests (0) or sim",
 		"bug x\ntest .":                         "an edit (0), and either tests (1) or sim",
 		"bug x\n" + plus + "end\nsim\ntest .":   "an edit (1), and either tests (1) or sim",
 		"bug \n" + plus + "end\ntest .":         `a bug needs a name ("")`,
 		"bug x\nlimit soon":                     "invalid duration",
-		"bug x\n" + plus + "end\ntest .\nbug x": `"x" is at`,
+		"bug x\n" + plus + "end\ntest .\nbug x": `"x" is already defined at`,
 	} {
 		_, err := tableOf(t, table)
 		require.ErrorContains(t, err, says, table)
 	}
 }
 
-// The table in smrtest lists what is planted, and all of it.
+// The table in smrtest/README.md lists exactly the planted bugs.
 func TestListingIsOfTheTables(t *testing.T) {
 	bugs, err := readTables(".")
 	require.NoError(t, err)
@@ -178,10 +178,10 @@ func TestListingIsOfTheTables(t *testing.T) {
 	for _, r := range rows(table) {
 		listed = append(listed, r.name)
 	}
-	require.Equal(t, planted, listed, "go run ./.ci/planted -table writes it anew")
+	require.Equal(t, planted, listed, "rewrite the table with go run ./.ci/planted -table")
 }
 
-// Each planted text applies to the sources as they are now, and the result parses.
+// Every planted text applies to the present sources, and the result parses.
 func TestTablesFollowTheSources(t *testing.T) {
 	bugs, err := readTables(".")
 	require.NoError(t, err)

@@ -12,29 +12,29 @@ import (
 	"time"
 )
 
-// simulated is what the simulation is, in the module's root, and the test that tries new seeds.
+// The simulation's package, relative to the module's root, and its test that tries new seeds.
 const (
 	simulated = "./internal/sim"
 	newSeeds  = "^TestNewSeeds$"
 )
 
-// How many seeds the simulation tries: a number of them, and no time, so that what is found does not
-// hang on what else the machine does. A thousand take a minute and a half of one core.
+// The numbers of seeds that the simulation tries. They limit seeds and not time, so that the result
+// does not depend on the load of the machine. A thousand seeds take 90 seconds of processor time.
 const (
 	bugSeeds     = 1000
 	controlSeeds = 100
 )
 
-// catch is a seed whose run has shown a bug.
+// catch is a run of the simulation that found a bug.
 type catch struct {
-	rule  string        // that was violated
-	text  string        // how
-	seed  int           // which is also how many were tried, one after the other
-	after time.Duration // of one core, compiling not counted
+	rule  string        // rule that was violated
+	text  string        // description of the violation
+	seed  int           // seed of the run; in a search from 1 on, also the number of seeds tried
+	after time.Duration // processor time, without compiling
 }
 
-// simulate has the simulation look for a bug, on one core, at the seed that is known to show it, or else
-// in the seeds from 1 on. The bug is in the copy, or laid over the sources.
+// simulate runs the simulation on one core to find a bug, first with the seed known to show it and
+// then with the seeds from 1 on. The bug is in the copy or, if overlay is not "", in the overlay.
 func (g garden) simulate(b bug, overlay string) (*catch, error) {
 	number := g.copy.numbers[b.name]
 	sound := g.copy.program(simulated)
@@ -68,9 +68,9 @@ func (g garden) simulate(b bug, overlay string) (*catch, error) {
 	case b.control:
 		return nil, nil
 	case found == nil:
-		return nil, fmt.Errorf("the simulation has not found it in %d seeds", seeds)
+		return nil, fmt.Errorf("the simulation did not find it in %d seeds", seeds)
 	case found.after > b.limit:
-		return nil, fmt.Errorf("the simulation has found it at seed %d, after %v only; %v are allowed", found.seed, found.after, b.limit)
+		return nil, fmt.Errorf("the simulation found it only at seed %d, after %v; the limit is %v", found.seed, found.after, b.limit)
 	}
 	anyway, err := g.seeds(sound.file, 0, found.seed, 1)
 	if err == nil && anyway != nil {
@@ -79,15 +79,15 @@ func (g garden) simulate(b bug, overlay string) (*catch, error) {
 	return found, err
 }
 
-// seeds runs some seeds one after the other, with the bug of that number, and returns the first that
-// failed; nil if none did.
+// seeds runs count seeds from first on with the bug of the given number, and returns the first run
+// that failed, or nil.
 func (g garden) seeds(program string, number, first, count int) (*catch, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*building)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "-test.v", "-test.timeout=0", "-test.run="+newSeeds,
 		fmt.Sprintf("-sim.seed=%d", first), fmt.Sprintf("-sim.runs=%d", count), "-sim.trace=1", "-sim.shrink=0")
 	cmd.Dir, cmd.WaitDelay = filepath.Join(g.root, filepath.FromSlash(simulated)), 10*time.Second
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", numberOf, number), "GOMAXPROCS=1", "TMPDIR="+filepath.Dir(program)) // one core: the same is found each time
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", numberOf, number), "GOMAXPROCS=1", "TMPDIR="+filepath.Dir(program)) // one core makes the result repeatable
 	output, err := cmd.CombinedOutput()
 	c, err := readSeeds(string(output), err)
 	if c != nil {
@@ -101,7 +101,7 @@ var (
 	passed     = regexp.MustCompile(`(?m)^--- PASS: TestNewSeeds `)
 )
 
-// readSeeds makes out what the simulation says: a violation and its rule; nothing else counts.
+// readSeeds interprets the output of the simulation. Only a violation of a rule counts as a catch.
 func readSeeds(output string, err error) (*catch, error) {
 	seed := failedSeed.FindStringSubmatch(output)
 	switch {

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// bug is a change of the sources that tests must find, or that they must not find (control).
+// bug is a change of the sources that tests must find or, if it is a control, must not find.
 type bug struct {
 	name    string
 	where   string // file:line
 	control bool
-	limit   time.Duration // of each test, and of what the simulation takes of one core
+	limit   time.Duration // limit of each test, and of the simulation's processor time
 	edits   []edit
-	tests   [][]string // arguments of go test
-	sim     bool       // the simulation must find it
-	seed    int        // that has shown it before and is tried first; 0: none is known
+	tests   [][]string // arguments of go test, one slice for each test
+	sim     bool       // whether the simulation must find it
+	seed    int        // seed that is known to show the bug and is tried first; 0 if none is known
 }
 
-// edit replaces text that occurs exactly once in a file.
+// edit replaces a text that must occur exactly once in the file.
 type edit struct{ file, old, new string }
 
 const defaultLimit = 60 * time.Second
@@ -58,10 +58,10 @@ type tableReader struct {
 	lines []string
 	next  int
 	bugs  []bug
-	file  string // of the next old
+	file  string // file of the next edit
 }
 
-// line takes one line, or with "old" all to its "end".
+// line reads one line or, after "old", all lines up to "end".
 func (p *tableReader) line() error {
 	text := p.lines[p.next]
 	p.next++
@@ -90,19 +90,19 @@ func (p *tableReader) line() error {
 		b.limit = limit
 		return err
 	default:
-		return fmt.Errorf("%q is none of bug, control, file, old, sim, test, limit", word)
+		return fmt.Errorf("%q is not one of bug, control, file, old, sim, test, limit", word)
 	}
 	return nil
 }
 
-// begin begins a bug, once the one before is complete.
+// begin begins a bug after checking that the previous one is complete.
 func (p *tableReader) begin(name string, control bool) error {
 	if err := p.complete(); err != nil {
 		return err
 	}
 	for _, b := range p.bugs {
 		if b.name == name {
-			return fmt.Errorf("%q is at %s already", name, b.where)
+			return fmt.Errorf("%q is already defined at %s", name, b.where)
 		}
 	}
 	where := fmt.Sprintf("%s:%d", p.path, p.next)
@@ -111,7 +111,7 @@ func (p *tableReader) begin(name string, control bool) error {
 	return nil
 }
 
-// complete checks the last bug.
+// complete checks that the last bug is complete.
 func (p *tableReader) complete() error {
 	if len(p.bugs) == 0 {
 		return nil
@@ -123,7 +123,7 @@ func (p *tableReader) complete() error {
 	return nil
 }
 
-// edit takes the lines after "old" up to "new", and those up to "end".
+// edit reads the lines from "old" to "new" and from there to "end".
 func (p *tableReader) edit(b *bug) error {
 	if p.file == "" {
 		return fmt.Errorf("old without a file before it")
