@@ -1,10 +1,10 @@
-// Readme runs the commands that documents give their readers, word for word: each fenced block of
-// "sh" in order, with bash, in the current directory, which should be a clean clone. A block whose
-// info string also contains "norun" is for reading only. Readme prints the blocks that it leaves out.
+// Readme runs the commands in documents: every fenced code block of type "sh", in order, with bash,
+// in the current directory, which should be a clean clone. It only prints a block whose info string
+// also contains "norun".
 //
 //	go run ./.ci/readme [-timeout 10m] [-must 'go test ./...'] [FILE...]
 //
-// Without a FILE it is README.md. The line that -must gives is one of the first FILE.
+// Without a FILE it runs README.md. The line required by -must must be in the first FILE.
 package main
 
 import (
@@ -19,8 +19,8 @@ import (
 )
 
 func main() {
-	timeout := flag.Duration("timeout", 10*time.Minute, "for each block")
-	must := flag.String("must", "", "a command that must be a line of some block of the first file")
+	timeout := flag.Duration("timeout", 10*time.Minute, "maximum `duration` of a block")
+	must := flag.String("must", "", "a `command` that must be a line of a block in the first file")
 	flag.Parse()
 	paths := flag.Args()
 	if len(paths) == 0 {
@@ -47,7 +47,7 @@ func run(path, must string, timeout time.Duration) error {
 		return fmt.Errorf("%s:%w", path, err)
 	}
 	if must != "" && !slices.ContainsFunc(all, func(b block) bool { return !b.norun && slices.Contains(b.commands, must) }) {
-		return fmt.Errorf("%s: no block to be run has the line %q", path, must)
+		return fmt.Errorf("%s: no block that is run has the line %q", path, must)
 	}
 	for _, b := range all {
 		fmt.Printf("%s:%d:\n\t%s\n", path, b.line, strings.Join(b.commands, "\n\t"))
@@ -66,15 +66,15 @@ func run(path, must string, timeout time.Duration) error {
 
 // block is a fenced block of shell commands.
 type block struct {
-	line     int // of its first command
+	line     int // line of its first command
 	norun    bool
 	commands []string
 }
 
-// blocks returns the blocks of a Markdown text that are marked as sh.
+// blocks returns the blocks of type sh in a Markdown text.
 func blocks(text string) (all []block, err error) {
-	var open *block // nil: outside of a block, or inside one that is not sh
-	fence := ""     // of the block that is open
+	var open *block // nil outside a block and inside one of another type
+	fence := ""     // fence of the open block
 	for i, line := range strings.Split(text, "\n") {
 		bare := strings.TrimSpace(line)
 		ticks := bare[:len(bare)-len(strings.TrimLeft(bare, "`"))]
@@ -99,7 +99,7 @@ func blocks(text string) (all []block, err error) {
 	return all, nil
 }
 
-// run runs the commands, up to the first that fails.
+// run runs the commands up to the first one that fails.
 func (b block) run(timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -107,7 +107,7 @@ func (b block) run(timeout time.Duration) error {
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = os.Stdout, os.Stderr, 5*time.Second
 	err := cmd.Run()
 	if ctx.Err() != nil {
-		return fmt.Errorf("not done after %v", timeout)
+		return fmt.Errorf("timeout after %v", timeout)
 	}
 	return err
 }

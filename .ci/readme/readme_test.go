@@ -28,13 +28,13 @@ func TestRun(t *testing.T) {
 		{"```sh\nfalse\ntrue\n```\n", "", "README.md:2: exit status 1"},
 		{"```sh\nfalse | true\n```\n", "", "README.md:2: exit status 1"},
 		{"```sh\necho $NO_SUCH_VARIABLE\n```\n", "", "README.md:2: exit status"},
-		{"```sh\nread x </dev/zero\n```\n", "", "not done after 100ms"},
-		{"```sh norun\ntrue\n```\n", "true", `no block to be run has the line "true"`},
+		{"```sh\nread x </dev/zero\n```\n", "", "timeout after 100ms"},
+		{"```sh norun\ntrue\n```\n", "true", `no block that is run has the line "true"`},
 	} {
 		path := filepath.Join(t.TempDir(), "README.md")
 		require.NoError(t, os.WriteFile(path, []byte(c.text), 0o666))
 		timeout := time.Minute
-		if c.says == "not done after 100ms" {
+		if c.says == "timeout after 100ms" {
 			timeout = 100 * time.Millisecond
 		}
 		err := run(path, c.must, timeout)
