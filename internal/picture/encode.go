@@ -45,7 +45,7 @@ func encode(r *Run) *document {
 		e.Lanes = append(e.Lanes, lane(l))
 	}
 	e.Messages = e.messages(r.Messages)
-	e.Spans = e.spans(r.Spans)
+	e.Spans = e.spans(oneAtATime(r.Lanes, r.Spans))
 	e.Cuts = e.cuts(r.Cuts)
 	e.Marks = e.marks(r.Marks)
 	e.States = e.states(r.States)

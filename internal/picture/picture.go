@@ -55,8 +55,9 @@ const (
 	UnderWay             // it was on its way when the run ended
 )
 
-// Span is what a lane was for some time. Spans of replicas are what it is in the protocol, one at a
-// time, and what ails it, any number at once; spans of clients are calls.
+// Span is what a lane was for some time. Spans of a replica are what it is in the protocol and what
+// ails it, any number at once; where it is paused or down, the page shows that in place of its role.
+// Spans of a client are calls.
 type Span struct {
 	Lane     int
 	From, To time.Duration // To below From: until the end of the run

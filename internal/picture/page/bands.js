@@ -1,8 +1,8 @@
 // Bands are what a lane was for some time: a replica's place in the protocol, in the colour of its
 // view, and what ailed it over that; a client's calls; and the links that were cut.
 
-// eachSeen calls do for each span or cut that is seen, and leaves out those that nobody could tell
-// from the one before.
+// eachSeen calls do for each span that is in sight, and leaves out those narrower than a pixel that lie
+// within the one before.
 function eachSeen(all, do_) {
 	const from = placeAt(GUTTER), to = placeAt(size.width);
 	let last = -1;
@@ -10,8 +10,8 @@ function eachSeen(all, do_) {
 		if (s.begins > to) return;
 		if (s.ends < from) continue;
 		const x0 = Math.max(xOf(s.begins), GUTTER - 4), x1 = Math.min(xOf(s.ends), size.width + 4);
-		if (x1 < last + 1) continue;
-		last = x1;
+		if (x1 < last + 1 && x1 - x0 < 1) continue;
+		last = Math.max(last, x1);
 		do_(s, x0, Math.max(x1, x0 + 1));
 	}
 }
@@ -30,6 +30,7 @@ function drawBands() {
 }
 
 function drawRole(s, x0, x1, y, h) {
+	if (!IN_PROTOCOL.has(s.kind)) return drawAbsence(s, x0, x1, y, h);
 	const [fill, text] = band(s);
 	pen.fillStyle = fill;
 	pen.fillRect(x0, y - h, x1 - x0, 2 * h);
@@ -46,17 +47,23 @@ function drawAilment(s, x0, x1, y, h) {
 		write(x0, x1, y + h + 11, ink.faint, [label(s), s.kind], true);
 		return;
 	}
-	if (s.kind === "paused") {
-		pen.fillStyle = hatch(ink.warn, "transparent", 2);
-		pen.fillRect(x0, y - h, x1 - x0, 2 * h);
+	pen.fillStyle = ink.faint;
+	pen.fillRect(x0, y - h, x1 - x0, 2 * h);
+	write(x0, x1, y - 5, "#fff", [label(s), s.kind]);
+}
+
+// drawAbsence draws a replica that does nothing: one that is down, or one that is paused, which has an
+// outline and stripes and no colour of a view.
+function drawAbsence(s, x0, x1, y, h) {
+	const paused = s.kind === "paused";
+	pen.fillStyle = paused ? hatch(ink.warn, ink.lane, 2) : ink.down;
+	pen.fillRect(x0, y - h, x1 - x0, 2 * h);
+	if (paused) {
 		pen.strokeStyle = ink.warn;
 		pen.lineWidth = 1.5;
 		pen.strokeRect(x0, y - h, x1 - x0, 2 * h);
-	} else {
-		pen.fillStyle = s.kind === "down" ? ink.down : ink.faint;
-		pen.fillRect(x0, y - h, x1 - x0, 2 * h);
 	}
-	write(x0, x1, y - 5, s.kind === "paused" ? ink.ink : "#fff", [label(s), s.kind], s.kind === "paused");
+	write(x0, x1, y - 5, paused ? ink.ink : "#fff", [label(s), s.kind], paused);
 }
 
 const label = s => s.kind + (s.text ? " · " + s.text : "");

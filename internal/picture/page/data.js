@@ -66,8 +66,9 @@ function lastAt(times, t) {
 	return low - 1;
 }
 
-// What a replica is in the protocol is told from what ails it.
-const ROLES = new Set(["forming", "recovering", "backup", "primary", "view change"]);
+// What a replica is, one thing at a time, is told from what ails it besides.
+const IN_PROTOCOL = new Set(["forming", "recovering", "backup", "primary", "view change"]);
+const ROLES = new Set([...IN_PROTOCOL, "paused", "down"]);
 const CALLS = {"answered": "", "not applied": "not applied", "unknown": "outcome unknown", "open": "no answer yet"};
 const isRole = s => ROLES.has(s.kind) && !lanes[s.lane].client;
 const rolesOf = lanes.map((_, lane) => spans.filter(s => s.lane === lane && isRole(s)));

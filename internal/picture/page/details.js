@@ -23,7 +23,7 @@ function describe(item) {
 	case "cut": return {title: `${nameOf(item.from)} ↛ ${nameOf(item.to)}`, facts: period(item), text: `Nothing gets from ${nameOf(item.from)} to ${nameOf(item.to)}.`};
 	case "network": return {title: "Network: " + item.text, facts: period(item), text: item.now.map(c => `${nameOf(c.from)} ↛ ${nameOf(c.to)}`).join(", ")};
 	}
-	const title = isRole(item) ? `${nameOf(item.lane)}: ${item.kind}, view ${item.view}` : `${nameOf(item.lane)}: ${CALLS[item.kind] ?? item.kind}`;
+	const title = IN_PROTOCOL.has(item.kind) ? `${nameOf(item.lane)}: ${item.kind}, view ${item.view}` : `${nameOf(item.lane)}: ${CALLS[item.kind] ?? item.kind}`;
 	return {title: title.replace(/: $/, ": call"), facts: period(item), text: item.text};
 }
 
@@ -75,7 +75,8 @@ function statesAt(t, item) {
 	const named = item?.what === "message" ? [messages.from[item.i], messages.to[item.i]] : item ? [item.lane, item.from, item.to] : [laneAt(pointer.y)];
 	for (const lane of replicas) {
 		const role = rolesOf[lane].findLast(s => s.at <= t && t <= s.until), ailments = othersOf[lane].filter(s => s.at <= t && t < s.until);
-		const now = [role && !ailments.some(s => s.kind === "down") ? `${role.kind}, view ${role.view}` : "", ...ailments.map(s => s.kind)].filter(Boolean).join(", ");
+		const is = !role ? "" : IN_PROTOCOL.has(role.kind) ? `${role.kind}, view ${role.view}` : label(role);
+		const now = [is, ...ailments.map(s => s.kind)].filter(Boolean).join(", ");
 		parts.push(element("div", {class: named.includes(lane) ? "state named" : "state"},
 			element("b", {}, lanes[lane].name), " ", element("i", {}, now), element("div", {}, ...stateWords(lane, t))));
 	}

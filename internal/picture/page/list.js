@@ -64,7 +64,7 @@ function line(item) {
 	case "mark": return `${item.look.symbol} ${item.lane >= 0 && item.kind !== "fault" ? nameOf(item.lane) + " " : ""}${SELF_EVIDENT.has(item.kind) && item.text ? "" : item.kind + " "}${item.text}`;
 	case "state": return `${nameOf(item.lane)} holds ${item.text}`;
 	}
-	return `${nameOf(item.lane)} ${isRole(item) ? `${item.kind} of view ${item.view}` : item.kind} ${item.text}`;
+	return `${nameOf(item.lane)} ${IN_PROTOCOL.has(item.kind) ? `${item.kind} of view ${item.view}` : item.kind} ${item.text}`;
 }
 
 // showRows makes the rows that are in sight.
