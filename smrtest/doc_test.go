@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // The package's comment says of every kind of fault what it does.
@@ -18,7 +18,7 @@ func TestGuideNamesTheFaults(t *testing.T) {
 	_, faults, found := strings.Cut(string(guide), "// # The faults of a schedule\n")
 	require.True(t, found)
 	faults, _, _ = strings.Cut(faults, "// # ")
-	for kind := sim.Crash; kind <= sim.HandOver; kind++ {
+	for kind := fault.Crash; kind <= fault.HandOver; kind++ {
 		assert.Regexp(t, `[\t ]`+kind.String()+`[ ,\n]`, faults)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // Explore runs simulated groups of the state machine in virtual time, with callers who do what the
@@ -101,8 +102,8 @@ type sum struct {
 	virtual time.Duration
 	stats   sim.Stats
 	blind   bool
-	faulty  int       // runs with faults, but for lost disks
-	sorts   sim.Sorts // of those that happened
+	faulty  int         // runs with faults, but for lost disks
+	sorts   fault.Class // of those that happened
 }
 
 func (x *trial) newHunt() *hunt {
@@ -175,7 +176,7 @@ func (h *hunt) over(t *testing.T, f *finding) {
 		h.sum.virtual += r.Virtual
 		h.sum.stats = h.sum.stats.Plus(r.Stats)
 		h.sum.blind = h.sum.blind || r.Blind
-		h.sum.sorts |= r.Sorts()
+		h.sum.sorts |= r.Classes()
 		if faulty(r) {
 			h.sum.faulty++
 		}

@@ -109,8 +109,8 @@ func (c *Config[M]) trial(name string) (*trial, error) {
 }
 
 // world draws what the seed's run is like.
-func (x *trial) world(seed uint64) (*sim.Setup, *sim.Troubles) {
-	p, troubles := sim.Draw(seed)
+func (x *trial) world(seed uint64) (*sim.Setup, *sim.Hazards) {
+	p, hazards := sim.Draw(seed)
 	p.Replicas, p.Qr, p.Qv, p.Volatile = x.replicas, 0, 0, false
 	if r := rand.New(rand.NewPCG(seed, 0)); x.replicas == 0 {
 		p.Replicas = []int{3, 3, 3, 5}[r.IntN(4)]
@@ -119,6 +119,6 @@ func (x *trial) world(seed uint64) (*sim.Setup, *sim.Troubles) {
 	if x.callers > 0 {
 		p.Callers.PerReplica = x.callers
 	}
-	x.faults.sorts().Only(p, troubles)
-	return p, troubles
+	sim.Restrict(p, hazards, x.faults.sorts())
+	return p, hazards
 }

@@ -1,6 +1,6 @@
 package smrtest
 
-import "github.com/smr-go/smr/internal/sim"
+import "github.com/smr-go/smr/internal/sim/fault"
 
 // Faults is a set of kinds of faults. In each run of [Explore] chance turns some of them on, and chooses
 // how often they happen and when: some runs are calm, some are storms, and some faults are aimed at the
@@ -26,25 +26,25 @@ type Faults struct {
 type faultClass struct {
 	name string
 	on   bool
-	is   sim.Sorts
+	is   fault.Class
 	runs int // the least number of runs in which such faults surely happen
 }
 
 func (f *Faults) classes() []faultClass {
 	return []faultClass{
-		{"Crashes", f.Crashes, sim.CrashFaults, manyRuns},
-		{"Partitions", f.Partitions, sim.PartitionFaults, manyRuns},
-		{"Network", f.Network, sim.NetworkFaults, manyRuns},
-		{"Disks", f.Disks, sim.DiskFaults, manyRuns},
-		{"LostDisks", f.LostDisks, sim.LostDiskFaults, 5 * manyRuns},
-		{"Clocks", f.Clocks, sim.ClockFaults, manyRuns},
-		{"Pauses", f.Pauses, sim.PauseFaults, manyRuns},
-		{"Handovers", f.Handovers, sim.HandoverFaults, manyRuns},
+		{"Crashes", f.Crashes, fault.CrashClass, manyRuns},
+		{"Partitions", f.Partitions, fault.PartitionClass, manyRuns},
+		{"Network", f.Network, fault.NetworkClass, manyRuns},
+		{"Disks", f.Disks, fault.DiskClass, manyRuns},
+		{"LostDisks", f.LostDisks, fault.LostDiskClass, 5 * manyRuns},
+		{"Clocks", f.Clocks, fault.ClockClass, manyRuns},
+		{"Pauses", f.Pauses, fault.PauseClass, manyRuns},
+		{"Handovers", f.Handovers, fault.HandoverClass, manyRuns},
 	}
 }
 
 // sorts is the set for the simulator.
-func (f *Faults) sorts() (set sim.Sorts) {
+func (f *Faults) sorts() (set fault.Class) {
 	for _, c := range f.classes() {
 		if c.on || *f == (Faults{}) {
 			set |= c.is

@@ -23,7 +23,7 @@ func (x *trial) replay(t *testing.T, file string) bool {
 		t.Error(f.text())
 		return false
 	}
-	if len(r.Vain) > 0 {
+	if len(r.Ineffective) > 0 {
 		t.Logf("%s", vain(file, s, r))
 	}
 	t.Logf("%s: nothing is wrong in %v of virtual time with %d faults; %d commands and %d reads answered", file, r.Virtual, r.Stats.Faults, r.Stats.Answers, r.Stats.Reads)
@@ -69,9 +69,9 @@ func (x *trial) playKept(t *testing.T) bool {
 // vain says which faults of a schedule did nothing.
 func vain(file string, s *sim.Schedule, r *sim.Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: of its %d faults %d did nothing, so that it may not show any more what it was kept for:", file, len(s.Faults), len(r.Vain))
-	for i := range r.Vain {
-		fmt.Fprintf(&b, "\n  %s: %s", &r.Vain[i].Fault, r.Vain[i].Why)
+	fmt.Fprintf(&b, "%s: of its %d faults %d did nothing, so that it may not show any more what it was kept for:", file, len(s.Faults), len(r.Ineffective))
+	for i := range r.Ineffective {
+		fmt.Fprintf(&b, "\n  %s: %s", &r.Ineffective[i].Fault, r.Ineffective[i].Why)
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // Runs are few in which chance may have made no fault: with all sorts of faults, or with some.
@@ -45,7 +46,7 @@ func (h *hunt) tooLittle() string {
 }
 
 // inTime are the sorts that happen again and again, in a run that is long enough, and not otherwise.
-const inTime = sim.CrashFaults | sim.PartitionFaults | sim.DiskFaults | sim.HandoverFaults
+const inTime = fault.CrashClass | fault.PartitionClass | fault.DiskClass | fault.HandoverClass
 
 // faulty reports whether something went wrong in the run that does so again and again.
-func faulty(r *sim.Report) bool { return r.Stats.Faults > r.Happened()[sim.Wipe] }
+func faulty(r *sim.Report) bool { return r.Stats.Faults > r.Happened()[fault.Wipe] }

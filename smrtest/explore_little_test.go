@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // hunted returns what came of exploring counts.
@@ -33,7 +34,7 @@ func TestExploreNeedsFaultsToHappen(t *testing.T) {
 	assert.Empty(t, hunted(t, Faults{}, 1, time.Millisecond).tooLittle())
 	assert.Empty(t, hunted(t, Faults{None: true}, 10, time.Millisecond).tooLittle())
 
-	h.sum.runs, h.x.virtual, h.sum.sorts = 100, 20*time.Second, new(Faults).sorts()&^sim.HandoverFaults&^sim.LostDiskFaults
+	h.sum.runs, h.x.virtual, h.sum.sorts = 100, 20*time.Second, new(Faults).sorts()&^fault.HandoverClass&^fault.LostDiskClass
 	assert.Equal(t, "in 100 runs not one fault of these sorts happened: Handovers. Raise Config.Virtual, 20s now, or Config.Runs", h.tooLittle())
 	h.x.faults = Faults{Crashes: true, LostDisks: true}
 	assert.Empty(t, h.tooLittle())
@@ -48,8 +49,8 @@ func TestExploreSaysWhatIsVain(t *testing.T) {
 	require.NoError(t, err)
 	p := sim.Calm(1)
 	p.Trouble = time.Second
-	s := &sim.Schedule{Setup: *p, Faults: []sim.Fault{
-		{At: time.Second / 2, Kind: sim.Crash, Host: 1, For: time.Millisecond}, {At: time.Hour, Kind: sim.Isolate, Host: 1}}}
+	s := &sim.Schedule{Setup: *p, Faults: []fault.Fault{
+		{At: time.Second / 2, Kind: fault.Crash, Host: 1, For: time.Millisecond}, {At: time.Hour, Kind: fault.Isolate, Host: 1}}}
 	r, f := x.playSchedule(t, s, "a file")
 	require.Nil(t, f)
 	assert.Equal(t, "one: of its 2 faults 1 did nothing, so that it may not show any more what it was kept for:\n  at 1h0m0s isolate b: its time never came", vain("one", s, r))

@@ -8,21 +8,22 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// course is what one run does: troubles by chance, or faults by a schedule.
+// course is what one run does: chance with its hazards, or faults by a schedule.
 type course struct {
-	setup    *sim.Setup
-	troubles *sim.Troubles
-	faults   []sim.Fault
-	careful  bool // states are compared after each operation
-	watcher  sim.Watcher
+	setup   *sim.Setup
+	hazards *sim.Hazards
+	faults  []fault.Fault
+	careful bool // states are compared after each operation
+	watcher sim.Watcher
 }
 
 // chance is the course of a seed.
 func (x *trial) chance(seed uint64) course {
-	p, troubles := x.world(seed)
-	return course{setup: p, troubles: troubles}
+	p, hazards := x.world(seed)
+	return course{setup: p, hazards: hazards}
 }
 
 // scheduled is the course that a schedule says.
@@ -35,7 +36,7 @@ func (x *trial) play(t *testing.T, c course) (r *sim.Report) {
 	left := elsewhere(t, func(far func(do func())) {
 		w := x.workOf(far, c.careful)
 		w.Watch = timedAs(x.name, c.setup.Seed)
-		r = sim.Play(c.setup, c.troubles, c.faults, w, c.watcher)
+		r = sim.Play(c.setup, c.hazards, c.faults, w, c.watcher)
 	})
 	if left != nil && r.Violation == nil {
 		r.Violation = &sim.Violation{Rule: ruleLeaves, Text: left.Error(), At: r.Virtual}

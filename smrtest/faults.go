@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // Crash cuts the power of replicas, of all that are up if none is named. Disks may lose or tear writes
@@ -18,7 +18,7 @@ func (g *stage) Crash(ids ...smr.ID) {
 		ids = slices.DeleteFunc(g.Members(), func(id smr.ID) bool { return !g.s.Status(g.host(id)).Up })
 	}
 	for _, id := range ids {
-		g.do(sim.Fault{Kind: sim.PowerCut, Host: g.host(id)}, "crash "+string(id))
+		g.do(fault.Fault{Kind: fault.PowerCut, Host: g.host(id)}, "crash "+string(id))
 	}
 }
 
@@ -49,9 +49,9 @@ func (g *stage) Restart(ids ...smr.ID) {
 	for _, id := range ids {
 		i := g.host(id)
 		if g.s.Status(i).Up {
-			g.do(sim.Fault{Kind: sim.Crash, Host: i}, "kill "+string(id))
+			g.do(fault.Fault{Kind: fault.Crash, Host: i}, "kill "+string(id))
 		}
-		g.do(sim.Fault{Kind: sim.Start, Host: i}, "start "+string(id))
+		g.do(fault.Fault{Kind: fault.Start, Host: i}, "start "+string(id))
 	}
 }
 
@@ -59,7 +59,7 @@ func (g *stage) Restart(ids ...smr.ID) {
 // the first one made: Partition("a") and Partition("b") leave a, b and the rest apart.
 func (g *stage) Partition(side ...smr.ID) {
 	g.t.Helper()
-	f := sim.Fault{Kind: sim.Split}
+	f := fault.Fault{Kind: fault.Split}
 	for _, id := range side {
 		f.N |= 1 << g.host(id)
 	}
@@ -75,7 +75,7 @@ func (g *stage) Heal() {
 	defer g.enter()()
 	g.did("heal the network")
 	for i := range g.names {
-		if err := g.s.Do(sim.Fault{Kind: sim.Join, Host: i}); err != nil {
+		if err := g.s.Do(fault.Fault{Kind: fault.Join, Host: i}); err != nil {
 			g.t.Fatalf("smrtest: cannot heal: %v", err)
 		}
 	}
@@ -101,7 +101,7 @@ func (g *stage) Heal() {
 func (g *stage) Fault(format string, args ...any) {
 	g.t.Helper()
 	line := fmt.Sprintf(format, args...)
-	f, err := sim.ParseFault("at 0s " + line)
+	f, err := fault.Parse("at 0s " + line)
 	if err == nil {
 		err = f.Check(len(g.names))
 	}
@@ -119,30 +119,30 @@ func (g *stage) Fault(format string, args ...any) {
 }
 
 // sensible returns an error if a fault would do nothing, or something that the test cannot mean.
-func (g *stage) sensible(f *sim.Fault) error {
+func (g *stage) sensible(f *fault.Fault) error {
 	all := int64(1)<<len(g.names) - 1
 	switch f.Kind {
-	case sim.Split, sim.SplitOneWay, sim.Bridge:
+	case fault.Split, fault.SplitOneWay, fault.Bridge:
 		if f.N&^all != 0 || f.N == 0 || f.N == all {
 			return fmt.Errorf("one side must be some of the replicas %s, and not all", join(g.names))
 		}
-	case sim.SlowTurns, sim.SlowLink, sim.SlowDisk:
+	case fault.SlowTurns, fault.SlowLink, fault.SlowDisk:
 		if f.N < 0 {
 			return fmt.Errorf("by %v is negative", time.Duration(f.N))
 		}
-	case sim.LossyLink:
+	case fault.LossyLink:
 		if f.N < 0 || f.N > 1000 {
 			return fmt.Errorf("losing must be from 0/1000 to 1000/1000, not %d/1000", f.N)
 		}
-	case sim.Suspend:
+	case fault.Suspend:
 		if f.For == 0 {
 			return fmt.Errorf("give a time: %s for 5s", f.Kind)
 		}
-	case sim.FailSync, sim.CrashIn:
+	case fault.FailSync, fault.CrashIn:
 		if f.N < 1 {
 			return fmt.Errorf("n must be 1, the next one, or higher, not %d", f.N)
 		}
-	case sim.RotLog, sim.LostInLog, sim.MisplacedInLog:
+	case fault.RotLog, fault.LostInLog, fault.MisplacedInLog:
 		if first, last := g.s.Covered(f.Host); f.N < int64(first) || f.N > int64(last) {
 			return fmt.Errorf("the log of %s holds operations %d to %d for certain, and not %d: earlier ones are in its snapshot; later ones are certain once the replica has been idle for a moment: Run(time.Second)",
 				g.names[f.Host], first, last, f.N)
@@ -153,12 +153,12 @@ func (g *stage) sensible(f *sim.Fault) error {
 
 // awaitFault lets time pass until a fault that takes effect through the protocol has done so. was is
 // who was primary before.
-func (g *stage) awaitFault(f *sim.Fault, was int) {
+func (g *stage) awaitFault(f *fault.Fault, was int) {
 	g.t.Helper()
 	switch f.Kind {
-	case sim.Stop:
+	case fault.Stop:
 		g.until(func() bool { return !g.s.Status(f.Host).Up }, time.Second)
-	case sim.HandOver:
+	case fault.HandOver:
 		done := func() bool { p := g.leading(); return p >= 0 && (p == f.To || f.To < 0 && p != was) }
 		if f.Host == was && !g.until(done, patience) {
 			g.t.Fatal(g.report("%s has not handed over after %v%s", g.names[was], patience, g.because()))
@@ -167,12 +167,12 @@ func (g *stage) awaitFault(f *sim.Fault, was int) {
 }
 
 // do makes a fault happen, whose words are for reports.
-func (g *stage) do(f sim.Fault, words string) {
+func (g *stage) do(f fault.Fault, words string) {
 	g.t.Helper()
 	f.Seed = g.chance.Uint64()
-	why := map[sim.Kind]string{sim.PowerCut: "it has crashed", sim.Crash: "it was killed", sim.Stop: "it was stopped"}[f.Kind]
-	if g.s.Status(max(f.Host, 0)).Paused && (why != "" || f.Kind == sim.Wipe) {
-		g.do(sim.Fault{Kind: sim.Resume, Host: f.Host}, "resume "+string(g.names[f.Host])) // a killed replica is not paused when it starts
+	why := map[fault.Kind]string{fault.PowerCut: "it has crashed", fault.Crash: "it was killed", fault.Stop: "it was stopped"}[f.Kind]
+	if g.s.Status(max(f.Host, 0)).Paused && (why != "" || f.Kind == fault.Wipe) {
+		g.do(fault.Fault{Kind: fault.Resume, Host: f.Host}, "resume "+string(g.names[f.Host])) // a killed replica is not paused when it starts
 	}
 	if f.Kind.LosesMemory() {
 		g.doomed[f.Host] = true
@@ -187,7 +187,7 @@ func (g *stage) do(f sim.Fault, words string) {
 	switch {
 	case why != "":
 		g.why[f.Host] = fmt.Sprintf("%s at %s", why, at(g.s.Now()))
-	case f.Kind == sim.Start:
+	case f.Kind == fault.Start:
 		delete(g.why, f.Host)
 	}
 	g.sound()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // Fuzz lets Go's fuzzer choose the faults of a run: it looks for those that take the program where
@@ -66,7 +67,7 @@ func (x *trial) fuzz(t *testing.T, script []byte) *failure {
 	if x.replicas == 0 {
 		p.Replicas = 3
 	}
-	c := course{setup: p, faults: sim.Script(script, x.faults.sorts(), p.Replicas, p.Trouble)}
+	c := course{setup: p, faults: fault.Script(script, x.faults.sorts(), p.Replicas, p.Trouble)}
 	r := x.play(t, c)
 	if r.Violation == nil {
 		return nil

@@ -7,6 +7,8 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // On calls do right after each moment of one kind at a replica, from now on: in the middle of whatever
@@ -50,18 +52,18 @@ func (g *stage) hook(id smr.ID, moment string, wanted func() bool, do func()) {
 }
 
 // momentOf reads a moment, and the kind of message that it is for; 0: any.
-func momentOf(text string) (when sim.Moment, kind sim.MessageKind, err error) {
+func momentOf(text string) (when fault.Moment, kind vsr.MessageKind, err error) {
 	name, message, _ := strings.Cut(text, " ")
 	var names []string
-	for when = sim.Sent; when <= sim.Applied; when++ {
+	for when = range fault.Moments {
 		names = append(names, when.String())
 	}
-	when = sim.Moment(slices.Index(names, name))
-	kind = sim.MessageNamed(message)
+	when = fault.Moment(slices.Index(names, name))
+	kind = vsr.KindNamed(message)
 	switch kinds := sim.MessageKinds(); {
 	case !slices.Contains(names, name):
 		return 0, 0, fmt.Errorf("there is no moment %q; the moments are %q", name, names)
-	case message != "" && when != sim.Sent && when != sim.Received:
+	case message != "" && when != fault.Sent && when != fault.Received:
 		return 0, 0, fmt.Errorf("the moment %q has no message: only sent and received have", text)
 	case message != "" && !slices.Contains(kinds, message):
 		return 0, 0, fmt.Errorf("there is no kind of message %q; the kinds are %q", message, kinds)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/store"
@@ -156,7 +157,7 @@ func (p *process) applied() {
 	}
 	p.tell(func(core *vsr.Replica, now time.Time, op uint64) { core.Step(now, &vsr.Applied{Op: vsr.OpNumber(op)}) }, uint64(a.Last.Op))
 	p.callers.readable(p)
-	p.s.happened(p.h, Applied, 0)
+	p.s.happened(p.h, fault.Applied, 0)
 }
 
 // takeSnapshot freezes the state and has it written (C4), unless one is being written, which will do

@@ -27,7 +27,7 @@ func (s *Sim) askAll() (all []*asker) {
 		return nil
 	}
 	for _, h := range s.hosts {
-		if h.lost || h.stays != nowhere {
+		if h.lost || h.absent != present {
 			continue
 		}
 		rng := newStream(s.p.Seed, "ask", h.i, s.callers)

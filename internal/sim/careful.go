@@ -254,7 +254,7 @@ func (c *careful) again() (*machine, error) {
 	}
 	state, err := m.encode()
 	if err == nil && c.differ(c.state, state) {
-		err = breaks(ruleRestore, "after it, a machine restored from a snapshot writes another: Snapshot or Restore forgets what it changed")
+		err = breaks(ruleRestore, "after it, a machine restored from a snapshot writes another: Snapshot or Restore losesMemory what it changed")
 	}
 	return m, err
 }

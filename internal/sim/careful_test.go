@@ -15,13 +15,13 @@ import (
 
 // A careful witness, and copies of the machine elsewhere, change nothing in a run.
 func TestCarefulRunIsTheSame(t *testing.T) {
-	p, troubles := Draw(3)
-	once := Play(p, troubles, nil, drawLists(3).Work(), nil)
+	p, hazards := Draw(3)
+	once := Play(p, hazards, nil, drawLists(3).Work(), nil)
 	require.Nil(t, once.Violation)
 	w := drawLists(3).Work()
 	calls := 0
 	w.Careful, w.Elsewhere = true, func(do func()) { calls++; do() }
-	again := Play(p, troubles, nil, w, nil)
+	again := Play(p, hazards, nil, w, nil)
 	assert.Nil(t, again.Violation)
 	assert.Equal(t, once.Hash, again.Hash)
 	assert.NotZero(t, calls)

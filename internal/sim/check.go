@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -36,9 +37,9 @@ func (s *Sim) turned(p *process) {
 	s.stats.Views = max(s.stats.Views, uint64(now.Head.View))
 	switch now.Phase {
 	case vsr.Primary:
-		s.happened(p.h, Led, 0)
+		s.happened(p.h, fault.Led, 0)
 	case vsr.InViewChange:
-		s.happened(p.h, Changes, 0)
+		s.happened(p.h, fault.Changes, 0)
 	}
 }
 

@@ -2,17 +2,17 @@ package sim
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
 // Do lets a fault happen now. The error says why it cannot.
-func (s *Sim) Do(f Fault) error {
+func (s *Sim) Do(f fault.Fault) error {
 	f.At, f.After = s.now, nil
-	return s.make(f)
+	return s.strike(f)
 }
 
 // Cancel gives a call up, as a caller does whose context ends; it ends when its replica comes to it.
@@ -42,16 +42,18 @@ func (s *Sim) Covered(host int) (first, last uint64) {
 func (s *Sim) Heal() { s.heal() }
 
 // MessageKinds returns the names of all kinds of messages.
-func MessageKinds() []string { return slices.Clone(messageNames[1:]) }
+func MessageKinds() (names []string) {
+	for kind := vsr.MessageKind(1); kind <= vsr.LastKind; kind++ {
+		names = append(names, kind.String())
+	}
+	return names
+}
 
 // Needed returns how many members must be up, and reach each other, for a group of n to work.
 func Needed(n int) int {
 	m := vsr.NewMembership(make([]vsr.Member, n))
 	return max(m.Qr, m.Qv)
 }
-
-// forever is until when a process is paused that waits to be resumed.
-const forever = time.Duration(math.MaxInt64)
 
 // resume ends a pause, of the process or its machine: what the process has not come to happens now.
 func (h *host) resume() {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // newDriven returns a calm group of three that has a primary, and that only its test drives.
@@ -26,13 +28,13 @@ func TestPauseLastsUntilResume(t *testing.T) {
 	s, p := newDriven(t)
 	backup := (p + 1) % 3
 	before := s.Status(backup).Applied
-	require.NoError(t, s.Do(Fault{Kind: Pause, Host: backup}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Pause, Host: backup}))
 	c := s.Call(p, 1, command())
 	s.RunFor(20 * time.Second)
 	require.Equal(t, Answered, c.Outcome)
 	assert.True(t, s.Status(backup).Paused)
 	assert.Equal(t, before, s.Status(backup).Applied)
-	require.NoError(t, s.Do(Fault{Kind: Resume, Host: backup}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Resume, Host: backup}))
 	require.NoError(t, s.Converge(10*time.Second))
 	assert.Equal(t, c.At, s.Status(backup).Applied)
 	require.Nil(t, s.Violation())
@@ -40,7 +42,7 @@ func TestPauseLastsUntilResume(t *testing.T) {
 
 func TestHealResumes(t *testing.T) {
 	s, p := newDriven(t)
-	require.NoError(t, s.Do(Fault{Kind: Pause, Host: p}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Pause, Host: p}))
 	s.RunFor(5 * time.Second)
 	s.Settle()
 	assert.Nil(t, s.Violation())
@@ -48,16 +50,16 @@ func TestHealResumes(t *testing.T) {
 
 func TestDoSaysWhyItCannot(t *testing.T) {
 	s, _ := newDriven(t)
-	require.NoError(t, s.Do(Fault{Kind: Crash, Host: 2}))
-	assert.ErrorContains(t, s.Do(Fault{Kind: Pause, Host: 2}), "c is down")
-	assert.ErrorContains(t, s.Do(Fault{Kind: RotLog, Host: 1, N: 999}), "no op 999")
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: 2}))
+	assert.ErrorContains(t, s.Do(fault.Fault{Kind: fault.Pause, Host: 2}), "c is down")
+	assert.ErrorContains(t, s.Do(fault.Fault{Kind: fault.RotLog, Host: 1, N: 999}), "no op 999")
 	s.Heal()
-	assert.Error(t, s.Do(Fault{Kind: Crash, Host: 1}))
+	assert.Error(t, s.Do(fault.Fault{Kind: fault.Crash, Host: 1}))
 }
 
 func TestReachesAndCovered(t *testing.T) {
 	s, p := newDriven(t)
-	require.NoError(t, s.Do(Fault{Kind: Cut, Host: 0, To: 1}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Cut, Host: 0, To: 1}))
 	assert.False(t, s.Reaches(0, 1))
 	assert.True(t, s.Reaches(1, 0))
 	c := s.Call(p, 1, command())
@@ -65,7 +67,7 @@ func TestReachesAndCovered(t *testing.T) {
 	first, last := s.Covered(p)
 	assert.Equal(t, uint64(1), first)
 	assert.GreaterOrEqual(t, last, c.At)
-	assert.NoError(t, s.Do(Fault{Kind: RotLog, Host: p, N: int64(c.At)}))
+	assert.NoError(t, s.Do(fault.Fault{Kind: fault.RotLog, Host: p, N: int64(c.At)}))
 }
 
 // A caller who gives up what never got to a primary is told that it was not applied; what may have
@@ -74,7 +76,7 @@ func TestCancel(t *testing.T) {
 	s, p := newDriven(t)
 	for i := range 3 {
 		if i != p {
-			require.NoError(t, s.Do(Fault{Kind: Crash, Host: i}))
+			require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: i}))
 		}
 	}
 	s.RunFor(10 * time.Second)

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
 // tried is one fault of a run.
 type tried struct {
-	Fault
+	fault.Fault
 	refused bool
 	took    bool // effect
 }
@@ -25,16 +26,16 @@ func (f *tried) lasts(at time.Duration) bool {
 	return !f.refused && at >= f.At && (f.For == 0 || at <= f.At+f.For)
 }
 
-// effects is a Watcher that sees which faults have an effect: a message that is cut off, late or lost, a
+// effectWatcher is a Watcher that sees which faults have an effect: a message that is cut off, late or lost, a
 // save that is slow, a read that fails, a process that ends, starts, or reads what rots.
-type effects struct {
+type effectWatcher struct {
 	s     *Sim
 	all   []*tried
 	links map[uint64][2]int // from where to where messages go
 }
 
 // took marks the faults of these kinds that host suffers from.
-func (e *effects) took(host int, kinds ...Kind) {
+func (e *effectWatcher) took(host int, kinds ...fault.Kind) {
 	for _, f := range e.all {
 		if f.Host == host && slices.Contains(kinds, f.Kind) && f.lasts(e.s.now) {
 			f.took = true
@@ -43,131 +44,134 @@ func (e *effects) took(host int, kinds ...Kind) {
 }
 
 // since is took for those of any time before.
-func (e *effects) since(host int, kinds ...Kind) {
+func (e *effectWatcher) since(host int, kinds ...fault.Kind) {
 	for _, f := range e.all {
 		f.took = f.took || f.Host == host && !f.refused && slices.Contains(kinds, f.Kind)
 	}
 }
 
-func (e *effects) Faulted(at time.Duration, f *Fault) {
+func (e *effectWatcher) Faulted(at time.Duration, f *fault.Fault) {
 	x := &tried{Fault: *f}
 	x.At = at
 	p := e.s.hosts[f.Host].proc
 	switch f.Kind {
-	case Crash, PowerCut, Stop, Wipe, Pause, Suspend, SlowTurns, ClockJump:
+	case fault.Crash, fault.PowerCut, fault.Stop, fault.Wipe, fault.Pause, fault.Suspend, fault.SlowTurns, fault.ClockJump:
 		x.took = p != nil
-	case HandOver:
+	case fault.HandOver:
 		x.took = p != nil && p.seen.Phase == vsr.Primary && e.s.p.Replicas > 1
 	}
 	e.all = append(e.all, x)
 }
 
-func (e *effects) Note(_ time.Duration, host int, what string, _ []any) {
+func (e *effectWatcher) Note(_ time.Duration, host int, what string, _ []any) {
 	switch what {
 	case "does not apply:":
 		last := e.all[len(e.all)-1]
 		last.refused, last.took = true, false
 	case "goes down in":
-		e.since(host, CrashIn)
+		e.since(host, fault.CrashIn)
 	case "fails a sync":
-		e.since(host, FailSync)
+		e.since(host, fault.FailSync)
 	case "fails":
-		e.took(host, FailReads, FailWrites)
+		e.took(host, fault.FailReads, fault.FailWrites)
 	case "saves", "has saved":
-		e.took(host, SlowDisk)
+		e.took(host, fault.SlowDisk)
 	case "refuses":
-		e.took(host, ForeignStart, SecondStart)
+		e.took(host, fault.ForeignStart, fault.SecondStart)
 	case "has lost its memory", "starts, log", "stops:":
-		e.since(host, RotLog, RotHead, RotSnapshot, LostInLog, LostInHead, LostInSnapshot, MisplacedInLog, MisplacedInSnapshot, StrayWrite)
+		e.since(host, fault.RotLog, fault.RotHead, fault.RotSnapshot, fault.LostInLog, fault.LostInHead, fault.LostInSnapshot, fault.MisplacedInLog, fault.MisplacedInSnapshot, fault.StrayWrite)
 	case "cannot read its snapshot at":
-		e.since(host, RotSnapshot, LostInSnapshot, MisplacedInSnapshot)
+		e.since(host, fault.RotSnapshot, fault.LostInSnapshot, fault.MisplacedInSnapshot)
 	}
 }
 
-func (e *effects) Sent(at time.Duration, id uint64, from, to int, _ vsr.Message) {
+func (e *effectWatcher) Sent(at time.Duration, id uint64, from, to int, _ vsr.Message) {
 	e.links[id] = [2]int{from, to}
 	for _, f := range e.all {
-		f.took = f.took || f.Kind == SlowLink && f.Host == from && f.To == to && f.lasts(at)
+		f.took = f.took || f.Kind == fault.SlowLink && f.Host == from && f.To == to && f.lasts(at)
 	}
 }
 
-func (e *effects) Ended(at time.Duration, id uint64, fate Fate) {
+func (e *effectWatcher) Ended(at time.Duration, id uint64, fate Fate) {
 	from, to := e.links[id][0], e.links[id][1]
 	for _, f := range e.all {
 		if f.took || !f.lasts(at) {
 			continue
 		}
-		f.took = fate == Lost && f.Kind == LossyLink && f.Host == from && f.To == to ||
-			fate == CutOff && (f.Kind == Cut && f.Host == from && f.To == to || e.s.parts(&f.Fault, from, to))
+		f.took = fate == Lost && f.Kind == fault.LossyLink && f.Host == from && f.To == to ||
+			fate == CutOff && (f.Kind == fault.Cut && f.Host == from && f.To == to || f.Cuts(from, to, len(e.s.hosts)))
 	}
 }
 
-func (e *effects) Turned(_ time.Duration, host int, _ *vsr.State) {
+func (e *effectWatcher) Turned(_ time.Duration, host int, _ *vsr.State) {
 	if e.s.hosts[host].proc.writer.full {
-		e.took(host, FullDisk)
+		e.took(host, fault.FullDisk)
 	}
 }
 
-func (e *effects) Linked(at time.Duration, from, to int, whole bool) {
+func (e *effectWatcher) Linked(at time.Duration, from, to int, whole bool) {
 	if whole {
 		for _, f := range e.all {
-			f.took = f.took || f.Kind == Join && (f.Host == from || f.Host == to) && f.At == at
+			f.took = f.took || f.Kind == fault.Join && (f.Host == from || f.Host == to) && f.At == at
 		}
 	}
 }
 
-func (e *effects) Called(time.Duration, *Call)    {}
-func (e *effects) Returned(time.Duration, *Call)  {}
-func (e *effects) Lived(time.Duration, int, bool) {}
+func (e *effectWatcher) Called(time.Duration, *Call)    {}
+func (e *effectWatcher) Returned(time.Duration, *Call)  {}
+func (e *effectWatcher) Lived(time.Duration, int, bool) {}
 
 // tallies count faults by kind.
 type tallies struct {
-	made, refused, took, seeds [kinds]int // took: those that had an effect; seeds: where one had
+	made, refused, took, seeds [fault.Kinds]int // took: those that had an effect; seeds: where one had
 }
 
 // Every kind of fault that chance makes takes effect in some of the runs, and most of those made do.
-// (What only a schedule or a test does: it starts and resumes processes, mends, frees disks.)
 func TestFaultsTakeEffect(t *testing.T) {
-	n := effectsOf(t, 60, func(i int, p *Setup, troubles *Troubles) {
+	n := effectsOf(t, 60, func(i int, p *Setup, hazards *Hazards) {
 		p.Trouble = min(p.Trouble, 30*time.Second)
-		all := troubles.means()
-		switch mean := all[i%len(all)]; {
+		switch mean := &hazards.Every[i%len(hazards.Every)]; {
 		case p.Volatile:
 		case i%3 == 0: // three of the seven may lose what they hold
 			p.Replicas, p.Qr, p.Qv = 7, 0, 0
 			p.SnapshotEvery, p.KeepLog, p.SegmentSize, p.ChunkSize = 20, 0, 4<<10, 64
-			troubles.Misdirect, troubles.Rot, troubles.SparesLog = 700*time.Millisecond, 700*time.Millisecond, i%2 == 0
-		case *mean == 0: // so that each kind is there in a few seeds
+			hazards.Every[misdirectedWrites], hazards.Every[rot], hazards.SparesLog = 700*time.Millisecond, 700*time.Millisecond, i%2 == 0
+		case *mean == 0: // so that each source is there in a few seeds
 			*mean = time.Second
 		}
 	})
 	made, took := 0, 0
-	for kind := Crash; kind < kinds; kind++ {
-		switch kind {
-		case Start, Resume, Mend, Space:
+	for kind := fault.Crash; kind < fault.Kinds; kind++ {
+		if kind.Manual() {
 			continue
 		}
 		made, took = made+n.made[kind], took+n.took[kind]
 		assert.NotZero(t, n.took[kind], "%v never takes effect", kind)
-		if kind.hasTo() && kind != ForeignStart && kind != HandOver {
+		if kind.NamesLink() {
 			assert.Zero(t, n.refused[kind], "%v of no link", kind)
 		}
 	}
 	assert.Greater(t, took, made*3/4, "of %d faults", made)
 }
 
+func TestEveryKindHasAnEffect(t *testing.T) {
+	for kind := fault.Crash; kind < fault.Kinds; kind++ {
+		assert.NotNil(t, effects[kind], kind)
+	}
+}
+
 // effectsOf runs so many seeds in worlds that are altered, and counts and logs the faults.
-func effectsOf(t *testing.T, seeds int, alter func(i int, p *Setup, troubles *Troubles)) (n tallies) {
+func effectsOf(t *testing.T, seeds int, alter func(i int, p *Setup, hazards *Hazards)) (n tallies) {
 	damaged, counted := 0, 0
 	for i := range seeds {
-		p, troubles := Draw(uint64(i + 1))
-		alter(i, p, troubles)
+		p, hazards := Draw(uint64(i + 1))
+		alter(i, p, hazards)
 		p.Lists = drawLists(p.Seed)
-		e := &effects{links: map[uint64][2]int{}}
+		e := &effectWatcher{links: map[uint64][2]int{}}
 		s, err := New(p, p.Lists.Work(), e)
 		require.NoError(t, err)
 		e.s = s
-		s.goThrough(troubles, nil)
+		s.goThrough(hazards, nil)
 		require.Nil(t, s.Violation(), "seed %d", i+1)
 		n.add(e.all)
 		damaged, counted = damaged+s.stats.Damaged, counted+s.stats.Faults
@@ -178,7 +182,7 @@ func effectsOf(t *testing.T, seeds int, alter func(i int, p *Setup, troubles *Tr
 
 // add counts the faults of a run.
 func (n *tallies) add(all []*tried) {
-	var here [kinds]bool
+	var here [fault.Kinds]bool
 	for _, f := range all {
 		switch {
 		case f.refused:
@@ -197,7 +201,7 @@ func (n *tallies) add(all []*tried) {
 func (n *tallies) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-22s %6s %8s %12s %9s\n", "", "made", "refused", "took effect", "in seeds")
-	for kind := Crash; kind < kinds; kind++ {
+	for kind := fault.Crash; kind < fault.Kinds; kind++ {
 		if n.made[kind]+n.refused[kind] > 0 {
 			fmt.Fprintf(&b, "%-22v %6d %8d %12d %9d\n", kind, n.made[kind], n.refused[kind], n.took[kind], n.seeds[kind])
 		}

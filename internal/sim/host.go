@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
@@ -29,22 +30,22 @@ type host struct {
 	core   stream
 	starts int
 	ailing ailing
-	stays  staying // out of reach, when all else is healed
+	absent absence // out of reach, when all else is healed
 	writes writes
 
 	pausedUntil time.Duration
-	slow, dull  spells // ns added to saves; to turns
-	full        spells // bytes that the disk can hold
+	slow, dull  fault.Timed // ns added to saves; to turns
+	full        fault.Timed // bytes that the disk can hold
 }
 
 // ailing is what is wrong with a host's disk.
 type ailing struct {
-	fuse     int    // changes until the machine goes down; 0: it does not
-	fault    *Fault // that has lit the fuse
-	burnt    bool   // it has
-	syncs    int    // syncs until one fails; 0: none
-	noReads  spells
-	noWrites spells
+	fuse     int          // changes until the machine goes down; 0: it does not
+	fault    *fault.Fault // that has lit the fuse
+	burnt    bool         // it has
+	syncs    int          // syncs until one fails; 0: none
+	noReads  fault.Timed
+	noWrites fault.Timed
 	rotten   bool // some of what it holds is not what was written
 }
 
@@ -85,7 +86,7 @@ func (h *host) hook(op vfs.Op) error {
 			h.s.note(h.i, "goes down in", uint64(op.Length), op)
 			return errCut
 		}
-	case op.Kind == vfs.OpRead && a.noReads.last(h.s.now), changes && a.noWrites.last(h.s.now):
+	case op.Kind == vfs.OpRead && a.noReads.Active(h.s.now), changes && a.noWrites.Active(h.s.now):
 		h.s.note(h.i, "fails", uint64(op.Length), op)
 		return fmt.Errorf("%w: %v", errFaulty, op)
 	case a.syncs > 0 && op.Kind == vfs.OpSync:
@@ -105,7 +106,7 @@ func (h *host) now() time.Time { return h.clock.at(h.s.now) }
 
 // start runs a process there, unless one does.
 func (h *host) start() {
-	if h.stays == staysDown {
+	if h.absent == staysDown {
 		return
 	}
 	h.idle = false
@@ -198,7 +199,7 @@ func (h *host) burnDown() {
 
 // fall ends the process there; rng says what a power cut leaves.
 func (h *host) fall(power bool, rng *rand.Rand) {
-	h.burnsOut("the process ended before that change of the disk")
+	h.fuseUnburnt("the process ended before that change of the disk")
 	h.fell(rng)
 	h.ailing.fuse, h.ailing.burnt = 0, false
 	if power {
@@ -235,7 +236,7 @@ func (h *host) later(d time.Duration, fuse int) {
 			return
 		}
 		if fuse > 0 && !h.s.healed {
-			h.ailing.fuse, h.ailing.fault = fuse, &Fault{For: h.patience(), Seed: h.disk.Uint64()}
+			h.ailing.fuse, h.ailing.fault = fuse, &fault.Fault{For: h.patience(), Seed: h.disk.Uint64()}
 		}
 		h.start()
 	})
@@ -243,11 +244,11 @@ func (h *host) later(d time.Duration, fuse int) {
 
 // latency is what a save takes now.
 func (h *host) latency() time.Duration {
-	if h.stays == staysHung {
-		return hangs
+	if h.absent == staysHung {
+		return hangTime
 	}
 	d := h.s.p.Save/2 + h.disk.about(h.s.p.Save/2)
-	if slow := h.slow.much(h.s.now); slow > 0 {
+	if slow := h.slow.Amount(h.s.now); slow > 0 {
 		d += h.disk.between(0, time.Duration(slow))
 	}
 	return d
@@ -255,5 +256,5 @@ func (h *host) latency() time.Duration {
 
 // turnWait is how long a turn of the loop waits.
 func (h *host) turnWait() time.Duration {
-	return h.core.between(0, max(h.s.p.Turn, time.Duration(h.dull.much(h.s.now))))
+	return h.core.between(0, max(h.s.p.Turn, time.Duration(h.dull.Amount(h.s.now))))
 }

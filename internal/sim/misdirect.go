@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
@@ -60,23 +61,6 @@ func (h *host) wrote(op vfs.Op) {
 	}
 }
 
-// misdirect undoes a write, or puts another one in its place.
-func (h *host) misdirect(f *Fault) error {
-	switch f.Kind {
-	case LostInLog:
-		return h.loseInLog(f)
-	case LostInHead:
-		return h.loseInHead()
-	case LostInSnapshot:
-		return h.loseInSnapshot(f)
-	case MisplacedInLog:
-		return h.misplaceInLog(f)
-	case MisplacedInSnapshot:
-		return h.misplaceInSnapshot(f)
-	}
-	return h.stray(f)
-}
-
 // put has b lie on the disk.
 func (h *host) put(b []byte, name string, off int64) error {
 	was, err := h.fs.ReadFile(name)
@@ -102,7 +86,7 @@ func (h *host) spoil(b []byte, name string, off int64) error {
 
 // loseInLog leaves zeros, which were there before, in the sectors of a record, or in all that was
 // written along with it.
-func (h *host) loseInLog(f *Fault) error {
+func (h *host) loseInLog(f *fault.Fault) error {
 	name, off, size, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
 		return err
@@ -128,10 +112,10 @@ func (h *host) extentAt(name string, off int64) (x extent, ok bool) {
 // loseInHead leaves the older copy of the head as it was before it was last written, which it lives
 // with: the newer one says all, and the older one is to be written over next. (After the loss of the
 // newer one, a crash in the next write would leave nothing that is up to date.)
-func (h *host) loseInHead() error {
+func (h *host) loseInHead(*fault.Fault) error {
 	copies := h.headCopies()
 	older, late := olderOf(copies)
-	if h.proc == nil || older < 0 || late || h.writes.head[older].content == nil {
+	if older < 0 || late || h.writes.head[older].content == nil {
 		return errors.New("the head has no copy that it could do without")
 	}
 	was := &h.writes.head[older]
@@ -142,7 +126,7 @@ func (h *host) loseInHead() error {
 }
 
 // loseInSnapshot leaves zeros in a sector of the latest snapshot.
-func (h *host) loseInSnapshot(f *Fault) error {
+func (h *host) loseInSnapshot(f *fault.Fault) error {
 	name, b, err := h.snapshotFile()
 	if err != nil {
 		return err
@@ -152,7 +136,7 @@ func (h *host) loseInSnapshot(f *Fault) error {
 }
 
 // misplaceInLog has another batch lie over the one that brought a record.
-func (h *host) misplaceInLog(f *Fault) error {
+func (h *host) misplaceInLog(f *fault.Fault) error {
 	name, off, _, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
 		return err
@@ -184,7 +168,7 @@ func (h *host) batch(x extent) extent {
 }
 
 // another returns a batch that was written elsewhere in the log, in the same segment if there is one.
-func (h *host) another(than extent, f *Fault) ([]byte, error) {
+func (h *host) another(than extent, f *fault.Fault) ([]byte, error) {
 	var near, far []extent
 	for _, x := range h.writes.log {
 		switch x = h.batch(x); {
@@ -209,7 +193,7 @@ func (h *host) another(than extent, f *Fault) ([]byte, error) {
 }
 
 // misplaceInSnapshot has one chunk lie over another.
-func (h *host) misplaceInSnapshot(f *Fault) error {
+func (h *host) misplaceInSnapshot(f *fault.Fault) error {
 	name, b, err := h.snapshotFile()
 	if err != nil {
 		return err
@@ -229,9 +213,9 @@ func fullChunks(b []byte) []snap.Extent {
 	return slices.DeleteFunc(chunks, func(x snap.Extent) bool { return x.Size < chunks[0].Size })
 }
 
-// stray has a copy of an earlier batch lie where the next one will be written.
-func (h *host) stray(f *Fault) error {
-	if h.proc == nil || len(h.writes.log) == 0 {
+// strayWrite has a copy of an earlier batch lie where the next one will be written.
+func (h *host) strayWrite(f *fault.Fault) error {
+	if len(h.writes.log) == 0 {
 		return fmt.Errorf("%s has written nothing", Name(h.i))
 	}
 	last := h.writes.log[len(h.writes.log)-1]

@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // newLogged is newDriven with some operations in the log, all of them covered by marks.
@@ -24,18 +26,18 @@ func numbered(i int) Operation { return Operation{Body: []byte{1, 0, byte(i), 'n
 
 // again kills a replica and starts it.
 func again(t *testing.T, s *Sim, host int) {
-	require.NoError(t, s.Do(Fault{Kind: Crash, Host: host}))
-	require.NoError(t, s.Do(Fault{Kind: Start, Host: host}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: host}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Start, Host: host}))
 	s.RunFor(time.Second)
 }
 
 // F10. A lost or misplaced write of an entry is noticed, at the next start at the latest, and the
 // others go on.
 func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
-	for _, kind := range []Kind{LostInLog, MisplacedInLog} {
+	for _, kind := range []fault.Kind{fault.LostInLog, fault.MisplacedInLog} {
 		for seed := range uint64(4) {
 			s, backup, first, last := newLogged(t)
-			require.NoError(t, s.Do(Fault{Kind: kind, Host: backup, N: []int64{first, last}[seed/2], Seed: seed}), kind)
+			require.NoError(t, s.Do(fault.Fault{Kind: kind, Host: backup, N: []int64{first, last}[seed/2], Seed: seed}), kind)
 			again(t, s, backup)
 			assert.True(t, s.Status(backup).Lost, "%v, seed %d", kind, seed)
 			c := s.Call((backup+1)%3, 1, command())
@@ -56,7 +58,7 @@ func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
 	require.NoError(t, s.Converge(10*time.Second))
 	p := s.Primary()
 	behind := (p + 1) % 3
-	require.NoError(t, s.Do(Fault{Kind: Crash, Host: behind}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: behind}))
 	s.RunFor(5 * time.Second)
 	var ops []uint64
 	for i := range 10 {
@@ -65,8 +67,8 @@ func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
 		ops = append(ops, c.At)
 	}
 	s.RunFor(time.Second)
-	require.NoError(t, s.Do(Fault{Kind: MisplacedInLog, Host: p, N: int64(ops[5]), Seed: 20}))
-	require.NoError(t, s.Do(Fault{Kind: Start, Host: behind}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.MisplacedInLog, Host: p, N: int64(ops[5]), Seed: 20}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Start, Host: behind}))
 	require.NoError(t, s.Converge(20*time.Second))
 	assert.True(t, s.Status(p).Lost, "it has stopped at what it read, and then not started")
 	assert.GreaterOrEqual(t, s.Status(behind).Applied, ops[9])
@@ -76,9 +78,9 @@ func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
 // F10. What a replica can do without it does without: an older copy of the head that is out of date,
 // and an earlier save that lies behind the log's end.
 func TestHarmlessMisdirectedWrites(t *testing.T) {
-	for _, kind := range []Kind{LostInHead, StrayWrite} {
+	for _, kind := range []fault.Kind{fault.LostInHead, fault.StrayWrite} {
 		s, backup, _, last := newLogged(t)
-		require.NoError(t, s.Do(Fault{Kind: kind, Host: backup, Seed: 2}), kind)
+		require.NoError(t, s.Do(fault.Fault{Kind: kind, Host: backup, Seed: 2}), kind)
 		again(t, s, backup)
 		assert.False(t, s.Status(backup).Lost, kind)
 		require.NoError(t, s.Converge(10*time.Second))
@@ -90,18 +92,18 @@ func TestHarmlessMisdirectedWrites(t *testing.T) {
 // A copy of the head that is out of date is not left alone: nobody could tell.
 func TestOnlyOneCopyOfTheHeadIsSpoilt(t *testing.T) {
 	s, backup, _, _ := newLogged(t)
-	require.NoError(t, s.Do(Fault{Kind: LostInHead, Host: backup}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.LostInHead, Host: backup}))
 	older, late := olderOf(s.hosts[backup].headCopies())
 	require.True(t, late)
-	assert.ErrorContains(t, s.Do(Fault{Kind: RotHead, Host: backup, N: int64(1 - older)}), "out of date")
-	assert.Error(t, s.Do(Fault{Kind: LostInHead, Host: backup}))
-	assert.NoError(t, s.Do(Fault{Kind: RotHead, Host: backup, N: int64(older)}))
+	assert.ErrorContains(t, s.Do(fault.Fault{Kind: fault.RotHead, Host: backup, N: int64(1 - older)}), "out of date")
+	assert.Error(t, s.Do(fault.Fault{Kind: fault.LostInHead, Host: backup}))
+	assert.NoError(t, s.Do(fault.Fault{Kind: fault.RotHead, Host: backup, N: int64(older)}))
 }
 
 // F10. A chunk of a snapshot that is not there, or another one, is not given away: another snapshot is
 // taken.
 func TestMisdirectedWritesOfASnapshot(t *testing.T) {
-	for _, kind := range []Kind{LostInSnapshot, MisplacedInSnapshot} {
+	for _, kind := range []fault.Kind{fault.LostInSnapshot, fault.MisplacedInSnapshot} {
 		setup, w := Calm(1), ListWork(10, 0, 0)
 		setup.SnapshotEvery, setup.KeepLog, setup.SegmentSize, setup.ChunkSize, setup.Tail = 20, 0, 4<<10, 64, 1
 		w.Next = nil
@@ -111,16 +113,16 @@ func TestMisdirectedWritesOfASnapshot(t *testing.T) {
 		require.NoError(t, s.Converge(10*time.Second))
 		p := s.Primary()
 		behind := (p + 1) % 3
-		require.NoError(t, s.Do(Fault{Kind: Crash, Host: behind}))
+		require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: behind}))
 		s.RunFor(5 * time.Second)
 		for i := range 100 {
 			c := s.Call(p, 1, numbered(i))
 			require.True(t, s.RunUntil(func() bool { return c.Outcome == Answered }, time.Second))
 		}
 		s.RunFor(time.Second)
-		require.NoError(t, s.Do(Fault{Kind: kind, Host: p, Seed: 600}), kind)
+		require.NoError(t, s.Do(fault.Fault{Kind: kind, Host: p, Seed: 600}), kind)
 		snapshots := s.Report().Stats.Snapshots
-		require.NoError(t, s.Do(Fault{Kind: Start, Host: behind}))
+		require.NoError(t, s.Do(fault.Fault{Kind: fault.Start, Host: behind}))
 		require.NoError(t, s.Converge(20*time.Second))
 		assert.Equal(t, 1, s.Report().Stats.Transfers)
 		assert.Greater(t, s.Report().Stats.Snapshots, snapshots, kind)
@@ -132,16 +134,16 @@ func TestMisdirectedWritesOfASnapshot(t *testing.T) {
 func TestMistakenStartsAreRefused(t *testing.T) {
 	s, backup, _, _ := newLogged(t)
 	other := (backup + 1) % 3
-	require.NoError(t, s.Do(Fault{Kind: SecondStart, Host: backup}))
-	require.NoError(t, s.Do(Fault{Kind: ForeignStart, Host: backup, To: other}))
-	require.NoError(t, s.Do(Fault{Kind: Pause, Host: other}))
-	require.NoError(t, s.Do(Fault{Kind: SecondStart, Host: other}), "a process that stands still has its lock")
-	require.NoError(t, s.Do(Fault{Kind: Resume, Host: other}))
-	require.NoError(t, s.Do(Fault{Kind: Crash, Host: backup}))
-	require.ErrorContains(t, s.Do(Fault{Kind: SecondStart, Host: backup}), "is down")
-	require.NoError(t, s.Do(Fault{Kind: ForeignStart, Host: backup, To: other}))
-	require.NoError(t, s.Do(Fault{Kind: ForeignStart, Host: backup, To: backup}))
-	require.NoError(t, s.Do(Fault{Kind: Start, Host: backup}), "its own process is let in")
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.SecondStart, Host: backup}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.ForeignStart, Host: backup, To: other}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Pause, Host: other}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.SecondStart, Host: other}), "a process that stands still has its lock")
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Resume, Host: other}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: backup}))
+	require.ErrorContains(t, s.Do(fault.Fault{Kind: fault.SecondStart, Host: backup}), "is down")
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.ForeignStart, Host: backup, To: other}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.ForeignStart, Host: backup, To: backup}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Start, Host: backup}), "its own process is let in")
 	require.NoError(t, s.Converge(10*time.Second))
 	assert.True(t, s.Status(backup).Up)
 	assert.Nil(t, s.Violation())

@@ -1,9 +1,9 @@
 package sim
 
 import (
-	"fmt"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -16,8 +16,8 @@ type link struct {
 	cutUntil time.Duration // by faults that cut it for a while
 	cutOff   bool          // until Mend or Join
 	told     bool          // the watcher knows it as cut
-	slow     spells        // ns added
-	lossy    spells        // of 1,000 messages
+	slow     fault.Timed   // ns added
+	lossy    fault.Timed   // of 1,000 messages
 	old      [][]byte      // what it has carried lately, in no order: some of it comes again
 }
 
@@ -53,11 +53,11 @@ func (l *link) send(b []byte, m vsr.Message) {
 		return
 	}
 	for copies := 1; copies > 0; copies-- {
-		if l.rng.chance(n.Loss) || l.rng.chance(float64(l.lossy.much(s.now))/1000) {
+		if l.rng.chance(n.Loss) || l.rng.chance(float64(l.lossy.Amount(s.now))/1000) {
 			l.ended(id, Lost)
 			continue
 		}
-		delay := n.Delay + time.Duration(l.slow.much(s.now)) + l.rng.about(n.Jitter)
+		delay := n.Delay + time.Duration(l.slow.Amount(s.now)) + l.rng.about(n.Jitter)
 		if l.rng.chance(n.Late) {
 			delay += l.rng.between(0, n.Lateness)
 		}
@@ -148,7 +148,7 @@ func (l *link) ended(id uint64, fate Fate) {
 }
 
 func (l *link) cut() bool {
-	return (l.cutOff || l.s.now < l.cutUntil) && !l.s.healed || l.apart()
+	return (l.cutOff || l.s.now < l.cutUntil) && !l.s.healed || l.absent()
 }
 
 // changed tells the watcher if the link was cut, or is whole again.
@@ -165,71 +165,4 @@ func (s *Sim) linksChanged() {
 			l.changed()
 		}
 	}
-}
-
-// disturb is what befalls the network.
-func (s *Sim) disturb(f *Fault) error {
-	defer s.linksChanged()
-	if f.Kind.hasTo() {
-		return s.links[f.Host][f.To].disturb(f)
-	}
-	for i := range s.hosts {
-		for j := range s.hosts {
-			l := s.links[i][j]
-			switch {
-			case f.Kind == Join && (f.Host == i || f.Host == j):
-				l.cutOff = false
-			case i != j && s.parts(f, i, j):
-				l.cutFor(f.For)
-			}
-		}
-	}
-	return nil
-}
-
-// parts reports whether the fault cuts the link from i to j.
-func (s *Sim) parts(f *Fault, i, j int) bool {
-	a, b, n := f.N>>i&1, f.N>>j&1, len(s.hosts)
-	switch f.Kind {
-	case Isolate:
-		return f.Host == i || f.Host == j
-	case Deafen:
-		return f.Host == j
-	case Split:
-		return a != b
-	case SplitOneWay:
-		return a > b
-	case Bridge:
-		return a != b && f.Host != i && f.Host != j
-	case Ring:
-		return (i+1)%n != j && (j+1)%n != i
-	}
-	return false
-}
-
-func (l *link) disturb(f *Fault) error {
-	if l.from == l.to {
-		return fmt.Errorf("%s has no link to itself", Name(l.from))
-	}
-	switch f.Kind {
-	case Cut:
-		l.cutFor(f.For)
-	case Mend:
-		l.cutOff = false
-	case SlowLink:
-		l.slow.begin(l.s.now, f.For, f.N)
-	case LossyLink:
-		l.lossy.begin(l.s.now, f.For, f.N)
-	}
-	return nil
-}
-
-// cutFor cuts the link for a while; 0: until Mend or Join.
-func (l *link) cutFor(d time.Duration) {
-	if d == 0 {
-		l.cutOff = true
-		return
-	}
-	l.cutUntil = max(l.cutUntil, l.s.now+d)
-	l.s.after(d, l.changed)
 }

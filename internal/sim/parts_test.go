@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/wal"
 )
@@ -48,7 +49,7 @@ func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
 		} {
 			s, err := New(Calm(1), ListWork(10, 0, 0), nil)
 			require.NoError(t, err)
-			require.NoError(t, s.make(Fault{Kind: FailReads, For: time.Second}))
+			require.NoError(t, s.strike(fault.Fault{Kind: fault.FailReads, For: time.Second}))
 			s.hosts[0].ailing.rotten = x.rotten
 			meet(&process{s: s, h: s.hosts[0]})
 			assert.Equal(t, x.excused, s.Violation() == nil, "%s: %s", what, x.name)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
@@ -172,10 +173,10 @@ func (p *process) send(m vsr.Outgoing) {
 	p.s.judged(p.s.judge.Sends(p.h.i, header, m.Message))
 	b := p.s.encode(header, m.Message)
 	p.s.sum.mixMessage(b)
-	kind := kindOf(m.Message)
+	kind := vsr.KindOf(m.Message)
 	for _, to := range m.To {
 		p.s.links[p.h.i][to].send(b, m.Message)
-		p.s.happened(p.h, Sent, kind)
+		p.s.happened(p.h, fault.Sent, kind)
 		if p.dead {
 			return
 		}
@@ -207,5 +208,5 @@ func (p *process) receive(from int, b []byte) {
 	p.s.mark(p.h.i, marksReceive, uint64(from))
 	p.s.sum.mixMessage(b)
 	p.queue(input{from: vsr.Index(from), header: h, message: m})
-	p.s.happened(p.h, Received, kindOf(m))
+	p.s.happened(p.h, fault.Received, vsr.KindOf(m))
 }

@@ -139,7 +139,7 @@ func (r *Recording) mark(lane int, at time.Duration, kind picture.MarkKind, form
 // Sent is Watcher.Sent.
 func (r *Recording) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
 	r.end = max(r.end, at)
-	kind := kindOf(m).String()
+	kind := vsr.KindOf(m).String()
 	r.flights.begin(id, picture.Message{From: from, To: to, Sent: at, Kind: kind, Text: showMessage(m)[len(kind)+1:], Fate: picture.UnderWay})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -102,9 +103,9 @@ func inANote(what string, args []any) string {
 }
 
 // Faulted is Watcher.Faulted.
-func (r *Recording) Faulted(at time.Duration, f *Fault) {
+func (r *Recording) Faulted(at time.Duration, f *fault.Fault) {
 	lane := f.Host
-	if f.Kind.ofAll() {
+	if f.Kind.NamesNone() {
 		lane = picture.Everyone
 	}
 	words, why := strings.TrimPrefix(f.String(), fmt.Sprintf("at %v ", f.At)), f.Kind.String()
@@ -114,29 +115,29 @@ func (r *Recording) Faulted(at time.Duration, f *Fault) {
 	}
 	r.mark(lane, at, picture.Fault, "%s", words)
 	switch f.Kind {
-	case Crash, PowerCut, Stop, Wipe:
+	case fault.Crash, fault.PowerCut, fault.Stop, fault.Wipe:
 		r.hosts[f.Host].why = why
-	case Pause, Suspend:
+	case fault.Pause, fault.Suspend:
 		r.suffers(at, f, picture.Paused)
-	case Resume:
+	case fault.Resume:
 		r.recovers(f.Host, at, picture.Paused)
-	case SlowDisk:
+	case fault.SlowDisk:
 		r.recovers(f.Host, at, picture.DiskSlow) // the last one counts
 		if f.N > 0 {
 			r.suffers(at, f, picture.DiskSlow)
 		}
-	case FullDisk:
+	case fault.FullDisk:
 		r.suffers(at, f, picture.DiskFull)
-	case Space:
+	case fault.Space:
 		r.recovers(f.Host, at, picture.DiskFull)
 	}
 }
 
 // suffers begins what ails a host for as long as the fault says.
-func (r *Recording) suffers(at time.Duration, f *Fault, kind picture.SpanKind) {
+func (r *Recording) suffers(at time.Duration, f *fault.Fault, kind picture.SpanKind) {
 	s := picture.Span{Lane: f.Host, From: at, To: at + f.For, Kind: kind}
 	if f.For == 0 {
-		s.To = forever
+		s.To = fault.Forever
 	}
 	h := &r.hosts[f.Host]
 	h.ails = slices.DeleteFunc(h.ails, func(s picture.Span) bool {

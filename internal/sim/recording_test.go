@@ -15,6 +15,7 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 var pictureFile = flag.String("sim.picture", "", "where to draw a run that fails, as an HTML page")
@@ -40,7 +41,7 @@ func drawRun(t *testing.T, title, flags string, replicas int, play func(Watcher)
 }
 
 // recordedRun plays faults in a calm world with a machine that breaks its invariant at an op.
-func recordedRun(t *testing.T, most int, breaksAt uint64, faults ...Fault) *picture.Run {
+func recordedRun(t *testing.T, most int, breaksAt uint64, faults ...fault.Fault) *picture.Run {
 	w := ListWork(10, 0.3, 0)
 	applied := map[smr.StateMachine]uint64{}
 	w.Invariant = func(m smr.StateMachine) error {
@@ -60,10 +61,10 @@ func recordedRun(t *testing.T, most int, breaksAt uint64, faults ...Fault) *pict
 func TestRecordingTellsWhatHappened(t *testing.T) {
 	const s = time.Second
 	run := recordedRun(t, 1e6, 0,
-		Fault{At: 2 * s, Kind: Crash, Host: 1, For: s}, Fault{At: 4 * s, Kind: Isolate, Host: 0}, Fault{At: 6 * s, Kind: Join, Host: 0},
-		Fault{At: 7 * s, Kind: Pause, Host: 2, For: s}, Fault{At: 7 * s, Kind: SlowDisk, Host: 1, N: 1e6, For: s},
-		Fault{At: 8 * s, Kind: FullDisk, Host: 2}, Fault{At: 9 * s, Kind: Space, Host: 2}, Fault{At: 9 * s, Kind: Crash, Host: 2},
-		Fault{At: 9*s + s/2, Kind: Pause, Host: 2, For: s})
+		fault.Fault{At: 2 * s, Kind: fault.Crash, Host: 1, For: s}, fault.Fault{At: 4 * s, Kind: fault.Isolate, Host: 0}, fault.Fault{At: 6 * s, Kind: fault.Join, Host: 0},
+		fault.Fault{At: 7 * s, Kind: fault.Pause, Host: 2, For: s}, fault.Fault{At: 7 * s, Kind: fault.SlowDisk, Host: 1, N: 1e6, For: s},
+		fault.Fault{At: 8 * s, Kind: fault.FullDisk, Host: 2}, fault.Fault{At: 9 * s, Kind: fault.Space, Host: 2}, fault.Fault{At: 9 * s, Kind: fault.Crash, Host: 2},
+		fault.Fault{At: 9*s + s/2, Kind: fault.Pause, Host: 2, For: s})
 	assert.Empty(t, run.Failure)
 	assert.Len(t, run.Schedule, 8, "who is down cannot be paused")
 	for _, want := range []picture.Span{

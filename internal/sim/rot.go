@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wal"
 	"github.com/smr-go/smr/internal/wire"
@@ -19,18 +20,8 @@ const (
 	headFile = logDir + "/head"
 )
 
-// rot flips a bit.
-func (h *host) rot(f *Fault) error {
-	switch f.Kind {
-	case RotLog:
-		return h.rotLog(f)
-	case RotHead:
-		return h.rotHead(f)
-	}
-	return h.rotSnapshot(f)
-}
-
-func (h *host) flip(name string, off int64, f *Fault) error {
+// flip flips a bit of the byte at off.
+func (h *host) flip(name string, off int64, f *fault.Fault) error {
 	if err := h.fs.FlipBit(name, off, int(f.Seed>>16%8)); err != nil {
 		return err
 	}
@@ -40,7 +31,7 @@ func (h *host) flip(name string, off int64, f *Fault) error {
 }
 
 // rotLog flips a bit in the record of an op.
-func (h *host) rotLog(f *Fault) error {
+func (h *host) rotLog(f *fault.Fault) error {
 	name, off, size, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
 		return err
@@ -76,7 +67,7 @@ func (h *host) record(op vsr.OpNumber) (name string, off, size int64, err error)
 
 // rotHead flips a bit of a copy of the head, unless only one would be left then that is out of date:
 // nobody could tell.
-func (h *host) rotHead(f *Fault) error {
+func (h *host) rotHead(f *fault.Fault) error {
 	copies := h.headCopies()
 	if older, late := olderOf(copies); late && f.N != int64(older) {
 		return fmt.Errorf("copy %d of the head is out of date, and would be the only one", older)
@@ -110,7 +101,7 @@ func olderOf(copies []wal.Extent) (older int, late bool) {
 }
 
 // rotSnapshot flips a bit of the latest snapshot.
-func (h *host) rotSnapshot(f *Fault) error {
+func (h *host) rotSnapshot(f *fault.Fault) error {
 	name, b, err := h.snapshotFile()
 	if err != nil {
 		return err

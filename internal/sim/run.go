@@ -7,20 +7,21 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
 // Report is what happened in a run.
 type Report struct {
-	Violation *Violation // nil: none
-	Schedule  Schedule   // makes the same run again
-	Vain      []Vain     // faults that did nothing
-	Hash      uint64     // of everything that happened, in order
-	Virtual   time.Duration
-	Calm      time.Duration // how long all was calm at first
-	Stats     Stats
-	Beyond    bool // the faults were more than the budget allows: a group may stand still then
-	Blind     bool // snapshots of one state differ in their bytes: states were not compared
+	Violation   *Violation    // nil: none
+	Schedule    Schedule      // makes the same run again
+	Ineffective []Ineffective // faults that did nothing
+	Hash        uint64        // of everything that happened, in order
+	Virtual     time.Duration
+	Calm        time.Duration // how long all was calm at first
+	Stats       Stats
+	Beyond      bool // the faults were more than the budget allows: a group may stand still then
+	Blind       bool // snapshots of one state differ in their bytes: states were not compared
 
 	// Of a run with a violation only.
 	Hosts   []HostStatus          // at the end
@@ -35,21 +36,21 @@ func Run(seed uint64, watcher Watcher) *Report {
 }
 
 // Play lets a run happen: chance makes troubles, which may be nil, and the faults happen too.
-func Play(p *Setup, t *Troubles, faults []Fault, w *Work, watcher Watcher) *Report {
+func Play(p *Setup, h *Hazards, faults []fault.Fault, w *Work, watcher Watcher) *Report {
 	s, err := New(p, w, watcher)
 	if err != nil {
 		s.broke("", err)
 		return s.Report()
 	}
 	s.guarded(func() {
-		s.goThrough(t, faults)
+		s.goThrough(h, faults)
 		s.Settle()
 	})
 	return s.Report()
 }
 
 // goThrough begins, and lets pass what is calm at first, and the time in which faults happen.
-func (s *Sim) goThrough(t *Troubles, faults []Fault) {
+func (s *Sim) goThrough(h *Hazards, faults []fault.Fault) {
 	s.Begin()
 	for _, f := range faults {
 		s.Inject(f)
@@ -58,8 +59,8 @@ func (s *Sim) goThrough(t *Troubles, faults []Fault) {
 	s.RunUntil(func() bool { return s.stats.Answers > 0 }, s.p.Calm)
 	s.quiet = false
 	s.calm, s.trouble = s.now, s.now+s.p.Trouble
-	if t != nil {
-		s.MakeTrouble(t)
+	if h != nil {
+		s.expose(h)
 	}
 	s.RunFor(s.p.Trouble)
 	if s.stats.Answers == 0 {
@@ -79,10 +80,10 @@ func (s *Sim) guarded(do func()) {
 
 // Report says what has happened so far.
 func (s *Sim) Report() *Report {
-	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Calm: s.calm, Stats: s.stats, Beyond: s.atlas.beyond,
-		Schedule: Schedule{Setup: *s.p, Faults: s.Made()}}
+	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Calm: s.calm, Stats: s.stats, Beyond: s.budget.Overdrawn,
+		Schedule: Schedule{Setup: *s.p, Faults: s.Struck()}}
 	if s.err == nil {
-		r.Vain = s.vain() // else its time might have come
+		r.Ineffective = s.ineffective() // else its time might have come
 	}
 	if s.judge != nil {
 		r.Stats.Commands, r.Blind = s.judge.Executed(), s.witness.unstable
@@ -135,14 +136,4 @@ func (s *Sim) Primary() int {
 		return h.i
 	}
 	return -1
-}
-
-// Rejoin ends all that was done to the network.
-func (s *Sim) Rejoin() {
-	for _, links := range s.links {
-		for _, l := range links {
-			l.cutUntil, l.cutOff, l.slow, l.lossy = 0, false, nil, nil
-		}
-	}
-	s.linksChanged()
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -9,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // Schedule is a run written down: the world, and the faults. With the same build and the same work
@@ -25,7 +26,7 @@ import (
 type Schedule struct {
 	About  string // what it shows
 	Setup  Setup
-	Faults []Fault
+	Faults []fault.Fault
 }
 
 // WriteTo writes the schedule as text.
@@ -95,7 +96,7 @@ func (x *Schedule) read(line string, settings map[string]reflect.Value) error {
 	case words[0] == "set":
 		return fmt.Errorf("a setting is: set NAME VALUE")
 	default:
-		f, err := ParseFault(line)
+		f, err := fault.Parse(line)
 		if err != nil {
 			return err
 		}
@@ -150,20 +151,6 @@ func (x *Schedule) check() error {
 		if err := x.Faults[i].Check(p.Replicas); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// Check says whether the fault can happen to one of that many replicas.
-func (f *Fault) Check(replicas int) error {
-	a := cmp.Or(f.After, &Aim{})
-	switch {
-	case min(f.Host, a.Host) < 0, f.To < 0 && f.Kind != HandOver:
-		return fmt.Errorf("%v: only hand-over is to any", f.Kind)
-	case max(f.Host, f.To, a.Host) >= replicas:
-		return fmt.Errorf("%s: there are %d replicas", f, replicas)
-	case f.At < 0 || f.For < 0:
-		return fmt.Errorf("%v at %v for %v: times are from 0", f.Kind, f.At, f.For)
 	}
 	return nil
 }

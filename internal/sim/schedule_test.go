@@ -3,42 +3,10 @@ package sim
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// What is special to a kind is written in words, and read again.
-func TestFaultsInWords(t *testing.T) {
-	for text, want := range map[string]Fault{
-		"at 1s split of a,c for 2s":                      {Kind: Split, N: 5},
-		"at 1s bridge b for 2s of a":                     {Kind: Bridge, Host: 1, N: 1},
-		"at 1s slow-link a b for 2s by 20ms":             {Kind: SlowLink, To: 1, N: 20e6},
-		"at 1s clock-jump b for 2s by -1h0m0.000000001s": {Kind: ClockJump, Host: 1, N: -3600e9 - 1},
-		"at 1s lossy-link b a for 2s losing 250/1000":    {Kind: LossyLink, Host: 1, N: 250},
-		"at 1s fail-sync b for 2s n 3":                   {Kind: FailSync, Host: 1, N: 3},
-	} {
-		want.At, want.For = time.Second, 2*time.Second
-		got, err := ParseFault(text)
-		require.NoError(t, err)
-		assert.Equal(t, want, got)
-		again, err := ParseFault(got.String())
-		require.NoError(t, err)
-		assert.Equal(t, want, again, got.String())
-	}
-	kept, err := ParseFault("at 1s split for 2s n 5")
-	require.NoError(t, err, "schedules of before have numbers only")
-	assert.Equal(t, "at 1s split of a,c for 2s", kept.String())
-	for text, wrong := range map[string]string{
-		"at 1s split of a,z":             `"z" is no replica`,
-		"at 1s split of":                 "the line ends too soon",
-		"at 1s lossy-link a b losing 25": "so many of 1,000",
-	} {
-		_, err := ParseFault(text)
-		assert.ErrorContains(t, err, wrong)
-	}
-}
 
 // The faults that chance made, written down, read again and made once more, make the same run.
 func TestScheduleMakesTheSameRun(t *testing.T) {

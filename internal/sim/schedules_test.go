@@ -32,7 +32,7 @@ func TestSchedules(t *testing.T) {
 			x := readSchedule(t, name)
 			r := Play(&x.Setup, nil, x.Faults, x.Setup.Lists.Work(), nil)
 			assert.Nil(t, r.Violation, "again: go test ./internal/sim -run TestReplay -sim.replay=%s", name)
-			assert.Empty(t, r.Vain, "faults that do nothing any more: let the schedule show again what it says, or take them out")
+			assert.Empty(t, r.Ineffective, "faults that do nothing any more: let the schedule show again what it says, or take them out")
 		})
 	}
 }

@@ -19,7 +19,7 @@ const (
 // within reach answer, and become one group with equal logs and states, and in the end that every
 // operation has its outcome.
 func (s *Sim) Settle() {
-	s.choose()
+	s.leaveUnhealed()
 	s.heal()
 	s.RunFor(lastUse)
 	s.closing = true
@@ -73,7 +73,7 @@ func (s *Sim) compareStates() {
 	}
 	s.witness.states[op] = sumOf(b)
 	for _, h := range s.hosts {
-		if h.proc == nil || h.lost || h.stays != nowhere {
+		if h.proc == nil || h.lost || h.absent != present {
 			continue
 		}
 		if err := s.witness.same(h.proc.applier.machine, op, Name(h.i)); err != nil {
@@ -86,15 +86,15 @@ func (s *Sim) compareStates() {
 func (s *Sim) heal() {
 	s.note(-1, "all is healed", 0)
 	s.healed = true
-	s.armed = nil
+	s.waiting = nil
 	s.linksChanged()
 	for _, h := range s.hosts {
-		if h.stays != staysPaused {
+		if h.absent != staysPaused {
 			h.resume()
 		}
 		h.slow, h.dull, h.full = nil, nil, nil
-		h.burnsOut("that change of the disk never came")
-		h.unfailed()
+		h.fuseUnburnt("that change of the disk never came")
+		h.syncUnfailed()
 		a := &h.ailing
 		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, nil, nil
 		h.fs.SetCapacity(0)
@@ -111,7 +111,7 @@ func (s *Sim) unsettled() error {
 	for _, h := range s.hosts {
 		p := h.proc
 		switch {
-		case h.lost, h.stays != nowhere, p == nil && h.idle && !s.healed:
+		case h.lost, h.absent != present, p == nil && h.idle && !s.healed:
 			continue
 		case p == nil:
 			return fmt.Errorf("%s does not run", Name(h.i))

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"slices"
 	"time"
 )
 
@@ -25,10 +24,10 @@ type Setup struct {
 	SegmentSize   int64
 	ChunkSize     int
 
-	Network Network
-	Callers Callers
-	Lists   ListCalls // what callers do if the state machine is smr's own
-	Staying Staying   // who stays out of reach for a while when all else is healed
+	Network  Network
+	Callers  Callers
+	Lists    ListCalls // what callers do if the state machine is smr's own
+	Unhealed Unhealed  // who stays out of reach for a while when all else is healed
 
 	Save     time.Duration // what a save takes, at the median
 	Apply    time.Duration // what applying takes
@@ -71,7 +70,7 @@ func Calm(seed uint64) *Setup {
 
 // Draw chooses what the seed's world is like, and what goes wrong in it: each kind of trouble on or
 // off, and more or less frequent, so that many seeds together try very different worlds.
-func Draw(seed uint64) (*Setup, *Troubles) {
+func Draw(seed uint64) (*Setup, *Hazards) {
 	s := newStream(seed, "setup")
 	p := &Setup{
 		Seed:      seed,
@@ -96,20 +95,20 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 		Turn:  oneOf(s, 0, 0, 100*time.Microsecond, 2*time.Millisecond),
 		Drift: oneOf(s, 0, 1e-4, 1e-2), ClockGap: oneOf(s, 0, time.Hour),
 	}
-	p.Staying = drawStaying(seed)
-	t := drawTroubles(s)
-	if slices.ContainsFunc(t.means(), func(d *time.Duration) bool { return *d > 0 }) {
-		t.drawMistakes(newStream(seed, "mistakes"))
+	p.Unhealed = drawUnhealed(seed)
+	h := drawHazards(s)
+	if h.any() {
+		h.drawSilent(newStream(seed, "mistakes"))
 	}
 	switch x := s.Float64(); {
 	case x < 0.1: // whoever is behind needs a snapshot
 		p.SnapshotEvery, p.KeepLog, p.SegmentSize, p.ChunkSize = 20, 0, 4<<10, oneOf(s, 64, 256)
 	case x < 0.13: // long and quiet
 		p.Trouble, p.Callers.Think = s.scale(2*time.Minute, 20*time.Minute), s.scale(time.Second, 10*time.Second)
-		t.stretch(30)
+		h.stretch(30)
 	case x < 0.17:
 		p.Volatile, p.Tail = true, 0
-		t.spareMemory()
+		h.spareProcesses()
 	}
 	if s.chance(0.4) {
 		p.Trust = 0
@@ -121,7 +120,7 @@ func Draw(seed uint64) (*Setup, *Troubles) {
 	if newStream(seed, "calm").chance(0.8) { // in the others the group forms among faults
 		p.Calm = 20*time.Second + 10*p.Callers.Think
 	}
-	return p, t
+	return p, h
 }
 
 func drawNetwork(s stream) Network {

@@ -33,7 +33,7 @@ func showMessage(m vsr.Message) string {
 	case *vsr.SnapshotChunk:
 		fields = fmt.Sprintf("%v chunk=%d %d bytes", m.Snapshot.Last, m.Chunk, len(m.Data))
 	}
-	return kindOf(m).String() + " " + strings.TrimPrefix(fields, "&")
+	return vsr.KindOf(m).String() + " " + strings.TrimPrefix(fields, "&")
 }
 
 func showSave(s *vsr.Save) string {

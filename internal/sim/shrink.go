@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // Shrink looks for a smaller schedule that still fails as x did, with v, when Play plays it: a
@@ -28,7 +30,7 @@ func Shrink(x Schedule, w *Work, v *Violation, runs int, stop func() bool) (Sche
 	}
 	for k.round() {
 	}
-	slices.SortStableFunc(k.best.Faults, func(f, g Fault) int { return cmp.Compare(f.At, g.At) })
+	slices.SortStableFunc(k.best.Faults, func(f, g fault.Fault) int { return cmp.Compare(f.At, g.At) })
 	if len(k.best.Faults) == 0 {
 		k.best.Faults = nil // as it is read again
 	}
@@ -177,14 +179,7 @@ func gist(text string) string {
 }
 
 func (x *Schedule) clone() Schedule {
-	y := Schedule{x.About, x.Setup, slices.Clone(x.Faults)}
-	for i := range y.Faults {
-		if a := y.Faults[i].After; a != nil {
-			b := *a
-			y.Faults[i].After = &b
-		}
-	}
-	return y
+	return Schedule{x.About, x.Setup, fault.Clone(x.Faults)}
 }
 
 // textOf returns the schedule as text, without its About.

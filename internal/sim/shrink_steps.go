@@ -3,19 +3,21 @@ package sim
 import (
 	"slices"
 	"time"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // drop is a change that leaves faults out.
-func drop(which func(f *Fault) bool) change {
+func drop(which func(f *fault.Fault) bool) change {
 	return func(x *Schedule) {
-		x.Faults = slices.DeleteFunc(x.Faults, func(f Fault) bool { return which(&f) })
+		x.Faults = slices.DeleteFunc(x.Faults, func(f fault.Fault) bool { return which(&f) })
 	}
 }
 
 // cutTail leaves out what comes after the failure. One that shows when all is healed may show as
 // well if that is sooner.
 func (k *shrinker) cutTail() {
-	k.first(drop(func(f *Fault) bool { return f.At > k.report.Violation.At }))
+	k.first(drop(func(f *fault.Fault) bool { return f.At > k.report.Violation.At }))
 	calm := k.report.Calm // after which the trouble begins
 	at, trouble := k.report.Violation.At-calm, k.best.Setup.Trouble
 	ends := []time.Duration{at}
@@ -42,12 +44,12 @@ func upToTenth(d time.Duration) time.Duration {
 
 // dropKinds leaves out all faults, all of a kind, all that befall one replica.
 func (k *shrinker) dropKinds() {
-	changes := []change{drop(func(*Fault) bool { return true })}
-	for kind := range kinds {
-		changes = append(changes, drop(func(f *Fault) bool { return f.Kind == kind }))
+	changes := []change{drop(func(*fault.Fault) bool { return true })}
+	for kind := range fault.Kinds {
+		changes = append(changes, drop(func(f *fault.Fault) bool { return f.Kind == kind }))
 	}
 	for host := range k.best.Setup.Replicas {
-		changes = append(changes, drop(func(f *Fault) bool { return f.Host == host && !f.Kind.ofAll() }))
+		changes = append(changes, drop(func(f *fault.Fault) bool { return f.Host == host && !f.Kind.NamesNone() }))
 	}
 	k.each(changes...)
 }
@@ -80,32 +82,11 @@ func (k *shrinker) dropReplicas() {
 		changes = append(changes, func(x *Schedule) { leave(x, n); x.Setup.Qr, x.Setup.Qv = 0, 0 })
 		for by := range k.best.Setup.Replicas {
 			if n < k.best.Setup.Replicas {
-				changes = append(changes, func(x *Schedule) { turn(x, by); leave(x, n) })
+				changes = append(changes, func(x *Schedule) { fault.Rotate(x.Faults, by, x.Setup.Replicas); leave(x, n) })
 			}
 		}
 	}
 	k.first(changes...)
-}
-
-// turn has what befalls a replica befall one that comes before it.
-func turn(x *Schedule, by int) {
-	n := x.Setup.Replicas
-	before := func(host *int) { *host = (*host + n - by) % n }
-	for i := range x.Faults {
-		f := &x.Faults[i]
-		if !f.Kind.ofAll() {
-			before(&f.Host)
-		}
-		if f.Kind.hasTo() && f.To >= 0 {
-			before(&f.To)
-		}
-		if f.After != nil {
-			before(&f.After.Host)
-		}
-		if f.Kind.chooses() {
-			f.N = (f.N>>by | f.N<<(n-by)) & (1<<n - 1)
-		}
-	}
 }
 
 // leave leaves the first n replicas.
@@ -117,19 +98,44 @@ func leave(x *Schedule, n int) {
 		p.Qr = min(p.Qr, n)
 		p.Qv = min(max(p.Qv, n-p.Qr+1), n)
 	}
-	drop(func(f *Fault) bool { return f.Host >= n || f.To >= n || f.After != nil && f.After.Host >= n })(x)
-	for i := range x.Faults {
-		if f := &x.Faults[i]; f.Kind.chooses() {
-			f.N &= 1<<n - 1
+	x.Faults = fault.AmongFirst(x.Faults, n)
+}
+
+// few is how many faults are made simpler one by one: with more of them, other changes are worth more.
+const few = 8
+
+// simplifyFaults makes one fault after another simpler, in every respect.
+func (k *shrinker) simplifyFaults() {
+	if len(k.best.Faults) > few {
+		return
+	}
+	for i := 0; i < len(k.best.Faults) && k.runs > 0; i++ {
+		k.simplifyFault(i, k.untriggered)
+		for _, simpler := range fault.Simplifications {
+			k.simplifyFault(i, simpler)
 		}
 	}
 }
 
-// chooses reports whether the kind's N says which replicas are on one side.
-func (k Kind) chooses() bool {
-	switch k {
-	case Split, SplitOneWay, Bridge:
-		return true
+func (k *shrinker) simplifyFault(i int, simpler func(fault.Fault) []fault.Fault) {
+	var changes []change
+	for _, f := range simpler(k.best.Faults[i]) {
+		changes = append(changes, func(x *Schedule) { x.Faults[i] = f })
 	}
-	return false
+	k.first(changes...)
+}
+
+// untriggered returns a fault that strikes by the clock, just after its trigger fired in the best run.
+func (k *shrinker) untriggered(f fault.Fault) []fault.Fault {
+	if f.After == nil {
+		return nil
+	}
+	for _, struck := range k.report.Schedule.Faults {
+		t := struck.After
+		if t != nil && t.Host == f.After.Host && t.When == f.After.When && t.Message == f.After.Message && struck.At >= f.At {
+			f.At, f.After = struck.At+time.Microsecond, nil
+			return []fault.Fault{f}
+		}
+	}
+	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // faulty is smr's own state machine with a bug.
@@ -21,7 +23,7 @@ type faulty struct {
 	applied int
 	wrong   error
 	bug     func(m *faulty, op smr.Op) error
-	forget  bool // Restore forgets a key
+	forget  bool // Restore losesMemory a key
 }
 
 func (m *faulty) Apply(op smr.Op) []byte {
@@ -73,9 +75,9 @@ var (
 func fails(t *testing.T, w *Work, rule string, count int) (failed []*Report) {
 	for seed := uint64(1); len(failed) < count; seed++ {
 		require.Less(t, seed, uint64(200), "no more seeds fail")
-		p, troubles := Draw(seed)
-		p.Trouble, troubles.Clock = min(p.Trouble, 15*time.Second), time.Second
-		if r := Play(p, troubles, nil, w, nil); r.Violation != nil && r.Violation.Rule == rule {
+		p, hazards := Draw(seed)
+		p.Trouble, hazards.Every[clockJumps] = min(p.Trouble, 15*time.Second), time.Second
+		if r := Play(p, hazards, nil, w, nil); r.Violation != nil && r.Violation.Rule == rule {
 			failed = append(failed, r)
 		}
 	}
@@ -194,27 +196,22 @@ func TestSameViolations(t *testing.T) {
 // Beyond the budget a group may stand still: schedules are not to be cut down to that.
 func TestWithinBudget(t *testing.T) {
 	p, w := Calm(1), ListWork(10, 0.1, 0)
-	wipe := func(host int, at time.Duration) Fault { return Fault{At: at, Kind: Wipe, Host: host} }
+	wipe := func(host int, at time.Duration) fault.Fault {
+		return fault.Fault{At: at, Kind: fault.Wipe, Host: host}
+	}
 	for _, test := range []struct {
-		faults []Fault
+		faults []fault.Fault
 		within bool
 	}{
 		{nil, true},
-		{[]Fault{wipe(0, 5*time.Second)}, true},
-		{[]Fault{wipe(0, 0)}, false},
-		{[]Fault{wipe(0, 5*time.Second), wipe(2, 6*time.Second)}, false},
-		{[]Fault{{At: 5 * time.Second, Kind: RotLog, N: 1 << 40}, wipe(2, 6*time.Second)}, true}, // the first befalls nobody
-		{[]Fault{{At: 5 * time.Second, Kind: RotHead}, wipe(2, 6*time.Second)}, false},
+		{[]fault.Fault{wipe(0, 5*time.Second)}, true},
+		{[]fault.Fault{wipe(0, 0)}, false},
+		{[]fault.Fault{wipe(0, 5*time.Second), wipe(2, 6*time.Second)}, false},
+		{[]fault.Fault{{At: 5 * time.Second, Kind: fault.RotLog, N: 1 << 40}, wipe(2, 6*time.Second)}, true}, // the first befalls nobody
+		{[]fault.Fault{{At: 5 * time.Second, Kind: fault.RotHead}, wipe(2, 6*time.Second)}, false},
 	} {
 		setup := *p
 		r := Play(&setup, nil, test.faults, w, nil)
 		assert.Equal(t, test.within, !r.Beyond, "%v", test.faults)
 	}
-}
-
-func TestRounded(t *testing.T) {
-	assert.Equal(t, 1200*time.Millisecond, rounded(1203456789*time.Nanosecond, 2))
-	assert.Equal(t, -3*time.Hour/3600, rounded(-2951*time.Millisecond, 2))
-	assert.EqualValues(t, 0, rounded(int64(0), 1))
-	assert.EqualValues(t, 100, rounded(int64(96), 1))
 }

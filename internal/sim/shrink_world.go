@@ -1,11 +1,12 @@
 package sim
 
 import (
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // plain is the world that settings are brought to. What is not plain in a schedule matters.
@@ -91,22 +92,9 @@ func (x *Schedule) setting(name string) (found reflect.Value) {
 func roundTo(v reflect.Value, digits int) {
 	switch {
 	case v.CanInt():
-		v.SetInt(rounded(v.Int(), digits))
+		v.SetInt(fault.Rounded(v.Int(), digits))
 	case v.CanFloat():
 		f, _ := strconv.ParseFloat(strconv.FormatFloat(v.Float(), 'g', digits, 64), 64)
 		v.SetFloat(f)
 	}
-}
-
-// rounded returns n with that many digits that count.
-func rounded[N ~int64](n N, digits int) N {
-	unit := N(1)
-	for abs := max(n, -n); abs/unit >= N(math.Pow10(digits)); {
-		unit *= 10
-	}
-	half := unit / 2
-	if n < 0 {
-		half = -half
-	}
-	return (n + half) / unit * unit
 }

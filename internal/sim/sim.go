@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
@@ -32,7 +33,7 @@ type Stats struct {
 	Commands, Answers, Reads, Refusals, Unknown    int
 	Events, Messages, Faults, Crashes, Starts      int
 	Snapshots, Transfers, Restores, Loads, Damaged int
-	Stayed                                         int // members that stayed out of reach after it
+	Unhealed                                       int // members that stayed out of reach after the healing
 	Idle                                           int // runs in which nothing was answered before the healing
 	Views                                          uint64
 }
@@ -52,16 +53,16 @@ type Sim struct {
 	arrived []*delivery // to be used again
 	small   []byte      // messages, see encode
 
-	makers  *makers
-	atlas   atlas
-	made    []Fault // all that have happened
-	asked   []asked // those that a schedule asks for
-	armed   []armed // those of them that wait for their moments
-	unmet   []Vain  // those that waited in vain for something that the disk would do
-	aim     *Aim    // the moment that the present fault has waited for
-	instant instant
-	hooks   []hook
-	watcher Watcher
+	chance    *chance // nil: no fault is made by chance
+	budget    fault.Budget
+	struck    []fault.Fault  // all that have happened
+	scheduled []*scheduled   // all that a schedule asks for
+	waiting   []*scheduled   // those whose triggers have not fired
+	expired   []Ineffective  // those that struck and then waited in vain for the disk
+	trigger   *fault.Trigger // of the fault that strikes now; nil: it has none
+	instant   instant
+	hooks     []hook
+	watcher   Watcher
 
 	judge    *judge.Judge
 	witness  *witness
@@ -92,7 +93,7 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 		s.members.Qr, s.members.Qv = p.Qr, p.Qv
 	}
 	s.judge = judge.New(judge.Config{Members: s.members, Reference: s.witness, Initial: s.witness.machine.digest(), Distinct: w.Distinct, Describe: w.inWords})
-	s.atlas = newAtlas(s)
+	s.budget.Spare = p.Replicas - max(s.members.Qr, s.members.Qv)
 	s.newLinks()
 	for i := range p.Replicas {
 		s.hosts = append(s.hosts, newHost(s, i))

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 var (
@@ -60,7 +62,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	var mu sync.Mutex
 	var virtual time.Duration
 	var total Stats
-	var happened Counts
+	var happened fault.Counts
 	began := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
@@ -73,7 +75,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 				mu.Lock()
 				virtual += r.Virtual
 				total = total.Plus(r.Stats)
-				happened = happened.plus(r.Happened())
+				happened = happened.Plus(r.Happened())
 				if r.Violation == nil && r.Stats.Idle > 0 && r.Schedule.Setup.Calm > 0 {
 					t.Errorf("seed %d tells little: nothing was answered in %v without faults", seed+uint64(i), r.Schedule.Setup.Calm)
 				}
@@ -92,24 +94,23 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 
 // enough demands that in many seeds all that they are there for has happened: seeds in which it has
 // not pass whatever is wrong.
-func enough(t assert.TestingT, seeds int, total *Stats, happened *Counts) {
+func enough(t assert.TestingT, seeds int, total *Stats, happened *fault.Counts) {
 	if seeds < many {
 		return
 	}
 	assert.Less(t, total.Idle*10, seeds, "runs in which nothing was answered before the healing")
 	for what, n := range map[string]int{"crashes": total.Crashes, "view changes": int(total.Views), "transfers": total.Transfers,
 		"restores": total.Restores, "loads": total.Loads, "snapshots": total.Snapshots, "lost memories": total.Damaged,
-		"refusals": total.Refusals, "unknown outcomes": total.Unknown, "reads": total.Reads, "members out of reach at the end": total.Stayed} {
+		"refusals": total.Refusals, "unknown outcomes": total.Unknown, "reads": total.Reads, "members out of reach at the end": total.Unhealed} {
 		assert.NotZero(t, n, "%s in %d seeds", what, seeds)
 	}
-	for kind := Crash; kind < kinds; kind++ {
-		switch kind {
-		case Start, Resume, Mend, Space: // chance does not make them
+	for kind := fault.Crash; kind < fault.Kinds; kind++ {
+		if kind.Manual() {
 			continue
 		}
 		sort := 0 // seldom a kind is not there at all, and a sort never
 		for other, n := range happened {
-			if Kind(other).sort() == kind.sort() {
+			if fault.Kind(other).Class() == kind.Class() {
 				sort += n
 			}
 		}
@@ -128,16 +129,16 @@ func (c *complaints) Errorf(format string, args ...any) {
 }
 
 func TestEnough(t *testing.T) {
-	some := Stats{Crashes: 1, Views: 1, Transfers: 1, Restores: 1, Loads: 1, Snapshots: 1, Damaged: 1, Refusals: 1, Unknown: 1, Reads: 1, Stayed: 1}
-	var all Counts
+	some := Stats{Crashes: 1, Views: 1, Transfers: 1, Restores: 1, Loads: 1, Snapshots: 1, Damaged: 1, Refusals: 1, Unknown: 1, Reads: 1, Unhealed: 1}
+	var all fault.Counts
 	for kind := range all {
 		all[kind] = 1
 	}
 	missing := all
-	missing[LostInLog] = 0 // of a sort that others are of
+	missing[fault.LostInLog] = 0 // of a sort that others are of
 	for _, x := range []struct {
 		change   func(*Stats)
-		happened Counts
+		happened fault.Counts
 		seeds    int
 		complain int
 	}{
@@ -147,7 +148,7 @@ func TestEnough(t *testing.T) {
 		{func(x *Stats) { x.Idle = many }, all, many, 1},
 		{func(*Stats) {}, missing, many, 0},
 		{func(*Stats) {}, missing, 20 * many, 1},
-		{func(*Stats) {}, Counts{Crash: 1}, many, int(kinds) - 1 - 4 - 4},
+		{func(*Stats) {}, fault.Counts{fault.Crash: 1}, many, int(fault.Kinds) - 1 - 4 - 4},
 	} {
 		total := some
 		x.change(&total)
@@ -263,7 +264,7 @@ func TestOperationsLargerThanTheWindow(t *testing.T) {
 	for seed := range uint64(3) {
 		p := Calm(seed + 1)
 		p.Window, p.Trouble = 500, 5*time.Second
-		r := Play(p, nil, []Fault{{At: 2 * time.Second, Kind: Isolate, Host: 0, For: time.Second}, {At: 4 * time.Second, Kind: Crash, Host: 1, For: time.Second}}, w, nil)
+		r := Play(p, nil, []fault.Fault{{At: 2 * time.Second, Kind: fault.Isolate, Host: 0, For: time.Second}, {At: 4 * time.Second, Kind: fault.Crash, Host: 1, For: time.Second}}, w, nil)
 		assert.Nil(t, r.Violation)
 		assert.Greater(t, r.Stats.Answers, 50)
 	}

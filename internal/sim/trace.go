@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -75,7 +76,7 @@ func (t *Trace) Called(at time.Duration, c *Call) { t.add(at, c.Host, "is called
 func (t *Trace) Returned(at time.Duration, c *Call) { t.add(at, c.Host, "returns: %s", c) }
 
 // Faulted is Watcher.Faulted.
-func (t *Trace) Faulted(at time.Duration, f *Fault) { t.add(at, -1, "%s", f) }
+func (t *Trace) Faulted(at time.Duration, f *fault.Fault) { t.add(at, -1, "%s", f) }
 
 // Linked is Watcher.Linked: the faults say it already.
 func (t *Trace) Linked(time.Duration, int, int, bool) {}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -22,7 +23,7 @@ type Watcher interface {
 	Called(at time.Duration, c *Call)
 	Returned(at time.Duration, c *Call)
 	// Faulted says what goes wrong.
-	Faulted(at time.Duration, f *Fault)
+	Faulted(at time.Duration, f *fault.Fault)
 	// Linked says that the link from one host to another was cut, or is whole again.
 	Linked(at time.Duration, from, to int, whole bool)
 	// Lived says that a host's process started, or ended.

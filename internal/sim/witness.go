@@ -143,7 +143,7 @@ func (w *witness) same(m *machine, op vsr.OpNumber, whose string) error {
 	if w.unstable = !m.stable() || !w.machine.stable(); w.unstable {
 		return nil
 	}
-	return breaks(ruleRestore, "after op %d the snapshots of one machine and of %s differ, though both applied the same operations: Snapshot or Restore forgets a field, or since op %d an Apply was not deterministic",
+	return breaks(ruleRestore, "after op %d the snapshots of one machine and of %s differ, though both applied the same operations: Snapshot or Restore losesMemory a field, or since op %d an Apply was not deterministic",
 		op, whose, op-min(op, w.every))
 }
 

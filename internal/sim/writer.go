@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
@@ -33,7 +34,7 @@ func (p *process) save(s *vsr.Save) {
 		p.s.watcher.Note(p.s.now, p.h.i, "saves", []any{s})
 	}
 	p.write(store.Write{Save: s})
-	p.s.happened(p.h, Issued, 0)
+	p.s.happened(p.h, fault.Issued, 0)
 }
 
 // write has something written in its turn.
@@ -72,7 +73,7 @@ func (p *process) markIdle() {
 	w := &p.writer
 	w.markDue = false
 	switch {
-	case w.busy || p.h.stays == staysHung:
+	case w.busy || p.h.absent == staysHung:
 		return // comes again when it has nothing to do
 	case p.s.now < w.markAt:
 		w.markDue = true
@@ -119,9 +120,9 @@ func (p *process) written() {
 	if p.s.watcher != nil {
 		p.s.watcher.Note(p.s.now, p.h.i, "has saved", []any{seq})
 	}
-	p.s.happened(p.h, Saved, 0)
+	p.s.happened(p.h, fault.Saved, 0)
 	if !p.dead && p.h.alone() {
-		p.s.happened(p.h, Alone, 0)
+		p.s.happened(p.h, fault.Alone, 0)
 	}
 	if p.dead {
 		return

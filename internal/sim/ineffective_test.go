@@ -6,6 +6,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // Of a schedule it is told which of its faults did nothing, and why.
@@ -13,40 +16,40 @@ func TestVainFaultsAreTold(t *testing.T) {
 	const s = time.Second
 	p := Calm(1)
 	p.SnapshotEvery = 1 << 30
-	faults := []Fault{
-		{At: 2 * s, Kind: Crash, Host: 1, For: s},
-		{At: 2*s + s/2, Kind: Pause, Host: 1, For: s}, // it is down
-		{At: 4 * s, Kind: Isolate, Host: 2, For: s, After: &Aim{Host: 2, When: Sent, Message: MessageNamed("SnapshotChunk"), Nth: 1}},
-		{At: 5 * s, Kind: FailSync, Host: 0, N: 1 << 30},
-		{At: 5 * s, Kind: CrashIn, Host: 2, N: 1 << 30, For: s},
-		{At: 600 * s, Kind: Crash, Host: 0},
+	faults := []fault.Fault{
+		{At: 2 * s, Kind: fault.Crash, Host: 1, For: s},
+		{At: 2*s + s/2, Kind: fault.Pause, Host: 1, For: s}, // it is down
+		{At: 4 * s, Kind: fault.Isolate, Host: 2, For: s, After: &fault.Trigger{Host: 2, When: fault.Sent, Message: vsr.KindSnapshotChunk, Nth: 1}},
+		{At: 5 * s, Kind: fault.FailSync, Host: 0, N: 1 << 30},
+		{At: 5 * s, Kind: fault.CrashIn, Host: 2, N: 1 << 30, For: s},
+		{At: 600 * s, Kind: fault.Crash, Host: 0},
 	}
 	r := Play(p, nil, faults, ListWork(10, 0.3, 0), nil)
 	require.Nil(t, r.Violation)
 	why := map[string]int{}
-	for _, v := range r.Vain {
+	for _, v := range r.Ineffective {
 		why[v.Why]++
 	}
 	assert.Equal(t, map[string]int{"b is down": 1, "its moment never came": 1, "that sync never came": 1,
 		"that change of the disk never came": 1, "its time never came": 1}, why)
 	happened := r.Happened()
-	assert.Equal(t, 1, happened[Crash])
-	assert.Zero(t, happened[FailSync]+happened[CrashIn]+happened[Isolate])
-	assert.Equal(t, CrashFaults, r.Sorts()&^(NetworkFaults|ClockFaults))
+	assert.Equal(t, 1, happened[fault.Crash])
+	assert.Zero(t, happened[fault.FailSync]+happened[fault.CrashIn]+happened[fault.Isolate])
+	assert.Equal(t, fault.CrashClass, r.Classes()&^(fault.NetworkClass|fault.ClockClass))
 }
 
 // The others answer, and are one, while a member stays out of reach; and then it too.
 func TestStayingOutOfReach(t *testing.T) {
-	for name, staying := range map[string]Staying{
+	for name, staying := range map[string]Unhealed{
 		"down": {Down: 1}, "mute": {Mute: 1}, "deaf": {Deaf: 1}, "paused": {Paused: 1}, "hung": {Hung: 1}, "two of three": {Down: 1, Deaf: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for seed := range uint64(5) {
 				p := Calm(seed + 1)
-				p.Trouble, p.Staying = time.Second, staying
+				p.Trouble, p.Unhealed = time.Second, staying
 				r := Play(p, nil, nil, ListWork(10, 0.3, 0), nil)
 				assert.Nil(t, r.Violation)
-				assert.Equal(t, 1, r.Stats.Stayed, "no more than three can do without")
+				assert.Equal(t, 1, r.Stats.Unhealed, "no more than three can do without")
 			}
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/wal"
 )
@@ -15,26 +16,21 @@ import (
 // identity is what a replica's directory says whose it is.
 func identity(group string, host int) string { return group + "/" + Name(host) }
 
-// startWrongly starts a process where none may start. It must be refused, and have changed nothing:
-// the directory's own replica must not notice.
-func (h *host) startWrongly(f *Fault) error {
-	switch {
-	case f.Kind == SecondStart && h.proc == nil:
-		return fmt.Errorf("%s is down", Name(h.i))
-	case f.Kind == SecondStart:
-		return h.refuses("F18", identity("sim", h.i), vfs.ErrLocked)
-	case h.proc != nil:
-		return h.refuses("F17", h.foreigner(f.To), vfs.ErrLocked)
-	}
-	return h.refuses("F17", h.foreigner(f.To), wal.ErrForeign)
+// secondStart starts a second process on the directory of a running one, which must not notice.
+func (h *host) secondStart(*fault.Fault) error {
+	return h.refuses("F18", identity("sim", h.i), vfs.ErrLocked)
 }
 
-// foreigner is another member, or, if it is this one, the one of its name in another group.
-func (h *host) foreigner(to int) string {
-	if to == h.i {
-		return identity("another", h.i)
+// foreignStart starts another replica on the host's directory, which must not change.
+func (h *host) foreignStart(f *fault.Fault) error {
+	foreigner := identity("sim", f.To)
+	if f.To == h.i {
+		foreigner = identity("another", h.i)
 	}
-	return identity("sim", to)
+	if h.proc != nil {
+		return h.refuses("F17", foreigner, vfs.ErrLocked)
+	}
+	return h.refuses("F17", foreigner, wal.ErrForeign)
 }
 
 // refuses has somebody open the log, past what ails the disk.

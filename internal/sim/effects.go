@@ -1,0 +1,188 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// effect performs a fault at the host that it names, or at any host if it names none. The error says
+// why the fault cannot strike; nothing has changed then.
+type effect func(h *host, f *fault.Fault) error
+
+// effects holds the effect of each kind of fault.
+var effects [fault.Kinds]effect
+
+func init() { // not an initializer: effects lead to other effects
+	effects = [fault.Kinds]effect{
+		fault.Crash:               (*host).crash,
+		fault.PowerCut:            (*host).crash,
+		fault.CrashIn:             (*host).crashIn,
+		fault.Start:               (*host).startByFault,
+		fault.Stop:                (*host).stop,
+		fault.Pause:               (*host).pause,
+		fault.Resume:              func(h *host, _ *fault.Fault) error { h.resume(); return nil },
+		fault.Suspend:             (*host).suspend,
+		fault.SlowTurns:           func(h *host, f *fault.Fault) error { return h.lasts(&h.dull, f, f.N) },
+		fault.Isolate:             (*host).cutLinks,
+		fault.Deafen:              (*host).cutLinks,
+		fault.Join:                (*host).join,
+		fault.Cut:                 (*host).cutLink,
+		fault.Mend:                (*host).mendLink,
+		fault.Split:               (*host).cutLinks,
+		fault.SplitOneWay:         (*host).cutLinks,
+		fault.Bridge:              (*host).cutLinks,
+		fault.Ring:                (*host).cutLinks,
+		fault.SlowLink:            func(h *host, f *fault.Fault) error { return h.lasts(&h.linkTo(f).slow, f, f.N) },
+		fault.LossyLink:           func(h *host, f *fault.Fault) error { return h.lasts(&h.linkTo(f).lossy, f, f.N) },
+		fault.ClockJump:           func(h *host, f *fault.Fault) error { h.clock.wall += time.Duration(f.N); return nil },
+		fault.SlowDisk:            func(h *host, f *fault.Fault) error { return h.lasts(&h.slow, f, f.N) },
+		fault.FullDisk:            (*host).fillDisk,
+		fault.Space:               func(h *host, _ *fault.Fault) error { h.full = nil; h.fill(); return nil },
+		fault.FailSync:            func(h *host, f *fault.Fault) error { h.ailing.syncs = int(f.N); return nil },
+		fault.FailReads:           func(h *host, f *fault.Fault) error { return h.lasts(&h.ailing.noReads, f, 1) },
+		fault.FailWrites:          func(h *host, f *fault.Fault) error { return h.lasts(&h.ailing.noWrites, f, 1) },
+		fault.RotLog:              (*host).rotLog,
+		fault.RotHead:             (*host).rotHead,
+		fault.RotSnapshot:         (*host).rotSnapshot,
+		fault.LostInLog:           (*host).loseInLog,
+		fault.LostInHead:          (*host).loseInHead,
+		fault.LostInSnapshot:      (*host).loseInSnapshot,
+		fault.MisplacedInLog:      (*host).misplaceInLog,
+		fault.MisplacedInSnapshot: (*host).misplaceInSnapshot,
+		fault.StrayWrite:          (*host).strayWrite,
+		fault.Wipe:                (*host).wipe,
+		fault.ForeignStart:        (*host).foreignStart,
+		fault.SecondStart:         (*host).secondStart,
+		fault.HandOver:            (*host).handOver,
+	}
+}
+
+// strike makes a fault happen now. The error says why it cannot; nothing has changed then.
+func (s *Sim) strike(f fault.Fault) error {
+	if s.healed || s.err != nil {
+		return errors.New("the run has no faults any more")
+	}
+	f.At, f.After = s.now, s.trigger
+	if f.Kind.NamesNone() {
+		f.Host = 0
+	}
+	s.struck = append(s.struck, f) // before its effect, which may panic
+	if s.watcher != nil {
+		s.watcher.Faulted(s.now, &f)
+	}
+	if err := s.perform(&f); err != nil {
+		s.struck = s.struck[:len(s.struck)-1]
+		if s.watcher != nil {
+			s.watcher.Note(s.now, f.Host, "does not apply:", []any{err})
+		}
+		return err
+	}
+	s.stats.Faults++
+	s.mark(f.Host, uint64(f.Kind), uint64(f.For)^uint64(f.N)<<20^uint64(f.To)<<50)
+	if f.Kind.LosesMemory() {
+		s.budget.Spend(f.Host, s.confirmed())
+	}
+	return nil
+}
+
+// Struck returns the faults that have happened so far, in order, without those that could not.
+func (s *Sim) Struck() []fault.Fault { return slices.Clone(s.struck) }
+
+func (s *Sim) perform(f *fault.Fault) error {
+	h := s.hosts[f.Host]
+	switch {
+	case f.Kind.NeedsProcess() && h.proc == nil:
+		return fmt.Errorf("%s is down", Name(h.i))
+	case f.Kind.NamesLink() && f.Host == f.To:
+		return fmt.Errorf("%s has no link to itself", Name(h.i))
+	}
+	return effects[f.Kind](h, f)
+}
+
+// lasts begins an amount that lasts as long as the fault.
+func (h *host) lasts(x *fault.Timed, f *fault.Fault, amount int64) error {
+	x.Begin(h.s.now, f.For, amount)
+	return nil
+}
+
+// random returns the source of the random choices in a fault's effect.
+func random(f *fault.Fault) *rand.Rand { return rand.New(rand.NewPCG(f.Seed, 0)) }
+
+func (h *host) crash(f *fault.Fault) error {
+	h.fall(f.Kind == fault.PowerCut, random(f))
+	h.later(f.For, int(f.N))
+	return nil
+}
+
+func (h *host) crashIn(f *fault.Fault) error {
+	h.ailing.fuse, h.ailing.fault = int(f.N), f
+	return nil
+}
+
+func (h *host) startByFault(*fault.Fault) error {
+	if h.lost {
+		return fmt.Errorf("%s has lost its memory", Name(h.i))
+	}
+	h.start()
+	return nil
+}
+
+// stopTime is how long a process that stops in order stays, so that the others learn of it.
+const stopTime = 10 * time.Millisecond
+
+func (h *host) stop(f *fault.Fault) error {
+	p, rng := h.proc, random(f)
+	p.input(func(now time.Time) { p.core.Step(now, &vsr.Leave{}) })
+	p.after(stopTime, func() { h.fall(false, rng); h.later(f.For, 0) })
+	return nil
+}
+
+func (h *host) pause(f *fault.Fault) error {
+	h.pausedUntil = max(h.pausedUntil, fault.Until(h.s.now, f.For))
+	return nil
+}
+
+func (h *host) suspend(f *fault.Fault) error {
+	h.clock.sleep(h.s.now, fault.Until(h.s.now, f.For))
+	return h.pause(f)
+}
+
+func (h *host) handOver(f *fault.Fault) error {
+	p := h.proc
+	p.input(func(now time.Time) { p.core.Step(now, &vsr.Handover{To: vsr.Index(f.To)}) })
+	if f.For > 0 {
+		p.after(f.For, func() { p.input(func(now time.Time) { p.core.Step(now, &vsr.CancelHandover{}) }) })
+	}
+	return nil
+}
+
+func (h *host) fillDisk(f *fault.Fault) error {
+	h.full.Begin(h.s.now, f.For, max(h.fs.Used()+f.N, 1))
+	h.fill()
+	h.s.after(f.For, h.fill)
+	return nil
+}
+
+// fill leaves the disk as much space as it has now.
+func (h *host) fill() { h.fs.SetCapacity(h.full.Amount(h.s.now)) }
+
+func (h *host) wipe(f *fault.Fault) error {
+	h.fall(true, random(f))
+	h.forget()
+	h.newDisk()
+	h.s.judge.Wiped(h.i)
+	h.later(f.For, 0)
+	return nil
+}
+
+// mayForget reports whether the budget allows the host to lose its memory.
+func (s *Sim) mayForget(h *host) bool { return s.budget.Allows(h.i, s.confirmed()) }
+
+// confirmed reports whether the group is confirmed.
+func (s *Sim) confirmed() bool { return s.judge.Committed().Op > 1 }

@@ -1,0 +1,49 @@
+// Package fault describes the faults of simulated runs: their kinds, the text in which a schedule
+// lists them, when they strike, how a list of them is made simpler, and how much memory a group may
+// lose. It touches no replica: package sim performs what a Fault says.
+//
+// To add a kind, add its name to the constants, a row to the table of kinds, and its effect to the
+// table of effects in package sim.
+package fault
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
+
+// Fault is one thing that goes wrong, or that an operator does. Every fault of a run is a value of
+// this type, whether chance or a schedule chose it: the same faults make the same run.
+type Fault struct {
+	At    time.Duration // virtual time at which it strikes, or from which its trigger counts
+	After *Trigger      // nil: it strikes at At
+	Kind  Kind
+	Host  int           // the replica that it strikes
+	To    int           // the other replica, for kinds that name two; -1: any
+	For   time.Duration // how long it lasts; 0: until the kind that ends it, or until all faults end
+	N     int64         // an amount: see the kind
+	Seed  uint64        // of the random choices in its effect
+}
+
+// Check reports why the fault cannot strike a group of that many replicas.
+func (f *Fault) Check(replicas int) error {
+	trigger := cmp.Or(f.After, &Trigger{})
+	switch {
+	case min(f.Host, trigger.Host) < 0, f.To < 0 && f.Kind.row().names != anotherOrAny:
+		return fmt.Errorf("%v: only hand-over is to any", f.Kind)
+	case max(f.Host, f.To, trigger.Host) >= replicas:
+		return fmt.Errorf("%s: there are %d replicas", f, replicas)
+	case f.At < 0 || f.For < 0:
+		return fmt.Errorf("%v at %v for %v: times are from 0", f.Kind, f.At, f.For)
+	}
+	return nil
+}
+
+// Cuts reports whether the fault cuts the link between two of n replicas in that direction.
+func (f *Fault) Cuts(from, to, n int) bool {
+	cuts := f.Kind.row().cuts
+	return cuts != nil && from != to && cuts(f, from, to, n)
+}
+
+// Name returns the ID of a replica: a, b, c, and so on.
+func Name(host int) string { return string(rune('a' + host)) }

@@ -1,0 +1,151 @@
+package fault
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// String returns the fault as a line of a schedule.
+func (f *Fault) String() string {
+	var b strings.Builder
+	if t := f.After; t != nil {
+		fmt.Fprintf(&b, "from %v after %s %s", f.At, Name(t.Host), t.When)
+		if t.Message != 0 {
+			fmt.Fprintf(&b, " %s", t.Message)
+		}
+		fmt.Fprintf(&b, " %d: ", max(t.Nth, 1))
+	} else {
+		fmt.Fprintf(&b, "at %v ", f.At)
+	}
+	b.WriteString(f.Kind.String())
+	if !f.Kind.NamesNone() {
+		fmt.Fprintf(&b, " %s", Name(f.Host))
+	}
+	switch {
+	case f.Kind.NamesTwo() && f.To < 0:
+		b.WriteString(" any")
+	case f.Kind.NamesTwo():
+		fmt.Fprintf(&b, " %s", Name(f.To))
+	}
+	b.WriteString(f.amountText())
+	if f.For > 0 {
+		fmt.Fprintf(&b, " for %v", f.For)
+	}
+	if f.Seed != 0 {
+		fmt.Fprintf(&b, " seed %d", f.Seed)
+	}
+	return b.String()
+}
+
+// amountText returns N in the words of the kind, or as a number if they cannot express it.
+func (f *Fault) amountText() string {
+	switch f.Kind.row().amount {
+	case side:
+		if 0 < f.N && f.N < 1<<7 {
+			return " of " + strings.Join(f.sideNames(), ",")
+		}
+	case span:
+		if f.N != 0 {
+			return " by " + time.Duration(f.N).String()
+		}
+	case share:
+		if f.N > 0 {
+			return fmt.Sprintf(" losing %d/1000", f.N)
+		}
+	}
+	if f.N == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" n %d", f.N)
+}
+
+// sideNames returns the names of the replicas whose bit in N is set.
+func (f *Fault) sideNames() (names []string) {
+	for host := range 7 {
+		if f.inside(host) {
+			names = append(names, Name(host))
+		}
+	}
+	return names
+}
+
+// Parse reads a line that String wrote.
+func Parse(line string) (f Fault, err error) {
+	w := &words{left: strings.Fields(strings.ReplaceAll(line, ":", " "))}
+	switch w.next() {
+	case "at":
+		f.At = w.duration()
+	case "from":
+		f.At = w.duration()
+		w.expect("after")
+		f.After = w.trigger()
+	default:
+		return f, fmt.Errorf("%q: a fault begins with at or from", line)
+	}
+	f.Kind = w.kind()
+	if !f.Kind.NamesNone() {
+		f.Host = w.host()
+	}
+	if f.Kind.NamesTwo() {
+		f.To = w.host()
+	}
+	for len(w.left) > 0 && w.err == nil {
+		w.argument(&f)
+	}
+	if w.err != nil {
+		return f, fmt.Errorf("%q: %w", line, w.err)
+	}
+	return f, nil
+}
+
+// argument reads a word and the value that follows it.
+func (w *words) argument(f *Fault) {
+	switch key := w.next(); key {
+	case "for":
+		f.For = w.duration()
+	case "n":
+		f.N = w.integer()
+	case "of":
+		f.N = w.side()
+	case "by":
+		f.N = int64(w.duration())
+	case "losing":
+		f.N = w.thousandths()
+	case "seed":
+		f.Seed = w.unsigned()
+	default:
+		w.fail("%q is none of for, of, by, losing, n, seed", key)
+	}
+}
+
+func (w *words) kind() Kind {
+	word := w.next()
+	for kind := none + 1; kind < Kinds; kind++ {
+		if kind.String() == word {
+			return kind
+		}
+	}
+	w.fail("%q is no kind of fault", word)
+	return none
+}
+
+func (w *words) trigger() *Trigger {
+	t := &Trigger{Host: w.host()}
+	word := w.next()
+	when := slices.Index(momentNames[:], word)
+	if when < 0 {
+		w.fail("%q is no moment", word)
+	}
+	t.When = Moment(max(when, 0))
+	if len(w.left) > 0 {
+		if t.Message = vsr.KindNamed(w.left[0]); t.Message != 0 {
+			w.next()
+		}
+	}
+	t.Nth = max(int(w.integer()), 1)
+	return t
+}

@@ -1,0 +1,108 @@
+package sim
+
+import "github.com/smr-go/smr/internal/sim/fault"
+
+// Ineffective is a fault that had no effect, and why. A schedule with such faults shows less than it
+// seems to.
+type Ineffective struct {
+	Fault  fault.Fault
+	Why    string
+	struck bool // it is among those that have happened
+}
+
+// scheduled is a fault that a schedule asks for.
+type scheduled struct {
+	fault.Fault
+	left   int    // events until its trigger fires
+	why    string // it has no effect; "": it has one
+	struck bool   // it is among those that have happened
+}
+
+// Inject schedules a fault: it strikes at its time, or now if that has passed, or when its trigger
+// fires after that.
+func (s *Sim) Inject(f fault.Fault) {
+	x := &scheduled{Fault: f, why: "its time never came"}
+	s.scheduled = append(s.scheduled, x)
+	s.inject(x)
+}
+
+func (s *Sim) inject(x *scheduled) {
+	switch {
+	case x.At > s.now:
+		s.faultAt(x.At, func() { s.inject(x) })
+	case x.After != nil:
+		x.why, x.left = "its moment never came", max(x.After.Nth, 1)
+		s.waiting = append(s.waiting, x)
+	default:
+		s.strikeScheduled(x)
+	}
+}
+
+func (s *Sim) strikeScheduled(x *scheduled) {
+	before := len(s.struck)
+	x.why = ""
+	if err := s.strike(x.Fault); err != nil {
+		x.why, x.struck = err.Error(), len(s.struck) > before
+	}
+}
+
+// ineffective returns the faults without effect: scheduled ones that could not strike, and those
+// that struck and then waited in vain for the disk.
+func (s *Sim) ineffective() (all []Ineffective) {
+	for _, x := range s.scheduled {
+		if x.why != "" {
+			all = append(all, Ineffective{x.Fault, x.why, x.struck})
+		}
+	}
+	return append(all, s.expired...)
+}
+
+// fuseUnburnt notes that a CrashIn ends without its crash.
+func (h *host) fuseUnburnt(why string) {
+	if a := &h.ailing; a.fuse > 0 && !a.burnt && a.fault != nil && a.fault.Kind == fault.CrashIn {
+		h.s.expired = append(h.s.expired, Ineffective{*a.fault, why, true})
+	}
+}
+
+// syncUnfailed notes that a FailSync ends without its sync.
+func (h *host) syncUnfailed() {
+	if h.ailing.syncs == 0 {
+		return
+	}
+	for i := len(h.s.struck) - 1; i >= 0; i-- {
+		if f := &h.s.struck[i]; f.Kind == fault.FailSync && f.Host == h.i {
+			h.s.expired = append(h.s.expired, Ineffective{*f, "that sync never came", true})
+			return
+		}
+	}
+}
+
+// Classes returns the classes of faults that have happened in the run.
+func (r *Report) Classes() fault.Class {
+	x := r.Happened().Class()
+	p := &r.Schedule.Setup
+	n := p.Network
+	if n.Loss > 0 || n.Double > 0 || n.Late > 0 || n.Replay > 0 || n.Corrupt > 0 {
+		x |= fault.NetworkClass
+	}
+	if p.Drift > 0 || p.ClockGap > 0 {
+		x |= fault.ClockClass
+	}
+	if p.Turn > 0 {
+		x |= fault.PauseClass
+	}
+	return x
+}
+
+// Happened counts the faults that have happened in the run.
+func (r *Report) Happened() (n fault.Counts) {
+	for i := range r.Schedule.Faults {
+		n[r.Schedule.Faults[i].Kind]++
+	}
+	for i := range r.Ineffective {
+		if x := &r.Ineffective[i]; x.struck {
+			n[x.Fault.Kind]--
+		}
+	}
+	return n
+}

@@ -1,0 +1,77 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// hook is what a test does at a moment.
+type hook struct {
+	fault.Trigger // Nth is not used
+	do            func()
+}
+
+// On has do called right after each moment of this kind at host; message 0 is any.
+func (s *Sim) On(host int, when fault.Moment, message vsr.MessageKind, do func()) {
+	s.hooks = append(s.hooks, hook{fault.Trigger{Host: host, When: when, Message: message}, do})
+}
+
+// instant holds the moments of the present virtual time.
+type instant struct {
+	at      time.Duration
+	moments []fault.Trigger
+}
+
+// trigger returns the trigger that the last of these moments fires, from the present time on.
+func (x *instant) trigger(host int, when fault.Moment, m vsr.MessageKind) *fault.Trigger {
+	t := &fault.Trigger{Host: host, When: when, Message: m}
+	for _, moment := range x.moments {
+		if t.Matches(moment.Host, moment.When, moment.Message) {
+			t.Nth++
+		}
+	}
+	return t
+}
+
+// happened performs what is to follow a moment: faults of a schedule, faults of chance, and hooks.
+func (s *Sim) happened(h *host, when fault.Moment, m vsr.MessageKind) {
+	if s.instant.at != s.now {
+		s.instant.at, s.instant.moments = s.now, s.instant.moments[:0]
+	}
+	s.instant.moments = append(s.instant.moments, fault.Trigger{Host: h.i, When: when, Message: m})
+	if len(s.waiting) > 0 {
+		s.fire(h, when, m)
+	}
+	if s.chance != nil {
+		s.chance.happened(h, when, m)
+	}
+	for i := range s.hooks {
+		if x := &s.hooks[i]; x.Matches(h.i, when, m) && h.proc != nil {
+			x.do()
+		}
+	}
+}
+
+// fire strikes the scheduled faults whose triggers fire at this moment.
+func (s *Sim) fire(h *host, when fault.Moment, m vsr.MessageKind) {
+	var due []*scheduled
+	kept := s.waiting[:0]
+	for _, x := range s.waiting {
+		if x.After.Matches(h.i, when, m) {
+			x.left--
+		}
+		if x.left == 0 {
+			due = append(due, x)
+		} else {
+			kept = append(kept, x)
+		}
+	}
+	s.waiting = kept
+	for _, x := range due {
+		s.trigger = s.instant.trigger(x.After.Host, x.After.When, x.After.Message)
+		s.strikeScheduled(x)
+		s.trigger = nil
+	}
+}
