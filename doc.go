@@ -1,15 +1,15 @@
 // Package smr replicates a deterministic state machine over a few machines, so that a service
-// survives the loss of some of them with nothing lost that it ever acknowledged.
+// survives the loss of some of them and loses nothing that it has acknowledged.
 //
 // # The model
 //
-// A group has up to seven replicas. Each runs the same program, and in it a [StateMachine] that
-// the user writes: a value that changes by operations, which are bytes, and answers each with a
-// result. One replica, the primary, puts all operations in one order and sends them to the others,
-// the backups; an operation is committed once a quorum has it on disk, and then every replica
-// applies it. When the primary is gone, the others choose another one: a view ends and the next
-// begins. A replica that was away gets what it missed from the log, or a snapshot of the state
-// where the log no longer reaches back. The protocol is viewstamped replication.
+// A group has up to seven replicas. Each runs the same program, with a [StateMachine] that the user
+// writes: a value that is changed by operations, which are bytes, and that returns a result for
+// each. One replica, the primary, orders all operations and sends them to the others, the backups.
+// An operation is committed once a quorum has it on disk, and then every replica applies it. When
+// the primary fails, the others replace it: one view ends and the next begins. A replica that was
+// away catches up from the log, or from a snapshot of the state if the log no longer reaches back
+// far enough. The protocol is viewstamped replication.
 //
 // A whole program is a state machine and a [Config]:
 //
@@ -30,44 +30,51 @@
 //		err = replica.Read(ctx, smr.Linearizable, func() { fmt.Println(state.n) }) // on any replica
 //	}
 //
-// There is nothing to set up first: the group forms once all its first members are there. Within
-// one process a [Network] takes the place of TCP, as in the example below.
+// There is nothing to set up first: the group forms once all its first members are running. Within
+// one process, a [Network] takes the place of TCP, as in the example below.
 //
-// # What is guaranteed
+// # Guarantees
 //
-// Of n replicas a majority must be up, able to reach each other, and have kept their memory: two of three,
-// three of four or five, four of six or seven. As long as that holds:
+// Of n replicas a majority must be up, able to reach each other, and must have kept its memory: two
+// of three, three of four or five, four of six or seven. While that holds:
 //
-//   - An operation whose [Replica.Propose] returned a result is lost by no later failure, and was
-//     applied once, however often it had to be sent. That is per call of Propose: to call it again
-//     is another operation.
+//   - An operation whose [Replica.Propose] returned a result survives every later failure, and was
+//     applied once, however often it had to be sent. This holds for each call of Propose: calling
+//     it again proposes another operation.
 //   - All replicas apply the same operations in the same order.
 //   - [Linearizable] reads, on any replica, see everything that was acknowledged before they began.
-//   - An error of Propose is either an [ErrNotApplied], and then the operation never took nor will
-//     take effect, or an [ErrUnknown], and then the context ended or the replica stopped too early
-//     to know.
+//   - An error of Propose is either [ErrNotApplied], and then the operation neither took effect nor
+//     ever will, or [ErrUnknown], and then the context ended or the replica stopped before the
+//     outcome was known.
 //
-// Nothing of this depends on clocks: time decides only how soon the group goes on after a failure.
-// With fewer replicas the group answers nothing but [Local] and satisfied [AtLeast] reads; it goes
-// on by itself when enough of them are back.
+// These guarantees do not depend on clocks. Time decides only how soon the group goes on after a
+// failure. With fewer replicas the group serves only [Local] reads, and [AtLeast] reads that are
+// already satisfied. It resumes by itself when enough replicas are back.
 //
-// Survived are messages that are lost, repeated, delayed, reordered or corrupted; partitions of
-// any shape, one-way ones too; crashes and restarts at any point, of all replicas at once too;
-// pauses of any length; power cuts that lose or tear what was not synced; full, slow and hanging
-// disks. Failed writes and syncs of the log, and panics in Apply, stop the one replica with an
-// error that says what happened. Damage in the log is noticed, and the replica does not start on
-// it ([ErrCorrupt]); a damaged snapshot is noticed and not used.
+// A group survives messages that are lost, repeated, delayed, reordered or corrupted; partitions of
+// any shape, including one-way partitions; crashes and restarts at any point, even of all replicas
+// at once; pauses of any length; power failures that lose or tear unsynced writes; and full, slow
+// and hanging disks. A failed write or sync of the log, or a panic in Apply, stops that one replica
+// with an error that reports the cause. Damage in the log is detected, and the replica does not
+// start on it ([ErrCorrupt]). A damaged snapshot is detected and not used.
+//
+// While the replicas of a group are closed and started again one after another, calls on the others
+// wait for the next primary and succeed. Addresses of members may change at a restart, even all at
+// once; members are identified by their IDs.
 //
 // # Limits
 //
-//   - Two replicas survive the loss of none, and one of course neither. Use three, or five.
+//   - Two replicas survive the loss of none, and of course neither does one. Use three, or five.
 //   - The members of a group cannot be changed yet. A member that has lost its directory, or whose
-//     log is damaged, stays out: its [Status] says so, and the others go on without it.
-//   - With [Config.Volatile] a replica keeps its log in memory only: once stopped it is such a member. That
-//     suits tests, and state that may be lost with its processes.
-//   - Replicas trust each other. One that lies, rather than fails, is not survived (Byzantine
-//     faults), nor are state machines that are not deterministic: smrtest.TestStateMachine finds
-//     those in tests.
-//   - Throughput is that of one primary, and the whole state is on every replica.
+//     log is damaged, stays out: its [Status] reports this, and the others go on without it.
+//   - With [Config.Volatile] a replica keeps its log in memory only. Once stopped, it has lost its
+//     memory and stays out too. That suits tests, and state that may be lost with its processes.
+//   - Replicas trust each other. The group survives replicas that fail, but not replicas that lie
+//     (Byzantine faults), nor state machines that are not deterministic: smrtest.TestStateMachine
+//     finds those in tests.
+//   - Throughput is that of one primary, and every replica holds the whole state.
 //   - File formats and messages carry a version, and may change before v1.
+//
+// The protocol's rules are in docs/PROTOCOL.md, and docs/FAULTS.md describes each kind of failure
+// and names the tests that show how it is handled.
 package smr
