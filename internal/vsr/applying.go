@@ -5,23 +5,25 @@ import (
 	"time"
 )
 
-// The handing of committed entries to the state machine, from memory or from the disk. However far
-// behind the state machine is, what is durable and waits for it need not stay in memory.
+// Delivering committed entries to the state machine, from memory or from the disk. However far the
+// state machine falls behind, entries that are durable need not stay in memory for it.
 
-// applying is what the shell has been given to apply and not reported yet.
+// applying tracks the entries that the shell has been given to apply and has not reported as
+// applied.
 type applying struct {
-	batches      []batch   // in order
-	bytes        int64     // of all of them
-	loadingSince time.Time // since when the entries to be handed out next are read from the disk; zero: they are not
+	batches      []batch   // in the order delivered
+	bytes        int64     // sum over batches
+	loadingSince time.Time // when the next entries were requested from the disk; zero if they are in memory
 }
 
-// batch is entries handed out together.
+// batch is a run of entries delivered in one turn.
 type batch struct {
 	last  OpNumber
 	bytes int64
 }
 
-// maxHanded is the bytes of operations handed to the state machine and not applied yet, about.
+// maxDelivered limits the bytes of operations delivered and not yet applied; one entry may exceed
+// it.
 const maxDelivered = 8 << 20
 
 // deliverCommitted gives committed entries to the shell to apply, in order (N7).
@@ -49,7 +51,7 @@ func (r *Replica) deliver(entries []Entry) {
 	r.out.Apply = joined(r.out.Apply, entries)
 }
 
-// joined returns a followed by b, without a copy where one is empty.
+// joined returns a followed by b. It copies only if neither is empty.
 func joined(a, b []Entry) []Entry {
 	if len(a) == 0 {
 		return b[:len(b):len(b)]
@@ -57,16 +59,17 @@ func joined(a, b []Entry) []Entry {
 	return append(a, b...)
 }
 
-// deliverLoaded takes committed entries that had to be read from the disk.
+// deliverLoaded delivers committed entries that were read from the disk.
 func (r *Replica) deliverLoaded(entries []Entry) {
 	r.applying.loadingSince = time.Time{}
 	if len(entries) == 0 || entries[0].Op != r.delivered+1 {
-		return // a snapshot came between
+		return // a snapshot was installed while they were read
 	}
 	r.deliver(entries)
 }
 
-// appliedUpTo makes room for more entries to be handed out: the state machine has applied those up to op.
+// appliedUpTo records that the state machine has applied the entries up to op, which makes room for
+// more to be delivered.
 func (r *Replica) appliedUpTo(op OpNumber) {
 	r.applied = max(r.applied, op)
 	a := &r.applying
@@ -79,8 +82,8 @@ func (r *Replica) appliedUpTo(op OpNumber) {
 	r.trimTail()
 }
 
-// trimTail lets go of the bodies that memory need not hold: they are durable, and above the limit
-// for what is applied, or for what is not.
+// trimTail drops durable entries from memory when they exceed their limits: Config.Tail for applied
+// entries, Config.Window for entries that wait to be applied.
 func (r *Replica) trimTail() {
 	if r.cfg.Volatile {
 		return
@@ -91,13 +94,13 @@ func (r *Replica) trimTail() {
 	to := r.log.opWithin(0, r.cfg.Tail)
 	if to > r.applied {
 		fits := r.log.opWithin(1, r.cfg.Window)
-		to = max(r.applied, min(to, fits-1)) // what is left fills the window: a primary takes no more (N1)
+		to = max(r.applied, min(to, fits-1)) // the entries that remain fill the window, so a primary accepts no more (N1)
 	}
 	r.log.trim(min(to, r.saves.durable))
 }
 
-// swamped reports whether so much waits to be applied that memory can take no more. Only a replica
-// without a disk gets there; a snapshot helps it on.
+// swamped reports whether so many entries wait to be applied that memory has no room for more. Only
+// a replica without a disk gets into that state; a snapshot gets it out.
 func (r *Replica) swamped() bool {
 	return r.cfg.Volatile && r.log.bytesAbove(r.applied) > 2*r.cfg.Window
 }

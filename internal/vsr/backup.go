@@ -2,7 +2,7 @@ package vsr
 
 import "fmt"
 
-// follow makes this replica a backup of view v, whose primary has spoken (N3, V4).
+// follow makes this replica a backup of view v, after a message from that view's primary (N3, V4).
 func (r *Replica) follow(v View) {
 	if v > r.head.View || r.status != normal {
 		if v > r.head.View {
@@ -17,8 +17,8 @@ func (r *Replica) follow(v View) {
 	r.withdraw() // V1
 }
 
-// fromPrimary takes what the primary of view m says as coming from it: false if the view is over,
-// or it is not m's primary that says so.
+// fromPrimary reports whether a message of view m comes from the primary of the current view,
+// entering m first if it is newer.
 func (r *Replica) fromPrimary(from Index, m View) bool {
 	if m < r.head.View {
 		r.sendTo(from, &Gap{View: r.head.View})
@@ -31,14 +31,14 @@ func (r *Replica) fromPrimary(from Index, m View) bool {
 	return true
 }
 
-// onPrepare puts in what the primary sends (N3).
+// onPrepare appends the primary's entries to the log (N3).
 func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
 	if r.head.Group == (GroupID{}) && (from != r.members.prim(m.View) || !r.joinGroup(from, h, m.View, m.Prev, m.Entries)) ||
 		!r.fromPrimary(from, m.View) {
 		return
 	}
 	if r.full || r.swamped() {
-		return // F13: what cannot be saved is not taken
+		return // F13: reject entries while the disk is full
 	}
 	if m.Prev.Op > r.commit && !r.log.has(m.Prev) {
 		r.sendGap(from, m.Prev.Op)
@@ -53,7 +53,8 @@ func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
 	r.ackDue = r.checked > 0
 }
 
-// sendGap answers a Prepare that does not follow on with where the log stands (N3).
+// sendGap answers a Prepare that does not follow on from the log, with the place where the log
+// stands (N3).
 func (r *Replica) sendGap(from Index, prev OpNumber) {
 	last, ok := r.log.stamp(min(prev, r.log.last.Op))
 	if !ok {
@@ -62,8 +63,8 @@ func (r *Replica) sendGap(from Index, prev OpNumber) {
 	r.sendTo(from, &Gap{View: r.head.View, Prev: prev, Last: last})
 }
 
-// merge puts entries into the log, of which the one before the first is there: those it has are
-// skipped, the first that conflicts and all behind it are cut, the rest is appended (N3).
+// merge puts entries into the log, which holds the entry before the first of them. It skips those
+// that the log has, cuts the log at the first conflict, and appends the rest (N3).
 func (r *Replica) merge(entries []Entry) error {
 	for i := range entries {
 		stamp := entries[i].Stamp()
@@ -82,7 +83,7 @@ func (r *Replica) merge(entries []Entry) error {
 	return nil
 }
 
-// learnCommit takes the primary's commit number as far as the log has been checked (N5).
+// learnCommit adopts the primary's commit number, as far as the log has been checked (N5).
 func (r *Replica) learnCommit(commit OpNumber) {
 	if r.commit == 0 && min(commit, r.checked) > 0 {
 		r.problem = "" // the group is confirmed
@@ -100,10 +101,11 @@ func (r *Replica) onCommit(from Index, m *Commit) {
 	r.sendTo(from, &CommitOK{View: m.View, Round: m.Round, Op: r.checked})
 }
 
-// compactStep is how many ops a compaction is worth.
+// compactStep is the number of ops that make a compaction worthwhile.
 const compactStep = 1024
 
-// compact asks for the log to be cut below the snapshot, as far as nobody needs it (N9).
+// compact requests that the log be cut below the snapshot, up to the entries that a slow replica
+// still needs (N9).
 func (r *Replica) compact() {
 	s := r.snapshot.Last.Op
 	to := min(r.keepAbove, s)
@@ -118,7 +120,7 @@ func (r *Replica) compact() {
 	r.out.Compact = &Compact{Keep: to, Snapshot: s}
 }
 
-// logCompacted drops from memory what the disk's log, which begins with first, no longer holds.
+// logCompacted drops from memory the entries below first, which the log on disk no longer holds.
 func (r *Replica) logCompacted(first OpNumber) {
 	if first > 0 && first-1 <= r.snapshot.Last.Op {
 		r.log.dropTo(first - 1)

@@ -1,9 +1,10 @@
 package vsr
 
-// The choosing and fetching of the log that a view begins with (V6, V7), at its primary to be and
-// at the owner of the best log.
+// Choosing and fetching the log that a view begins with (V6, V7): the part of the view's primary,
+// and that of the member with the best log.
 
-// onDoViewChange takes another's log into account (V6). A higher view is entered (V4).
+// onDoViewChange counts the log that another member describes (V6), and enters the view if it is
+// newer (V4).
 func (r *Replica) onDoViewChange(from Index, m *DoViewChange) {
 	if m.View > r.head.View {
 		r.enter(m.View)
@@ -11,32 +12,32 @@ func (r *Replica) onDoViewChange(from Index, m *DoViewChange) {
 	if m.View != r.head.View {
 		return
 	}
-	if r.isPrimary() { // it has restarted, or missed the beginning of the view
+	if r.isPrimary() { // the sender has restarted, or missed the beginning of the view
 		p := &r.primary.progress[from]
 		p.probe(r.log.agree(m.Last) + 1)
 		return
 	}
 	if c := &r.viewChange; r.isNextPrimary() && (c.logs[from] == nil || m.Last.Compare(c.logs[from].Last) > 0) {
-		c.logs[from], c.best, c.stateRequested = m, nil, false // a second one: it has installed a snapshot
+		c.logs[from], c.best, c.stateRequested = m, nil, false // a second description: the member has installed a snapshot
 		r.tryLead()
 	}
 }
 
-// describeAgain tells what the log is now that a snapshot was installed during a view change: it
-// holds committed ops only, so that the log is better than the one described before.
+// describeAgain describes the log again after a snapshot was installed during a view change. The
+// snapshot holds only committed ops, so this log is better than the one described before.
 func (r *Replica) describeAgain() {
 	r.dropDescription()
 	r.viewChange.best, r.viewChange.stateRequested = nil, false
 	r.describeLog()
 }
 
-// isNextPrimary reports whether this replica is to lead the view that is being changed to.
+// isNextPrimary reports whether this replica will lead the view that has not begun.
 func (r *Replica) isNextPrimary() bool {
 	return r.status == changingView && r.prim() == r.self && !r.viewChange.barred
 }
 
-// tryLead chooses the best log once Qv voters have described theirs, its own durable (V6), and
-// leads once it holds that.
+// tryLead chooses the best log once Qv members have described theirs and its own is durable (V6).
+// It leads once it holds the best log.
 func (r *Replica) tryLead() {
 	c := &r.viewChange
 	if !r.isNextPrimary() || c.described == nil || max(r.saves.headSeq, r.saves.logSeq) > r.saves.doneSeq && c.best == nil {
@@ -56,8 +57,8 @@ func (r *Replica) tryLead() {
 	}
 }
 
-// chooseLog picks the log with the highest last viewstamp, its own if it is as good as any. It
-// reports false while fewer than Qv voters have described theirs.
+// chooseLog picks the log with the highest last viewstamp; among equals it prefers its own. It
+// reports false while fewer than Qv members have described theirs.
 func (r *Replica) chooseLog() bool {
 	c := &r.viewChange
 	count, owner := 0, r.self
@@ -77,8 +78,8 @@ func (r *Replica) chooseLog() bool {
 	return true
 }
 
-// learnFromLogs takes the highest commit number of the logs chosen from: this replica's log now
-// holds all that is committed.
+// learnFromLogs adopts the highest commit number that the described logs name. The log of this
+// replica now holds every committed entry.
 func (r *Replica) learnFromLogs() {
 	for _, d := range r.viewChange.logs {
 		if d != nil {
@@ -87,14 +88,14 @@ func (r *Replica) learnFromLogs() {
 	}
 }
 
-// requestState asks the owner of the best log for what follows prev (V6).
+// requestState asks the owner of the best log for the entries after prev (V6).
 func (r *Replica) requestState(prev Viewstamp) {
 	c := &r.viewChange
 	r.sendTo(c.owner, &GetState{View: r.head.View, Best: c.best.Last, Prev: prev})
 }
 
-// onGetState gives of its log what the new primary lacks, only while it is in that view and the
-// view has not begun (V6): it is the log that its DoViewChange described.
+// onGetState sends the new primary the entries it lacks, as long as the view has not begun: until
+// then the log is the one that the DoViewChange described (V6).
 func (r *Replica) onGetState(from Index, m *GetState) {
 	if r.status != changingView || m.View != r.head.View || from != r.prim() || m.Best != r.log.last {
 		return
@@ -111,7 +112,8 @@ func (r *Replica) onGetState(from Index, m *GetState) {
 	r.requestLoad(Load{For: from, From: prev + 1, To: m.Best.Op, Best: m.Best, View: m.View})
 }
 
-// answerState sends entries that follow prev, if the view has not moved on while they were loaded.
+// answerState sends the entries after prev, unless the view has changed or begun while they were
+// loaded.
 func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, entries []Entry) {
 	stamp, ok := r.log.stamp(prev)
 	if r.status != changingView || v != r.head.View || best != r.log.last {
@@ -124,7 +126,8 @@ func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, e
 	r.sendTo(to, &NewState{View: v, Best: best, Prev: stamp, Entries: entries})
 }
 
-// onNewState puts in a part of the best log, by the rule of N3, and asks for the next (V6).
+// onNewState merges a part of the best log, as a backup merges a Prepare (N3), and requests the
+// next part (V6).
 func (r *Replica) onNewState(from Index, h Header, m *NewState) {
 	if r.head.Group == (GroupID{}) {
 		r.joinInViewChange(from, h, m)
@@ -134,13 +137,13 @@ func (r *Replica) onNewState(from Index, h Header, m *NewState) {
 	if !r.isNextPrimary() || m.View != r.head.View || c.best == nil || m.Best != c.best.Last || from != c.owner {
 		return
 	}
-	c.giveUpAt = r.now.Add(c.timeout) // it goes on
+	c.giveUpAt = r.now.Add(c.timeout) // the transfer makes progress
 	c.resendAt = r.after(repeatVotes)
 	switch {
-	case m.Gone: // V6: give way to the owner
+	case m.Gone: // V6: let the owner lead instead
 		r.vote(r.members.viewOf(c.owner, r.head.View))
 	case m.Prev.Op > r.commit && !r.log.has(m.Prev):
-		prev, _ := r.log.stamp(r.log.agree(m.Prev)) // at or above base: m.Prev is above what is committed
+		prev, _ := r.log.stamp(r.log.agree(m.Prev)) // not below base: m.Prev is above the commit number
 		r.requestState(prev)
 	default:
 		r.mergeState(m)
@@ -149,7 +152,7 @@ func (r *Replica) onNewState(from Index, h Header, m *NewState) {
 
 func (r *Replica) mergeState(m *NewState) {
 	c := &r.viewChange
-	if err := r.merge(m.Entries); err != nil { // nothing in it is above the best viewstamp
+	if err := r.merge(m.Entries); err != nil { // no entry is above the best viewstamp
 		r.out.Err = err
 		return
 	}

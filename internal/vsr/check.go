@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Check returns an error if one of the invariants of a single replica is broken (section 11). They stand
-// on the fields that they bind.
+// Check returns an error if an invariant of a single replica is broken (section 11). The fields
+// state the invariants that bind them.
 func (r *Replica) Check() error {
 	l := &r.log
 	switch {
@@ -78,8 +78,8 @@ func (r *Replica) checkPrimary() error {
 	return nil
 }
 
-// checkReads returns an error if a round is one that this primary has not begun, or reads are both
-// confirmed here and asked for elsewhere.
+// checkReads returns an error if a round has not begun at this primary, or if reads are both
+// confirmed here and asked of the primary.
 func (r *Replica) checkReads() error {
 	w := &r.reads
 	if r.isPrimary() && len(w.inquirers) > 0 || !r.isPrimary() && len(w.rounds) > 0 {
@@ -95,7 +95,7 @@ func (r *Replica) checkReads() error {
 	return nil
 }
 
-// check returns an error if more chunks are under way than may be.
+// check returns an error if too many chunks are in flight.
 func (t *transfer) check() error {
 	under := len(t.requested) + t.writing
 	if under > chunkWindow || t.completing && under+len(t.missing) > 0 {
@@ -104,8 +104,8 @@ func (t *transfer) check() error {
 	return nil
 }
 
-// checkLimits returns an error if something in memory has grown beyond its limit (11.10). What is limited in
-// bytes may go beyond by the one thing that was taken while there was room.
+// checkLimits returns an error if something in memory exceeds its limit (11.10). A limit in bytes
+// may be exceeded by the one element that was accepted while there was room.
 func (r *Replica) checkLimits() error {
 	q, a := &r.requests, &r.applying
 	waiting, count := int64(0), 0
@@ -129,8 +129,9 @@ func (r *Replica) checkLimits() error {
 	return r.checkMemory()
 }
 
-// checkDeferred checks that of what is said again and again only the latest waits, to each member and for each save. A
-// primary that forms the group says the rest for as long as it hears nobody and does not abdicate.
+// checkDeferred checks that at most one message of each superseding kind is queued per receiver and
+// save. A primary that forms the group repeats the other kinds until a member answers, and does not
+// abdicate; they have a limit of their own.
 func (s *saves) checkDeferred(members int) error {
 	again := 0
 	for i := range s.deferred {
@@ -160,7 +161,7 @@ func (r *Replica) checkMemory() error {
 	return nil
 }
 
-// check returns an error if the log's views fall along it, or its parts disagree.
+// check returns an error if views fall along the log, or its parts disagree.
 func (l *log) check() error {
 	before := l.base
 	for i, run := range l.runs {
@@ -175,11 +176,11 @@ func (l *log) check() error {
 	return l.checkTail()
 }
 
-// checkTail checks that the entries in memory are those that the runs say. Both are walked through
-// side by side: it is done after every step.
+// checkTail checks that the entries in memory have the views of runs. It walks both in parallel,
+// because it runs after every step.
 func (l *log) checkTail() error {
 	tail, runs := l.tail, l.runs
-	var run Viewstamp // that the entry is of; op 0: none
+	var run Viewstamp // the run of the entry; op 0: none
 	for i := range tail {
 		e := &tail[i]
 		for len(runs) > 0 && runs[0].Op <= e.Op {

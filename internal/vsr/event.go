@@ -2,14 +2,14 @@ package vsr
 
 import "time"
 
-// Event is one of the events below: everything that a replica learns after its start, it learns
-// through Step. Events that have a result return it in a field that Step sets.
+// Event is one of the events below. After its start a replica learns everything through Step. An
+// event with a result returns it in a field that Step sets.
 type Event interface{ event() }
 
 // The events of the network and of time.
 type (
-	// Receive is the arrival of a message from a member. It must be well formed (internal/wire
-	// checks that).
+	// Receive is the arrival of a message from a member. The message must be well formed, which
+	// internal/wire checks.
 	Receive struct {
 		From    Index
 		Header  Header
@@ -27,8 +27,8 @@ type (
 
 // The events of callers.
 type (
-	// Propose is a caller's proposal. Step sets Number, the number in the session under which the
-	// result will be found, or Err, which is ErrOverloaded or ErrFull. The core owns Body from then on.
+	// Propose is a caller's proposal. Step sets Number, which identifies the result in the session,
+	// or Err, which is then ErrOverloaded or ErrFull. The core owns Body once Step is called.
 	Propose struct {
 		Body   []byte
 		Number uint64
@@ -38,20 +38,20 @@ type (
 	Forget struct{ Request uint64 }
 	// Read asks for a linearizable read (R1). Step sets Number, which returns in Output.Reads.
 	Read struct{ Number uint64 }
-	// ForgetRead reports that a read is no longer wanted.
+	// ForgetRead withdraws a read.
 	ForgetRead struct{ Read uint64 }
-	// Handover asks the primary to hand its role to the member To, -1 for any (V2). The primary
-	// takes no new request, waits until that member holds the whole log, then votes to leave its
-	// view and names the one that the member leads. Step sets Begun, which is false if this
-	// replica is not primary or there is no other member. The outcome shows in the view or, if the
-	// member does not come to hold the log, in State.
+	// Handover asks the primary to hand its role to the member To, or to any member if To is -1
+	// (V2). The primary accepts no new request, waits until that member holds the whole log, then
+	// votes to leave its view and names the one that the member leads. Step sets Begun, which is
+	// false if this replica is not primary or is the only member. The outcome shows in the view or,
+	// if the member does not come to hold the log, in State.
 	Handover struct {
 		To    Index
 		Begun bool
 	}
-	// CancelHandover makes the primary go on if its view has not been left yet.
+	// CancelHandover makes the primary go on if it has not left its view yet.
 	CancelHandover struct{}
-	// Leave reports that this process is about to stop; a primary tells the others at once (V2).
+	// Leave reports that this process is about to stop. A primary then resigns at once (V2).
 	Leave struct{}
 )
 
@@ -60,7 +60,7 @@ type (
 	// Saved reports that all saves up to Seq are durable.
 	Saved struct{ Seq uint64 }
 	// DiskFull reports whether the disk has no space (F13). While it has none, the replica
-	// acknowledges nothing and does not lead.
+	// acknowledges no entry and does not lead.
 	DiskFull struct{ Full bool }
 	// Loaded answers a Load; Entries is empty if they are gone.
 	Loaded struct {
@@ -85,8 +85,8 @@ type (
 type (
 	// SnapshotDamaged reports that a snapshot of this replica's can no longer be read (F9).
 	SnapshotDamaged struct{ Snapshot SnapshotID }
-	// SnapshotUnavailable reports that a snapshot that the member To has asked for is not, or no
-	// longer, held here.
+	// SnapshotUnavailable reports that this replica does not hold, or no longer holds, a snapshot
+	// that the member To has requested.
 	SnapshotUnavailable struct {
 		To       Index
 		Snapshot SnapshotID
@@ -137,8 +137,8 @@ func (*ChunksMissing) event()       {}
 func (*ChunkWritten) event()        {}
 func (*SnapshotReceived) event()    {}
 
-// Step tells the replica that an event happened at now. It neither allocates for the event nor
-// retains it: a caller may keep events on its stack and use them again.
+// Step reports to the replica that an event happened at now. It neither allocates for the event nor
+// retains it: a caller may keep events on its stack and reuse them.
 func (r *Replica) Step(now time.Time, e Event) {
 	r.advance(now)
 	switch e := e.(type) {
@@ -167,7 +167,7 @@ func (r *Replica) Step(now time.Time, e Event) {
 	}
 }
 
-// performed takes what the shell reports of the disk, the state machine and snapshots.
+// performed handles the events that report work of the shell.
 func (r *Replica) performed(e Event) {
 	switch e := e.(type) {
 	case *Saved:

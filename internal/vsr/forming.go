@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
-// forming is what a replica that holds no group does to get one (S1 to S3).
+// forming is the state of a replica that belongs to no group and tries to form or join one (S1 to
+// S3).
 type forming struct {
-	questionAt       time.Time // when to ask again; zero when a group is held
+	questionAt       time.Time // when the next questions are sent; zero once this replica belongs to a group
 	questionInterval time.Duration
-	nonce            uint64        // of the current question
-	blank            []Incarnation // by member: answered the current question with nothing
-	lost             bool          // a group exists that this memory is no member of (S3)
-	// strangers: members that asked under an incarnation which the formation does not name.
+	nonce            uint64        // of the current round of questions
+	blank            []Incarnation // by member: incarnation that answered the current question that it belongs to no group
+	lost             bool          // a group exists, and its list does not name this incarnation (S3)
+	// strangers marks members whose questions came from an incarnation that the formation does not
+	// name.
 	strangers []bool
 }
 
-// Waits between two rounds of questions, in heartbeats.
+// Limits of the interval between rounds of questions, in heartbeats.
 const (
 	firstInterval = 4
 	lastInterval  = 64
@@ -29,7 +31,7 @@ func (r *Replica) startForming() {
 	r.sendQuestions()
 }
 
-// sendQuestions asks every member a fresh question (S2).
+// sendQuestions begins a new round of questions to every member (S2).
 func (r *Replica) sendQuestions() {
 	f := &r.forming
 	f.questionAt = r.now.Add(f.questionInterval)
@@ -49,7 +51,7 @@ func (r *Replica) tickForming() {
 	}
 }
 
-// onQuestion answers what this replica holds (S2).
+// onQuestion answers whether this replica belongs to a group (S2).
 func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 	a := &Answer{Nonce: m.Nonce, Exists: r.head.Group != (GroupID{})}
 	if list := r.cfg.Members.List(); m.List != list && !r.confirmed() {
@@ -62,7 +64,8 @@ func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 	}
 	r.sendTo(from, a)
 	if first := r.log.entries(1, 1, 0); a.Named && len(first) == 1 && !r.confirmed() && r.saves.headSeq <= r.saves.doneSeq {
-		// No primary may be there to send it: its former restarted, and nobody else holds it yet.
+		// There may be no primary to send op 1: the former primary has restarted, and no other
+		// member holds the entry.
 		r.sendTo(from, &NewState{View: r.head.View, Best: first[0].Stamp(), Entries: first})
 	}
 }
@@ -73,14 +76,14 @@ func listsDiffer(other, theirs, own string) string {
 
 func (r *Replica) memberID(i Index) string { return r.cfg.Members.Members[i].ID }
 
-// misconfigured notes that a member has greeted with another member list (S2).
+// misconfigured reports a member that greeted with another member list (S2).
 func (r *Replica) misconfigured(id, list string) {
 	if !r.confirmed() {
 		r.problem = listsDiffer(id, list, r.cfg.Members.List())
 	}
 }
 
-// onAnswer counts the members that hold nothing, or learns that the group exists (S2, S3).
+// onAnswer counts the members that belong to no group, or finds that the group exists (S2, S3).
 func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
 	if r.head.Group != (GroupID{}) || m.Nonce != r.forming.nonce {
 		return
@@ -97,8 +100,8 @@ func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
 	}
 }
 
-// tryForm forms the group when this replica is the list's first electable voter and every member
-// has answered the current question with nothing (S2).
+// tryForm forms the group if this replica is the first electable voter of the list and every member
+// has answered the current question that it belongs to no group (S2).
 func (r *Replica) tryForm() {
 	if r.members.prim(0) != r.self || r.forming.lost {
 		return
@@ -118,18 +121,18 @@ func (r *Replica) tryForm() {
 	r.lead()
 }
 
-// enterGroup takes up a group: this replica holds something from now on.
+// enterGroup makes this replica a member of a group.
 func (r *Replica) enterGroup(group GroupID, m Membership, v View) {
 	r.head.Group, r.head.Epoch, r.head.View = group, m.Epoch, v
 	r.members = m
 	r.forming = forming{strangers: make([]bool, r.n)}
 	r.status, r.problem = normal, ""
 	r.dropDeferred()
-	r.out.Messages = nil // what it said while it held nothing; their header would say otherwise
+	r.out.Messages = nil // these were sent without a group, and the header would now name one
 	r.saveHead()
 }
 
-// joinInViewChange adopts a formation in a view that has no primary yet.
+// joinInViewChange joins a group from its formation, in a view that has no primary yet.
 func (r *Replica) joinInViewChange(from Index, h Header, m *NewState) {
 	if len(m.Entries) == 1 && r.joinGroup(from, h, m.View, m.Prev, m.Entries) {
 		r.appendLog(m.Entries...)
@@ -138,8 +141,8 @@ func (r *Replica) joinInViewChange(from Index, h Header, m *NewState) {
 	}
 }
 
-// joinGroup takes up the group of entries that begin with op 1, if its list names this replica's
-// present incarnation; otherwise never (S2).
+// joinGroup joins the group whose entries begin with op 1, if its list names this replica's
+// incarnation (S2).
 func (r *Replica) joinGroup(from Index, h Header, v View, prev Viewstamp, entries []Entry) bool {
 	if prev != (Viewstamp{}) || len(entries) == 0 || entries[0].Kind != Formation || entries[0].Op != 1 {
 		return false
@@ -150,11 +153,12 @@ func (r *Replica) joinGroup(from Index, h Header, v View, prev Viewstamp, entrie
 		return false
 	}
 	r.enterGroup(h.Group, list, v)
-	r.status = changingView // until follow makes it a backup
+	r.status = changingView // follow makes it a backup
 	return true
 }
 
-// noteStranger remembers members that a formation does not name any more, for Problem.
+// noteStranger records whether the formation names the incarnation of a member, and reports the
+// members for which it does not.
 func (r *Replica) noteStranger(i Index, named bool) {
 	if r.confirmed() {
 		return

@@ -2,14 +2,15 @@ package vsr
 
 import "time"
 
-// handover is the primary's giving of its role to another while all is well (V2).
+// handover is the primary's attempt to hand its role to another member while all is well (V2).
 type handover struct {
 	active       bool
-	to           Index     // -1: to whoever has the whole log first
-	waitingSince time.Time // requests wait for it from then on; zero: they do not
+	to           Index     // -1: the first member that holds the whole log
+	waitingSince time.Time // when requests began to wait for it; zero if they do not wait
 }
 
-// beginHandover reports false if this replica is not primary or there is no other member.
+// beginHandover starts a handover. It reports false if this replica is not primary or is the only
+// member.
 func (r *Replica) beginHandover(to Index) bool {
 	if !r.isPrimary() || r.n == 1 || r.primary.opening == 0 {
 		return false
@@ -18,8 +19,8 @@ func (r *Replica) beginHandover(to Index) bool {
 	return true
 }
 
-// handingOver reports whether requests must wait for the next primary: while nobody that the role
-// may go to is there, this one serves on.
+// handingOver reports whether requests must wait for the next primary. While no possible successor
+// can be reached, this primary continues to serve.
 func (r *Replica) handingOver() bool {
 	h := &r.primary.handover
 	if !h.active {
@@ -33,7 +34,7 @@ func (r *Replica) handingOver() bool {
 	return false
 }
 
-// cancelHandover goes on as primary, if the view has not been left yet.
+// cancelHandover makes this replica go on as primary if it has not left the view yet.
 func (r *Replica) cancelHandover() {
 	if !r.isPrimary() {
 		return
@@ -44,15 +45,16 @@ func (r *Replica) cancelHandover() {
 	}
 }
 
-// leave tells the others at once that this primary stops (V2).
+// leave makes a primary resign at once, because its process is about to stop (V2).
 func (r *Replica) leave() {
 	if r.n > 1 {
 		r.resign(handedOver)
 	}
 }
 
-// tryHandover hands over once the successor holds the whole log. It gives up one that is there and
-// does not come to hold it in the abdication time, since requests wait meanwhile.
+// tryHandover hands over once the successor holds the whole log. It gives up if a successor that
+// can be reached does not hold it within the abdication time, because requests wait for the
+// handover.
 func (r *Replica) tryHandover() {
 	h := &r.primary.handover
 	if !h.active || r.primary.resigned != serving {
@@ -75,7 +77,8 @@ func (r *Replica) tryHandover() {
 	}
 }
 
-// handoverDeadline returns when requests have waited long enough for a handover; zero if they do not.
+// handoverDeadline returns when a handover that requests wait for is given up; zero if they do not
+// wait.
 func (r *Replica) handoverDeadline() time.Time {
 	if h := &r.primary.handover; !h.waitingSince.IsZero() {
 		return h.waitingSince.Add(r.cfg.Abdication)

@@ -60,7 +60,7 @@ const LastKind = KindSnapshotChunk
 // KindOf returns the kind of a message.
 func KindOf(m Message) MessageKind { return m.kind() }
 
-// KindNamed returns the kind with that name, 0 if there is none.
+// KindNamed returns the kind with that name, or 0.
 func KindNamed(name string) MessageKind {
 	for k := KindPrepare; k <= LastKind; k++ {
 		if messageKinds[k].name == name {
@@ -70,7 +70,7 @@ func KindNamed(name string) MessageKind {
 	return 0
 }
 
-// String returns the name of the message's type, "" for a number that no kind has.
+// String returns the name of the message's type, or "" if no kind has that number.
 func (k MessageKind) String() string {
 	if k > LastKind {
 		return ""
@@ -78,7 +78,7 @@ func (k MessageKind) String() string {
 	return messageKinds[k].name
 }
 
-// New returns an empty message of the kind, nil for a number that no kind has.
+// New returns an empty message of the kind, or nil if no kind has that number.
 func (k MessageKind) New() Message {
 	if k == 0 || k > LastKind {
 		return nil

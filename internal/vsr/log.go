@@ -3,7 +3,7 @@ package vsr
 import "sort"
 
 // log is the replica's log: the viewstamp of every entry in it, and the newest entries themselves.
-// Older ones are on disk, to be loaded. Along the log epochs and views never fall.
+// Older entries are loaded from disk. Epochs and views never fall along the log.
 type log struct {
 	base  Viewstamp   // the entry before the first; it is committed. base.Op <= last.Op
 	last  Viewstamp   // the last entry; base if the log is empty
@@ -14,7 +14,7 @@ type log struct {
 	clock int64       // highest Time ever seen in an entry (N2)
 }
 
-// reopen takes up what the disk held.
+// reopen initializes the log from the disk's contents.
 func (l *log) reopen(d Durable) {
 	l.base, l.last, l.runs, l.tail, l.clock = d.Base, d.Last, d.Runs, d.Entries, d.Time
 	for i := range l.tail {
@@ -44,9 +44,9 @@ func (l *log) has(v Viewstamp) bool {
 	return ok && s == v
 }
 
-// agree returns the highest op at which this log can agree with one that holds at: along a log
-// views never fall, so the entry there is of at's view at most, and at at.Op it is at itself. If
-// that is below base.Op, only a snapshot helps.
+// agree returns the highest op at which this log can agree with a log that holds at. Views never
+// fall along a log, so the other log's entry at that op is of at's view or an earlier one, and at
+// at.Op it is at itself. If the result is below base.Op, only a snapshot helps.
 func (l *log) agree(at Viewstamp) OpNumber {
 	op := min(at.Op, l.last.Op)
 	limit := sort.Search(len(l.runs), func(i int) bool {
@@ -61,7 +61,7 @@ func (l *log) agree(at Viewstamp) OpNumber {
 	return op
 }
 
-// append adds the entries that follow the last one.
+// append adds entries that follow the last one.
 func (l *log) append(entries ...Entry) {
 	for i := range entries {
 		e := &entries[i]
@@ -83,8 +83,8 @@ func (l *log) sizeEnd() int64 {
 	return l.sizes[len(l.sizes)-1]
 }
 
-// cut drops the entries above op. What was handed out of the tail stays as it was: the next
-// append goes to new memory.
+// cut drops the entries above op. Slices of the tail that were handed out stay valid: the next
+// append uses new memory.
 func (l *log) cut(op OpNumber) {
 	if op >= l.last.Op {
 		return
@@ -101,7 +101,7 @@ func (l *log) cut(op OpNumber) {
 	}
 }
 
-// reset begins the log empty after base (C3).
+// reset empties the log and makes base the entry before its first (C3).
 func (l *log) reset(base Viewstamp) {
 	*l = log{base: base, last: base, clock: l.clock}
 }
@@ -123,7 +123,8 @@ func (l *log) dropTo(op OpNumber) {
 	l.base = base
 }
 
-// trim forgets the bodies of the entries up to op. Its cost is spread over the appends.
+// trim drops the entries up to op from memory, not from the log. Its cost is spread over the
+// appends.
 func (l *log) trim(op OpNumber) {
 	from := l.tailFrom()
 	if op < from {
@@ -138,8 +139,8 @@ func (l *log) trim(op OpNumber) {
 	}
 }
 
-// entries returns entries in memory from op on, not beyond to and not above max bytes, but at
-// least one; nil if op is not in memory.
+// entries returns the entries in memory from op up to to, at most max bytes of them but at least
+// one. It returns nil if op is not in memory.
 func (l *log) entries(op, to OpNumber, max int64) []Entry {
 	from := l.tailFrom()
 	to = min(to, l.last.Op)
@@ -171,8 +172,8 @@ func (l *log) bytesAbove(op OpNumber) int64 {
 	return l.sizeEnd() - l.sizes[op-from]
 }
 
-// opWithin returns the lowest op, op itself at the lowest, such that what lies above it up to the
-// end has at most max bytes.
+// opWithin returns the lowest op, not below op, for which the entries above it have at most max
+// bytes.
 func (l *log) opWithin(op OpNumber, max int64) OpNumber {
 	from := l.tailFrom()
 	end := l.sizeEnd()
@@ -183,5 +184,5 @@ func (l *log) opWithin(op OpNumber, max int64) OpNumber {
 	return atLeast(op, from+OpNumber(n))
 }
 
-// atLeast is max where a parameter hides it.
+// atLeast is the built-in max, for functions with a parameter of that name.
 func atLeast[T int | OpNumber](a, b T) T { return max(a, b) }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Member is one place of a member list.
+// Member is one member of a group.
 type Member struct {
 	ID          string
 	Addr        string
@@ -25,7 +25,7 @@ type Membership struct {
 // MaxVoters is the largest number of voters of a group.
 const MaxVoters = 7
 
-// NewMembership returns the list of the first epoch with the default quorums of section 1.
+// NewMembership returns the list of the first epoch, with the default quorums of section 1.
 func NewMembership(members []Member) Membership {
 	n := len(members)
 	m := Membership{Epoch: 1, Members: members, Qr: (n + 1) / 2, Qv: n/2 + 1}
@@ -35,13 +35,13 @@ func NewMembership(members []Member) Membership {
 	return m
 }
 
-// Rb is the smallest number of voters that meets every view-change quorum.
+// Rb is the smallest number of voters that intersects every view-change quorum.
 func (m *Membership) Rb() int { return len(m.Members) - m.Qv + 1 }
 
-// prim returns the primary of view v: electable voters in the order of the list.
+// prim returns the primary of view v: views rotate through the electable voters in list order.
 func (m *Membership) prim(v View) Index { return Index(uint64(v) % uint64(len(m.Members))) }
 
-// viewOf returns the smallest view above v that i leads.
+// viewOf returns the smallest view above v that member i leads.
 func (m *Membership) viewOf(i Index, v View) View {
 	for w := v + 1; ; w++ {
 		if m.prim(w) == i {
@@ -50,7 +50,7 @@ func (m *Membership) viewOf(i Index, v View) View {
 	}
 }
 
-// List is the configuration that all members must share (S2), for a person to read.
+// List returns, as readable text, the configuration that all members must share (S2).
 func (m *Membership) List() string {
 	var b strings.Builder
 	for _, x := range m.Members {
@@ -60,7 +60,8 @@ func (m *Membership) List() string {
 	return b.String()
 }
 
-// append writes: epoch, Qr, Qv, count, then for each member id, address, role, incarnation.
+// append writes the epoch, Qr, Qv and the count, then each member's ID, address, role and
+// incarnation.
 func (m *Membership) append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(m.Epoch))
 	b = append(b, byte(m.Qr), byte(m.Qv), byte(len(m.Members)))
@@ -74,12 +75,12 @@ func (m *Membership) append(b []byte) []byte {
 	return b
 }
 
-// Encode returns the list's bytes, as they stand in the body of op 1 and in snapshots.
+// Encode returns the encoding of the list in the body of op 1 and in snapshots.
 func (m *Membership) Encode() []byte { return m.append(nil) }
 
 var errMembership = errors.New("member list does not parse")
 
-// DecodeMembership reads what Encode wrote and checks its bounds.
+// DecodeMembership decodes the result of Encode and checks its bounds.
 func DecodeMembership(b []byte) (m Membership, err error) {
 	epoch, n := binary.Uvarint(b)
 	if n <= 0 || len(b) < n+3 {

@@ -1,6 +1,7 @@
 package vsr
 
-// Header goes with every message: who sends, out of which memory, in which epoch (S4).
+// Header is sent with every message. It identifies the sender's group, epoch, incarnation and start
+// (S4).
 type Header struct {
 	Group       GroupID
 	Epoch       Epoch
@@ -13,23 +14,26 @@ type Message interface{ kind() MessageKind }
 
 // The messages of normal operation (section 3).
 type (
-	// Prepare carries entries that follow Prev (N2). Without entries it asks where the log stands.
+	// Prepare carries the entries that follow Prev (N2). Without entries it asks where the backup's
+	// log stands.
 	Prepare struct {
 		View    View
 		Prev    Viewstamp
 		Commit  OpNumber
 		Entries []Entry
 	}
-	// PrepareOK says that every entry up to Op is durable and agrees with view's primary (N3).
+	// PrepareOK acknowledges that every entry up to Op is durable and agrees with the log of View's
+	// primary (N3).
 	PrepareOK struct {
 		View View
 		Op   OpNumber
 	}
-	// Gap answers a Prepare that does not follow on: where the log stands at or below the op
-	// before the refused entries (N3). In a view above the Prepare's it only names the view.
+	// Gap answers a Prepare that does not follow on from the log: Last is where the log stands, at
+	// or below the op before the rejected entries (N3). If View is above the Prepare's view, Gap
+	// only reports that view.
 	Gap struct {
 		View View
-		Prev OpNumber  // of the Prepare that was refused
+		Prev OpNumber  // of the rejected Prepare
 		Last Viewstamp // the log's entry at Prev, or its last if that is lower
 	}
 	// Commit is the heartbeat (N5, N6).
@@ -37,9 +41,9 @@ type (
 		View   View
 		Commit OpNumber
 		Round  Round
-		Keep   OpNumber // entries above it are still needed by a slow replica (N9)
+		Keep   OpNumber // a slow replica needs the entries above it (N9)
 	}
-	// CommitOK answers a Commit with its round and the last op checked in this view (N6); it
+	// CommitOK answers a Commit with its round and the last op checked in this view (N6). It
 	// acknowledges no entry.
 	CommitOK struct {
 		View  View
@@ -50,28 +54,29 @@ type (
 
 // The messages of view changes (section 4).
 type (
-	// StartViewChange votes to leave View (V1). From View's own primary it is proof enough, and
-	// Next, if above View, is the view to enter (V2).
+	// StartViewChange is a vote to leave View (V1). The vote of View's own primary is sufficient on
+	// its own, and Next, if above View, is the view to enter (V2).
 	StartViewChange struct {
 		View View
 		Next View
 	}
-	// DoViewChange tells View's primary what log the sender entered it with (V5).
+	// DoViewChange describes, to the primary of View, the log with which the sender entered View
+	// (V5).
 	DoViewChange struct {
 		View     View
 		Last     Viewstamp // last entry of the log
 		Commit   OpNumber
-		First    OpNumber // first op that the log holds
+		First    OpNumber // first op in the log
 		Snapshot OpNumber // last op of the latest snapshot
 	}
-	// GetState asks the owner of the best log for what follows Prev, up to Best (V6).
+	// GetState asks the owner of the best log for the entries after Prev, up to Best (V6).
 	GetState struct {
 		View View
 		Best Viewstamp
 		Prev Viewstamp
 	}
-	// NewState answers GetState; Prev may lie below the one asked for. Gone says that the owner
-	// no longer has the entries needed.
+	// NewState answers a GetState. Prev may lie below the one in the question. Gone reports that
+	// the owner no longer has the entries.
 	NewState struct {
 		View    View
 		Best    Viewstamp
@@ -83,19 +88,19 @@ type (
 
 // The messages of formation (section 6).
 type (
-	// Question is asked by a replica that holds nothing (S1, S2). Nonce is fresh in every run.
+	// Question is sent by a replica that belongs to no group (S1, S2). Nonce is fresh in every run.
 	Question struct {
 		Nonce uint64
-		List  string // the asker's configuration: ids, roles, order, quorums
+		List  string // the sender's configuration: IDs, roles, order, quorums
 	}
 	// Answer answers a Question.
 	Answer struct {
 		Nonce  uint64
-		Exists bool   // the sender holds a group: Header.Group
-		Named  bool   // that group's list names the asker's incarnation
-		List   string // set if it differs from the asker's: a refusal
+		Exists bool   // the sender belongs to a group: Header.Group
+		Named  bool   // the list of that group names the incarnation that sent the Question
+		List   string // the sender's configuration, if it differs from the one in the Question
 	}
-	// Outdated tells a replica the highest start number known of its incarnation (S6).
+	// Outdated reports the highest start number known of the receiver's incarnation (S6).
 	Outdated struct {
 		Start uint64
 	}
@@ -104,7 +109,7 @@ type (
 // The messages of requests and reads (sections 8 and 9).
 type (
 	// Request forwards proposals to the primary of View. Header.Start and Attempt identify the
-	// attempt, which is taken or refused once in a view (X4).
+	// attempt, which is accepted or rejected at most once in a view (X4).
 	Request struct {
 		View     View
 		Attempt  uint64
@@ -118,23 +123,23 @@ type (
 		Kind    Kind
 		Body    []byte
 	}
-	// Reply refuses the requests of an attempt that are numbered From or higher (X4).
+	// Reply rejects the requests of an attempt that are numbered From or higher (X4).
 	Reply struct {
 		View       View
-		Start      uint64 // of the asker
+		Start      uint64 // of the process that sent the Request
 		Attempt    uint64
 		From       uint64
-		Overloaded bool // refused because the window is full; else because View is over
+		Overloaded bool // rejected because the window is full; otherwise because View is over
 	}
-	// ReadRound asks the primary for an op that a linearizable read must see (R1).
+	// ReadRound asks the primary for the op that a linearizable read must see (R1).
 	ReadRound struct {
 		View View
 		Read uint64
 	}
-	// ReadRoundOK answers it.
+	// ReadRoundOK answers a ReadRound.
 	ReadRoundOK struct {
 		View  View
-		Start uint64 // of the asker
+		Start uint64 // of the process that sent the ReadRound
 		Read  uint64
 		Op    OpNumber
 	}
@@ -142,18 +147,20 @@ type (
 
 // The messages of snapshot transfer (section 5).
 type (
-	// SnapshotOffer tells a backup that it needs a snapshot, and which the primary has.
+	// SnapshotOffer offers a snapshot to a backup that needs entries which the primary's log no
+	// longer holds (C1).
 	SnapshotOffer struct {
 		View     View
-		First    OpNumber // the primary's log holds entries from here on
+		First    OpNumber // first op in the primary's log
 		Snapshot Snapshot
 	}
-	// GetChunk asks for one chunk of a snapshot of whoever holds it (C2).
+	// GetChunk requests a chunk of a snapshot from any member that may hold it (C2).
 	GetChunk struct {
 		Snapshot SnapshotID
 		Chunk    uint32
 	}
-	// SnapshotChunk answers it; empty Data says that the sender does not hold that snapshot.
+	// SnapshotChunk answers a GetChunk. Empty Data reports that the sender does not hold the
+	// snapshot.
 	SnapshotChunk struct {
 		Snapshot SnapshotID
 		Chunk    uint32

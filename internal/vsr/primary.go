@@ -17,7 +17,7 @@ type primary struct {
 	handover    handover
 }
 
-// reason says why a primary gives up its role (V2).
+// reason is why a primary gives up its role (V2).
 type reason uint8
 
 const (
@@ -28,14 +28,14 @@ const (
 	handedOver        // a Handover or Leave asked for it
 )
 
-// lead makes this replica the primary of its view, in which it holds the best log (V7).
+// lead makes this replica, which holds the best log, the primary of its view (V7).
 func (r *Replica) lead() {
 	p := &r.primary
 	r.status = normal
 	*p = primary{progress: make([]progress, r.n), heartbeatAt: r.now}
 	next := r.log.last.Op + 1
 	if !r.confirmed() {
-		next = 1 // not all may hold op 1 (S2)
+		next = 1 // some members may not hold op 1 (S2)
 	}
 	for i := range p.progress {
 		p.progress[i].probe(next)
@@ -50,34 +50,35 @@ func (r *Replica) lead() {
 	r.advanceCommit()
 }
 
-// appendOpening appends the opening entry, whose commitment commits all before it (V7).
+// appendOpening appends the opening entry. Once it is committed, so are all entries before it (V7).
 func (r *Replica) appendOpening() {
 	r.appendNew(Entry{Kind: Opening})
 	r.primary.opening = r.log.last.Op
 }
 
-// appendNew appends an entry with the next op, this view and a time that never decreases (N2).
+// appendNew appends an entry with the next op number, this view, and a time that never decreases
+// (N2).
 func (r *Replica) appendNew(e Entry) {
 	e.Op, e.View, e.Epoch = r.log.last.Op+1, r.head.View, r.head.Epoch
 	e.Time = max(r.now.UnixNano(), r.log.clock)
 	r.appendLog(e)
 }
 
-// accepts reports whether the primary takes requests at all.
+// accepts reports whether this replica is a primary that accepts requests.
 func (r *Replica) accepts() bool {
 	return r.isPrimary() && r.primary.resigned == serving && !r.handingOver() &&
 		r.primary.opening > 0 && !r.full
 }
 
-// maxWindow is the number of entries above the commit number, at most (N1).
+// maxWindow limits the number of entries above the commit number (N1).
 const maxWindow = 1 << 16
 
-// room reports whether the window has room for another entry (N1). What is committed and waits to
-// be applied counts too, so that a slow state machine does not fill the memory.
+// room reports whether the window has room for another entry (N1). Committed entries that wait to
+// be applied count too, so that a slow state machine does not fill the memory.
 func (r *Replica) room() bool {
 	window := r.cfg.Window
 	if r.overrun() {
-		window /= 8 // N9: a replica that is being sent a snapshot was overrun twice
+		window /= 8 // N9: the log was compacted twice past the snapshot that a replica is receiving
 	}
 	return r.log.last.Op-r.applied < maxWindow && r.log.bytesAbove(r.applied) < window
 }
@@ -88,13 +89,13 @@ func (r *Replica) overrun() bool {
 	})
 }
 
-// ackOwn counts what this replica has made durable itself (N4).
+// ackOwn counts the entries that this primary has made durable itself (N4).
 func (r *Replica) ackOwn() {
 	r.primary.progress[r.self].match = r.saves.durable
 	r.advanceCommit()
 }
 
-// onPrepareOK counts a backup's acknowledgement, if it is of this view (N4).
+// onPrepareOK counts a backup's acknowledgement if it belongs to this view (N4).
 func (r *Replica) onPrepareOK(from Index, m *PrepareOK) {
 	if !r.isPrimary() || m.View != r.head.View || m.Op > r.log.last.Op {
 		return
@@ -104,7 +105,7 @@ func (r *Replica) onPrepareOK(from Index, m *PrepareOK) {
 	r.advanceCommit()
 }
 
-// onGap learns where a backup stands (N3), or that there is a higher view (V4).
+// onGap finds where a backup's log stands (N3), or that there is a higher view (V4).
 func (r *Replica) onGap(from Index, m *Gap) {
 	if m.View > r.head.View {
 		r.enter(m.View)
@@ -116,12 +117,13 @@ func (r *Replica) onGap(from Index, m *Gap) {
 	r.answered(from)
 	p := &r.primary.progress[from]
 	if p.state == installing || m.Prev != p.preparePrev && p.state == probing || m.Last.Op < p.match || !p.loadingSince.IsZero() {
-		return // answers a Prepare that was followed by others, or denies what it has acknowledged (S6)
+		return // answers an earlier Prepare, or denies what the backup has acknowledged (S6)
 	}
 	p.probe(r.log.agree(m.Last) + 1)
 }
 
-// advanceCommit commits what Qr voters hold durably (N4), and op 1 once all do (S2).
+// advanceCommit commits the entries of this view that are durable at Qr voters (N4), and op 1 once
+// it is durable at all of them (S2).
 func (r *Replica) advanceCommit() {
 	if !r.isPrimary() {
 		return
@@ -133,7 +135,7 @@ func (r *Replica) advanceCommit() {
 	}
 	slices.Sort(match)
 	if r.primary.opening == 0 {
-		if match[0] >= 1 { // S2: every member, in one view
+		if match[0] >= 1 { // S2: at every member, in one view
 			r.groupConfirmed()
 		}
 		return
@@ -145,15 +147,16 @@ func (r *Replica) advanceCommit() {
 	}
 }
 
-// hurryCommit sees to it that backups learn of a commitment soon, even if no Prepare takes the news
-// along.
+// hurryCommit makes the next heartbeat come soon, so that backups learn of the commit even if no
+// Prepare carries it.
 func (r *Replica) hurryCommit() {
 	if soon := r.now.Add(r.cfg.Heartbeat / 10); soon.Before(r.primary.heartbeatAt) {
 		r.primary.heartbeatAt = soon
 	}
 }
 
-// newsAwaited reports whether a backup's callers wait for a commitment that it has not heard of.
+// newsAwaited reports whether callers of a backup wait for a commit that the backup has not been
+// sent.
 func (r *Replica) newsAwaited() bool {
 	for _, i := range r.others {
 		if p := &r.primary.progress[i]; p.forwarded > p.commitSent && r.commit > p.commitSent {
@@ -175,7 +178,7 @@ func (r *Replica) groupConfirmed() {
 	r.appendOpening()
 }
 
-// flushPrimary sends at the end of a turn what has come together in it.
+// flushPrimary sends the messages that the primary's turn calls for.
 func (r *Replica) flushPrimary() {
 	if r.primary.resigned == serving {
 		r.sendEntries()
@@ -187,8 +190,8 @@ func (r *Replica) flushPrimary() {
 	r.tryHandover()
 }
 
-// heartbeat sends the commit number to all backups, with a new round (N5, N6). Nothing but a turn of
-// the protocol loop leads here: a loop that hangs must not look alive (D2).
+// heartbeat sends the commit number to all backups, with a new round (N5, N6). Only the turn of the
+// protocol loop calls it: a loop that hangs must not appear alive (D2).
 func (r *Replica) heartbeat() {
 	p := &r.primary
 	p.round++
@@ -197,7 +200,7 @@ func (r *Replica) heartbeat() {
 	for _, i := range r.others {
 		q := &p.progress[i]
 		q.sentAtHeartbeat, q.commitSent = q.next-1, r.commit
-		if q.probeSent && q.prepareRound+1 < p.round { // not for a Prepare that has only just left
+		if q.probeSent && q.prepareRound+1 < p.round { // not for a Prepare sent after the previous heartbeat
 			q.probe(q.preparePrev + 1)
 		}
 		if q.state == installing {
@@ -209,8 +212,9 @@ func (r *Replica) heartbeat() {
 	}
 }
 
-// heartbeatInterval returns the time to the next heartbeat. While nothing happens it grows, by so little at a time
-// that a detector that learns follows: waking three processes costs more than all they say.
+// heartbeatInterval returns the time to the next heartbeat. It grows while the group is idle,
+// because waking three processes costs more than their messages, and slowly enough for an adaptive
+// detector to follow.
 func (r *Replica) heartbeatInterval() time.Duration {
 	p := &r.primary
 	if idle := p.idleOp == r.log.last.Op && r.commit == r.log.last.Op && len(r.reads.rounds) == 0; !idle {
@@ -221,7 +225,7 @@ func (r *Replica) heartbeatInterval() time.Duration {
 	return p.interval
 }
 
-// lowestNeeded returns the op above which a replica that still answers needs the log (N9).
+// lowestNeeded returns the op above which some replica that still answers needs the log (N9).
 func (r *Replica) lowestNeeded() OpNumber {
 	low := r.log.last.Op
 	for _, i := range r.others {
@@ -238,7 +242,7 @@ func (r *Replica) lowestNeeded() OpNumber {
 	return low
 }
 
-// onCommitOK counts a round (N6), and sees what got lost before it.
+// onCommitOK counts an answer to a heartbeat (N6) and detects messages lost before it.
 func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 	if !r.isPrimary() || m.View != r.head.View || m.Round > r.primary.round {
 		return
@@ -251,9 +255,9 @@ func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 		return
 	}
 	switch {
-	case m.Op == 0 && p.sentAtHeartbeat > 0: // nothing checked in this view yet: a Prepare asks where its log stands
+	case m.Op == 0 && p.sentAtHeartbeat > 0: // nothing is checked in this view yet: a Prepare finds where its log stands
 		p.probeAgain(m.Round)
-	case m.Op < p.sentAtHeartbeat: // Prepares sent before the heartbeat did not arrive
+	case m.Op < p.sentAtHeartbeat: // Prepares sent before the heartbeat were lost
 		p.probe(m.Op + 1)
 	case p.match < p.sentAtHeartbeat && p.match == p.matchAtAnswer: // its acknowledgement may be lost
 		p.elicitAck = true
@@ -261,8 +265,8 @@ func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 	p.matchAtAnswer = p.match
 }
 
-// probeAgain sends anew, from the log's end, or from where the search for what the logs have in common
-// has come to if the Prepare sent there must have arrived before the heartbeat that was answered.
+// probeAgain resumes the search for where the logs agree. It restarts from the end of the log, or,
+// if the latest probe left before the answered heartbeat and so was lost, from that probe.
 func (p *progress) probeAgain(answered Round) {
 	switch {
 	case p.state != probing:
@@ -272,8 +276,8 @@ func (p *progress) probeAgain(answered Round) {
 	}
 }
 
-// answered takes an answer as a reason to go on, if this primary was about to leave for want of
-// answers (V2).
+// answered records an answer of a backup. A primary that was about to leave because too few
+// answered goes on if enough do now (V2).
 func (r *Replica) answered(from Index) {
 	r.primary.progress[from].answeredAt = r.now
 	if r.isPrimary() && r.primary.resigned == noQuorum && r.hearsQuorum() {
@@ -281,7 +285,7 @@ func (r *Replica) answered(from Index) {
 	}
 }
 
-// resumeRole takes the role up again in a view that has not been left.
+// resumeRole makes the primary serve again in a view that it has not left.
 func (r *Replica) resumeRole() {
 	r.primary.resigned = serving
 	r.primary.heartbeatAt = r.now
@@ -289,7 +293,7 @@ func (r *Replica) resumeRole() {
 }
 
 // hearsQuorum reports whether enough voters have answered within the abdication time to make
-// max(Qr, Rb) with the primary itself.
+// max(Qr, Rb) together with the primary.
 func (r *Replica) hearsQuorum() bool {
 	count := 1
 	for _, i := range r.others {
@@ -300,7 +304,7 @@ func (r *Replica) hearsQuorum() bool {
 	return count >= max(r.members.Qr, r.members.Rb())
 }
 
-// tickPrimary gives up the role when the primary cannot serve (V2, D3, F13).
+// tickPrimary resigns if the primary cannot serve (V2, D3, F13).
 func (r *Replica) tickPrimary() {
 	if r.primary.resigned != serving {
 		return
@@ -316,7 +320,7 @@ func (r *Replica) tickPrimary() {
 	}
 }
 
-// primaryDeadline returns when the primary has something to do.
+// primaryDeadline returns when the primary's next timeout expires.
 func (r *Replica) primaryDeadline() time.Time {
 	if !r.isPrimary() || r.primary.resigned != serving {
 		return time.Time{}
@@ -324,8 +328,8 @@ func (r *Replica) primaryDeadline() time.Time {
 	return earlier(earlier(r.primary.heartbeatAt, r.diskDeadline()), r.handoverDeadline())
 }
 
-// resign votes to leave the view that this replica leads itself: proof enough for all (V2). It
-// takes no request from then on and sends no heartbeat.
+// resign votes to leave the view that this replica leads, which is sufficient for all members (V2).
+// The primary then accepts no request and sends no heartbeat.
 func (r *Replica) resign(why reason) {
 	if !r.isPrimary() || r.n == 1 && why != handedOver {
 		return
@@ -334,8 +338,8 @@ func (r *Replica) resign(why reason) {
 	r.vote(r.bestSuccessor())
 }
 
-// bestSuccessor returns the next view led by the voter that is nearest to the end of the log among
-// those lately heard; 0 if none is.
+// bestSuccessor returns the next view led by the reachable voter whose log is the longest; 0 if no
+// voter can be reached.
 func (r *Replica) bestSuccessor() View {
 	best := Index(-1)
 	for _, i := range r.others {
@@ -349,7 +353,8 @@ func (r *Replica) bestSuccessor() View {
 	return r.members.viewOf(best, r.head.View)
 }
 
-// setDiskFull gives up the role when the disk has no space, and takes it up again when it has (F13).
+// setDiskFull makes the primary resign when its disk is full, and serve again when the disk has
+// space (F13).
 func (r *Replica) setDiskFull(full bool) {
 	r.full = full
 	switch {

@@ -5,79 +5,79 @@ import (
 	"time"
 )
 
-// sending is how the primary sends its log to one backup (C1).
+// sending is the way in which the primary sends its log to one backup (C1).
 type sending uint8
 
 const (
-	probing    sending = iota // where the backup stands is not known: one Prepare at a time
-	streaming                 // Prepares follow each other without waiting, up to a limit in bytes
-	installing                // the log no longer has what the backup needs: it is sent a snapshot
+	probing    sending = iota // the end of the common log is unknown: one Prepare at a time
+	streaming                 // Prepares are sent without waiting, up to a limit in bytes
+	installing                // the log no longer has the entries that the backup needs: it receives a snapshot
 )
 
-// Limits of what is sent at once.
+// Limits of a message and of the entries in flight.
 const (
 	maxBatch    = 1 << 20  // bytes of entries in one message
 	maxInFlight = 16 << 20 // bytes of entries sent to one backup and not acknowledged
 )
 
-// progress is what this view's primary knows of one backup. All fields begin anew with the view. Last
-// is the end of the primary's log. Of the primary itself only match is used: it is what its own disk
-// has (saves.durable).
+// progress is what this view's primary knows of one backup. All fields are reset when the view
+// begins. Last is the last op of the primary's log. For the primary itself only match is used,
+// which is then saves.durable.
 type progress struct {
 	state sending
 
-	// match is the highest op acknowledged in this view: the backup's log agrees with the primary's up
-	// to there, durably. It never falls. match <= last.
+	// match is the highest op acknowledged in this view: up to it the backup's log is durable and
+	// agrees with the primary's. It never falls. match <= last.
 	match OpNumber
 	// next is the op that the next Prepare begins with. match < next <= last+1.
 	next OpNumber
 
-	// probeSent pauses the sending until the Prepare that probes is answered or, as is found at a
-	// heartbeat, lost. probeSent implies state == probing.
+	// probeSent pauses the sending until the probing Prepare is answered or a heartbeat shows that
+	// it was lost. probeSent implies state == probing.
 	probeSent bool
-	// preparePrev is the op that the latest Prepare followed, and prepareRound the primary's round when
-	// it was sent. preparePrev <= last, prepareRound <= primary.round.
+	// preparePrev is the op that the latest Prepare followed, and prepareRound the primary's round
+	// when it was sent. preparePrev <= last, prepareRound <= primary.round.
 	preparePrev  OpNumber
 	prepareRound Round
 
 	// loadingSince is when entries for the backup were requested from the disk; zero if none are.
-	// Until they come nothing is sent.
+	// No Prepare is sent until they arrive.
 	loadingSince time.Time
-	// loadedTo is the last op of the latest batch from the disk. The next batch waits until match or a
-	// new probe shows what became of it. loadedTo <= last.
+	// loadedTo is the last op of the latest batch from the disk. The next batch waits until the
+	// backup acknowledges that one or a new probe shows that it was lost. loadedTo <= last.
 	loadedTo OpNumber
 
 	// answeredRound is the highest round of heartbeats answered (N6). answeredRound <= primary.round.
 	answeredRound Round
-	// answeredAt is when the backup last answered anything.
+	// answeredAt is when the backup's latest answer came.
 	answeredAt time.Time
-	// sentAtHeartbeat is next-1 at the latest heartbeat: what the backup lacks of it when it answers
-	// that heartbeat was lost. sentAtHeartbeat <= last.
+	// sentAtHeartbeat is next-1 at the latest heartbeat. If the answer to that heartbeat shows a
+	// lower op, Prepares were lost. sentAtHeartbeat <= last.
 	sentAtHeartbeat OpNumber
-	// matchAtAnswer is match at the previous answer to a heartbeat: if match stands still between two
-	// answers, an acknowledgement was lost. matchAtAnswer <= match.
+	// matchAtAnswer is match at the previous answer to a heartbeat. If match stays the same until
+	// the next answer, an acknowledgement was lost. matchAtAnswer <= match.
 	matchAtAnswer OpNumber
-	// elicitAck asks for that acknowledgement with the next Prepare, empty if need be.
+	// elicitAck makes the next Prepare elicit that acknowledgement, even if the Prepare is empty.
 	elicitAck bool
 
 	// commitSent is the commit number sent last. commitSent <= commit.
 	commitSent OpNumber
-	// forwarded is the highest op that stands for a request which this backup forwarded; its callers
-	// wait until the backup knows that it is committed. forwarded <= last.
+	// forwarded is the highest op of a request that this backup forwarded. Callers wait until the
+	// backup learns that it is committed. forwarded <= last.
 	forwarded OpNumber
 
-	// offered is the snapshot that the backup is told to install; zero unless one was offered in this
-	// view. overruns counts how often the log was compacted past it (N9).
+	// offered is the snapshot offered to the backup in this view; zero if none was. overruns counts
+	// how often the log was compacted past it (N9).
 	offered  Snapshot
 	overruns int
 }
 
-// probe begins anew to find where the backup stands, from next on.
+// probe restarts the search for where the logs agree, from next on.
 func (p *progress) probe(next OpNumber) {
 	p.state, p.next, p.probeSent = probing, max(next, p.match+1), false
 }
 
-// acknowledged takes an acknowledgement up to op.
+// acknowledged records an acknowledgement up to op.
 func (p *progress) acknowledged(op OpNumber) {
 	p.match = max(p.match, op)
 	p.next = max(p.next, p.match+1)
@@ -88,8 +88,8 @@ func (p *progress) acknowledged(op OpNumber) {
 	p.state, p.overruns = streaming, 0
 }
 
-// sendEntries sends to every backup what it lacks and may be sent now. Backups that stand at the same
-// place share one message (N2).
+// sendEntries sends the backups the entries that they lack, within the limits. Backups with the
+// same next share one message (N2).
 func (r *Replica) sendEntries() {
 	for i, from := range r.others {
 		r.elicitBatch(from)
@@ -98,8 +98,9 @@ func (r *Replica) sendEntries() {
 	}
 }
 
-// elicitBatch asks for the acknowledgement of a batch that came from the disk, which the next one
-// waits for: it may have been lost, and memory has nothing to send (N6).
+// elicitBatch elicits the acknowledgement of a batch that came from the disk. The next batch waits
+// for that acknowledgement, which may be lost, and no entry in memory follows the batch to elicit
+// it (N6).
 func (r *Replica) elicitBatch(to Index) {
 	p := &r.primary.progress[to]
 	if !p.elicitAck || p.state != streaming || !p.loadingSince.IsZero() || r.wants(to) {
@@ -108,21 +109,21 @@ func (r *Replica) elicitBatch(to Index) {
 	if prev, ok := r.log.stamp(p.next - 1); ok {
 		r.sendPrepare(prev, nil, []Index{to})
 	} else {
-		r.offer(to) // the log begins later by now
+		r.offer(to) // the log has been compacted past it
 	}
 }
 
-// together returns those of the backups that stand where the first of them does and want more.
+// together returns the backups that have the same next as the first of them and want a Prepare.
 func (r *Replica) together(backups []Index) []Index {
 	next := r.primary.progress[backups[0]].next
 	apart := func(i Index) bool { return r.primary.progress[i].next != next || !r.wants(i) }
 	if !slices.ContainsFunc(backups, apart) {
-		return backups // most times
+		return backups // the usual case
 	}
 	return slices.DeleteFunc(slices.Clone(backups), apart)
 }
 
-// wants reports whether a Prepare may be sent to the backup now, and would carry something.
+// wants reports whether a Prepare for the backup may be sent now and has a purpose.
 func (r *Replica) wants(i Index) bool {
 	p := &r.primary.progress[i]
 	if !p.loadingSince.IsZero() || p.state == installing || p.probeSent {
@@ -132,13 +133,13 @@ func (r *Replica) wants(i Index) bool {
 		return true
 	}
 	if p.next < r.log.tailFrom() {
-		return p.match >= p.loadedTo || p.next <= p.loadedTo // one batch from the disk at a time; or it was lost
+		return p.match >= p.loadedTo || p.next <= p.loadedTo // one batch from the disk at a time, unless that batch was lost
 	}
 	return p.elicitAck || p.next <= r.log.last.Op && r.log.bytesAbove(p.match)-r.log.bytesAbove(p.next-1) < maxInFlight
 }
 
-// prepareFor sends the entries from next on to a group of backups that all stand there. It reports
-// whether entries were sent.
+// prepareFor sends the entries from next on to backups with that next. It reports whether entries
+// were sent.
 func (r *Replica) prepareFor(next OpNumber, group []Index) bool {
 	prev, ok := r.log.stamp(next - 1)
 	if !ok {
@@ -169,11 +170,11 @@ func (r *Replica) sendPrepare(prev Viewstamp, entries []Entry, to []Index) {
 	}
 }
 
-// requestLoad asks the shell for entries that are not in memory: with Volatile all of them are. Those that
-// are may stand differently on the disk still.
+// requestLoad requests entries from the disk that are not in memory. It is never used for entries
+// in memory, which may differ from the disk until their save completes, nor with Volatile.
 func (r *Replica) requestLoad(l Load) { r.out.Loads = append(r.out.Loads, l) }
 
-// loaded gives loaded entries to the part that asked for them; no entries if they are gone.
+// loaded passes loaded entries to the part that requested them; none if they are gone.
 func (r *Replica) loaded(l Load, entries []Entry) {
 	switch {
 	case l.For == r.self:
@@ -185,7 +186,7 @@ func (r *Replica) loaded(l Load, entries []Entry) {
 	}
 }
 
-// sendLoaded sends a backup the older entries that it waited for.
+// sendLoaded sends a backup the entries that were loaded for it.
 func (r *Replica) sendLoaded(l Load, entries []Entry) {
 	p := &r.primary.progress[l.For]
 	if p.loadingSince.IsZero() {

@@ -5,38 +5,38 @@ import (
 	"time"
 )
 
-// ReadReady says that a linearizable read may run once Op is applied (R1).
+// ReadReady reports that a linearizable read may run once Op is applied (R1).
 type ReadReady struct {
 	Read uint64
 	Op   OpNumber
 }
 
-// reader is who waits for a read: a caller here, or a member that asks for its own.
+// reader is a pending read: of a caller here, or of a member that asks on behalf of its callers.
 type reader struct {
 	from  Index
 	start uint64
 	read  uint64
 }
 
-// readBatch is reads that one round confirms.
+// readBatch is a group of reads that one round confirms.
 type readBatch struct {
 	round   Round
 	op      OpNumber // the commit number when the round began
 	readers []reader
 }
 
-// reads confirms linearizable reads: at the primary by a round of heartbeats, elsewhere by a
-// question to the primary (R1).
+// reads confirms linearizable reads: at the primary with a round of heartbeats, elsewhere by asking
+// the primary (R1).
 type reads struct {
 	lastRead uint64      // number of the latest read
 	waiting  []reader    // readers that are in no round yet
 	rounds   []readBatch // begun at this primary and not confirmed; round rises, round <= primary.round, op <= commit
 
-	// At a backup one ReadRound at a time is sent to the primary, for all reads that waited then.
-	// Empty at the primary.
+	// A backup sends the primary one ReadRound at a time, for all reads that were waiting then.
+	// These fields are empty at the primary.
 	inquirers []reader
 	inquiry   uint64    // number of the latest ReadRound
-	retryAt   time.Time // when that is resent; zero if there are no inquirers
+	retryAt   time.Time // when it is resent; zero unless there are inquirers
 }
 
 // read begins a linearizable read and returns its number.
@@ -52,14 +52,14 @@ func (r *Replica) forgetRead(number uint64) {
 	w.waiting = slices.DeleteFunc(w.waiting, func(x reader) bool { return x.from == r.self && x.read == number })
 }
 
-// onReadRound takes another member's question (R1).
+// onReadRound accepts another member's ReadRound (R1).
 func (r *Replica) onReadRound(from Index, h Header, m *ReadRound) {
 	if r.isPrimary() && m.View == r.head.View {
 		r.reads.waiting = append(r.reads.waiting, reader{from, h.Start, m.Read})
 	}
 }
 
-// startRounds begins a round for all reads that wait, once this view's opening entry is committed.
+// startRounds begins a round for all waiting reads, once this view's opening entry is committed.
 func (r *Replica) startRounds() {
 	w := &r.reads
 	if len(w.waiting) == 0 || r.primary.opening == 0 || r.commit < r.primary.opening {
@@ -73,7 +73,8 @@ func (r *Replica) startRounds() {
 	r.confirmReads()
 }
 
-// confirmReads answers the rounds that enough voters heard to make Rb with the primary itself.
+// confirmReads answers the rounds that enough voters have answered to make Rb together with the
+// primary.
 func (r *Replica) confirmReads() {
 	w := &r.reads
 	for len(w.rounds) > 0 && r.roundHeard(w.rounds[0].round) {
@@ -102,14 +103,14 @@ func (r *Replica) readConfirmed(x reader, op OpNumber) {
 	r.sendTo(x.from, &ReadRoundOK{View: r.head.View, Start: x.start, Read: x.read, Op: op})
 }
 
-// flushReads asks the primary, if there is another one.
+// flushReads asks the primary about the waiting reads of a backup.
 func (r *Replica) flushReads() {
 	w := &r.reads
 	if r.status != normal || r.isPrimary() || len(w.inquirers) > 0 || len(w.waiting) == 0 {
 		return
 	}
 	w.inquirers, w.waiting = w.waiting, nil
-	w.inquiry++ // an answer to an earlier question is not taken for one to this
+	w.inquiry++ // a late answer to the previous ReadRound must not confirm these reads
 	r.sendReadRound()
 }
 
@@ -118,8 +119,8 @@ func (r *Replica) sendReadRound() {
 	r.sendTo(r.prim(), &ReadRound{View: r.head.View, Read: r.reads.inquiry})
 }
 
-// onReadRoundOK confirms the reads that the question was for. The answer is to this process's
-// question, so the round came after it.
+// onReadRoundOK confirms the reads that the ReadRound was sent for. Because the number is that of
+// this process's latest ReadRound, the primary's round began after the reads did.
 func (r *Replica) onReadRoundOK(m *ReadRoundOK) {
 	w := &r.reads
 	if len(w.inquirers) == 0 || m.Start != r.head.Start || m.Read != w.inquiry {
@@ -142,7 +143,8 @@ func (r *Replica) tickReads() {
 	}
 }
 
-// dropRounds leaves the view's rounds: own reads wait again, others' members will ask again.
+// dropRounds ends the view's rounds. This replica's own reads wait again; other members will repeat
+// their ReadRounds.
 func (r *Replica) dropRounds() {
 	w := &r.reads
 	waiting := w.waiting

@@ -13,85 +13,86 @@ type Detector interface {
 	Deadline() time.Time
 }
 
-// Config is what a replica is told at its start. All fields are required but where zero is said
-// to mean something.
+// Config configures a replica. Every field is required unless its comment gives zero a meaning.
 type Config struct {
 	Self      Index
 	Members   Membership // as configured: without incarnations
 	Detector  Detector
 	Heartbeat time.Duration
-	// IdleHeartbeat is what Heartbeat grows to while nothing happens; 0, or below it: it stays.
+	// IdleHeartbeat is the limit to which Heartbeat grows while the group is idle. If it is not
+	// above Heartbeat, the interval does not grow.
 	IdleHeartbeat time.Duration
 	Abdication    time.Duration
-	DiskLimit     time.Duration // 0: none
-	Window        int64         // bytes above the commit number (N1), of waiting proposals, and of log in memory that is durable and not applied
-	Tail          int64         // bytes of durable, applied log in memory; 0 with Volatile
-	KeepLog       int64         // bytes of log below the snapshot kept for slow replicas (N9)
+	DiskLimit     time.Duration // 0: no limit
+	Window        int64         // limit in bytes of the entries above the commit number (N1), of waiting proposals, and of durable entries in memory that are not applied
+	Tail          int64         // limit in bytes of applied entries in memory; 0 with Volatile
+	KeepLog       int64         // limit in bytes of the log below the snapshot that is kept for slow replicas (N9)
 	Volatile      bool          // there is no disk to load entries from
 	Rand          *rand.Rand    // for group ids, incarnations, nonces; never for order
 }
 
-// Durable is what a replica finds on its disk. The zero value is a disk that holds nothing.
+// Durable is the state that a replica finds on its disk. The zero value is an empty disk.
 type Durable struct {
 	Head     Head
 	Base     Viewstamp   // the log holds Base.Op+1 .. Last.Op
-	Last     Viewstamp   // Base if the log is empty
+	Last     Viewstamp   // the last entry of the log; Base if the log is empty
 	Runs     []Viewstamp // first entry of each stretch of one view
-	First    *Entry      // op 1, if the log holds it
-	Entries  []Entry     // the newest of the log: the last one, unless the snapshot has it too, and any before
-	Snapshot *Snapshot   // the latest, restored already; nil if none
-	Time     int64       // Time of the last operation in it
+	First    *Entry      // op 1, if it is in the log
+	Entries  []Entry     // the newest entries of the log; they include the last one unless the snapshot does
+	Snapshot *Snapshot   // the latest snapshot, which the state machine has restored; nil if there is none
+	Time     int64       // Time of the last operation in Snapshot
 }
 
-// status is what a replica does (section 2). Retired comes with epochs.
+// status is the state of the protocol that a replica is in (section 2).
 type status uint8
 
 const (
-	recovering status = iota // holds no group: forming, or its memory is lost
+	recovering status = iota // belongs to no group: the group is not formed yet, or the memory is lost
 	normal
 	changingView
 )
 
-// Outgoing is a message with whom it is for: encoded once, sent to each.
+// Outgoing is a message with its receivers. It is encoded once and sent to each.
 type Outgoing struct {
 	To      []Index
 	Message Message
 }
 
-// Output is what the shell has to do after a turn. Its slices are valid until the next Ready.
+// Output is the work of a turn that the shell must perform. Its slices are valid until the next
+// Ready.
 type Output struct {
 	Save     *Save
 	Messages []Outgoing
-	Restore  *Snapshot // replace the state by this snapshot, before Apply
-	Apply    []Entry   // committed, in order; to be applied, then reported with Applied
+	Restore  *Snapshot // replace the state by this snapshot before Apply
+	Apply    []Entry   // committed entries, in order; the shell answers with Applied
 	Loads    []Load
 	Settled  []Settled
 	Reads    []ReadReady
 	Compact  *Compact
 	Chunks   []ChunkWanted
 	Fetch    []FetchStep
-	Retake   bool  // take a snapshot, due or not: the latest cannot be read (F9)
+	Retake   bool  // take a snapshot even if none is due: the latest cannot be read (F9)
 	Err      error // the replica must stop
 }
 
-// Load asks the shell for entries that are no longer in memory, to be answered with Loaded.
+// Load requests entries that are no longer in memory. The shell answers with Loaded.
 type Load struct {
-	For      Index     // whom they are for; the replica itself to apply them
+	For      Index     // the member that needs them; this replica itself to apply them
 	From, To OpNumber  // inclusive
-	Best     Viewstamp // set if they are to answer GetState in view View
+	Best     Viewstamp // set if the entries answer a GetState in view View
 	View     View
 }
 
-// Compact asks for the log to be dropped up to Keep, and further, to at most Snapshot, while what
-// is kept below Snapshot is larger than Config.KeepLog. The result goes to Compacted.
+// Compact requests that the log be cut up to Keep, and further, but not above Snapshot, while the
+// part below Snapshot is larger than Config.KeepLog. The shell answers with Compacted.
 type Compact struct {
 	Keep     OpNumber
 	Snapshot OpNumber
 }
 
-// Replica is the state of the protocol at one member. One goroutine owns it: it tells the replica
-// events with Step, and after any number of them calls Ready once and performs its Output. Between
-// two calls of Ready nothing needs to be done.
+// Replica is the state of the protocol at one member. One goroutine owns it: it reports events with
+// Step, and after any number of them calls Ready once and performs the Output. Between two calls of
+// Ready nothing needs to be done.
 //
 //	applied <= delivered <= commit <= log.last.Op  (11.1)
 //	log.base.Op <= snapshot.Last.Op <= delivered
@@ -128,7 +129,7 @@ type Replica struct {
 	lastTick  time.Time   // lastTick <= now
 
 	applying   applying
-	primary    primary // what it holds counts only while isPrimary
+	primary    primary // valid while isPrimary
 	viewChange viewChange
 	forming    forming
 	requests   requests
@@ -136,13 +137,13 @@ type Replica struct {
 	transfer   transfer
 
 	full    bool       // the disk has no space (F13)
-	problem string     // what a person should know; "" if nothing
+	problem string     // description for an operator; "" if all is well
 	out     Output     // of this turn, so far
 	spare   []Outgoing // memory of the previous turn's messages, for those of the next turn
 }
 
-// New returns the replica that goes on from what its disk holds. Its first Ready has a save,
-// which everything it says waits for.
+// New returns a replica that continues from the state on its disk. Its first Ready returns a save;
+// all messages wait for that save.
 func New(cfg Config, d Durable, now time.Time) *Replica {
 	n := len(cfg.Members.Members)
 	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastTick: now,
@@ -171,7 +172,7 @@ func New(cfg Config, d Durable, now time.Time) *Replica {
 	return r
 }
 
-// reopen takes up the log and the snapshot that the disk held (S5, N8).
+// reopen restores the log and the snapshot from the disk (S5, N8).
 func (r *Replica) reopen(d Durable) {
 	l := &r.log
 	l.reopen(d)
@@ -180,7 +181,8 @@ func (r *Replica) reopen(d Durable) {
 		r.snapshot = *d.Snapshot
 		r.setMembers(d.Snapshot.Members)
 		r.commit = d.Snapshot.Last.Op
-		// C3, crashed between the snapshot and the log: done again, and its view entered.
+		// C3: after a crash between the snapshot and the log, install the snapshot again and enter
+		// its view.
 		r.installLog(d.Snapshot.Last)
 		r.head.View = max(r.head.View, d.Snapshot.Last.View)
 	}
@@ -195,15 +197,14 @@ func (r *Replica) reopen(d Durable) {
 	r.resumeView()
 }
 
-// setMembers makes the list that the log holds the one in force (S2).
+// setMembers puts the list from the log in force (S2).
 func (r *Replica) setMembers(m Membership) {
 	if len(m.Members) == r.n {
 		r.members = m
 	}
 }
 
-// advance moves the replica's clock. Times never fall; a gap means that the process did not run,
-// so that silence says nothing about others (D4).
+// advance moves the replica's clock. Times never fall.
 func (r *Replica) advance(now time.Time) {
 	if now.Before(r.now) {
 		now = r.now
@@ -211,7 +212,8 @@ func (r *Replica) advance(now time.Time) {
 	r.now = now
 }
 
-// tick does what has come due.
+// tick performs the actions whose time has come. A long gap since the previous tick means that the
+// process did not run, so that the silence of others proves nothing (D4).
 func (r *Replica) tick() {
 	if r.now.Sub(r.lastTick) > r.pauseLimit() {
 		r.paused()
@@ -231,10 +233,11 @@ func (r *Replica) tick() {
 	r.tickTransfer()
 }
 
-// pauseLimit is the gap between two ticks from which on the process is taken to have been paused.
+// pauseLimit is the gap between two ticks above which the process is assumed to have been paused.
 func (r *Replica) pauseLimit() time.Duration { return 10 * r.cfg.Heartbeat }
 
-// paused forgets how long others were silent: this replica was not there to hear them (D4).
+// paused restarts the timeouts of all other members, because this replica was not running to
+// receive their messages (D4).
 func (r *Replica) paused() {
 	r.cfg.Detector.Reset(r.now)
 	for i := range r.heardAt {
@@ -247,7 +250,7 @@ func (r *Replica) paused() {
 
 // Deadline returns when a Tick is due at the latest.
 func (r *Replica) Deadline() time.Time {
-	at := r.lastTick.Add(r.pauseLimit() / 2) // so that a pause is noticed, and nothing else taken for one
+	at := r.lastTick.Add(r.pauseLimit() / 2) // often enough that only a pause exceeds the limit
 	at = earlier(at, r.forming.questionAt)
 	at = earlier(at, r.primaryDeadline())
 	at = earlier(at, r.changeDeadline())
@@ -257,7 +260,7 @@ func (r *Replica) Deadline() time.Time {
 	return earlier(at, r.retakeAt)
 }
 
-// earlier returns the earlier of two times, of which t may be zero for none.
+// earlier returns the earlier of two times. A zero t means none.
 func earlier(at, t time.Time) time.Time {
 	if t.Before(at) && !t.IsZero() {
 		return t
@@ -265,7 +268,7 @@ func earlier(at, t time.Time) time.Time {
 	return at
 }
 
-// receive takes a message from a member.
+// receive accepts a message from a member.
 func (r *Replica) receive(from Index, h Header, m Message) {
 	if from < 0 || int(from) >= r.n || from == r.self || !r.admit(from, h, m) {
 		return
@@ -313,8 +316,8 @@ func (r *Replica) receive(from Index, h Header, m Message) {
 	}
 }
 
-// admit says whether a message is for this replica's group, epoch and the sender's memory that is
-// a member of it (S4).
+// admit reports whether a message belongs to this replica's group and epoch, and comes from the
+// sender's incarnation in the member list (S4) and its latest start (S6).
 func (r *Replica) admit(from Index, h Header, m Message) bool {
 	switch m.(type) {
 	case *Question, *Answer:
@@ -343,20 +346,21 @@ func (r *Replica) onOutdated(m *Outdated) {
 	}
 }
 
-// OutdatedError says that this memory has been started more often than its directory knows.
+// OutdatedError reports that another member knows a higher start number of this incarnation than
+// its directory has.
 type OutdatedError struct{ Own, Known uint64 }
 
 func (e *OutdatedError) Error() string {
 	return fmt.Sprintf("this directory says start number %d, another member has seen %d: it is an older copy, or in use twice; what it has acknowledged may be missing", e.Own, e.Known)
 }
 
-// Header is what goes with every message this replica sends.
+// Header returns the header of every message that this replica sends.
 func (r *Replica) Header() Header {
 	return Header{Group: r.head.Group, Epoch: r.head.Epoch, Incarnation: r.head.Incarnation, Start: r.head.Start}
 }
 
-// Ready ends a turn: what waited travels as one Prepare and one save, and the shell gets all there
-// is to do.
+// Ready ends a turn and returns the work that it calls for. Changes of the turn share one save, and
+// new entries one Prepare.
 func (r *Replica) Ready(now time.Time) Output {
 	r.advance(now)
 	r.flushRequests()
@@ -380,10 +384,11 @@ func (r *Replica) Ready(now time.Time) Output {
 	return out
 }
 
-// maxUsed is how many messages of a turn have memory that is kept.
+// maxSpare limits the memory, in messages, that is kept between turns.
 const maxSpare = 64
 
-// reused returns the memory of messages that are good until the next Ready, for what comes after it.
+// reused returns the memory of a turn's messages for the turn after the next, unless it is too
+// large.
 func reused(messages []Outgoing) []Outgoing {
 	if cap(messages) > maxSpare {
 		return nil
@@ -391,13 +396,13 @@ func reused(messages []Outgoing) []Outgoing {
 	return messages[:0]
 }
 
-// prim returns the primary of the present view.
+// prim returns the primary of the current view.
 func (r *Replica) prim() Index { return r.members.prim(r.head.View) }
 
-// isPrimary reports whether this replica leads the present view.
+// isPrimary reports whether this replica leads the current view.
 func (r *Replica) isPrimary() bool { return r.status == normal && r.prim() == r.self }
 
-// confirmed reports whether the group is known to have been confirmed by all members (S2).
+// confirmed reports whether this replica knows that all members have confirmed the group (S2).
 func (r *Replica) confirmed() bool { return r.commit >= 1 || r.log.last.Op > 1 }
 
 func (r *Replica) random16() (b [16]byte) {

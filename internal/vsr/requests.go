@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// The errors of a Propose and the outcomes of Settled.
+// The errors of Propose and Settled.
 var (
 	ErrOverloaded = errors.New("too much is waiting already") // the window is full
-	ErrFull       = errors.New("this replica's disk is full") // it would not learn the result (F13)
+	ErrFull       = errors.New("this replica's disk is full") // the replica could not apply the operation, and so would not learn its result (F13)
 )
 
-// Settled says that a proposal was refused by all it was sent to, and never will be applied (X4).
+// Settled reports that every attempt of a proposal was rejected, so that it will never be applied
+// (X4).
 type Settled struct {
 	Request uint64
 	Err     error
@@ -21,15 +22,15 @@ type Settled struct {
 // request is a proposal of this replica's callers whose result is not known.
 type request struct {
 	body     []byte
-	attempts []uint64  // attempts that were not refused, each <= requests.attempt; 0 stands for this replica's own log
+	attempts []uint64  // attempts that were not rejected, each <= requests.attempt; 0 stands for an entry in this replica's own log
 	view     View      // of the latest attempt
 	tries    int       // attempts in that view
 	inFlight bool      // the latest attempt is not overdue
-	retryAt  time.Time // when it will be
+	retryAt  time.Time // when it becomes overdue
 }
 
-// requests are the proposals of this replica's callers: one session of a member's process (X1).
-// Callers see none of its numbers.
+// requests holds the proposals of this replica's callers, which form one session of the member's
+// process (X1). Callers see none of its numbers.
 type requests struct {
 	session        uint64  // op of the entry that opened it; 0 before
 	sessionRequest request // the attempts to open it
@@ -41,17 +42,18 @@ type requests struct {
 	attempt    uint64     // number of the latest attempt
 	retryAt    time.Time  // when the first request in flight is overdue; zero if none is
 
-	// handled is, by member, the highest attempt that this process has taken or refused, in
-	// whatever view. startView is the view in which this process began: an earlier process of this
-	// member may have taken attempts of that view or lower ones (X4).
+	// handled holds, by member, the highest attempt that this process has accepted or rejected in
+	// any view. startView is the view in which this process began: an earlier process of this
+	// member may have accepted attempts of that view or an earlier one (X4).
 	handled   []attemptID
 	startView View
 }
 
-// attemptID identifies an attempt of a member: the start number of its process, then the attempt's.
+// attemptID identifies an attempt of a member: the start number of its process, and the number of
+// the attempt.
 type attemptID struct{ start, attempt uint64 }
 
-// raise reports whether an attempt is higher than all before, and notes it if so.
+// raise reports whether an attempt is higher than all before, and records it if so.
 func (h *attemptID) raise(start, attempt uint64) bool {
 	if start < h.start || start == h.start && attempt <= h.attempt {
 		return false
@@ -60,14 +62,14 @@ func (h *attemptID) raise(start, attempt uint64) bool {
 	return true
 }
 
-// SessionLimit is how far the numbers of a session's requests may be from its floor (X2).
+// SessionLimit is the largest distance of a request's number from the floor of its session (X2).
 const SessionLimit = 1 << 14
 
-// retryAfter is how many heartbeats a request waits before it is sent again in the same view; each
-// time twice as long, up to eight times that.
+// retryAfter is the number of heartbeats after which a request is resent in the same view. It
+// doubles with each attempt, up to eight times the value.
 const retryAfter = 20
 
-// propose takes a proposal and returns its number in the session, or ErrOverloaded or ErrFull.
+// propose accepts a proposal and returns its number in the session, or ErrOverloaded or ErrFull.
 func (r *Replica) propose(body []byte) (uint64, error) {
 	if r.full {
 		return 0, ErrFull
@@ -77,7 +79,7 @@ func (r *Replica) propose(body []byte) (uint64, error) {
 		q.floor, q.nextToSend = 1, 1
 	}
 	size := int64(len(body)) + entryOverhead
-	tooMuch := q.bytes > 0 && q.bytes+size > r.cfg.Window // an operation that is larger than the window waits alone
+	tooMuch := q.bytes > 0 && q.bytes+size > r.cfg.Window // an operation larger than the window is accepted if no other waits
 	if len(q.waiting) >= SessionLimit || tooMuch || r.accepts() && !r.room() {
 		return 0, ErrOverloaded
 	}
@@ -86,7 +88,7 @@ func (r *Replica) propose(body []byte) (uint64, error) {
 	return q.floor + uint64(len(q.waiting)) - 1, nil
 }
 
-// forget lets go of a request: the floor rises if it was the lowest (X2).
+// forget removes a request. The floor rises if it was the lowest (X2).
 func (r *Replica) forget(number uint64) {
 	q := &r.requests
 	if number < q.floor || number-q.floor >= uint64(len(q.waiting)) {
@@ -105,7 +107,7 @@ func (r *Replica) forget(number uint64) {
 	q.nextToSend = max(q.nextToSend, q.floor)
 }
 
-// Sent reports whether a request may have reached a log: if not, it can still be taken back (X4).
+// Sent reports whether a request may have reached a log. If not, it can still be withdrawn (X4).
 func (r *Replica) Sent(number uint64) bool {
 	q := &r.requests
 	if number < q.floor || number-q.floor >= uint64(len(q.waiting)) {
@@ -115,7 +117,7 @@ func (r *Replica) Sent(number uint64) bool {
 	return w == nil || len(w.attempts) > 0
 }
 
-// sessionOpened begins to send the requests that waited for the session that op opened (X1).
+// sessionOpened starts sending the requests that waited for the session, which op opened (X1).
 func (r *Replica) sessionOpened(op uint64) {
 	if r.requests.session == 0 {
 		r.requests.session = op
@@ -123,13 +125,13 @@ func (r *Replica) sessionOpened(op uint64) {
 	}
 }
 
-// retryRequests has all that wait sent again, in a new view.
+// retryRequests schedules every pending request to be resent in the new view.
 func (r *Replica) retryRequests() {
 	r.requests.nextToSend = r.requests.floor
 	r.requests.sessionRequest.inFlight = false
 }
 
-// tickRequests has those sent again that were not answered in time.
+// tickRequests schedules overdue requests to be resent.
 func (r *Replica) tickRequests() {
 	q := &r.requests
 	if q.retryAt.IsZero() || r.now.Before(q.retryAt) {
@@ -144,7 +146,8 @@ func (r *Replica) tickRequests() {
 	}
 }
 
-// expire marks a request as not sent when its answer is overdue, and keeps retryAt.
+// expire marks a request as not in flight if its answer is overdue, and reports whether it did. It
+// updates retryAt.
 func (q *requests) expire(w *request, now time.Time) bool {
 	if !w.inFlight {
 		return false
@@ -159,8 +162,9 @@ func (q *requests) expire(w *request, now time.Time) bool {
 	return false
 }
 
-// flushRequests sends to the primary, or into the log, what has not been sent in this view. Until the
-// view is durable it would have to wait for that: here it is counted, and can be taken back (X4).
+// flushRequests sends the requests that have not been sent in this view to the primary, or appends
+// them to its own log. Until the view is durable it does nothing: a message would have to wait for
+// the save, where it is not counted and cannot be withdrawn (X4).
 func (r *Replica) flushRequests() {
 	q := &r.requests
 	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() || r.saves.headSeq > r.saves.doneSeq {
@@ -181,7 +185,7 @@ func (r *Replica) flushRequests() {
 	}
 }
 
-// due reports whether the request at the cursor is to be sent now; otherwise the cursor moves on.
+// due reports whether the request must be sent now.
 func (r *Replica) due(w *request) bool {
 	return w != nil && !(w.inFlight && w.view == r.head.View)
 }
@@ -191,7 +195,7 @@ func (r *Replica) sentNow(w *request, attempt uint64) {
 		w.tries = 0
 	}
 	w.tries++
-	w.view, w.inFlight, w.retryAt = r.head.View, true, farAway // in its own log it is not lost while the view lasts
+	w.view, w.inFlight, w.retryAt = r.head.View, true, farAway // in the primary's own log a request is not lost while the view lasts
 	if attempt > 0 {
 		w.retryAt = r.after(retryAfter << min(w.tries-1, 3))
 	}
@@ -200,14 +204,14 @@ func (r *Replica) sentNow(w *request, attempt uint64) {
 	}
 }
 
-// flushOwn puts the request at the cursor into the primary's own log; false if there is no room.
+// flushOwn appends the next request to the primary's own log. It reports false if there is no room.
 func (r *Replica) flushOwn() bool {
 	q := &r.requests
 	w := q.waiting[q.nextToSend-q.floor]
 	if r.due(w) {
 		if !r.room() {
 			if len(w.attempts) > 0 {
-				return false // its outcome is open: it waits for room
+				return false // it may be in a log already, so it waits for room
 			}
 			r.settle(q.nextToSend, ErrOverloaded)
 			return len(q.waiting) > 0
@@ -224,7 +228,7 @@ func (r *Replica) settle(number uint64, err error) {
 	r.forget(number)
 }
 
-// gather takes the requests from the cursor on that fit one message.
+// gather returns the next requests that fit into one message.
 func (r *Replica) gather() []Proposal {
 	q := &r.requests
 	var batch []Proposal
@@ -249,7 +253,7 @@ func (r *Replica) forward(batch []Proposal) {
 	r.sendTo(r.prim(), &Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch})
 }
 
-// openSession has the session opened that this process's requests belong to (X1).
+// openSession requests the entry that opens the session of this process (X1).
 func (r *Replica) openSession() {
 	q := &r.requests
 	if !r.due(&q.sessionRequest) {
@@ -266,12 +270,12 @@ func (r *Replica) openSession() {
 	r.forward([]Proposal{{Kind: OpenSession, Body: body}})
 }
 
-// onRequest takes or refuses another member's proposals: each attempt once in a view (X4, X5).
+// onRequest accepts or rejects another member's proposals, each attempt once in a view (X4, X5).
 func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	refusal := &Reply{View: m.View, Start: h.Start, Attempt: m.Attempt}
 	over := m.View < r.head.View && m.View > r.requests.startView
 	if !over && (!r.isPrimary() || m.View != r.head.View) || r.saves.headSeq > r.saves.doneSeq {
-		return // not known here yet, or no longer, or not on disk: neither taken nor refused
+		return // not a view that this process can answer for, or one that is not durable: neither accept nor reject
 	}
 	if !r.requests.handled[from].raise(h.Start, m.Attempt) {
 		return // a late copy
@@ -293,8 +297,8 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	}
 }
 
-// onReply takes a refusal. A request of which no attempt is left is settled if the primary was
-// overloaded; else it is sent again when there is a primary.
+// onReply records a rejection. A request with no attempt left is settled if the primary was
+// overloaded; otherwise it is resent.
 func (r *Replica) onReply(m *Reply) {
 	q := &r.requests
 	if m.Start != r.head.Start {
@@ -303,7 +307,7 @@ func (r *Replica) onReply(m *Reply) {
 	q.sessionRequest.refused(m.Attempt)
 	for number := max(q.floor, m.From); number < q.floor+uint64(len(q.waiting)); number++ {
 		if number < q.floor {
-			continue // settling the one before has moved the floor on
+			continue // settling the previous request has raised the floor
 		}
 		w := q.waiting[number-q.floor]
 		if w != nil && w.refused(m.Attempt) && m.Overloaded && len(w.attempts) == 0 {
@@ -312,7 +316,7 @@ func (r *Replica) onReply(m *Reply) {
 	}
 }
 
-// refused takes an attempt off the request's list, and reports whether it was there.
+// refused removes an attempt from the request's list, and reports whether it was there.
 func (w *request) refused(attempt uint64) bool {
 	for i, a := range w.attempts {
 		if a == attempt {
@@ -323,7 +327,7 @@ func (w *request) refused(attempt uint64) bool {
 	return false
 }
 
-// appendSession writes the body of an OpenSession entry: id, incarnation, start number.
+// appendSession appends the body of an OpenSession entry: ID, incarnation and start number.
 func appendSession(b []byte, id string, inc Incarnation, start uint64) []byte {
 	b = append(appendString(b, id), inc[:]...)
 	return binary.AppendUvarint(b, start)

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Save is what a replica wants durable, as one: after a crash either all of it is there or none.
-// Saves are made durable in the order of their numbers; several may share one sync.
+// Save is a set of changes to make durable atomically: after a crash all of them are there, or
+// none. Saves become durable in the order of their numbers; several may share one sync.
 type Save struct {
 	Seq     uint64
 	Head    Head
-	From    OpNumber   // if not 0: entries of the log at From and above are dropped first
-	Base    *Viewstamp // if set: the log begins anew, empty, after Base (C3)
-	Entries []Entry    // follow the log's end
+	From    OpNumber   // if not 0: the entries of the log at From and above are dropped first
+	Base    *Viewstamp // if set: the log is emptied, and begins after Base (C3)
+	Entries []Entry    // appended to the log
 }
 
-// saves gathers the changes of one turn into one Save, and defers messages until what they claim is
+// saves gathers the changes of one turn into one Save, and defers messages until their claims are
 // durable. The core owns it; the shell reports completed saves with Saved.
 //
 //	doneSeq <= issuedSeq;  headSeq, logSeq <= issuedSeq+1
@@ -26,8 +26,8 @@ type saves struct {
 	headSeq   uint64 // the save that makes the head durable: group, view, epoch, incarnation, start
 	logSeq    uint64 // the save that makes the log durable
 
-	pending      Save     // gathered in this turn, but for its entries
-	dirty        bool     // there is something to save, if only the head
+	pending      Save     // the save of this turn so far, without its entries
+	dirty        bool     // the turn needs a save, if only of the head
 	appendedFrom OpNumber // first op appended in this turn and not cut since; 0: none. appendedFrom <= log.last.Op
 
 	issued   []issuedSave      // not durable yet: doneSeq < seq <= issuedSeq, rising
@@ -38,26 +38,26 @@ type saves struct {
 // issuedSave is a save that the disk has not completed.
 type issuedSave struct {
 	seq  uint64
-	last OpNumber // end of what will be durable with it; last <= log.last.Op
+	last OpNumber // last op of the log once this save is durable; last <= log.last.Op
 	at   time.Time
 }
 
-// deferredMessage is a message that must not leave before a save is durable.
+// deferredMessage is a message that must not be sent before a save is durable.
 type deferredMessage struct {
 	save uint64
 	out  Outgoing
 }
 
-// nextSeq is the number that the save being gathered will have.
+// nextSeq is the number of the save that this turn gathers.
 func (s *saves) nextSeq() uint64 { return s.issuedSeq + 1 }
 
-// saveHead makes the head part of this turn's save.
+// saveHead includes the head in this turn's save.
 func (r *Replica) saveHead() {
 	r.saves.dirty = true
 	r.saves.headSeq = r.saves.nextSeq()
 }
 
-// appendLog appends entries, in memory at once and on disk with this turn's save.
+// appendLog appends entries to the log, in memory at once and on disk with this turn's save.
 func (r *Replica) appendLog(entries ...Entry) {
 	s := &r.saves
 	if s.appendedFrom == 0 {
@@ -87,7 +87,7 @@ func (r *Replica) cutLog(op OpNumber) {
 	}
 }
 
-// resetLog begins the log empty after base (C3).
+// resetLog empties the log and makes base the entry before its first (C3).
 func (r *Replica) resetLog(base Viewstamp) {
 	s := &r.saves
 	r.log.reset(base)
@@ -99,7 +99,7 @@ func (r *Replica) resetLog(base Viewstamp) {
 	}
 }
 
-// issue closes this turn's save, if it has anything.
+// issue returns this turn's save; nil if nothing has changed.
 func (r *Replica) issue() *Save {
 	s := &r.saves
 	if !s.dirty {
@@ -110,7 +110,7 @@ func (r *Replica) issue() *Save {
 	save.Seq = s.issuedSeq
 	save.Head = r.head
 	save.Head.Commit = r.commit
-	if s.appendedFrom > 0 { // shared with the log's tail, which does not change what it has handed out
+	if s.appendedFrom > 0 { // shares memory with the tail, which never changes entries that it has handed out
 		save.Entries = r.log.entries(s.appendedFrom, r.log.last.Op, math.MaxInt64/2)
 	}
 	s.pending, s.dirty, s.appendedFrom = Save{}, false, 0
@@ -118,7 +118,7 @@ func (r *Replica) issue() *Save {
 	return &save
 }
 
-// saved releases what waited for the saves up to seq, which are durable now.
+// saved releases the messages that waited for the saves up to seq, which are now durable.
 func (r *Replica) saved(seq uint64) {
 	s := &r.saves
 	done := 0
@@ -139,8 +139,8 @@ func (r *Replica) saved(seq uint64) {
 	r.tryLead()
 }
 
-// send is the one place that messages leave by: nothing is sent that is not yet true on disk
-// (section 2). It waits for the save that makes its claims so. The list of receivers is not to change.
+// send sends a message, or defers it until the save that makes its claims true is durable (section
+// 2). It is the only way out for messages. It retains the list of receivers.
 func (r *Replica) send(m Message, to ...Index) {
 	after := r.saves.headSeq
 	switch m.(type) {
@@ -155,11 +155,11 @@ func (r *Replica) send(m Message, to ...Index) {
 	r.saves.deferUntilSaved(deferredMessage{after, out})
 }
 
-// sendTo sends to one.
+// sendTo sends a message to one member.
 func (r *Replica) sendTo(to Index, m Message) { r.send(m, r.all[to:to+1:to+1]...) }
 
-// deferUntilSaved keeps a message until its save is done, in the place of one that it makes needless, so that
-// a disk that hangs makes no heap of what is said again and again.
+// deferUntilSaved queues a message until its save is durable. It replaces an earlier message that
+// this one supersedes, so that the queue stays short while the disk hangs.
 func (s *saves) deferUntilSaved(h deferredMessage) {
 	kind := KindOf(h.out.Message)
 	for i := len(s.deferred) - 1; i >= 0 && messageKinds[kind].supersedes; i-- {
@@ -176,7 +176,7 @@ func (s *saves) deferUntilSaved(h deferredMessage) {
 	s.deferred = append(s.deferred, h)
 }
 
-// release lets go what waited for saves that are durable now, in the order it was sent.
+// release sends the deferred messages whose saves are durable, in order.
 func (r *Replica) release() {
 	kept := r.saves.deferred[:0]
 	for _, h := range r.saves.deferred {
@@ -190,13 +190,13 @@ func (r *Replica) release() {
 	r.saves.deferred = kept
 }
 
-// dropDeferred forgets what was to be said in the view that has just been left.
+// dropDeferred discards the deferred messages of a view that has just been left.
 func (r *Replica) dropDeferred() {
 	clear(r.saves.deferred)
 	r.saves.deferred = r.saves.deferred[:0]
 }
 
-// dropDescription forgets a DoViewChange that has not left yet: the view has begun, and the log it
+// dropDescription discards a deferred DoViewChange: the view has begun, and the log that it
 // describes is changing.
 func (r *Replica) dropDescription() {
 	r.saves.deferred = slices.DeleteFunc(r.saves.deferred, func(h deferredMessage) bool {
@@ -205,8 +205,8 @@ func (r *Replica) dropDescription() {
 	})
 }
 
-// diskDeadline returns when the oldest unfinished write is too old (D3), or the read without which nothing
-// more is applied, here or at a backup; zero if there is none.
+// diskDeadline returns when the oldest pending write or read of the disk becomes too old (D3); zero
+// if none is pending. A read counts if entries cannot be applied without it, here or at a backup.
 func (r *Replica) diskDeadline() time.Time {
 	since := r.applying.loadingSince
 	oldest := func(at time.Time) {

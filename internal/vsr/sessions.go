@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// Sessions is the table that makes requests take effect once (X1 to X3). It is part of the
-// replicated state: the same at the same op on all replicas, and in every snapshot. Owned by
-// whoever applies entries; not safe for concurrent use.
+// Sessions is the table of sessions, which makes requests take effect once (X1 to X3). It is part
+// of the replicated state: it is the same at the same op on all replicas, and in every snapshot.
+// The goroutine that applies entries owns it; it is not safe for concurrent use.
 type Sessions struct {
 	rows []session // in the order in which members first opened one
 }
 
-// session is a member's row: the latest session it opened.
+// session is the latest session that a member has opened.
 type session struct {
 	id          string
 	incarnation Incarnation
 	start       uint64
 	number      uint64   // op of the entry that opened it
-	floor       uint64   // below it nothing executes, and no result is kept
-	results     []result // of floor, floor+1, …
+	floor       uint64   // requests below it are not executed, and their results are not kept
+	results     []result // results of floor, floor+1, …
 }
 
 type result struct {
@@ -28,9 +28,9 @@ type result struct {
 	value []byte
 }
 
-// Begin says whether the entry's operation is to be executed. An OpenSession entry opens its
-// session and is not; nor is a request that was executed before, is below the floor, or is of a
-// session that has ended.
+// Begin reports whether the entry's operation must be executed. It is false for an OpenSession
+// entry, whose session Begin opens, and for a request that was executed before, is below the floor,
+// or belongs to a session that has ended.
 func (s *Sessions) Begin(e *Entry) bool {
 	switch e.Kind {
 	case OpenSession:
@@ -48,7 +48,7 @@ func (s *Sessions) Begin(e *Entry) bool {
 	return e.Request >= row.floor && e.Request-row.floor < SessionLimit && !row.done(e.Request)
 }
 
-// Finish keeps the result of an operation for which Begin said true.
+// Finish records the result of an operation for which Begin returned true.
 func (s *Sessions) Finish(e *Entry, value []byte) {
 	row := s.row(e.Session)
 	for uint64(len(row.results)) <= e.Request-row.floor {
@@ -57,7 +57,7 @@ func (s *Sessions) Finish(e *Entry, value []byte) {
 	row.results[e.Request-row.floor] = result{true, value}
 }
 
-// Result returns what a request of a session resulted in, if it was executed and is still wanted.
+// Result returns the result of a request if it was executed and is above the floor.
 func (s *Sessions) Result(number, request uint64) ([]byte, bool) {
 	row := s.row(number)
 	if row == nil || request < row.floor || !row.done(request) {
@@ -66,7 +66,8 @@ func (s *Sessions) Result(number, request uint64) ([]byte, bool) {
 	return row.results[request-row.floor].value, true
 }
 
-// Kept returns for how many results the table has room: of each session from the floor to the highest known.
+// Kept returns the number of results for which the table has room: for each session, from the floor
+// to the highest known request.
 func (s *Sessions) Kept() (n int) {
 	for i := range s.rows {
 		n += len(s.rows[i].results)
@@ -74,7 +75,7 @@ func (s *Sessions) Kept() (n int) {
 	return n
 }
 
-// Opened returns the session of a member's process, 0 if it has none.
+// Opened returns the session of a member's process, or 0 if it has none.
 func (s *Sessions) Opened(id string, inc Incarnation, start uint64) uint64 {
 	for i := range s.rows {
 		if x := &s.rows[i]; x.id == id && x.incarnation == inc && x.start == start {
@@ -84,7 +85,7 @@ func (s *Sessions) Opened(id string, inc Incarnation, start uint64) uint64 {
 	return 0
 }
 
-// row returns the row of a session that has not ended.
+// row returns the row of a session, or nil if the session has ended.
 func (s *Sessions) row(number uint64) *session {
 	for i := range s.rows {
 		if s.rows[i].number == number && number != 0 {
@@ -94,7 +95,8 @@ func (s *Sessions) row(number uint64) *session {
 	return nil
 }
 
-// open begins a session unless a late copy of an earlier process's entry asks for it (X1).
+// open begins a session, unless the entry is a late copy from an earlier process of the member
+// (X1).
 func (s *Sessions) open(e *Entry) {
 	id, inc, start, ok := cutSession(e.Body)
 	if !ok {
@@ -115,7 +117,7 @@ func (x *session) done(request uint64) bool {
 	return i < uint64(len(x.results)) && x.results[i].done
 }
 
-// raise drops the results that are no longer wanted.
+// raise raises the floor and drops the results below it.
 func (x *session) raise(floor uint64) {
 	if floor <= x.floor {
 		return
@@ -123,14 +125,15 @@ func (x *session) raise(floor uint64) {
 	n := min(floor-x.floor, uint64(len(x.results)))
 	clear(x.results[:n])
 	if n == uint64(len(x.results)) {
-		x.results = x.results[:0] // its memory is used again
+		x.results = x.results[:0] // reuse the memory
 	} else {
 		x.results = x.results[n:]
 	}
 	x.floor = floor
 }
 
-// Clone returns a copy that later changes do not show in; values are shared, they never change.
+// Clone returns a copy that later changes do not affect. The copy shares the values, which never
+// change.
 func (s *Sessions) Clone() Sessions {
 	c := Sessions{slices.Clone(s.rows)}
 	for i := range c.rows {
@@ -139,8 +142,8 @@ func (s *Sessions) Clone() Sessions {
 	return c
 }
 
-// Append writes the table: the count of rows, then of each its fields and its results, where 0
-// stands for none and n+1 for a value of n bytes.
+// Append appends the encoding of the table: the count of rows, then each row's fields and results.
+// A result is encoded as 0 if there is none, and as n+1 and the value if it has n bytes.
 func (s *Sessions) Append(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s.rows)))
 	for i := range s.rows {
@@ -162,7 +165,7 @@ func (s *Sessions) Append(b []byte) []byte {
 
 var errSessions = errors.New("session table does not parse")
 
-// DecodeSessions reads what Append wrote.
+// DecodeSessions decodes the result of Append.
 func DecodeSessions(b []byte) (s Sessions, err error) {
 	d := decoder{b: b}
 	for range d.count(20) {
@@ -188,7 +191,7 @@ func DecodeSessions(b []byte) (s Sessions, err error) {
 	return s, nil
 }
 
-// decoder reads fields; after the first that does not parse it is bad and gives zeros.
+// decoder decodes fields. After the first that does not parse, bad is set and every field is zero.
 type decoder struct {
 	b   []byte
 	bad bool
@@ -204,7 +207,7 @@ func (c *decoder) uvarint() uint64 {
 	return v
 }
 
-// count reads a number of things that take at least size bytes each.
+// count decodes the number of elements that follow and take at least size bytes each.
 func (c *decoder) count(size uint64) uint64 {
 	n := c.uvarint()
 	if n > uint64(len(c.b))/size {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// State is what a replica tells of itself.
+// State describes a replica.
 type State struct {
 	Phase    Phase
 	Head     Head
@@ -18,16 +18,16 @@ type State struct {
 	Snapshot OpNumber
 	Problem  string
 
-	HandingOver bool // a primary: a handover is under way
+	HandingOver bool // a handover by this primary is in progress
 }
 
-// Phase names what a replica does for those outside.
+// Phase is the role of a replica, or the reason why it has none.
 type Phase uint8
 
 // The phases.
 const (
-	Forming      Phase = iota // holds no group, or one that is not confirmed
-	Recovering                // the group exists, its memory is not of it (S3)
+	Forming      Phase = iota // belongs to no group, or to one that is not confirmed
+	Recovering                // the group exists, and does not include this replica's memory (S3)
 	InViewChange              //
 	Backup                    //
 	Primary                   //
@@ -37,7 +37,7 @@ var phaseNames = [...]string{"forming", "recovering", "view change", "backup", "
 
 func (p Phase) String() string { return phaseNames[p] }
 
-// State returns what this replica is and holds now.
+// State returns the state of this replica.
 func (r *Replica) State() State {
 	s := State{Phase: r.phase(), Head: r.head, Primary: -1, Members: r.members, Last: r.log.last, First: r.log.base.Op + 1,
 		Commit: r.commit, Applied: r.applied, Snapshot: r.snapshot.Last.Op, Problem: r.problem,
@@ -63,18 +63,19 @@ func (r *Replica) phase() Phase {
 	case r.status == changingView:
 		return InViewChange
 	case r.isPrimary() && r.primary.resigned == noQuorum:
-		return InViewChange // it takes nothing, and waits for another, or for answers
+		return InViewChange // it accepts no request, and waits for answers or for another primary
 	case r.isPrimary():
 		return Primary
 	}
 	return Backup
 }
 
-// missingQuorum says which members are missing when too few are heard for the group to go on.
+// missingQuorum describes which members cannot be reached, if so few can that the group cannot
+// continue.
 func (r *Replica) missingQuorum() string {
 	left := r.isPrimary() && r.primary.resigned == noQuorum
 	if !left && (r.status != changingView || r.viewChange.timeout <= changeTimeout*r.cfg.Heartbeat) {
-		return "" // nothing is wrong, or it has not lasted
+		return "" // all is well, or the silence is short so far
 	}
 	var silent []string
 	for _, i := range r.others {
@@ -92,5 +93,5 @@ func (r *Replica) missingQuorum() string {
 // Commit returns the commit number.
 func (r *Replica) Commit() OpNumber { return r.commit }
 
-// Stamp returns the viewstamp of an op that the log holds, or that it begins after.
+// Stamp returns the viewstamp of an op in the log, or of the entry before the first.
 func (r *Replica) Stamp(op OpNumber) (Viewstamp, bool) { return r.log.stamp(op) }

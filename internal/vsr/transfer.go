@@ -5,23 +5,22 @@ import (
 	"time"
 )
 
-// The sending and receiving of snapshots (C2, C3). The files are the shell's: the core says which
-// chunks to ask for and what to do with them.
+// Sending and receiving snapshots (C2, C3). The shell owns the files; the core decides which chunks
+// to request and when to write them.
 
-// ChunkWanted asks the shell to send a chunk of a snapshot that it may hold.
+// ChunkWanted asks the shell to send a chunk of a snapshot if this replica holds it.
 type ChunkWanted struct {
 	To       Index
 	Snapshot SnapshotID
 	Chunk    uint32
 }
 
-// FetchStep is something to be done with the snapshot that is being received: begin or resume
-// (answer: ChunksMissing), put in a chunk (answer: ChunkWritten), complete and check it (answer:
-// SnapshotReceived).
+// FetchStep is a step in receiving a snapshot: begin or resume (answered with ChunksMissing), write
+// a chunk (ChunkWritten), or check the complete snapshot (SnapshotReceived).
 type FetchStep struct {
 	Snapshot Snapshot
 	Chunk    uint32
-	Data     []byte // not nil: put it in as Chunk
+	Data     []byte // if not nil, the data of Chunk, to be written
 	Complete bool
 }
 
@@ -32,7 +31,7 @@ type FetchStep struct {
 type transfer struct {
 	active     bool
 	snapshot   Snapshot
-	source     Index          // the member that is asked for chunks
+	source     Index          // member from which chunks are requested
 	begun      bool           // the shell has reported which chunks are missing
 	missing    []uint32       // chunks to be requested
 	requested  []chunkRequest // chunks requested and not received
@@ -48,13 +47,14 @@ type chunkRequest struct {
 }
 
 const (
-	chunkWindow  = 8  // chunks asked for at once
-	chunkTimeout = 10 // heartbeats after which a chunk is asked for again
+	chunkWindow  = 8  // chunks in flight at once
+	chunkTimeout = 10 // heartbeats after which a chunk is requested again
 	sourceLapse  = 40 // heartbeats after which a silent source is given up
-	retakeEvery  = 20 // heartbeats from one try to take a damaged snapshot anew to the next
+	retakeEvery  = 20 // heartbeats between attempts to replace a damaged snapshot
 )
 
-// offer tells a backup that what it needs is no longer in the log (C1).
+// offer offers a snapshot to a backup, because the log no longer has the entries that it needs
+// (C1).
 func (r *Replica) offer(to Index) {
 	p := &r.primary.progress[to]
 	if p.state != installing || p.offered.Last.Op < r.log.base.Op {
@@ -69,8 +69,8 @@ func (r *Replica) offer(to Index) {
 	r.sendTo(to, &SnapshotOffer{View: r.head.View, First: r.log.base.Op + 1, Snapshot: p.offered})
 }
 
-// snapshotUnavailable offers the latest snapshot in the place of one that was offered and is not
-// held here any more.
+// snapshotUnavailable offers the latest snapshot in place of one that was offered and is no longer
+// held here.
 func (r *Replica) snapshotUnavailable(to Index, id SnapshotID) {
 	if !r.isPrimary() {
 		return
@@ -82,8 +82,8 @@ func (r *Replica) snapshotUnavailable(to Index, id SnapshotID) {
 	}
 }
 
-// snapshotDamaged no longer offers a snapshot that cannot be read (F9). If it is the latest, another is
-// asked for until there is one.
+// snapshotDamaged withdraws the offer of a snapshot that cannot be read (F9). If it is the latest,
+// another is requested until there is one.
 func (r *Replica) snapshotDamaged(id SnapshotID) {
 	for i := range r.primary.progress {
 		if p := &r.primary.progress[i]; p.offered.SnapshotID == id {
@@ -95,25 +95,25 @@ func (r *Replica) snapshotDamaged(id SnapshotID) {
 	}
 }
 
-// flushDamaged asks for a snapshot in the place of one that is damaged. It does so again and again: the
-// disk may fail that one too, and while a backup waits for it none may ever be due.
+// flushDamaged requests a snapshot in place of a damaged one, and repeats that: the disk may fail
+// that snapshot too, and while a backup waits for it no snapshot may ever come due.
 func (r *Replica) flushDamaged() {
 	if r.damaged && !r.now.Before(r.retakeAt) {
 		r.out.Retake, r.retakeAt = true, r.after(retakeEvery)
 	}
 }
 
-// setSnapshot takes a snapshot that is durable and read back for the latest one.
+// setSnapshot makes a durable snapshot the latest.
 func (r *Replica) setSnapshot(s Snapshot) { r.snapshot, r.damaged, r.retakeAt = s, false, time.Time{} }
 
-// onSnapshotOffer begins to receive, unless it is receiving one that will do as well (C2).
+// onSnapshotOffer starts receiving a snapshot, unless the one being received will do as well (C2).
 func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
 	if !r.fromPrimary(from, m.View) {
 		return
 	}
 	t := &r.transfer
 	if m.Snapshot.Last.Op <= r.commit {
-		r.checked = max(r.checked, r.commit) // what is committed agrees with every later primary
+		r.checked = max(r.checked, r.commit) // committed entries agree with the log of every later primary
 		r.ackDue = true
 		return
 	}
@@ -129,7 +129,7 @@ func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
 	r.out.Fetch = append(r.out.Fetch, FetchStep{Snapshot: m.Snapshot})
 }
 
-// receiving returns the transfer if it is of that snapshot.
+// receiving returns the transfer if it is the transfer of that snapshot, and nil otherwise.
 func (r *Replica) receiving(id SnapshotID) *transfer {
 	if t := &r.transfer; t.active && t.snapshot.SnapshotID == id {
 		return t
@@ -137,7 +137,7 @@ func (r *Replica) receiving(id SnapshotID) *transfer {
 	return nil
 }
 
-// chunksMissing begins to ask for the chunks that are not there yet; an error gives the transfer up.
+// chunksMissing starts requesting the chunks that are missing. An error ends the transfer.
 func (r *Replica) chunksMissing(id SnapshotID, missing []uint32, err error) {
 	t := r.receiving(id)
 	if t == nil {
@@ -150,8 +150,8 @@ func (r *Replica) chunksMissing(id SnapshotID, missing []uint32, err error) {
 	t.begun, t.missing, t.progressAt = true, missing, r.now
 }
 
-// flushTransfer asks for chunks, or has the snapshot completed. Until the view is durable the asking would wait for
-// that, and do so again with each timeout.
+// flushTransfer requests chunks, or the check of the complete snapshot. It waits until the view is
+// durable: requests would be deferred until then, and again with each timeout.
 func (r *Replica) flushTransfer() {
 	t := &r.transfer
 	if !t.begun || t.completing {
@@ -168,15 +168,17 @@ func (r *Replica) flushTransfer() {
 	}
 }
 
-// onGetChunk has the shell send a chunk, whoever made the snapshot, and whoever leads (C2).
+// onGetChunk asks the shell to send a chunk, regardless of who took the snapshot and who leads
+// (C2).
 func (r *Replica) onGetChunk(from Index, m *GetChunk) {
 	if r.saves.doneSeq == 0 {
-		return // the start number that goes with it is not durable yet; it will be asked for again
+		return // the start number in the header is not durable yet; the chunk will be requested again
 	}
 	r.out.Chunks = append(r.out.Chunks, ChunkWanted{from, m.Snapshot, m.Chunk})
 }
 
-// onSnapshotChunk has a chunk written. A source that no longer has the snapshot ends the transfer.
+// onSnapshotChunk asks the shell to write a chunk. The transfer ends if the source no longer holds
+// the snapshot.
 func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
 	t := r.receiving(m.Snapshot)
 	if t == nil || !t.begun || t.completing {
@@ -199,7 +201,7 @@ func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
 	}
 }
 
-// chunkWritten has a chunk asked for again if it was not written.
+// chunkWritten requests a chunk again if it was not written.
 func (r *Replica) chunkWritten(id SnapshotID, chunk uint32, ok bool) {
 	t := r.receiving(id)
 	if t == nil {
@@ -211,8 +213,8 @@ func (r *Replica) chunkWritten(id SnapshotID, chunk uint32, ok bool) {
 	}
 }
 
-// tickTransfer has chunks asked for again that did not come. (A silent source is given up when
-// another snapshot is offered.)
+// tickTransfer schedules overdue chunks to be requested again. A silent source is replaced when
+// another snapshot is offered.
 func (r *Replica) tickTransfer() {
 	t := &r.transfer
 	if !t.active || r.now.Before(t.retryAt) {
@@ -230,8 +232,8 @@ func (r *Replica) tickTransfer() {
 	t.requested = kept
 }
 
-// snapshotReceived installs the received snapshot, which is complete, checked and durable (C3), or ends
-// the transfer on an error. Clock is the time of the last operation in it.
+// snapshotReceived installs a snapshot that is complete, checked and durable (C3), or ends the
+// transfer after an error. Clock is the Time of the last operation in the snapshot.
 func (r *Replica) snapshotReceived(s Snapshot, clock int64, err error) {
 	if r.receiving(s.SnapshotID) != nil {
 		r.transfer = transfer{}
@@ -250,7 +252,7 @@ func (r *Replica) snapshotReceived(s Snapshot, clock int64, err error) {
 	r.commit, r.delivered = s.Last.Op, s.Last.Op
 	r.applying.loadingSince, r.out.Apply = time.Time{}, nil
 	r.out.Restore = &r.snapshot
-	if s.Last.View > r.head.View { // of a later view: this replica is in that view now (C3)
+	if s.Last.View > r.head.View { // this replica has now entered the view in which the snapshot ends (C3)
 		r.follow(s.Last.View)
 	}
 	if r.status == changingView && !r.viewChange.barred {
@@ -261,7 +263,7 @@ func (r *Replica) snapshotReceived(s Snapshot, clock int64, err error) {
 	r.compactDue = true
 }
 
-// installLog keeps the log above the snapshot's end if it agrees there, else begins it anew (C3).
+// installLog keeps the log above the snapshot if the two agree there, and otherwise resets it (C3).
 func (r *Replica) installLog(last Viewstamp) {
 	if last.Op < r.log.base.Op || r.log.has(last) {
 		return

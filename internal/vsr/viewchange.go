@@ -2,8 +2,8 @@ package vsr
 
 import "time"
 
-// viewChange is what a replica knows of leaving its present view, and, while that view has not begun,
-// of choosing the log that it begins with.
+// viewChange is the state of leaving the current view, and, until that view has begun, of choosing
+// the log that it begins with.
 type viewChange struct {
 	voting       bool        // its own vote to leave stands (V1)
 	votes        []time.Time // by member: when its vote to leave came; zero if none has. voting implies !votes[self].IsZero()
@@ -16,7 +16,7 @@ type viewChange struct {
 	timeout   time.Duration // how long this view change may take (V8)
 	giveUpAt  time.Time     // when it has taken that long
 	described *DoViewChange // the log that it entered the view with (V5); nil if barred
-	resendAt  time.Time     // when that is sent again
+	resendAt  time.Time     // when it is sent again
 	barred    bool          // it restarted in a view that it leads, and so must never lead it (V2)
 
 	// At the primary of the view that has not begun:
@@ -38,13 +38,13 @@ func (r *Replica) after(heartbeats int) time.Time {
 	return r.now.Add(time.Duration(heartbeats) * r.cfg.Heartbeat)
 }
 
-// heardLately reports whether the member was heard within the time in which votes count.
+// heardLately reports whether the member was heard from within the time in which votes count.
 func (r *Replica) heardLately(i Index) bool {
 	return i == r.self || !r.heardAt[i].IsZero() && r.now.Sub(r.heardAt[i]) <= voteExpiry*r.cfg.Heartbeat
 }
 
-// vote begins to vote to leave the present view (V1). next is named by the view's primary (V2), 0
-// by all others.
+// vote votes to leave the current view (V1). The view's primary names the next view (V2); for all
+// others next is 0.
 func (r *Replica) vote(next View) {
 	c := &r.viewChange
 	c.voting, c.ownNext = true, next
@@ -60,7 +60,7 @@ func (r *Replica) repeatVote() {
 	}
 }
 
-// withdraw takes the vote back (V1).
+// withdraw withdraws this replica's vote (V1).
 func (r *Replica) withdraw() {
 	c := &r.viewChange
 	if c.voting {
@@ -69,7 +69,8 @@ func (r *Replica) withdraw() {
 	}
 }
 
-// onStartViewChange counts a vote to leave; that of the view's own primary is proof enough (V2).
+// onStartViewChange counts a vote to leave the view. The vote of the view's own primary is
+// sufficient (V2).
 func (r *Replica) onStartViewChange(from Index, m *StartViewChange) {
 	if m.View < r.head.View {
 		return
@@ -91,7 +92,7 @@ func (r *Replica) onStartViewChange(from Index, m *StartViewChange) {
 	r.countVotes()
 }
 
-// countVotes enters the next view with votes from Qv voters, its own among them (V3).
+// countVotes enters the next view once Qv voters, including this replica, have voted (V3).
 func (r *Replica) countVotes() {
 	c := &r.viewChange
 	if !c.voting {
@@ -108,8 +109,8 @@ func (r *Replica) countVotes() {
 	}
 }
 
-// nextView chooses the view to enter: the one that the primary or this replica as primary named,
-// else the smallest above whose primary it has lately heard from, else the next (V3).
+// nextView returns the view to enter: the one that the primary, or this replica as primary, has
+// named; otherwise the next view whose primary was recently heard from; otherwise the next (V3).
 func (r *Replica) nextView() View {
 	c := &r.viewChange
 	v := r.head.View
@@ -127,7 +128,7 @@ func (r *Replica) nextView() View {
 	return v + 1
 }
 
-// setView makes v the present view; nothing of the old one is said or counted any more.
+// setView makes v the current view, and discards the old view's messages and votes.
 func (r *Replica) setView(v View) {
 	r.head.View = v
 	r.dropDeferred()
@@ -154,7 +155,7 @@ func (r *Replica) enter(v View) {
 	}
 }
 
-// beginChange sets the time that the view change may take: longer after one that did not finish
+// beginChange sets the timeout of a view change, which is longer after one that did not finish
 // (V8).
 func (r *Replica) beginChange(unfinished bool) {
 	c := &r.viewChange
@@ -168,7 +169,7 @@ func (r *Replica) beginChange(unfinished bool) {
 	c.giveUpAt = r.now.Add(c.timeout + jitter)
 }
 
-// describeLog sends DoViewChange once the view and the log it describes are durable (V5).
+// describeLog sends a DoViewChange, which leaves once the view and the log are durable (V5).
 func (r *Replica) describeLog() {
 	c := &r.viewChange
 	c.described = &DoViewChange{View: r.head.View, Last: r.log.last, Commit: r.commit,
@@ -180,7 +181,7 @@ func (r *Replica) describeLog() {
 	}
 }
 
-// endViewChange ends the view change: the view has begun.
+// endViewChange ends the view change, because the view has begun.
 func (r *Replica) endViewChange() {
 	c := &r.viewChange
 	c.timeout, c.giveUpAt, c.resendAt, c.described, c.logs, c.best = 0, time.Time{}, time.Time{}, nil, nil, nil
@@ -189,8 +190,8 @@ func (r *Replica) endViewChange() {
 	r.withdraw()
 }
 
-// resumeView resumes the durable view (N8); if this replica leads it, it says that it never will
-// (V2).
+// resumeView resumes the durable view after a restart (N8). If this replica leads that view, it
+// votes to leave it, because it must never lead it again (V2).
 func (r *Replica) resumeView() {
 	c := &r.viewChange
 	r.beginChange(false)
@@ -203,8 +204,8 @@ func (r *Replica) resumeView() {
 	r.describeLog()
 }
 
-// tickChange votes when the primary is suspected or the view change takes too long (V1, V8), and
-// repeats what may have been lost.
+// tickChange votes if the primary is suspected or the view change takes too long (V1, V8), and
+// repeats messages that may have been lost.
 func (r *Replica) tickChange() {
 	c := &r.viewChange
 	if !r.now.Before(r.suspectAt()) && !c.voting {
@@ -226,7 +227,7 @@ func (r *Replica) tickChange() {
 	}
 }
 
-// suspectAt returns when this replica votes to leave its view if nothing changes.
+// suspectAt returns when this replica votes to leave its view, unless something changes before.
 func (r *Replica) suspectAt() time.Time {
 	at := r.viewChange.giveUpAt
 	if r.status == normal {
