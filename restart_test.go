@@ -46,7 +46,7 @@ func TestStatusWithoutAQuorum(t *testing.T) {
 		s := g.replica(p).Status()
 		require.Equal(t, ViewChange, s.Phase)
 		require.Empty(t, s.Primary)
-		require.Contains(t, s.Problem, "no quorum: 1 of 3 members are there, 2 are needed")
+		require.Contains(t, s.Problem, "no quorum: 1 of 3 members can be reached, 2 are needed")
 		g.start(down...)
 		g.settle()
 		require.Empty(t, g.replica(p).Status().Problem)

@@ -71,7 +71,7 @@ func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 }
 
 func listsDiffer(other, theirs, own string) string {
-	return fmt.Sprintf("member %s is configured with another member list: it has %q, this replica %q; configure all members alike", other, theirs, own)
+	return fmt.Sprintf("member %s is configured with another member list: %q there, %q here; configure all members with the same list", other, theirs, own)
 }
 
 func (r *Replica) memberID(i Index) string { return r.cfg.Members.Members[i].ID }
@@ -93,7 +93,7 @@ func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
 		r.problem = listsDiffer(r.memberID(from), m.List, r.cfg.Members.List())
 	case m.Exists && !m.Named:
 		r.forming.lost = true
-		r.problem = fmt.Sprintf("the group exists (member %s holds it), but this replica's memory is not part of it: it was lost, or never was; the replica stays out", r.memberID(from))
+		r.problem = fmt.Sprintf("the group exists (member %s is in it), but does not include this replica, whose memory was lost or never belonged to it; the replica stays out", r.memberID(from))
 	case !m.Exists:
 		r.forming.blank[from] = h.Incarnation
 		r.tryForm()
@@ -173,7 +173,7 @@ func (r *Replica) noteStranger(i Index, named bool) {
 		}
 	}
 	if len(lost) > 0 {
-		r.problem = fmt.Sprintf("the group's formation cannot be confirmed: %s lost its memory before; stop all members, empty the directories of %s, and start again",
+		r.problem = fmt.Sprintf("the group's formation cannot be confirmed: %s lost its memory before confirming it; stop all members, empty the directories of %s, and start again",
 			strings.Join(lost, ", "), strings.Join(holds, ", "))
 	}
 }

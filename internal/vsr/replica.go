@@ -351,7 +351,7 @@ func (r *Replica) onOutdated(m *Outdated) {
 type OutdatedError struct{ Own, Known uint64 }
 
 func (e *OutdatedError) Error() string {
-	return fmt.Sprintf("this directory says start number %d, another member has seen %d: it is an older copy, or in use twice; what it has acknowledged may be missing", e.Own, e.Known)
+	return fmt.Sprintf("this directory has start number %d, but another member has seen %d: the directory is an older copy, or in use by another process; entries that it acknowledged may be missing", e.Own, e.Known)
 }
 
 // Header returns the header of every message that this replica sends.

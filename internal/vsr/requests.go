@@ -8,8 +8,8 @@ import (
 
 // The errors of Propose and Settled.
 var (
-	ErrOverloaded = errors.New("too much is waiting already") // the window is full
-	ErrFull       = errors.New("this replica's disk is full") // the replica could not apply the operation, and so would not learn its result (F13)
+	ErrOverloaded = errors.New("too many operations are waiting") // the window is full
+	ErrFull       = errors.New("this replica's disk is full")     // the replica could not apply the operation, and so would not learn its result (F13)
 )
 
 // Settled reports that every attempt of a proposal was rejected, so that it will never be applied

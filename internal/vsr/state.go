@@ -86,7 +86,7 @@ func (r *Replica) missingQuorum() string {
 	if r.n-len(silent) >= max(r.members.Qr, r.members.Qv) {
 		return ""
 	}
-	return fmt.Sprintf("no quorum: %d of %d members are there, %d are needed; %s cannot be heard",
+	return fmt.Sprintf("no quorum: %d of %d members can be reached, %d are needed; no messages from %s",
 		r.n-len(silent), r.n, max(r.members.Qr, r.members.Qv), strings.Join(silent, ", "))
 }
 

@@ -242,7 +242,7 @@ func (r *Replica) snapshotReceived(s Snapshot, clock int64, err error) {
 		return
 	}
 	if v := s.Last.View; v > r.head.View && r.members.prim(v) == r.self {
-		r.out.Err = fmt.Errorf("a snapshot ends in view %d, which this replica led, but its disk says view %d: the disk has lost what was durable", v, r.head.View)
+		r.out.Err = fmt.Errorf("a snapshot ends in view %d, which this replica led, but its disk has view %d: the disk has lost durable data", v, r.head.View)
 		return
 	}
 	r.setSnapshot(s)
