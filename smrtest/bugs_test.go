@@ -39,7 +39,7 @@ func plantedBugs() (bugs []plantedBug) {
 		{name: "snapshot that is not frozen", at: "open ann", rule: "WriteTo writes the state as Snapshot found it"},
 		{name: "forgotten field in Restore", at: "pay ann 0.1", rule: "Restore brings the whole state back"},
 		{name: "result from a field that is not state", at: "how many", rule: "Restore brings the whole state back"},
-		{name: "panic on one op", at: "share 0", rule: "Apply does not panic"},
+		{name: "panic on one op", at: "share 0", rule: "a state machine does not panic"},
 		{name: "float summed in map order", at: "total", rule: "Apply is deterministic"},
 	} {
 		b.new = newLedger(b.name)

@@ -76,8 +76,9 @@
 // String method; without one by the beginning of its snapshot, if that is text. This is how it begins
 // for a machine that counts, and forgets in its snapshots who counted last:
 //
-//	this rule is broken: a snapshot holds all that Apply depends on
-//	op 4, inc "bob": it returned `2, after "ann"`, and on a machine just restored from a snapshot `2, after ""`: it depends on what Snapshot does not write, or Restore does not read
+//	this rule is broken: Restore brings the whole state back
+//	op 4, inc "bob": it returned `2, after "ann"`, and on a machine just restored from a snapshot `2, after ""`
+//	WriteTo must write, and Restore bring back, whatever state or result depends on; every other field must stay as in a new machine
 //
 //	after 27.179 s of virtual time in a group of 1, found with seed 67651000
 //

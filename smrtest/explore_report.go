@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim"
 )
 
@@ -30,7 +31,7 @@ type again struct{ what, command string }
 func (f *failure) text() string {
 	var b strings.Builder
 	v := f.report.Violation
-	if f.first != "" && v.Rule != sim.RuleDeterministic && v.Rule != sim.RuleNew {
+	if f.first != "" && v.Rule != contract.Deterministic.Name && v.Rule != contract.Fresh.Name {
 		fmt.Fprintf(&b, "%s\n\n", f.first)
 	}
 	fmt.Fprintf(&b, "%s\n\n", explain(v))

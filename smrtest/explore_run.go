@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim"
 	"github.com/smr-go/smr/internal/sim/fault"
 )
@@ -39,7 +40,7 @@ func (x *trial) play(t *testing.T, c course) (r *sim.Report) {
 		r = sim.Play(c.setup, c.hazards, c.faults, w, c.watcher)
 	})
 	if left != nil && r.Violation == nil {
-		r.Violation = &sim.Violation{Rule: ruleLeaves, Text: left.Error(), At: r.Virtual}
+		r.Violation = &sim.Violation{Rule: contract.NoGoroutine.Name, Text: left.Error(), At: r.Virtual}
 	}
 	return r
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim"
 )
 
@@ -18,7 +19,7 @@ func (x *trial) tell(t *testing.T, found *finding) string {
 		return fmt.Sprintf("the run with seed %d has ended its goroutine, as t.FailNow and require do: a state machine, and what a Config is given, must return, with an error where it has one\n\n%s:\n  %s",
 			found.seed, bySeed.what, bySeed.command)
 	}
-	if v := found.report.Violation; v.Rule == ruleLeaves { // no fault has a part in it
+	if v := found.report.Violation; v.Rule == contract.NoGoroutine.Name { // no fault has a part in it
 		f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), again: []again{bySeed}}
 		return f.text()
 	}

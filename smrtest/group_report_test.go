@@ -18,9 +18,9 @@ import (
 func TestBrokenMachinesAreReported(t *testing.T) {
 	for bug, want := range map[string][]string{
 		"panic":   {`op 7, "x"`, "Apply panicked: three is too many\n", "smrtest.(*counts).Apply("},
-		"keeps":   {`op 4, "y"`, "a snapshot holds all that Apply depends on"},
+		"keeps":   {`op 4, "y"`, "Restore brings the whole state back"},
 		"changes": {`op 4, "y"`, "Apply neither keeps nor changes op.Body"},
-		"forgets": {`op 4, "y"`, "a snapshot holds all that Apply depends on"},
+		"forgets": {`op 4, "y"`, "Restore brings the whole state back"},
 		"thawed":  {`op 3, "x"`, "WriteTo writes the state as Snapshot found it"},
 	} {
 		t.Run(bug, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
 )
 
 // TestStateMachine checks the contract of smr.StateMachine on the machines that new returns, each
@@ -49,33 +50,27 @@ func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 }
 
 var machineRules = []rule[machines]{
-	{name: ruleNew, check: sharesNothing, first: true},
-	{name: "Apply does not panic", check: doesNotPanic, first: true},
-	{name: "Snapshot, WriteTo and Restore do not fail", check: doesNotFail, first: true},
-	{name: ruleLeaves, check: leavesNothing, first: true},
-	{name: "Apply is deterministic", check: isDeterministic, first: true},
+	{name: contract.Fresh.Name, check: sharesNothing, first: true},
+	{name: contract.NoPanic.Name, check: doesNotPanic, first: true},
+	{name: contract.NoFailure.Name, check: doesNotFail, first: true},
+	{name: contract.NoGoroutine.Name, check: leavesNothing, first: true},
+	{name: contract.Deterministic.Name, check: isDeterministic, first: true},
 	{name: "Apply uses no clock but op.Time", check: usesNoClock},
 	{name: "Apply does not depend on GOMAXPROCS", check: ignoresProcessors},
 	{name: "Apply does not depend on the process", check: ignoresProcess},
-	{name: "Apply neither keeps nor changes op.Body", check: leavesBodies},
-	{name: "a result is not changed once returned", check: leavesResults},
+	{name: contract.LeavesBody.Name, check: leavesBodies},
+	{name: contract.LeavesResult.Name, check: leavesResults},
 	{name: "Snapshot changes nothing", check: snapshotsChangeNothing},
-	{name: ruleRestore, check: restoresAll},
-	{name: "Restore replaces what was there", check: restoresOverOld, after: ruleRestore},
-	{name: "Restore takes what Read gives it", check: restoresByPieces, after: ruleRestore},
+	{name: contract.Restores.Name, check: restoresAll},
+	{name: contract.Replaces.Name, check: restoresOverOld, after: contract.Restores.Name},
+	{name: "Restore takes what Read gives it", check: restoresByPieces, after: contract.Restores.Name},
 	{name: "Restore returns the reader's error", check: restoreFails},
 	{name: "Restore of a part does not panic", check: restoresPart},
-	{name: "WriteTo writes the state as Snapshot found it", check: snapshotsAreFrozen, after: ruleRestore},
-	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside, after: ruleRestore},
+	{name: contract.Frozen.Name, check: snapshotsAreFrozen, after: contract.Restores.Name},
+	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside, after: contract.Restores.Name},
 	{name: "WriteTo returns the writer's error", check: writeToFails},
 	{name: "ops show something", check: showsSomething},
 }
-
-const (
-	ruleLeaves  = "methods leave no goroutine behind when they return"
-	ruleNew     = "new returns machines that share nothing, in one and the same state"
-	ruleRestore = "Restore brings the whole state back"
-)
 
 // replays is how often a run is repeated to see whether chance, as in a map's order, changes it:
 // two keys of a map change places in one of eight runs.
@@ -93,8 +88,7 @@ func isDeterministic(_ *testing.T, m machines) error {
 			return err
 		}
 		if err := first.same(again, why); err != nil {
-			return fmt.Errorf("%w\nApply must depend on nothing but the state before and op: no clock, no random source, no order of a map, no variable that machines share, no sum of floats in changing order",
-				m.earlier(err, why, machines.run, machines.run))
+			return contract.Deterministic.Broken("%v", m.earlier(err, why, machines.run, machines.run))
 		}
 	}
 	return nil
@@ -171,19 +165,17 @@ func leavesBodies(_ *testing.T, m machines) error {
 		return err
 	}
 	if err := clean.same(poisoned, why); err != nil {
-		return fmt.Errorf("%w\nop.Body is smr's once Apply has returned: copy what is to be kept",
-			m.earlier(err, why, machines.run, machines.runPoisoned))
+		return contract.LeavesBody.Broken("%v", m.earlier(err, why, machines.run, machines.runPoisoned))
 	}
 	return nil
 }
 
 // runPoisoned applies all operations, and overwrites each body afterwards.
 func (m machines) runPoisoned() (*run, error) {
-	r, err := m.start()
+	r, err := m.startAt(contract.Here)
 	if err != nil {
 		return nil, err
 	}
-	r.poison = true
 	return r, r.apply(len(r.ops))
 }
 
@@ -193,9 +185,8 @@ func leavesResults(_ *testing.T, m machines) error {
 		return err
 	}
 	for i, was := range r.results {
-		if !bytes.Equal(was, r.returned[i]) {
-			return fmt.Errorf("the result of %s was changed after Apply had returned it, from %s to %s: a result is smr's, and a buffer that is used again must be copied",
-				m.name(i), quote(was), quote(r.returned[i]))
+		if err := contract.SameResult(m.name(i), was, r.returned[i], "after the other operations"); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -218,7 +209,7 @@ func snapshotsChangeNothing(_ *testing.T, m machines) error {
 		if err != nil {
 			return err
 		}
-		return unused.close() // smr may find that it does not need one after all
+		return unused.Close() // smr may find that it does not need one after all
 	})
 	if err != nil {
 		return err

@@ -53,7 +53,7 @@ func (r *run) sameEncore(other *run, why string) error {
 			return err
 		}
 	}
-	again := &run{machines: machines{ops: r.more}}
+	again := &run{machines: machines{kit: r.kit, ops: r.more}}
 	for i := range r.encored {
 		if p := again.sameResult(i, r.encored[i], other.encored[i], why); p != nil {
 			p.op += len(r.ops)
@@ -65,7 +65,7 @@ func (r *run) sameEncore(other *run, why string) error {
 
 // encore applies the same bodies once more to a machine that has reached the end.
 func (r *run) encore() ([][]byte, error) {
-	again := &run{machines: machines{ops: r.more}, machine: r.machine}
+	again := &run{machines: machines{kit: r.kit, ops: r.more}, machine: r.machine}
 	err := again.apply(len(again.ops))
 	return again.results, err
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
@@ -27,18 +28,18 @@ func sharesNothing(_ *testing.T, m machines) error {
 	if err != nil {
 		return err
 	}
-	if err := fresh.isStill(before, "two machines that new returned, to which nothing was applied, are in different states"); err != nil {
-		return fmt.Errorf("%w\nthe initial state must be the same on every replica, whenever and wherever it starts", err)
+	if err := fresh.isStill(before, "two machines that New returned, to which nothing was applied, are in different states"); err != nil {
+		return contract.Fresh.Broken("%v", err)
 	}
 	if _, err := m.run(); err != nil {
 		return nil // another rule
 	}
 	err = idle.isStill(before, "a machine to which nothing was applied has changed while operations were applied to another")
 	if fresh, err2 := m.start(); err == nil && err2 == nil {
-		err = fresh.isStill(before, "after operations were applied to one machine, new returns others that are not in the initial state")
+		err = fresh.isStill(before, "after operations were applied to one machine, New returns others that are not in the initial state")
 	}
 	if err != nil {
-		return fmt.Errorf("%w\neach machine must have maps, slices and pointers of its own; a variable of the package is shared by all", err)
+		return contract.Fresh.Broken("%v", err)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func TestAnotherProcessThatGoesAstray(t *testing.T) {
 func TestAnotherProcessInWhichAMachineFails(t *testing.T) {
 	for name, want := range map[string]string{
 		"exits":  "did not come to the end of the operations: exit status 3",
-		"panics": "in another process: Apply of op 3 (ops[0] =",
+		"panics": "in another process: op 3 (ops[0] =",
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := ignoresProcess(t, machinesOf(t, func() smr.StateMachine { return &homesick{how: name} }, bookOps()))

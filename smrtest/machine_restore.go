@@ -7,12 +7,14 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+
+	"github.com/smr-go/smr/internal/contract"
 )
 
 // restore restores f into r's machine. from reads what f wrote.
 func (r *run) restore(f frozen, from io.Reader) error {
-	if err := guard("Restore of "+f.name, func() error { return r.machine.Restore(from) }); err != nil {
-		return fmt.Errorf("%s: Restore failed: %w", f.name, err)
+	if err := r.machine.Restore(from); err != nil {
+		return f.failed(err)
 	}
 	r.first, r.next, r.results, r.returned, r.states = f.at, f.at, nil, nil, nil
 	return r.watched()
@@ -96,7 +98,7 @@ func restoresAll(_ *testing.T, m machines) error {
 	return m.each(func(m machines, whole *run, f frozen, written []byte) error {
 		err := m.resume(whole, f, machines.start, reading(written), "one restored from")
 		if err != nil {
-			return fmt.Errorf("%w\nWriteTo must write, and Restore bring back, whatever state or result depends on; every other field must stay as in a new machine", err)
+			return contract.Restores.Broken("%v", err)
 		}
 		return nil
 	})
@@ -106,7 +108,7 @@ func restoresOverOld(_ *testing.T, m machines) error {
 	return m.each(func(m machines, whole *run, f frozen, written []byte) error {
 		err := m.resume(whole, f, machines.run, reading(written), "one that had applied them all, and then restored")
 		if err != nil {
-			return fmt.Errorf("%w\nRestore must replace the whole state, and keep nothing of the old one", err)
+			return contract.Replaces.Broken("%v", err)
 		}
 		return nil
 	})
@@ -153,12 +155,11 @@ func restoreFails(_ *testing.T, m machines) error {
 			return err
 		}
 		broken := io.MultiReader(bytes.NewReader(written[:cut]), iotest.ErrReader(errDevice))
-		err = guard("Restore from a reader that fails", func() error { return r.machine.Restore(broken) })
-		if err == nil {
+		if err = r.machine.Restore(broken); err == nil {
 			return fmt.Errorf("%s: Restore returned no error though Read failed after %d of %d bytes, so a replica would go on with half a state", f.name, cut, len(written))
 		}
-		if panicked(err) {
-			return err
+		if contract.NoPanic.Breaks(err) {
+			return fmt.Errorf("from a reader that fails: %w", err)
 		}
 	}
 	return nil
@@ -176,10 +177,8 @@ func restoresPart(_ *testing.T, m machines) error {
 		if err != nil {
 			return err
 		}
-		err = guard(fmt.Sprintf("Restore of the first %d of %d bytes of %s", cut, len(written), f.name),
-			func() error { return r.machine.Restore(bytes.NewReader(written[:cut])) })
-		if panicked(err) {
-			return err
+		if err := r.machine.Restore(bytes.NewReader(written[:cut])); contract.NoPanic.Breaks(err) {
+			return fmt.Errorf("from the first %d of %d bytes of %s: %w", cut, len(written), f.name, err)
 		}
 	}
 	return nil

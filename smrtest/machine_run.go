@@ -2,19 +2,20 @@ package smrtest
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
-// machines is what the suite checks. new returns a machine in its initial state.
+// machines is what the suite checks.
 type machines struct {
-	new    func() smr.StateMachine
+	kit    *contract.Kit
 	ops    []smr.Op // their bodies are originals: machines get copies
 	more   []smr.Op // to come after ops: the same bodies once more
 	caller caller   // of the suite
@@ -37,8 +38,13 @@ func machinesOf(t *testing.T, new func() smr.StateMachine, bodies [][]byte) mach
 }
 
 func withOps(new func() smr.StateMachine, bodies [][]byte) machines {
-	ops := number(slices.Concat(bodies, bodies))
-	return machines{new: new, ops: ops[:len(bodies)], more: ops[len(bodies):]}
+	all := number(slices.Concat(bodies, bodies))
+	m := machines{ops: all[:len(bodies)], more: all[len(bodies):]}
+	m.kit = &contract.Kit{New: new, Watch: func(what func() string) func() bool { return timed(what, "") }, Describe: func(op smr.Op) string {
+		i, _ := slices.BinarySearchFunc(all, op.Number, func(op smr.Op, n uint64) int { return cmp.Compare(op.Number, n) })
+		return fmt.Sprintf("op %d (ops[%d] = %s)", op.Number, i%len(bodies), quote(op.Body))
+	}}
+	return m
 }
 
 // number makes operations of bodies, as a group would: numbers rise with gaps, times do not fall.
@@ -58,9 +64,7 @@ func number(bodies [][]byte) []smr.Op {
 }
 
 // name names an operation to the user.
-func (m machines) name(i int) string {
-	return fmt.Sprintf("op %d (ops[%d] = %s)", m.ops[i].Number, i, quote(m.ops[i].Body))
-}
+func (m machines) name(i int) string { return m.kit.Name(m.ops[i]) }
 
 // quote shows the beginning of b.
 func quote(b []byte) string { return excerpt.Of(b) }
@@ -78,10 +82,9 @@ func (m machines) points() (points []int) {
 // run is one machine and what it did.
 type run struct {
 	machines
-	machine  smr.StateMachine
-	poison   bool // overwrite each body once it is applied
-	first    int  // ops[first] was applied first
-	next     int  // ops[next] is to be applied next
+	machine  *contract.Machine
+	first    int // ops[first] was applied first
+	next     int // ops[next] is to be applied next
 	results  [][]byte
 	returned [][]byte         // the very slices that results are copies of
 	encored  [][]byte         // encore's, once asked for
@@ -89,10 +92,12 @@ type run struct {
 }
 
 // start makes a machine in its initial state.
-func (m machines) start() (*run, error) {
-	machine := m.new()
-	if machine == nil {
-		return nil, errors.New("new returned nil")
+func (m machines) start() (*run, error) { return m.startAt(contract.Clean) }
+
+func (m machines) startAt(p contract.Place) (*run, error) {
+	machine, err := m.kit.Make(p)
+	if err != nil {
+		return nil, err
 	}
 	r := &run{machines: m, machine: machine}
 	return r, r.watched()
@@ -143,46 +148,13 @@ func (r *run) apply(upTo int) error {
 	return nil
 }
 
-// applyNext applies a copy of ops[next].
+// applyNext applies ops[next].
 func (r *run) applyNext() error {
-	op, what := r.ops[r.next], opName{r, r.next}
-	original := op.Body
-	op.Body = bytes.Clone(original)
-	var result []byte
-	if err := guard(applying(what), func() error { result = r.machine.Apply(op); return nil }); err != nil {
-		return fmt.Errorf("%w\na panic stops every replica that reaches the operation: let a failure be part of the result", err)
+	op := r.ops[r.next]
+	result, err := r.machine.Apply(op)
+	if err != nil {
+		return r.kit.At(op, err)
 	}
 	r.returned, r.results = append(r.returned, result), append(r.results, bytes.Clone(result))
-	if !r.poison {
-		return nil
-	}
-	return poison(op.Body, original, result, what)
-}
-
-// opName prints as the name of an operation, which is made only if it is wanted.
-type opName struct {
-	of *run
-	i  int
-}
-
-func (n opName) String() string { return n.of.name(n.i) }
-
-// applying prints as what Apply of it is called.
-type applying opName
-
-func (a applying) String() string { return "Apply of " + opName(a).String() }
-
-// poison overwrites a body as Apply left it. The result must not feel it.
-func poison(body, original, result []byte, what opName) error {
-	if !bytes.Equal(body, original) {
-		return fmt.Errorf("the body of %v was changed by Apply to %s: it is smr's, and shared", what, quote(body))
-	}
-	was := bytes.Clone(result)
-	for i := range body {
-		body[i] ^= 0xa5
-	}
-	if !bytes.Equal(result, was) {
-		return fmt.Errorf("the result of %v is a part of op.Body, which is smr's once Apply has returned: copy it", what)
-	}
 	return nil
 }

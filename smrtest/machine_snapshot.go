@@ -5,54 +5,40 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/smr-go/smr/internal/contract"
 )
 
 // frozen is what Snapshot returned, not yet written.
 type frozen struct {
-	io.WriterTo
+	contract.Snapshot
 	at   int    // how many operations are in it
 	name string // "the snapshot after op 7 (...)"
 }
 
 // freeze calls Snapshot.
-func (r *run) freeze() (frozen, error) {
-	f := frozen{at: r.next, name: "the snapshot after " + r.after(r.next)}
-	err := guard("Snapshot after "+r.after(r.next), func() (err error) { f.WriterTo, err = r.machine.Snapshot(); return err })
-	if err != nil {
-		return f, fmt.Errorf("%s failed: %w", f.name, err)
-	}
-	if f.WriterTo == nil {
-		return f, fmt.Errorf("%s: Snapshot returned neither an io.WriterTo nor an error", f.name)
-	}
-	return f, nil
+func (r *run) freeze() (f frozen, err error) {
+	f.at, f.name = r.next, "the snapshot after "+r.after(r.next)
+	f.Snapshot, err = r.machine.Snapshot()
+	return f, f.failed(err)
 }
 
-// write calls WriteTo, and Close where there is one.
-func (f frozen) write(w io.Writer) error {
-	err := guard("WriteTo of "+f.name, func() error { _, err := f.WriteTo(w); return err })
-	return errors.Join(err, f.close())
-}
-
-func (f frozen) close() error {
-	closer, ok := f.WriterTo.(io.Closer)
-	if !ok {
+// failed adds the snapshot's name to an error.
+func (f frozen) failed(err error) error {
+	if err == nil {
 		return nil
 	}
-	return guard("Close of "+f.name, closer.Close)
+	return fmt.Errorf("%s: %w", f.name, err)
 }
 
 // bytes returns what WriteTo writes.
 func (f frozen) bytes() ([]byte, error) {
-	var b bytes.Buffer
-	if err := f.write(&b); err != nil {
-		return nil, fmt.Errorf("%s: WriteTo failed: %w", f.name, err)
-	}
-	return b.Bytes(), nil
+	b, err := f.Bytes()
+	return b, f.failed(err)
 }
 
 // snapshot takes a snapshot and writes it at once.
@@ -142,7 +128,7 @@ func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte
 		return err
 	}
 	if err := m.resume(whole, f, machines.start, reading(written), "one restored from"); err != nil {
-		return fmt.Errorf("%w\nit was taken before later operations were applied and written after: WriteTo must not see what they changed, inside maps and slices too", err)
+		return contract.Frozen.Broken("%v", err)
 	}
 	if err := whole.same(r, "a run without a snapshot and one with "+f.name); err != nil {
 		return fmt.Errorf("%w\nit was being written while operations were applied", err)
@@ -165,7 +151,7 @@ func (r *run) writeBeside(f frozen) ([]byte, error) {
 	b := &beside{began: make(chan struct{})}
 	wrote := make(chan error, 1)
 	go func() {
-		err := f.write(b)
+		err := f.Write(b)
 		b.begin() // if there was nothing to write
 		wrote <- err
 	}()
@@ -221,10 +207,10 @@ func writeToFails(_ *testing.T, m machines) error {
 		if err != nil {
 			return err
 		}
-		if err = f.write(&full{room}); err == nil {
+		if err = f.Write(&full{room}); err == nil {
 			return fmt.Errorf("%s: WriteTo returned no error though the disk was full after %d of %d bytes, so half a snapshot would be taken for a whole one", f.name, room, len(written))
 		}
-		if panicked(err) {
+		if contract.NoPanic.Breaks(err) {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
 )
 
 // Good machines of all kinds pass.
@@ -40,14 +41,14 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		only            bool // no other rule is broken by it, so that the failure says where to look
 		ops             [][]byte
 	}{
-		{bug: "panic", rule: "Apply does not panic", text: `Apply of op 30 (ops[23] = "add c 0.21") panicked: thirty`},
-		{bug: "one map for all", rule: ruleNew, text: `a machine to which nothing was applied has changed while operations were applied to another: their snapshots`},
-		{bug: "one map for all, once", rule: ruleNew, text: `new returns others that are not in the initial state: their snapshots`},
-		{bug: "initial state by the clock", rule: ruleNew, text: `to which nothing was applied, are in different states`},
+		{bug: "panic", rule: contract.NoPanic.Name, text: `op 30 (ops[23] = "add c 0.21"): Apply panicked: thirty`},
+		{bug: "one map for all", rule: contract.Fresh.Name, text: `a machine to which nothing was applied has changed while operations were applied to another: their snapshots`},
+		{bug: "one map for all, once", rule: contract.Fresh.Name, text: `New returns others that are not in the initial state: their snapshots`},
+		{bug: "initial state by the clock", rule: contract.Fresh.Name, text: `to which nothing was applied, are in different states`},
 		{bug: "Restore fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `the snapshot after no operation: Restore failed: no memory`},
-		{bug: "goroutine in Apply", rule: ruleLeaves, text: `left a goroutine behind in Apply of op 1`},
-		{bug: "goroutine in Snapshot", rule: ruleLeaves, text: `left a goroutine behind in Snapshot: all that`},
-		{bug: "goroutine in Restore", rule: ruleLeaves, text: `left a goroutine behind in Restore: all that`},
+		{bug: "goroutine in Apply", rule: contract.NoGoroutine.Name, text: `left a goroutine behind in Apply of op 1`},
+		{bug: "goroutine in Snapshot", rule: contract.NoGoroutine.Name, text: `left a goroutine behind in Snapshot`},
+		{bug: "goroutine in Restore", rule: contract.NoGoroutine.Name, text: `left a goroutine behind in Restore`},
 		{bug: "map order", rule: "Apply is deterministic", text: `= "keys") on: its result is "[`},
 		{bug: "clock", rule: "Apply is deterministic", text: `differ from op 11 (ops[7] = "when") on`},
 		{bug: "random", rule: "Apply is deterministic", text: `"count") on`},
@@ -59,13 +60,13 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "hash seed", only: true, rule: "Apply does not depend on the process", text: `one in another differ from op 12 (ops[8] = "count") on: its result is "`},
 		{bug: "process id", only: true, rule: "Apply does not depend on the process", text: `in different states after op 3 (ops[0] = "put a text 0")`, ops: blindOps()},
 		{bug: "body kept", only: true, rule: "Apply neither keeps nor changes op.Body", text: `copy what is to be kept`},
-		{bug: "body changed", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the body of op 3 (ops[0] = "put a some text 0") was changed by Apply to "Xut a some text 0"`},
-		{bug: "body returned", only: true, rule: "Apply neither keeps nor changes op.Body", text: `the result of op 3 (ops[0] = "put a some text 0") is a part of op.Body`},
-		{bug: "result buffer used again", only: true, rule: "a result is not changed once returned", text: `the result of op 5 (ops[2] = "get a") was changed`},
+		{bug: "body changed", only: true, rule: "Apply neither keeps nor changes op.Body", text: `op 3 (ops[0] = "put a some text 0"): Apply changed op.Body to "Xut a some text 0"`},
+		{bug: "body returned", only: true, rule: "Apply neither keeps nor changes op.Body", text: `op 3 (ops[0] = "put a some text 0"): the result is a part of op.Body`},
+		{bug: "result buffer used again", only: true, rule: "a result is not changed once returned", text: `op 5 (ops[2] = "get a") returned`},
 		{bug: "Snapshot changes the state", rule: "Snapshot changes nothing", text: `"count") on: its result is "9" in the first`},
-		{bug: "Snapshot fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `the snapshot after no operation failed: no memory`},
+		{bug: "Snapshot fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `the snapshot after no operation: Snapshot failed: no memory`},
 		{bug: "Snapshot returns nothing", rule: "Snapshot, WriteTo and Restore do not fail", text: `neither an io.WriterTo nor an error`},
-		{bug: "Snapshot panics", rule: "Snapshot, WriteTo and Restore do not fail", text: `Snapshot after no operation panicked: no memory`},
+		{bug: "Snapshot panics", rule: "Snapshot, WriteTo and Restore do not fail", text: `the snapshot after no operation: Snapshot panicked: no memory`},
 		{bug: "Close fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `no such file`},
 		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `Restore bring back, whatever state or result depends on`},
 		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `are in different states after op 3 (ops[0] =`, ops: blindOps()},
@@ -76,9 +77,9 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "Restore keeps no zero", rule: "Restore replaces what was there", text: `the snapshot after no operation`},
 		{bug: "one Read", only: true, rule: "Restore takes what Read gives it", text: `byte by byte`},
 		{bug: "reader's error dropped", only: true, rule: "Restore returns the reader's error", text: `though Read failed after 0 of`},
-		{bug: "Restore panics", only: true, rule: "Restore of a part does not panic", text: `Restore of the first 0 of`},
-		{bug: "snapshot not frozen", rule: "WriteTo writes the state as Snapshot found it", text: `must not see what they changed`},
-		{bug: "snapshot shares slices", rule: "WriteTo writes the state as Snapshot found it", text: `must not see what they changed`},
+		{bug: "Restore panics", only: true, rule: "Restore of a part does not panic", text: `from the first 0 of`},
+		{bug: "snapshot not frozen", rule: "WriteTo writes the state as Snapshot found it", text: `must copy what later operations change in place`},
+		{bug: "snapshot shares slices", rule: "WriteTo writes the state as Snapshot found it", text: `must copy what later operations change in place`},
 		{bug: "busy while a snapshot is written", rule: "WriteTo runs beside Apply", text: `in the first and "busy" in the second`},
 		{bug: "no change", only: true, rule: "ops show something", text: `all 3 operations return "", and none changes the snapshot`, ops: [][]byte{[]byte("idle"), []byte("idle"), []byte("idle")}},
 		{bug: "writer's error dropped", only: true, rule: "WriteTo returns the writer's error", text: `though the disk was full after 0 of`},

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
@@ -71,29 +71,13 @@ func bubble(t *testing.T, f func()) (left error) {
 // leftBehind is the error of goroutines that a state machine has left.
 func leftBehind(where, stacks string) error {
 	first, _, _ := strings.Cut(stacks, "\n\n")
-	return fmt.Errorf("the state machine left a goroutine behind %s: all that a method starts must have ended when it returns, for smr alone decides when the state changes\n%.2000s", where, first)
+	return contract.NoGoroutine.Broken("the state machine left a goroutine behind %s\n%.2000s", where, first)
 }
 
-// guard calls f and returns its panic as an error that says what f was about, as fmt prints it.
-func guard(what any, f func() error) (err error) {
-	defer timed(func() string { return fmt.Sprint(what) }, "")()
-	defer func() {
-		if p := recover(); p != nil {
-			err = &panicError{fmt.Sprintf("%v panicked: %v\n%s", what, p, debug.Stack())}
-		}
-	}()
-	return f()
-}
-
-// panicError is a panic that guard caught.
-type panicError struct{ text string }
-
-func (e *panicError) Error() string { return e.text }
-
-// panicked reports whether err is a panic's.
-func panicked(err error) bool {
-	_, ok := errors.AsType[*panicError](err)
-	return ok
+// guard is contract.Guard for a call that may take too long.
+func guard(what string, f func() error) error {
+	defer timed(func() string { return what }, "")()
+	return contract.Guard(what, f)
 }
 
 // tooLong is how long a call of the user's code may take, in real time, before that is said.

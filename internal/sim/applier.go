@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/snap"
@@ -90,12 +91,12 @@ func (p *process) applyNow(e *vsr.Entry) {
 	out := judge.Outcome{Executed: a.Sessions.Begin(e)}
 	if out.Executed {
 		var err error
-		if out.Result, err = a.machine.apply(e); err != nil {
-			p.s.broke(Name(p.h.i), p.s.work.named(err, e))
+		if out.Result, err = a.machine.Apply(opOf(e)); err != nil {
+			p.s.broke(Name(p.h.i), p.s.kit.At(opOf(e), err))
 			return
 		}
 		a.Sessions.Finish(e, out.Result)
-		out.Digest = a.machine.digest()
+		out.Digest = a.machine.Digest()
 	}
 	p.s.sum.mixBytes(out.Result)
 	p.s.sum.mix(out.Digest)
@@ -105,10 +106,10 @@ func (p *process) applyNow(e *vsr.Entry) {
 	}
 	out.Kept = a.Sessions.Kept()
 	if err := p.s.judge.Applied(p.h.i, e, out); err != nil {
-		p.s.broke("", ofMachine(ruleDeterministic, err))
+		p.s.broke("", ofMachine(contract.Deterministic, err))
 		return
 	}
-	if err := p.s.witness.sameAfter(e, a.machine, "a replica"); err != nil {
+	if err := p.s.witness.SameAfter(opOf(e), a.machine, "a replica"); err != nil {
 		p.s.broke(Name(p.h.i), err)
 		return
 	}
@@ -169,7 +170,7 @@ func (p *process) takeSnapshot() {
 	}
 	frozen, err := freeze(a)
 	if err != nil {
-		p.s.broke(Name(p.h.i), p.s.work.named(err, p.s.judge.Entry(a.Last.Op)))
+		p.s.broke(Name(p.h.i), p.s.kit.At(opOf(p.s.judge.Entry(a.Last.Op)), err))
 		return
 	}
 	a.taking, a.snapshot = true, a.Last.Op
@@ -184,12 +185,12 @@ func (p *process) takeSnapshot() {
 			return
 		}
 		if err == nil || frozen.written != 0 {
-			err = errors.Join(err, p.s.witness.sameFrozen(frozen, a.Last.Op))
+			err = errors.Join(err, p.s.witness.SameFrozen(frozen.at, frozen.written, uint64(frozen.Last.Op), uint64(a.Last.Op)))
 		}
 		if err == nil {
 			err = p.h.checkSnapshots()
 		}
-		_, isBroken := errors.AsType[*broken](err)
+		_, isBroken := errors.AsType[*contract.Broken](err)
 		switch {
 		case err == nil:
 			p.s.stats.Snapshots++

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/excerpt"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -197,12 +198,12 @@ func (c *Call) asked() string {
 func (c *Call) String() string {
 	what := c.Operation.Name
 	if c.Body != nil {
-		what += " " + quote(c.Body)
+		what += " " + excerpt.Of(c.Body)
 	}
 	switch c.Outcome {
 	case Answered:
 		if c.Body != nil {
-			return fmt.Sprintf("%s: %s at op %d", what, quote(c.Result), c.At)
+			return fmt.Sprintf("%s: %s at op %d", what, excerpt.Of(c.Result), c.At)
 		}
 		return fmt.Sprintf("%s: %v at op %d", what, c.Value, c.At)
 	case NotApplied:

@@ -1,6 +1,10 @@
 package sim
 
 import (
+	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
@@ -51,9 +55,26 @@ func (s *Sim) judged(err error) {
 }
 
 // ofMachine returns a rule of the state machine's contract, broken, if a result or a state was not that of the log (11.8).
-func ofMachine(rule string, err error) error {
+func ofMachine(rule contract.Rule, err error) error {
 	if v, ok := err.(*judge.Violation); ok && v.Rule == "11.8" {
-		return &broken{rule, v.Text + ": " + apart + " (11.8)", v.Op}
+		return &contract.Broken{Rule: rule.Name, Text: v.Text + " (11.8)\n" + rule.Remedy, Op: v.Op}
 	}
 	return err
+}
+
+// reference executes the committed log for the judge.
+type reference struct{ *contract.Witness }
+
+func (r reference) Commit(e *vsr.Entry, executed bool) (result []byte, digest uint64, err error) {
+	if executed {
+		if result, digest, err = r.Execute(opOf(e)); err != nil {
+			return result, digest, err
+		}
+	}
+	return result, digest, r.Passed(uint64(e.Op))
+}
+
+// opOf returns a command as the state machine gets it.
+func opOf(e *vsr.Entry) smr.Op {
+	return smr.Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: e.Body}
 }

@@ -103,7 +103,8 @@ func (s *Sim) answer(p *process, c *Call, result []byte) {
 // read runs a read on the state as it is.
 func (s *Sim) read(p *process, c *Call) {
 	at := p.applier.Last.Op
-	if err := p.applier.machine.query(c, at); err != nil {
+	var err error
+	if c.Value, err = p.applier.machine.Query(c.asked(), uint64(at), c.Read); err != nil {
 		s.broke(Name(p.h.i), err)
 	}
 	if err := s.judge.Read(&c.judged, at, c.Value); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/snap"
@@ -114,7 +115,7 @@ func (h *host) start() {
 		return
 	}
 	h.starts++
-	st, f, err := openStorage(h.fs, h.s.p, h.s.work, identity("sim", h.i))
+	st, f, err := openStorage(h.fs, h.s.p, h.s.kit, identity("sim", h.i))
 	switch {
 	case h.ailing.burnt:
 		h.burnDown()
@@ -156,11 +157,11 @@ func (h *host) takeUp(f *found) error {
 }
 
 // restored compares a state that was restored from a snapshot at op.
-func (h *host) restored(op vsr.OpNumber, m *machine) error {
-	if err := h.s.judge.Restored(h.i, op, m.digest()); err != nil {
-		return ofMachine(ruleRestore, err)
+func (h *host) restored(op vsr.OpNumber, m *contract.Machine) error {
+	if err := h.s.judge.Restored(h.i, op, m.Digest()); err != nil {
+		return ofMachine(contract.Restores, err)
 	}
-	return h.s.witness.same(m, op, "one restored from a snapshot")
+	return h.s.witness.Same(m, uint64(op), "one restored from a snapshot")
 }
 
 // loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).

@@ -198,3 +198,15 @@ var listModel = porcupine.Model{
 		return fmt.Sprintf("%d values, %x", s.count, s.digest)
 	},
 }
+
+// mix takes bytes into a sum that is the same in every process.
+func mix(sum uint64, b []byte) uint64 {
+	for ; len(b) >= 8; b = b[8:] {
+		sum = (sum ^ binary.LittleEndian.Uint64(b)) * 0x9e3779b97f4a7c15
+		sum ^= sum >> 31
+	}
+	for _, c := range b {
+		sum = (sum ^ uint64(c)) * 1099511628211
+	}
+	return sum
+}

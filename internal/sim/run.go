@@ -86,7 +86,7 @@ func (s *Sim) Report() *Report {
 		r.Ineffective = s.ineffective() // else its time might have come
 	}
 	if s.judge != nil {
-		r.Stats.Commands, r.Blind = s.judge.Executed(), s.witness.unstable
+		r.Stats.Commands, r.Blind = s.judge.Executed(), s.witness.Blind()
 	}
 	if s.err == nil {
 		return r
@@ -125,7 +125,7 @@ func (s *Sim) Status(host int) HostStatus {
 	h := s.hosts[host]
 	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.now < h.pausedUntil}
 	if p := h.proc; p != nil {
-		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.Last.Op), p.applier.machine.user
+		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.Last.Op), p.applier.machine.User
 	}
 	return x
 }

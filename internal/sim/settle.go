@@ -66,17 +66,15 @@ func (s *Sim) until(d time.Duration, look func() error) (open error) {
 // compareStates compares the whole states of a settled group.
 func (s *Sim) compareStates() {
 	op := s.judge.Committed().Op
-	b, err := s.witness.machine.encode()
-	if err != nil {
+	if err := s.witness.Note(uint64(op)); err != nil {
 		s.broke("", err)
 		return
 	}
-	s.witness.states[op] = sumOf(b)
 	for _, h := range s.hosts {
 		if h.proc == nil || h.lost || h.absent != present {
 			continue
 		}
-		if err := s.witness.same(h.proc.applier.machine, op, Name(h.i)); err != nil {
+		if err := s.witness.Same(h.proc.applier.machine, uint64(op), Name(h.i)); err != nil {
 			s.broke(Name(h.i), err)
 		}
 	}

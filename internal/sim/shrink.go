@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
@@ -167,7 +168,7 @@ func (v *Violation) like(w *Violation) bool {
 	if v == nil || v.Rule != w.Rule {
 		return false
 	}
-	vague := []string{"error", "panic", rulePanic, ruleFails}
+	vague := []string{"error", "panic", contract.NoPanic.Name, contract.NoFailure.Name}
 	return !slices.Contains(vague, v.Rule) || gist(v.Text) == gist(w.Text)
 }
 

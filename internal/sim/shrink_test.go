@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
 
 	"github.com/smr-go/smr/internal/sim/fault"
 )
@@ -93,9 +94,9 @@ func TestShrink(t *testing.T) {
 		faults   int
 		replicas int
 	}{
-		{"a restored state lacks a key", faulty{forget: true}, ruleRestore, 0, 1},
-		{"the view changes", views, ruleInvariant, 2, 4},
-		{"the clock jumps", clocks, ruleInvariant, 2, 2},
+		{"a restored state lacks a key", faulty{forget: true}, contract.Restores.Name, 0, 1},
+		{"the view changes", views, contract.Invariant.Name, 2, 4},
+		{"the clock jumps", clocks, contract.Invariant.Name, 2, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			count := 3
@@ -127,7 +128,7 @@ func TestShrink(t *testing.T) {
 // On one core and on many the same schedule comes out.
 func TestShrinkIsDeterministic(t *testing.T) {
 	w := workOf(views)
-	r := fails(t, w, ruleInvariant, 1)[0]
+	r := fails(t, w, contract.Invariant.Name, 1)[0]
 	var schedules [2]Schedule
 	for i, cores := range []int{1, 4} {
 		func() {
@@ -142,7 +143,7 @@ func TestShrinkIsDeterministic(t *testing.T) {
 // A search ends once its runs have had so many events, after as many of them on one core as on many.
 func TestShrinkOfLongRunsEnds(t *testing.T) {
 	w := workOf(views)
-	r := fails(t, w, ruleInvariant, 1)[0]
+	r := fails(t, w, contract.Invariant.Name, 1)[0]
 	var changes []change
 	for i := range 100 {
 		changes = append(changes, func(x *Schedule) { x.Setup.Heartbeat += time.Duration(i + 1) })
@@ -160,7 +161,7 @@ func TestShrinkOfLongRunsEnds(t *testing.T) {
 // A search that is stopped returns the best so far, be that what it began with.
 func TestShrinkStops(t *testing.T) {
 	w := workOf(views)
-	r := fails(t, w, ruleInvariant, 1)[0]
+	r := fails(t, w, contract.Invariant.Name, 1)[0]
 	before := len(textOf(&r.Schedule))
 	for _, after := range []int{0, 5} {
 		asked := 0
@@ -174,7 +175,7 @@ func TestShrinkStops(t *testing.T) {
 // A schedule that fails otherwise, or not at all, is left as it is.
 func TestShrinkWantsTheSameFailure(t *testing.T) {
 	w := workOf(clocks)
-	r := fails(t, w, ruleInvariant, 1)[0]
+	r := fails(t, w, contract.Invariant.Name, 1)[0]
 	x, got := Shrink(r.Schedule, w, &Violation{Rule: "11.2"}, 50, nil)
 	assert.Equal(t, r.Schedule, x)
 	assert.Equal(t, r.Violation, got.Violation)
@@ -184,9 +185,9 @@ func TestShrinkWantsTheSameFailure(t *testing.T) {
 }
 
 func TestSameViolations(t *testing.T) {
-	a := &Violation{Rule: ruleFails, Text: `a: save: op 12 ("x\"1"... of 70 bytes) is gone`}
-	assert.True(t, a.like(&Violation{Rule: ruleFails, Text: `c: save: op 7 ("y") is gone`}))
-	assert.False(t, a.like(&Violation{Rule: ruleFails, Text: `a: load: op 12 ("x") is gone`}))
+	a := &Violation{Rule: contract.NoFailure.Name, Text: `a: save: op 12 ("x\"1"... of 70 bytes) is gone`}
+	assert.True(t, a.like(&Violation{Rule: contract.NoFailure.Name, Text: `c: save: op 7 ("y") is gone`}))
+	assert.False(t, a.like(&Violation{Rule: contract.NoFailure.Name, Text: `a: load: op 12 ("x") is gone`}))
 	assert.False(t, a.like(&Violation{Rule: "11.2", Text: a.Text}))
 	b := &Violation{Rule: "11.2", Text: "op 1"}
 	assert.True(t, b.like(&Violation{Rule: "11.2", Text: "two ops"}))

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
@@ -27,6 +28,9 @@ type Violation struct {
 func (v *Violation) Error() string {
 	return fmt.Sprintf("at %.6f s: %s: %s", v.At.Seconds(), v.Rule, v.Text)
 }
+
+// OfMachine reports whether it is the user's state machine that is wrong.
+func (v *Violation) OfMachine() bool { return contract.Has(v.Rule) }
 
 // Stats counts what happened.
 type Stats struct {
@@ -65,7 +69,8 @@ type Sim struct {
 	watcher   Watcher
 
 	judge    *judge.Judge
-	witness  *witness
+	kit      *contract.Kit
+	witness  *contract.Witness
 	callers  int
 	messages uint64
 
@@ -79,9 +84,9 @@ type Sim struct {
 
 // New returns a run that has not begun. A watcher may be nil.
 func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
-	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), sum: 14695981039346656037}
+	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), kit: w.kit(), sum: 14695981039346656037}
 	var err error
-	if s.witness, err = newWitness(w, p.CompareEvery); err != nil {
+	if s.witness, err = contract.NewWitness(s.kit, p.CompareEvery); err != nil {
 		return s, err
 	}
 	var members []vsr.Member
@@ -92,7 +97,8 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	if p.Qr > 0 {
 		s.members.Qr, s.members.Qv = p.Qr, p.Qv
 	}
-	s.judge = judge.New(judge.Config{Members: s.members, Reference: s.witness, Initial: s.witness.machine.digest(), Distinct: w.Distinct, Describe: w.inWords})
+	s.judge = judge.New(judge.Config{Members: s.members, Reference: reference{s.witness}, Initial: s.witness.Digest(), Distinct: w.Distinct,
+		Describe: func(e *vsr.Entry) string { return s.kit.Name(opOf(e)) }})
 	s.budget.Spare = p.Replicas - max(s.members.Qr, s.members.Qv)
 	s.newLinks()
 	for i := range p.Replicas {
@@ -157,8 +163,8 @@ func (s *Sim) fail(rule, format string, args ...any) {
 // such.
 func (s *Sim) broke(what string, err error) {
 	v := *judge.Of(err)
-	if b, ok := errors.AsType[*broken](err); ok {
-		v = judge.Violation{Rule: b.rule, Text: err.Error(), Op: b.op}
+	if b, ok := errors.AsType[*contract.Broken](err); ok {
+		v = judge.Violation{Rule: b.Rule, Text: err.Error(), Op: b.Op}
 	}
 	if what != "" {
 		what += ": "

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
@@ -29,14 +30,14 @@ type found struct {
 
 // restored is the state, with what belongs to it.
 type restored struct {
-	machine *machine
+	machine *contract.Machine
 	store.State
 }
 
 // frozen is a state to be written as a snapshot while later operations are applied.
 type frozen struct {
 	store.State
-	user    io.WriterTo
+	user    contract.Snapshot
 	at      uint64 // hash of the user's state as it was written when it was frozen
 	written uint64 // and later
 }
@@ -45,18 +46,18 @@ type frozen struct {
 func freeze(a *applier) (*frozen, error) {
 	f := &frozen{State: a.State.Frozen()}
 	var err error
-	if f.at, err = a.machine.sum(); err != nil {
+	if f.at, err = a.machine.Sum(); err != nil {
 		return nil, err
 	}
-	f.user, err = a.machine.freeze()
+	f.user, err = a.machine.Snapshot()
 	return f, err
 }
 
 // openStorage opens what the disk holds, and reads it (S5).
-func openStorage(disk vfs.FS, p *Setup, w *Work, owner string) (*storage, found, error) {
+func openStorage(disk vfs.FS, p *Setup, k *contract.Kit, owner string) (*storage, found, error) {
 	var f found
 	var err error
-	if f.machine, err = newMachine(w, false); err != nil {
+	if f.machine, err = k.Make(contract.Here); err != nil {
 		return nil, f, err
 	}
 	log, err := wal.Open(disk, logDir, wal.Options{Identity: owner, SegmentSize: p.SegmentSize})
@@ -103,11 +104,11 @@ func (st *storage) recover(f *found) error {
 
 // take writes a snapshot (C4).
 func (st *storage) take(f *frozen) (s vsr.Snapshot, err error) {
-	state, err := write(f.user)
+	state, err := f.user.Bytes()
 	if err != nil {
 		return s, err
 	}
-	f.written = sumOf(state)
+	f.written = contract.SumOf(state)
 	w, err := st.snaps.Create(uint64(f.Last.Epoch), uint64(f.Last.View), uint64(f.Last.Op), f.Header())
 	if err != nil {
 		return s, err
@@ -121,7 +122,7 @@ func (st *storage) take(f *frozen) (s vsr.Snapshot, err error) {
 }
 
 // restore reads a snapshot whole into the machine.
-func (st *storage) restore(id snap.ID, m *machine) (got restored, err error) {
+func (st *storage) restore(id snap.ID, m *contract.Machine) (got restored, err error) {
 	state, info, err := st.snaps.Read(id)
 	if err != nil {
 		return got, err
@@ -131,7 +132,7 @@ func (st *storage) restore(id snap.ID, m *machine) (got restored, err error) {
 	if got.State, err = store.ParseHeader(info); err != nil {
 		return got, err
 	}
-	err = m.restore(state)
+	err = m.Restore(state)
 	if _, err2 := io.Copy(io.Discard, state); err2 != nil {
 		return got, err2
 	}

@@ -1,10 +1,13 @@
 package sim
 
 import (
+	"fmt"
 	"math/rand/v2"
 
 	"github.com/anishathalye/porcupine"
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/excerpt"
 )
 
 // Work is what a group is for: its state machine, and what its callers do.
@@ -35,6 +38,21 @@ type Work struct {
 	// Careful has the first operation found that breaks a rule, and the rule, at the cost of several
 	// snapshots for each operation.
 	Careful bool
+}
+
+// kit returns what handles the machines.
+func (w *Work) kit() *contract.Kit {
+	k := &contract.Kit{New: w.New, Digest: w.Digest, Invariant: w.Invariant, Elsewhere: w.Elsewhere, Watch: w.Watch, Careful: w.Careful}
+	if w.NameOf != nil {
+		k.Describe = func(op smr.Op) string {
+			name := w.NameOf(op.Body)
+			if name != "" {
+				name += " "
+			}
+			return fmt.Sprintf("op %d, %s%s", op.Number, name, excerpt.Of(op.Body))
+		}
+	}
+	return k
 }
 
 // Operation is what a caller wants: a command to be proposed, or a read.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/wal"
@@ -62,7 +63,7 @@ func (h *host) contents() map[string]uint64 {
 		names, _ := h.fs.ReadDir(dir)
 		for _, name := range names {
 			if b, err := h.fs.ReadFile(path.Join(dir, name)); err == nil && name != "lock" {
-				all[path.Join(dir, name)] = sumOf(b)
+				all[path.Join(dir, name)] = contract.SumOf(b)
 			}
 		}
 	}

@@ -1,0 +1,243 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/excerpt"
+)
+
+// Kit makes machines of one kind. All its fields but New may be nil.
+type Kit struct {
+	// New returns a machine in the initial state.
+	New func() smr.StateMachine
+	// Digest tells states apart quickly.
+	Digest func(smr.StateMachine) uint64
+	// Invariant is checked after every operation that Apply gets.
+	Invariant func(smr.StateMachine) error
+	// Describe names an operation in errors; without it that is its number and body.
+	Describe func(op smr.Op) string
+	// Elsewhere calls do where time.Now shows another time.
+	Elsewhere func(do func())
+	// Watch is called when a call of the user's code begins, and what it returns when the call has ended.
+	Watch func(what func() string) (ended func() bool)
+	// Careful compares the snapshots around a query, and not only the digests.
+	Careful bool
+}
+
+// Place is where a machine lives, and so how its bodies are treated.
+type Place uint8
+
+// The places. Bodies are overwritten here and there in different ways, so that two machines which have kept one differ.
+const (
+	Here  Place = iota
+	There       // where Kit.Elsewhere leads
+	Clean       // here, and bodies stay as they are
+)
+
+// Machine is the user's state machine. What it must not keep is overwritten, and what it must not do is noticed.
+type Machine struct {
+	User smr.StateMachine
+
+	kit   *Kit
+	place Place
+	lent  smr.Op // with the body that Apply has or had
+	given []byte // the body as smr has it
+}
+
+// Make returns a machine in the initial state.
+func (k *Kit) Make(p Place) (*Machine, error) {
+	m := &Machine{kit: k, place: p}
+	err := m.call("New", func() error {
+		if m.User = k.New(); m.User == nil {
+			return errors.New("New returned no state machine")
+		}
+		return nil
+	})
+	return m, err
+}
+
+// Name returns an operation in words.
+func (k *Kit) Name(op smr.Op) string {
+	if k.Describe != nil {
+		return k.Describe(op)
+	}
+	return fmt.Sprintf("op %d, %s", op.Number, excerpt.Of(op.Body))
+}
+
+// At returns err with the operation that it is about.
+func (k *Kit) At(op smr.Op, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := fmt.Sprintf("%s: %v", k.Name(op), err)
+	if b, ok := errors.AsType[*Broken](err); ok {
+		return &Broken{b.Rule, text, op.Number}
+	}
+	return errors.New(text)
+}
+
+// Guard calls f, and makes an error of its panic.
+func Guard(what string, f func() error) (err error) {
+	defer rescue(what, &err)
+	return f()
+}
+
+// rescue is deferred: it makes an error of a panic.
+func rescue(what string, err *error) {
+	if x := recover(); x != nil {
+		*err = NoPanic.Broken("%s panicked: %v\n%s", what, x, debug.Stack())
+	}
+}
+
+// call calls the user's code where the machine lives, and makes an error of its panic.
+func (m *Machine) call(what string, f func() error) (err error) {
+	defer m.watched(what)()
+	if m.far() {
+		m.kit.Elsewhere(func() { err = Guard(what, f) })
+		return err
+	}
+	return Guard(what, f)
+}
+
+func (m *Machine) far() bool { return m.place == There && m.kit.Elsewhere != nil }
+
+// watched reports to Kit.Watch that a call of the user's code begins, until the function that it returns is called.
+func (m *Machine) watched(what string) (ended func() bool) {
+	if m.kit.Watch == nil {
+		return func() bool { return false }
+	}
+	k, op, applied := m.kit, m.lent, m.lent.Number > 0
+	op.Body = m.given
+	return k.Watch(func() string {
+		switch {
+		case !applied:
+			return what
+		case what == "Apply":
+			return what + " of " + k.Name(op)
+		}
+		return what + " after " + k.Name(op)
+	})
+}
+
+// Apply applies an operation. The body is lent: once Apply has returned it is overwritten. The result is Apply's own.
+func (m *Machine) Apply(op smr.Op) (result []byte, err error) {
+	if result, err = m.Lend(op); err != nil {
+		return nil, err
+	}
+	if err := m.Spoil(result); err != nil {
+		return nil, err
+	}
+	return result, m.invariant()
+}
+
+// Lend applies an operation, and leaves the body to the machine.
+func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
+	m.given = op.Body
+	if op.Body == nil || m.place == Clean {
+		op.Body = bytes.Clone(op.Body)
+	} else {
+		body := append(m.lent.Body[:0], op.Body...)
+		op.Body = body[:len(body):len(body)]
+	}
+	m.lent = op
+	defer m.watched("Apply")()
+	if m.far() {
+		m.kit.Elsewhere(func() { result, err = m.act(op) })
+		return result, err
+	}
+	return m.act(op)
+}
+
+// act calls Apply: call would do, and take memory each time.
+func (m *Machine) act(op smr.Op) (result []byte, err error) {
+	defer rescue("Apply", &err)
+	return m.User.Apply(op), nil
+}
+
+// Spoil overwrites the body that was lent last: Apply must not have changed it, and the result must not be a part of it.
+func (m *Machine) Spoil(result []byte) error {
+	if m.place == Clean {
+		return nil
+	}
+	b := m.lent.Body
+	if !bytes.Equal(b, m.given) {
+		return LeavesBody.Broken("Apply changed op.Body to %s", excerpt.Of(b))
+	}
+	before := SumOf(result)
+	mask := uint64(0xa5a5a5a5a5a5a5a5)
+	if m.place == There {
+		mask = 0x5a5a5a5a5a5a5a5a
+	}
+	for ; len(b) >= 8; b = b[8:] {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^mask)
+	}
+	for i := range b {
+		b[i] ^= byte(mask)
+	}
+	if SumOf(result) != before {
+		return LeavesBody.Broken("the result is a part of op.Body")
+	}
+	return nil
+}
+
+func (m *Machine) invariant() error {
+	if m.kit.Invariant == nil {
+		return nil
+	}
+	err := m.call("Invariant", func() error { return m.kit.Invariant(m.User) })
+	if err == nil || NoPanic.Breaks(err) {
+		return err
+	}
+	return Invariant.Broken("%v", err)
+}
+
+// Digest returns the digest of the state; 0 without Kit.Digest.
+func (m *Machine) Digest() uint64 {
+	if m.kit.Digest == nil {
+		return 0
+	}
+	return m.kit.Digest(m.User)
+}
+
+// Query has a query called what read the state as it is after op number, and checks that it changes nothing.
+func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) any) (value any, err error) {
+	before, was, err := m.look()
+	if err != nil {
+		return nil, err
+	}
+	what = fmt.Sprintf("the query %s, after op %d,", what, number)
+	err = Guard(what, func() error {
+		defer m.watched(what)() // a read may end the goroutine
+		value = read(m.User)
+		return nil
+	})
+	if err == nil {
+		after, is, err2 := m.look()
+		if err = err2; err == nil && (was != is || !bytes.Equal(before, after) && m.Stable()) {
+			err = PureQuery.Broken("%s has changed the state", what)
+		}
+	}
+	if b, ok := errors.AsType[*Broken](err); ok {
+		b.Op = number
+	}
+	return value, err
+}
+
+// look returns what tells the state from another one: its snapshot too, in a careful run.
+func (m *Machine) look() (state []byte, digest uint64, err error) {
+	if m.kit.Careful {
+		state, err = m.Encode()
+	}
+	return state, m.Digest(), err
+}
+
+// Restore replaces the state.
+func (m *Machine) Restore(r io.Reader) error {
+	return failed("Restore", m.call("Restore", func() error { return m.User.Restore(r) }))
+}

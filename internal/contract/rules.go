@@ -1,0 +1,86 @@
+// Package contract handles state machines as the contract of smr.StateMachine allows at worst, and notices what it does
+// not allow. It is the one place where the rules of the contract are told and tested: smrtest.TestStateMachine applies a
+// list of operations in many ways, and the simulation applies the committed log; both drive the machines of a [Kit].
+package contract
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/smr-go/smr/internal/excerpt"
+)
+
+// Rule is a sentence of the contract, and what to do about a machine that breaks it.
+type Rule struct{ Name, Remedy string }
+
+// The rules of the contract.
+var (
+	Fresh = Rule{"New returns machines that share nothing, in one and the same state",
+		"each machine must begin alike, whenever and wherever it is made, with maps, slices and pointers of its own; a variable of the package is shared by all"}
+	NoPanic = Rule{"a state machine does not panic",
+		"a panic stops every replica that reaches the operation: let a failure be part of the result"}
+	NoFailure = Rule{"Snapshot, WriteTo and Restore do not fail",
+		"a replica that cannot write or read its state is out of service"}
+	NoGoroutine = Rule{"methods leave no goroutine behind when they return",
+		"all that a method starts must have ended when it returns, for smr alone decides when the state changes"}
+	Deterministic = Rule{"Apply is deterministic",
+		"Apply must depend on nothing but the state before and op: no clock, no random source, no order of a map, no variable that machines share, no sum of floats in changing order"}
+	LeavesBody = Rule{"Apply neither keeps nor changes op.Body",
+		"op.Body is smr's, and shared, and overwritten once Apply has returned: copy what is to be kept"}
+	LeavesResult = Rule{"a result is not changed once returned",
+		"a result is smr's, and a buffer that is used again must be copied"}
+	Frozen = Rule{"WriteTo writes the state as Snapshot found it",
+		"Snapshot must copy what later operations change in place, inside maps and slices too"}
+	Restores = Rule{"Restore brings the whole state back",
+		"WriteTo must write, and Restore bring back, whatever state or result depends on; every other field must stay as in a new machine"}
+	Replaces = Rule{"Restore replaces what was there",
+		"Restore must replace the whole state, and keep nothing of the old one"}
+	PureQuery = Rule{"a query changes nothing",
+		"replicas answer queries by themselves, and those that do not answer this one are now in another state"}
+	Invariant = Rule{"the invariant holds", ""}
+)
+
+var rules = []Rule{Fresh, NoPanic, NoFailure, NoGoroutine, Deterministic, LeavesBody, LeavesResult, Frozen, Restores, Replaces, PureQuery, Invariant}
+
+// Has reports whether the contract has a rule of that name.
+func Has(name string) bool {
+	for _, r := range rules {
+		if r.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Broken is the error of a machine that breaks a rule.
+type Broken struct {
+	Rule string
+	Text string
+	Op   uint64 // the number of the operation that breaks it; 0: unknown
+}
+
+func (b *Broken) Error() string { return b.Text }
+
+// Broken returns the error that says how the rule is broken, and what to do.
+func (r Rule) Broken(format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	if r.Remedy != "" {
+		text += "\n" + r.Remedy
+	}
+	return &Broken{Rule: r.Name, Text: text}
+}
+
+// Breaks reports whether err is of that rule.
+func (r Rule) Breaks(err error) bool {
+	b, ok := errors.AsType[*Broken](err)
+	return ok && b.Rule == r.Name
+}
+
+// SameResult returns an error if a result that an operation returned, and that was such then, is another one later.
+func SameResult(op string, was, returned []byte, later string) error {
+	if bytes.Equal(was, returned) {
+		return nil
+	}
+	return LeavesResult.Broken("%s returned %s, and %s that result is %s", op, excerpt.Of(was), later, excerpt.Of(returned))
+}

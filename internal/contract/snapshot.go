@@ -1,0 +1,98 @@
+package contract
+
+import (
+	"bytes"
+	"errors"
+	"hash/maphash"
+	"io"
+)
+
+// Snapshot is a frozen state, to be written once.
+type Snapshot struct {
+	to io.WriterTo
+	of *Machine
+}
+
+// Snapshot freezes the state.
+func (m *Machine) Snapshot() (s Snapshot, err error) {
+	s.of = m
+	err = m.call("Snapshot", func() error {
+		s.to, err = m.User.Snapshot()
+		if err == nil && s.to == nil {
+			err = errors.New("it returned neither an io.WriterTo nor an error")
+		}
+		return err
+	})
+	return s, failed("Snapshot", err)
+}
+
+// Write calls WriteTo, and Close where there is one.
+func (s Snapshot) Write(to io.Writer) error {
+	err := s.of.call("WriteTo", func() error {
+		_, err := s.to.WriteTo(to)
+		return err
+	})
+	return failed("WriteTo", errors.Join(err, s.Close()))
+}
+
+// Close calls Close, where there is one: a snapshot need not be written.
+func (s Snapshot) Close() error {
+	if c, ok := s.to.(io.Closer); ok {
+		return failed("Close", s.of.call("Close", c.Close))
+	}
+	return nil
+}
+
+// Bytes returns what Write writes.
+func (s Snapshot) Bytes() ([]byte, error) {
+	var b bytes.Buffer
+	err := s.Write(&b)
+	return b.Bytes(), err
+}
+
+// failed is the error of a method that must not return one.
+func failed(what string, err error) error {
+	if _, ok := errors.AsType[*Broken](err); ok || err == nil {
+		return err
+	}
+	return NoFailure.Broken("%s failed: %v", what, err)
+}
+
+// Encode returns the state as a snapshot has it.
+func (m *Machine) Encode() ([]byte, error) {
+	s, err := m.Snapshot()
+	if err != nil {
+		return nil, err
+	}
+	return s.Bytes()
+}
+
+// Sum returns the hash of what Encode returns.
+func (m *Machine) Sum() (uint64, error) {
+	s, err := m.Snapshot()
+	if err != nil {
+		return 0, err
+	}
+	var h maphash.Hash
+	h.SetSeed(sums)
+	err = s.Write(&h)
+	return h.Sum64(), err
+}
+
+var sums = maphash.MakeSeed()
+
+// SumOf returns the hash of b, which is another one in every process.
+func SumOf(b []byte) uint64 { return maphash.Bytes(sums, b) }
+
+// Stable reports whether snapshots of the state have the same bytes each time. One that is written in the order of a map
+// cannot be compared with another.
+func (m *Machine) Stable() bool {
+	first, err := m.Encode()
+	for range 16 {
+		again, err2 := m.Encode()
+		if err != nil || err2 != nil || !bytes.Equal(first, again) {
+			return false
+		}
+	}
+	return true
+}
