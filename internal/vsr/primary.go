@@ -17,17 +17,6 @@ type primary struct {
 	handover    handover
 }
 
-// reason is why a primary gives up its role (V2).
-type reason uint8
-
-const (
-	serving    reason = iota
-	noQuorum          // too few voters answer
-	diskHung          // a write or a read takes longer than Config.DiskLimit (D3)
-	diskFull          // the disk has no space (F13)
-	handedOver        // a Handover or Leave asked for it
-)
-
 // lead makes this replica, which holds the best log, the primary of its view (V7).
 func (r *Replica) lead() {
 	p := &r.primary
@@ -147,25 +136,6 @@ func (r *Replica) advanceCommit() {
 	}
 }
 
-// hurryCommit makes the next heartbeat come soon, so that backups learn of the commit even if no
-// Prepare carries it.
-func (r *Replica) hurryCommit() {
-	if soon := r.now.Add(r.cfg.Heartbeat / 10); soon.Before(r.primary.heartbeatAt) {
-		r.primary.heartbeatAt = soon
-	}
-}
-
-// newsAwaited reports whether callers of a backup wait for a commit that the backup has not been
-// sent.
-func (r *Replica) newsAwaited() bool {
-	for _, i := range r.others {
-		if p := &r.primary.progress[i]; p.forwarded > p.commitSent && r.commit > p.commitSent {
-			return true
-		}
-	}
-	return false
-}
-
 // groupConfirmed commits op 1, which every member holds. In view 0 op 1 is the opening entry.
 func (r *Replica) groupConfirmed() {
 	r.commit = 1
@@ -190,178 +160,10 @@ func (r *Replica) flushPrimary() {
 	r.tryHandover()
 }
 
-// heartbeat sends the commit number to all backups, with a new round (N5, N6). Only the turn of the
-// protocol loop calls it: a loop that hangs must not appear alive (D2).
-func (r *Replica) heartbeat() {
-	p := &r.primary
-	p.round++
-	p.heartbeatAt = r.now.Add(r.heartbeatInterval())
-	r.keepAbove = r.lowestNeeded()
-	for _, i := range r.others {
-		q := &p.progress[i]
-		q.sentAtHeartbeat, q.commitSent = q.next-1, r.commit
-		if q.probeSent && q.prepareRound+1 < p.round { // not for a Prepare sent after the previous heartbeat
-			q.probe(q.preparePrev + 1)
-		}
-		if q.state == installing {
-			r.offer(i)
-		}
-	}
-	if len(r.others) > 0 {
-		r.send(&Commit{View: r.head.View, Commit: r.commit, Round: p.round, Keep: r.keepAbove}, r.others...)
-	}
-}
-
-// heartbeatInterval returns the time to the next heartbeat. It grows while the group is idle,
-// because waking three processes costs more than their messages, and slowly enough for an adaptive
-// detector to follow.
-func (r *Replica) heartbeatInterval() time.Duration {
-	p := &r.primary
-	if idle := p.idleOp == r.log.last.Op && r.commit == r.log.last.Op && len(r.reads.rounds) == 0; !idle {
-		p.idleOp, p.interval = r.log.last.Op, r.cfg.Heartbeat
-	} else {
-		p.interval = min(p.interval+p.interval/16, max(r.cfg.IdleHeartbeat, r.cfg.Heartbeat))
-	}
-	return p.interval
-}
-
-// lowestNeeded returns the op above which some replica that still answers needs the log (N9).
-func (r *Replica) lowestNeeded() OpNumber {
-	low := r.log.last.Op
-	for _, i := range r.others {
-		p := &r.primary.progress[i]
-		if r.now.Sub(p.answeredAt) > r.cfg.Abdication {
-			continue
-		}
-		if p.state == installing {
-			low = min(low, p.offered.Last.Op)
-		} else {
-			low = min(low, p.match)
-		}
-	}
-	return low
-}
-
-// onCommitOK counts an answer to a heartbeat (N6) and detects messages lost before it.
-func (r *Replica) onCommitOK(from Index, m *CommitOK) {
-	if !r.isPrimary() || m.View != r.head.View || m.Round > r.primary.round {
-		return
-	}
-	p := &r.primary.progress[from]
-	p.answeredRound = max(p.answeredRound, m.Round)
-	r.answered(from)
-	r.confirmReads()
-	if m.Round < r.primary.round || p.state == installing || !p.loadingSince.IsZero() {
-		return
-	}
-	switch {
-	case m.Op == 0 && p.sentAtHeartbeat > 0: // nothing is checked in this view yet: a Prepare finds where its log stands
-		p.probeAgain(m.Round)
-	case m.Op < p.sentAtHeartbeat: // Prepares sent before the heartbeat were lost
-		p.probe(m.Op + 1)
-	case p.match < p.sentAtHeartbeat && p.match == p.matchAtAnswer: // its acknowledgement may be lost
-		p.elicitAck = true
-	}
-	p.matchAtAnswer = p.match
-}
-
-// probeAgain resumes the search for where the logs agree. It restarts from the end of the log, or,
-// if the latest probe left before the answered heartbeat and so was lost, from that probe.
-func (p *progress) probeAgain(answered Round) {
-	switch {
-	case p.state != probing:
-		p.probe(p.sentAtHeartbeat + 1)
-	case p.probeSent && p.prepareRound < answered:
-		p.probe(p.preparePrev + 1)
-	}
-}
-
-// answered records an answer of a backup. A primary that was about to leave because too few
-// answered goes on if enough do now (V2).
-func (r *Replica) answered(from Index) {
-	r.primary.progress[from].answeredAt = r.now
-	if r.isPrimary() && r.primary.resigned == noQuorum && r.hearsQuorum() {
-		r.resumeRole()
-	}
-}
-
-// resumeRole makes the primary serve again in a view that it has not left.
-func (r *Replica) resumeRole() {
-	r.primary.resigned = serving
-	r.primary.heartbeatAt = r.now
-	r.withdraw()
-}
-
-// hearsQuorum reports whether enough voters have answered within the abdication time to make
-// max(Qr, Rb) together with the primary.
-func (r *Replica) hearsQuorum() bool {
-	count := 1
-	for _, i := range r.others {
-		if r.now.Sub(r.primary.progress[i].answeredAt) <= r.cfg.Abdication {
-			count++
-		}
-	}
-	return count >= max(r.members.Qr, r.members.Rb())
-}
-
-// tickPrimary resigns if the primary cannot serve (V2, D3, F13).
-func (r *Replica) tickPrimary() {
-	if r.primary.resigned != serving {
-		return
-	}
-	disk := r.diskDeadline()
-	switch {
-	case !disk.IsZero() && !r.now.Before(disk):
-		r.resign(diskHung)
-	case r.full:
-		r.resign(diskFull)
-	case !r.hearsQuorum():
-		r.resign(noQuorum)
-	}
-}
-
 // primaryDeadline returns when the primary's next timeout expires.
 func (r *Replica) primaryDeadline() time.Time {
 	if !r.isPrimary() || r.primary.resigned != serving {
 		return time.Time{}
 	}
 	return earlier(earlier(r.primary.heartbeatAt, r.diskDeadline()), r.handoverDeadline())
-}
-
-// resign votes to leave the view that this replica leads, which is sufficient for all members (V2).
-// The primary then accepts no request and sends no heartbeat.
-func (r *Replica) resign(why reason) {
-	if !r.isPrimary() || r.n == 1 && why != handedOver {
-		return
-	}
-	r.primary.resigned = why
-	r.vote(r.bestSuccessor())
-}
-
-// bestSuccessor returns the next view led by the reachable voter whose log is the longest; 0 if no
-// voter can be reached.
-func (r *Replica) bestSuccessor() View {
-	best := Index(-1)
-	for _, i := range r.others {
-		if r.heardLately(i) && (best < 0 || r.primary.progress[i].match > r.primary.progress[best].match) {
-			best = i
-		}
-	}
-	if best < 0 {
-		return 0
-	}
-	return r.members.viewOf(best, r.head.View)
-}
-
-// setDiskFull makes the primary resign when its disk is full, and serve again when the disk has
-// space (F13).
-func (r *Replica) setDiskFull(full bool) {
-	r.full = full
-	switch {
-	case !r.isPrimary():
-	case full && r.primary.resigned == serving:
-		r.resign(diskFull)
-	case !full && r.primary.resigned == diskFull:
-		r.resumeRole()
-	}
 }

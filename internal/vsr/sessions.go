@@ -142,6 +142,22 @@ func (s *Sessions) Clone() Sessions {
 	return c
 }
 
+// appendSession appends the body of an OpenSession entry: ID, incarnation and start number.
+func appendSession(b []byte, id string, inc Incarnation, start uint64) []byte {
+	b = append(appendString(b, id), inc[:]...)
+	return binary.AppendUvarint(b, start)
+}
+
+func cutSession(b []byte) (id string, inc Incarnation, start uint64, ok bool) {
+	id, b, ok = cutString(b)
+	if !ok || len(b) < len(inc) {
+		return "", inc, 0, false
+	}
+	n := copy(inc[:], b)
+	start, k := binary.Uvarint(b[n:])
+	return id, inc, start, k > 0 && n+k == len(b)
+}
+
 // Append appends the encoding of the table: the count of rows, then each row's fields and results.
 // A result is encoded as 0 if there is none, and as n+1 and the value if it has n bytes.
 func (s *Sessions) Append(b []byte) []byte {

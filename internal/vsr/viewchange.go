@@ -34,10 +34,6 @@ const (
 	growTimeout   = 16 // after many failed ones, it may take this many times as long
 )
 
-func (r *Replica) after(heartbeats int) time.Time {
-	return r.now.Add(time.Duration(heartbeats) * r.cfg.Heartbeat)
-}
-
 // heardLately reports whether the member was heard from within the time in which votes count.
 func (r *Replica) heardLately(i Index) bool {
 	return i == r.self || !r.heardAt[i].IsZero() && r.now.Sub(r.heardAt[i]) <= voteExpiry*r.cfg.Heartbeat
@@ -241,8 +237,6 @@ func (r *Replica) suspectAt() time.Time {
 	}
 	return at
 }
-
-var farAway = time.Unix(1<<40, 0)
 
 // changeDeadline returns when tickChange is due.
 func (r *Replica) changeDeadline() time.Time {
