@@ -98,11 +98,11 @@ func TestCrashInReceive(t *testing.T) {
 	resumed := 0
 	check := func(m *vfs.Mem, acted bool) {
 		s := open(t, m)
-		if left, ok := s.Unfinished(); ok {
+		if left, ok := unfinished(s); ok {
 			require.Equal(t, bare(nine), left)
 			in, err := s.Receive(left)
 			require.NoError(t, err)
-			if in.Missing() < nine.Chunks {
+			if in.missing < nine.Chunks {
 				resumed++
 			}
 			require.NoError(t, fetch(in, donor, all))
@@ -174,7 +174,7 @@ func TestFailedSync(t *testing.T) {
 		s = open(t, m)
 		in, err = s.Receive(bare(nine))
 		require.NoError(t, err)
-		require.Zero(t, in.Missing(), "all chunks are readable")
+		require.Zero(t, in.missing, "all chunks are readable")
 		_, err = in.Complete()
 		require.NoError(t, err)
 		m.Crash(rand.New(rand.NewPCG(seed, 0)))
@@ -190,7 +190,7 @@ func TestCrashAfterReceive(t *testing.T) {
 		_, err := open(t, m).Receive(bare(nine))
 		require.NoError(t, err)
 		m.Crash(rand.New(rand.NewPCG(seed, 0)))
-		left, ok := open(t, m).Unfinished()
+		left, ok := unfinished(open(t, m))
 		require.True(t, ok)
 		require.Equal(t, bare(nine), left)
 	}

@@ -39,8 +39,9 @@ func requireDamaged(t *testing.T, s *Store, info Info) {
 	require.Len(t, s.Damaged(), 1)
 	require.ErrorIs(t, s.Damaged()[0], ErrCorrupt)
 	require.ErrorContains(t, s.Damaged()[0], file(info, complete))
-	require.ErrorIs(t, s.Verify(info.ID), ErrCorrupt)
-	_, err := s.ReadChunk(info.ID, 0)
+	_, _, err := s.Read(info.ID)
+	require.ErrorIs(t, err, ErrCorrupt)
+	_, err = s.ReadChunk(info.ID, 0)
 	require.ErrorIs(t, err, ErrCorrupt)
 	_, err = s.Hold(info.ID)
 	require.ErrorIs(t, err, ErrCorrupt)
@@ -49,9 +50,8 @@ func requireDamaged(t *testing.T, s *Store, info Info) {
 // Each way to read a snapshot notices damage on its own.
 func TestRotWhileHeld(t *testing.T) {
 	ways := map[string]func(*Store, Info) error{
-		"read":   func(s *Store, info Info) error { _, _, err := read(s, info.ID); return err },
-		"verify": func(s *Store, info Info) error { return s.Verify(info.ID) },
-		"chunk":  func(s *Store, info Info) error { _, err := s.ReadChunk(info.ID, 3); return err },
+		"read":  func(s *Store, info Info) error { _, _, err := read(s, info.ID); return err },
+		"chunk": func(s *Store, info Info) error { _, err := s.ReadChunk(info.ID, 3); return err },
 	}
 	for name, notice := range ways {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +150,8 @@ func TestDamagedIsReplaced(t *testing.T) {
 	info := mustCreate(t, open(t, m), 5, state(300, 5))
 	flip(t, m, info, 700)
 	s := open(t, m)
-	require.ErrorIs(t, s.Verify(info.ID), ErrCorrupt)
+	_, _, err := read(s, info.ID)
+	require.ErrorIs(t, err, ErrCorrupt)
 	same := mustCreate(t, s, 5, state(300, 6))
 	requireLatest(t, s, same, state(300, 6))
 	require.Empty(t, s.Damaged())

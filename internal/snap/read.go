@@ -61,17 +61,6 @@ func (r *reader) Close() (err error) {
 	return err
 }
 
-// Verify reads the whole snapshot and returns ErrCorrupt if it is damaged.
-func (s *Store) Verify(id ID) error {
-	e, file, err := s.openHeld(id)
-	if err != nil {
-		return err
-	}
-	defer s.release(e)
-	defer file.Close()
-	return s.examined(e, e.scan(file).verify())
-}
-
 // ReadChunk returns chunk i, checked, in the form that Incoming.Put expects: at most MaxChunkSize
 // bytes, which the caller owns. It returns fs.ErrNotExist if the store has no such chunk, and
 // ErrCorrupt if the chunk is damaged. Call Hold to keep the snapshot from one call to the next.

@@ -8,7 +8,7 @@ import (
 )
 
 // Incoming is a snapshot being received. It must be used by one goroutine at a time, and ended by
-// Complete, Abandon or Close.
+// Complete or Close.
 type Incoming struct {
 	layout
 	store   *Store
@@ -16,17 +16,6 @@ type Incoming struct {
 	have    []byte // one bit per chunk
 	missing uint32
 	err     error // the first failure, or fs.ErrClosed once the snapshot is ended
-}
-
-// Unfinished describes the snapshot that was partly received, in this run or an earlier one, and
-// that Receive can resume. It reports false without one.
-func (s *Store) Unfinished() (Info, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.unfinished == nil || s.superseded(s.unfinished.id) != nil {
-		return Info{}, false
-	}
-	return s.unfinished.info(nil), true
 }
 
 // Receive begins to receive a snapshot from another replica, and allocates its space. It ignores
@@ -129,12 +118,6 @@ func (r *Incoming) keep(i uint32, data []byte) error {
 
 func (r *Incoming) has(i uint32) bool { return r.have[i/8]&(1<<(i%8)) != 0 }
 
-// Info describes the snapshot, without its header.
-func (r *Incoming) Info() Info { return r.info(nil) }
-
-// Missing returns the number of missing chunks.
-func (r *Incoming) Missing() uint32 { return r.missing }
-
 // Next returns the first missing chunk at or after from. It reports false if all are present.
 func (r *Incoming) Next(from uint32) (chunk uint32, ok bool) {
 	for i := from; i < r.chunks; i++ {
@@ -200,13 +183,6 @@ func (r *Incoming) finish() (*entry, error) {
 	}
 	e := &entry{layout: r.layout, header: header}
 	return e, r.store.publish(r.out.name, e)
-}
-
-// Abandon removes the partly received file. It has no effect on a snapshot that has ended.
-func (r *Incoming) Abandon() {
-	if r.err == nil {
-		r.fail(fmt.Errorf("snapshot %v was abandoned: %w", r.id, fs.ErrClosed))
-	}
 }
 
 // Close keeps the partly received file for a later Receive.

@@ -23,7 +23,7 @@ func TestTransfer(t *testing.T) {
 		require.NoError(t, err)
 		in, err := s.Receive(bare(info))
 		require.NoError(t, err)
-		assert.Equal(t, bare(info), in.Info())
+		assert.Equal(t, bare(info), in.info(nil))
 		for _, c := range rand.New(rand.NewPCG(1, op)).Perm(int(info.Chunks)) {
 			data, err := donor.ReadChunk(info.ID, uint32(c))
 			require.NoError(t, err)
@@ -36,10 +36,9 @@ func TestTransfer(t *testing.T) {
 		requireLatest(t, s, info, state(n, op))
 		requireFiles(t, m, complete)
 		require.ErrorIs(t, in.Put(0, nil), fs.ErrClosed)
-		in.Abandon()
 		require.NoError(t, in.Close())
 		requireLatest(t, open(t, m), info, state(n, op))
-		_, ok := s.Unfinished()
+		_, ok := unfinished(s)
 		require.False(t, ok)
 	}
 }
@@ -82,11 +81,11 @@ func TestRefusedChunk(t *testing.T) {
 		good[bit/8] ^= 1 << (bit % 8)
 	}
 	require.ErrorIs(t, in.Put(info.Chunks, good), ErrRefused)
-	require.Equal(t, info.Chunks, in.Missing())
+	require.Equal(t, info.Chunks, in.missing)
 	_, err = in.Complete()
 	require.ErrorContains(t, err, fmt.Sprintf("%d of %d chunks are missing, the first is 0", info.Chunks, info.Chunks))
 	require.NoError(t, fetch(in, donor, all))
-	require.Zero(t, in.Missing())
+	require.Zero(t, in.missing)
 	_, err = in.Complete()
 	require.NoError(t, err)
 	requireLatest(t, s, info, state(300, 9))
@@ -108,7 +107,7 @@ func TestWrongWhole(t *testing.T) {
 	require.NoError(t, fetch(in, donor, all))
 	_, err = in.Complete()
 	require.ErrorIs(t, err, ErrCorrupt)
-	_, ok := s.Unfinished()
+	_, ok := unfinished(s)
 	require.False(t, ok)
 	requireFiles(t, m, complete)
 	requireLatest(t, s, five, state(300, 5))
@@ -138,13 +137,13 @@ func TestResume(t *testing.T) {
 			require.ErrorIs(t, in.Put(9, nil), fs.ErrClosed)
 
 			s = again(s, m)
-			left, ok := s.Unfinished()
+			left, ok := unfinished(s)
 			require.True(t, ok)
 			require.Equal(t, bare(info), left)
 			require.NoError(t, m.FlipBit(file(info, partial), fileHeaderSize+4*64+30, 0)) // a torn chunk
 			in, err = s.Receive(left)
 			require.NoError(t, err)
-			require.Equal(t, info.Chunks-6, in.Missing())
+			require.Equal(t, info.Chunks-6, in.missing)
 			first, _ := in.Next(0)
 			second, _ := in.Next(first + 1)
 			require.Equal(t, []uint32{4, 7}, []uint32{first, second})
@@ -174,12 +173,12 @@ func TestAnotherIsReceived(t *testing.T) {
 	begin(nine, nineDonor)
 	begin(eight, eightDonor)
 	begin(nine, nineDonor)
-	left, ok := s.Unfinished()
+	left, ok := unfinished(s)
 	require.True(t, ok)
 	require.Equal(t, bare(nine), left)
 
 	ten := mustCreate(t, s, 10, nil)
-	_, ok = s.Unfinished()
+	_, ok = unfinished(s)
 	require.False(t, ok)
 	_, err := s.Receive(bare(nine))
 	require.ErrorIs(t, err, ErrSuperseded)
@@ -196,30 +195,13 @@ func TestOvertaken(t *testing.T) {
 	s := open(t, m)
 	in, err := s.Receive(bare(nine))
 	require.NoError(t, err)
+	require.Equal(t, fileHeaderSize+nine.Size, m.Used(), "reserved")
 	require.NoError(t, fetch(in, donor, all))
 	ten := mustCreate(t, s, 10, nil)
 	_, err = in.Complete()
 	require.ErrorIs(t, err, ErrSuperseded)
 	requireFiles(t, m, complete)
 	requireLatest(t, s, ten, []byte{})
-}
-
-// Abandon releases the space.
-func TestAbandon(t *testing.T) {
-	donor := open(t, vfs.NewMem())
-	nine := mustCreate(t, donor, 9, state(300, 9))
-	m := vfs.NewMem()
-	s := open(t, m)
-	in, err := s.Receive(bare(nine))
-	require.NoError(t, err)
-	require.Equal(t, fileHeaderSize+nine.Size, m.Used(), "reserved")
-	in.Abandon()
-	require.Zero(t, m.Used())
-	requireFiles(t, m)
-	_, ok := s.Unfinished()
-	require.False(t, ok)
-	_, err = transfer(s, donor, bare(nine))
-	require.NoError(t, err)
 }
 
 // A partly received snapshot of another group is as foreign as a complete one.
@@ -260,13 +242,13 @@ func FuzzPut(f *testing.F) {
 	f.Fuzz(func(t *testing.T, i uint32, data []byte) {
 		in, err := s.Receive(bare(info))
 		require.NoError(t, err)
-		defer in.Abandon()
+		defer func() { in.fail(fs.ErrClosed) }()
 		if err := in.Put(i, data); err != nil {
 			require.ErrorIs(t, err, ErrRefused)
-			require.Equal(t, info.Chunks, in.Missing())
+			require.Equal(t, info.Chunks, in.missing)
 			return
 		}
 		require.Equal(t, chunks[i], data)
-		require.Equal(t, info.Chunks-1, in.Missing())
+		require.Equal(t, info.Chunks-1, in.missing)
 	})
 }

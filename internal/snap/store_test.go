@@ -74,7 +74,7 @@ func TestOperatingSystem(t *testing.T) {
 	require.NoError(t, err)
 	in, err = to.Receive(bare(nine))
 	require.NoError(t, err)
-	require.Equal(t, nine.Chunks-10, in.Missing())
+	require.Equal(t, nine.Chunks-10, in.missing)
 	require.NoError(t, fetch(in, from, all))
 	_, err = in.Complete()
 	require.NoError(t, err)
@@ -105,7 +105,8 @@ func TestNewerReplacesOlder(t *testing.T) {
 	require.ErrorIs(t, err, ErrSuperseded)
 
 	requireLatest(t, s, nine, state(300, 9))
-	assert.ErrorIs(t, s.Verify(five.ID), fs.ErrNotExist)
+	_, _, err = s.Read(five.ID)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
 	requireFiles(t, m, complete)
 	_, err = s.Create(2, 0, 1, nil) // the epoch is compared first
 	assert.NoError(t, err)
@@ -157,7 +158,8 @@ func TestRemovalFails(t *testing.T) {
 	})
 	six := mustCreate(t, s, 6, nil)
 	requireLatest(t, s, six, []byte{})
-	assert.ErrorIs(t, s.Verify(five.ID), fs.ErrNotExist)
+	_, _, err := s.Read(five.ID)
+	assert.ErrorIs(t, err, fs.ErrNotExist)
 	requireFiles(t, m, complete, complete)
 	m.SetHook(nil)
 	mustCreate(t, s, 7, nil)
