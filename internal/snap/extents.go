@@ -1,10 +1,12 @@
 package snap
 
-// Extent is where a snapshot's file has its header or a chunk. Tests that damage files aim by it.
+// Extent is the place of the header or of a chunk in a snapshot's file. Tests use it to damage a
+// chosen part.
 type Extent struct{ Off, Size int64 }
 
-// Extents returns where the header and the chunks of a snapshot's file with content b are. There are
-// no chunks if b does not begin with a sound header of the file's size.
+// Extents returns the places of the header and the chunks in a snapshot's file whose content is b.
+// It returns no chunks unless b begins with an intact header and has the size that the header
+// implies.
 func Extents(b []byte) (header Extent, chunks []Extent) {
 	header = Extent{Size: min(fileHeaderSize, int64(len(b)))}
 	l, err := decode(b[:header.Size])

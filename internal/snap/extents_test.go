@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// The chunks that Extents finds are those that ReadChunk returns; without a sound header it finds none.
+// Extents finds the chunks that ReadChunk returns. Without an intact header it finds none.
 func TestExtentsAreTheChunks(t *testing.T) {
 	fs := vfs.NewMem()
 	s := open(t, fs)
