@@ -2,10 +2,10 @@ package wal
 
 import "path"
 
-// Part is a kind of part that a file of the log consists of.
+// Part is a kind of part of the log's files.
 type Part uint8
 
-// The parts of the head and of a segment.
+// The parts of the head file and of a segment.
 const (
 	HeadCopy Part = iota
 	SegmentHeader
@@ -13,18 +13,18 @@ const (
 	RecordPart
 )
 
-// Extent is where a file has one of its parts. Tests that damage files aim by it.
+// Extent is the place of a part in a file. Tests use it to damage a chosen part.
 type Extent struct {
 	Part
 	Off, Size int64
-	Number    uint64 // the sequence number of a HeadCopy, the serial of a SaveHeader
-	Stamp     Stamp  // of a RecordPart; of a SaveHeader, the stamp before its first record
-	Sound     bool   // the checksum of a HeadCopy or SegmentHeader matches
+	Number    uint64 // sequence number of a HeadCopy, serial of a SaveHeader
+	Stamp     Stamp  // stamp of a RecordPart; in a SaveHeader, the stamp before the first record
+	Sound     bool   // whether the checksum of a HeadCopy or SegmentHeader matches
 }
 
-// Extents lists the parts of the named file with content b in the order of their offsets. It lists
-// saves and records as their lengths say, whether or not they check, and also those that later ones
-// have replaced.
+// Extents lists the parts of the named file, whose content is b, in the order of their offsets. It
+// follows the lengths in the file without checking checksums, so it also lists damaged saves and
+// records, and those that later ones have replaced.
 func Extents(name string, b []byte) []Extent {
 	if path.Base(name) == headName {
 		return headExtents(b)
@@ -56,7 +56,8 @@ func segmentExtents(b []byte) []Extent {
 	return all
 }
 
-// saveExtents lists the parts of the save at off, none if none begins there, and returns its end.
+// saveExtents lists the parts of the save at off and returns its end. It lists none if no save
+// begins there.
 func saveExtents(b []byte, off int64) (parts []Extent, end int64) {
 	s := b[off:]
 	if order.Uint32(s) != saveMagic || order.Uint64(s[32:]) != uint64(off) {

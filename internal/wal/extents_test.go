@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The last extent of an op is where the log reads it, and the extents of a file do not overlap.
+// The last extent of each op contains the record that the log reads, and the extents of a file do
+// not overlap.
 func TestExtentsAreWhereThingsAre(t *testing.T) {
 	fs, _, after := severalSegments(t, true)
 	found := map[uint64][]byte{}
@@ -38,8 +39,8 @@ func TestExtentsAreWhereThingsAre(t *testing.T) {
 	}
 }
 
-// The copies of the head are told apart by their numbers, and a damaged one by its checksum. Lengths
-// that lead out of a segment end the list.
+// The copies of the head differ in their numbers, and a damaged copy in its checksum. Lengths that
+// lead beyond the end of a segment end the list.
 func TestExtentsOfDamagedFiles(t *testing.T) {
 	fs, _, _ := severalSegments(t, true)
 	head := []byte(image(t, fs)[headName])
