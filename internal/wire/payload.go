@@ -34,6 +34,14 @@ func (f *fields) payload(m vsr.Message) {
 		f.stamp(&m.Prev)
 		f.flag(&m.Gone)
 		f.entries(&m.Entries)
+	default:
+		f.payloadOutsideLog(m)
+	}
+}
+
+// payloadOutsideLog visits the fields of m if it concerns the group, requests, reads or snapshots.
+func (f *fields) payloadOutsideLog(m vsr.Message) {
+	switch m := m.(type) {
 	case *vsr.Question:
 		num(f, &m.Nonce)
 		f.text(&m.List)
