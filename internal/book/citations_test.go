@@ -208,3 +208,16 @@ func TestTranscriptsCiteRules(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbers shows what is a citation and what is not.
+func TestNumbers(t *testing.T) {
+	for text, ids := range map[string][]string{
+		"by N3 (V4, 11.10), and S5's mark":       {"N3", "V4", "11.10", "S5"},
+		"F18: two. X2.":                          {"F18", "X2"},
+		"11.12 s, in 11.6 ms, 1.11.10, 11.10.2":  nil,
+		"X509, 0xF1, RFC3, UTF-8, utf8.D1, S3/x": nil,
+		"docs/PROTOCOL.md#n1-admission, v11.10":  nil,
+	} {
+		assert.Equal(t, ids, numbers(text), text)
+	}
+}
