@@ -54,7 +54,7 @@ func normalizePrimary(r *Replica) {
 	for i := range was.progress {
 		q := &r.primary.progress[i]
 		q.match = was.progress[i].match
-		if was.opening > 0 {
+		if was.opening > 0 && Index(i) != r.self { // its own is what its disk holds
 			q.match = max(q.match, r.commit) // below it nothing is counted
 		}
 		q.next, q.probeSent = q.match+1, true
