@@ -44,7 +44,7 @@ func (c *Client[M]) MustPropose(body []byte) (result []byte) {
 		case err == nil:
 			return result
 		case g.Now() >= end, !errors.Is(err, smr.ErrNotApplied), errors.Is(err, smr.ErrTooLarge):
-			g.t.Fatal(g.report("MustPropose(%s): %v%s", quote(body), err, g.because()))
+			g.t.Fatal(g.report("MustPropose(%s): %v%s", g.describe(body), err, g.because()))
 		}
 	}
 }
@@ -65,7 +65,7 @@ func (c *Client[M]) Start(body []byte) *Call {
 		call.refused = fmt.Errorf("%w: %d bytes, the limit is %d (Config.MaxOpSize)", smr.ErrTooLarge, len(body), maxOpSize)
 		return call
 	}
-	call.x = g.s.Call(c.at, c.number, sim.Operation{Name: "propose", Body: call.body})
+	call.x = g.s.Call(c.at, c.number, sim.Operation{Name: "propose", Body: call.body, Describe: g.cfg.Describe})
 	if call.x == nil {
 		call.refused = fmt.Errorf("%w: %w: %s is down", smr.ErrNotApplied, smr.ErrClosed, g.names[c.at])
 	}
@@ -227,7 +227,7 @@ func (c *Call) Op() uint64 {
 
 // String says what was proposed, and what became of it.
 func (c *Call) String() string {
-	what := fmt.Sprintf("propose %s at %s", quote(c.body), c.g.names[c.at])
+	what := fmt.Sprintf("propose %s at %s", c.g.describe(c.body), c.g.names[c.at])
 	if !c.Done() && !c.gaveUp {
 		return what + ": no answer yet"
 	}

@@ -1,6 +1,7 @@
 package smrtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -51,6 +52,9 @@ func (c *counts) Apply(op smr.Op) []byte {
 		return strconv.AppendInt(nil, int64(time.Now().Year()), 10)
 	case "sleeps":
 		time.Sleep(time.Microsecond)
+	case "wide":
+		c.secret++
+		return append(bytes.Repeat([]byte("0"), 500), byte('0'+c.secret))
 	case "changes":
 		op.Body[0] = 'x'
 	}

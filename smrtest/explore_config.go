@@ -41,6 +41,9 @@ type Config[M smr.StateMachine] struct {
 	// compared by their snapshots, every 16 operations and in every eighth run after each. One whose
 	// snapshots differ for one state, as those written in the order of a map do, needs it.
 	Digest func(m M) uint64
+	// Describe returns a command as people read it, in one line, for reports and pictures. Many runs
+	// call it at the same time. Nil: they show the command's name and the first 60 bytes of its body.
+	Describe func(body []byte) string
 	// Faults is what goes wrong. Zero: all kinds of faults.
 	Faults Faults
 	// Replicas is the size of the group, 1 to 7. Zero: 3 in most runs, 5 in the others.
@@ -61,6 +64,7 @@ type trial struct {
 	name     string // the test's
 	work     sim.Work
 	workload []Operation
+	describe func(body []byte) string // Config.Describe, guarded; nil if that is
 	faults   Faults
 	replicas int
 	runs     int
@@ -77,7 +81,7 @@ const (
 
 // trial checks what it can.
 func (c *Config[M]) trial(name string) (*trial, error) {
-	x := &trial{name: name, workload: c.Workload, faults: c.Faults, replicas: c.Replicas, runs: c.Runs, virtual: c.Virtual, callers: c.Callers}
+	x := &trial{name: name, workload: c.Workload, describe: guarded(c.Describe), faults: c.Faults, replicas: c.Replicas, runs: c.Runs, virtual: c.Virtual, callers: c.Callers}
 	switch {
 	case c.New == nil:
 		return nil, errors.New("Config.New is required")
@@ -98,7 +102,7 @@ func (c *Config[M]) trial(name string) (*trial, error) {
 	if x.virtual == 0 {
 		x.virtual = usualVirtual
 	}
-	x.work = sim.Work{New: func() smr.StateMachine { return c.New() }, Model: described(c.Model)}
+	x.work = sim.Work{New: func() smr.StateMachine { return c.New() }, Model: described(c.Model, x.describe)}
 	if c.Invariant != nil {
 		x.work.Invariant = func(m smr.StateMachine) error { return c.Invariant(m.(M)) }
 	}

@@ -3,6 +3,7 @@ package smrtest
 import (
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -57,12 +58,16 @@ func (x *trial) workOf(far func(do func()), careful bool) *sim.Work {
 		if w.Model == nil {
 			o.Input = nil
 		}
+		o.Describe = x.describe
 		return o
 	}
-	w.NameOf = func(body []byte) string {
-		name, _ := names.Load(string(body))
-		text, _ := name.(string)
-		return text
+	w.Describe = x.describe
+	if w.Describe == nil {
+		w.Describe = func(body []byte) string {
+			name, _ := names.Load(string(body))
+			text, _ := name.(string)
+			return strings.TrimPrefix(text+" "+quote(body), " ")
+		}
 	}
 	w.Elsewhere, w.Careful = far, careful
 	return &w

@@ -33,9 +33,12 @@ func New[M smr.StateMachine](t testing.TB, n int, new func() M, options ...Optio
 		t.Fatalf("smrtest: a group has one set of options, not %d", len(options))
 	}
 	g := &Group[M]{}
-	g.stage = newStage(t, n, append(options, Options{})[0], &sim.Work{
+	o := append(options, Options{})[0]
+	o.Describe = guarded(o.Describe)
+	g.stage = newStage(t, n, o, &sim.Work{
 		New:       func() smr.StateMachine { return new() },
 		Careful:   true,
+		Describe:  o.Describe,
 		Invariant: func(m smr.StateMachine) error { return g.holds(m.(M)) },
 	})
 	return g
@@ -49,6 +52,9 @@ type Options struct {
 	// SnapshotEvery is the number of operations from one snapshot to the next. Zero: 20, so that
 	// short tests meet snapshots. Negative: none are taken.
 	SnapshotEvery int
+	// Describe returns an operation as people read it, in one line, for reports and pictures. Nil:
+	// they show the first 60 bytes of its body.
+	Describe func(body []byte) string
 	// Unformed makes New return before any replica has started, so that a test can disturb the
 	// forming of the group.
 	Unformed bool

@@ -22,6 +22,14 @@ func (g *stage) did(what string) {
 	g.script = append(g.script, step{g.s.Now(), g.inside, func() string { return what }})
 }
 
+// describe shows an operation.
+func (g *stage) describe(body []byte) string {
+	if g.cfg.Describe != nil {
+		return g.cfg.Describe(body)
+	}
+	return quote(body)
+}
+
 // shown is how many of the last steps a report shows.
 const shown = 40
 

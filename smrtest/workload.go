@@ -108,12 +108,18 @@ func PartitionBy[K comparable](key func(input any) K) func(history []porcupine.O
 }
 
 // described completes a model with words for what it does not describe itself.
-func described(m porcupine.Model) *porcupine.Model {
+func described(m porcupine.Model, describe func(body []byte) string) *porcupine.Model {
 	if m.Step == nil && m.StepContext == nil {
 		return nil
 	}
 	if m.DescribeOperation == nil {
-		m.DescribeOperation = func(input, output any) string { return fmt.Sprintf("%s → %s", word(input), word(output)) }
+		m.DescribeOperation = func(input, output any) string {
+			text := word(input)
+			if body, ok := input.([]byte); ok && describe != nil {
+				text = describe(body)
+			}
+			return fmt.Sprintf("%s → %s", text, word(output))
+		}
 	}
 	return &m
 }
@@ -124,4 +130,19 @@ func word(x any) string {
 		return quote(b)
 	}
 	return fmt.Sprintf("%+v", x)
+}
+
+// guarded returns a describe that survives a panic of the user's; nil if there is none.
+func guarded(describe func(body []byte) string) func(body []byte) string {
+	if describe == nil {
+		return nil
+	}
+	return func(body []byte) (text string) {
+		defer func() {
+			if p := recover(); p != nil {
+				text = fmt.Sprintf("%s (Describe panicked: %v)", quote(body), p)
+			}
+		}()
+		return describe(body)
+	}
 }

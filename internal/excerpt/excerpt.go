@@ -7,10 +7,12 @@ import (
 	"strings"
 )
 
+// most is how many bytes are shown.
+const most = 60
+
 // Of returns the beginning of b in quotes: in backquotes, the way JSON is best read, if double quotes would have to
 // escape something.
 func Of(b []byte) string {
-	const most = 60
 	if len(b) > most {
 		return fmt.Sprintf("%s... of %d bytes", Of(b[:most]), len(b))
 	}
@@ -19,4 +21,31 @@ func Of(b []byte) string {
 		return "`" + string(b) + "`"
 	}
 	return q
+}
+
+// Apart returns a and b in quotes; if they are long, what is around the first byte in which they
+// differ.
+func Apart(a, b []byte) (string, string) {
+	if max(len(a), len(b)) <= most {
+		return Of(a), Of(b)
+	}
+	at := 0
+	for at < min(len(a), len(b)) && a[at] == b[at] {
+		at++
+	}
+	return around(a, at), around(b, at)
+}
+
+// around returns the bytes around a place in quotes.
+func around(b []byte, at int) string {
+	from := max(0, at-most/3)
+	to := min(len(b), from+most)
+	if from == 0 {
+		return Of(b)
+	}
+	text := "..." + Of(b[min(from, to):to])
+	if to < len(b) {
+		text += "..."
+	}
+	return fmt.Sprintf("%s from byte %d of %d", text, from, len(b))
 }

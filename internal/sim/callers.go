@@ -197,7 +197,10 @@ func (c *Call) asked() string {
 
 func (c *Call) String() string {
 	what := c.Operation.Name
-	if c.Body != nil {
+	switch {
+	case c.Body != nil && c.Describe != nil:
+		what = c.Describe(c.Body)
+	case c.Body != nil:
 		what += " " + excerpt.Of(c.Body)
 	}
 	switch c.Outcome {

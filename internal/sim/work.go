@@ -7,7 +7,6 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/contract"
-	"github.com/smr-go/smr/internal/excerpt"
 )
 
 // Work is what a group is for: its state machine, and what its callers do.
@@ -27,8 +26,8 @@ type Work struct {
 	// Distinct says that no two commands have the same body, so that one applied under two
 	// numbers is noticed.
 	Distinct bool
-	// NameOf returns what a command is called, for messages. Nil: it is told by its body alone.
-	NameOf func(body []byte) string
+	// Describe shows a command to people. Nil: they see the beginning of its body.
+	Describe func(body []byte) string
 	// Elsewhere calls do where time.Now shows another time, which goes on from call to call: a copy
 	// of the machine lives there. Nil: there is no such place.
 	Elsewhere func(do func())
@@ -43,14 +42,8 @@ type Work struct {
 // kit returns what handles the machines.
 func (w *Work) kit() *contract.Kit {
 	k := &contract.Kit{New: w.New, Digest: w.Digest, Invariant: w.Invariant, Elsewhere: w.Elsewhere, Watch: w.Watch, Careful: w.Careful}
-	if w.NameOf != nil {
-		k.Describe = func(op smr.Op) string {
-			name := w.NameOf(op.Body)
-			if name != "" {
-				name += " "
-			}
-			return fmt.Sprintf("op %d, %s%s", op.Number, name, excerpt.Of(op.Body))
-		}
+	if w.Describe != nil {
+		k.Describe = func(op smr.Op) string { return fmt.Sprintf("op %d, %s", op.Number, w.Describe(op.Body)) }
 	}
 	return k
 }
@@ -64,6 +57,9 @@ type Operation struct {
 	Op     uint64                          // of AtLeast
 	Input  any                             // for the model
 	Output func(result []byte) (value any) // of a command, for the model; nil: the result itself
+
+	// Describe shows a command to people. Nil: they see its name and the beginning of its body.
+	Describe func(body []byte) string
 }
 
 // Level is how fresh a read must be.
