@@ -61,3 +61,13 @@ func TestDescribeMayPanic(t *testing.T) {
 	})
 	assert.Contains(t, failure, `MustPropose("x" (Describe panicked: no words)): `)
 }
+
+// A wide result is shown where it differs from the right one.
+func TestResultsAreShownWhereTheyDiffer(t *testing.T) {
+	failure := failing.Test(t, func(t testing.TB) {
+		c := New(t, 3, buggy("wide"))
+		c.Client().MustPropose(inc("x"))
+		c.Client().MustPropose(inc("x"))
+	})
+	assert.Regexp(t, `returned \.\.\."0{20}2" from byte 480 of 501, and .* \.\.\."0{20}1" from byte 480 of 501`, failure)
+}

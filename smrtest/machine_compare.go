@@ -3,6 +3,8 @@ package smrtest
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/smr-go/smr/internal/excerpt"
 )
 
 // same checks that other, which applied all operations or the last of them, did what r did, which
@@ -32,7 +34,8 @@ func (r *run) sameResult(i int, a, b []byte, why string) *parting {
 	if bytes.Equal(a, b) {
 		return nil
 	}
-	return &parting{i, fmt.Sprintf("%s differ from %s on: its result is %s in the first and %s in the second", why, r.name(i), quote(a), quote(b))}
+	first, second := excerpt.Apart(a, b)
+	return &parting{i, fmt.Sprintf("%s differ from %s on: its result is %s in the first and %s in the second", why, r.name(i), first, second)}
 }
 
 // sameEncore applies all operations once more: what the results of the last ones depended on may

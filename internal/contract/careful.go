@@ -160,7 +160,8 @@ func (c *Careful) sameSiblings(op smr.Op, result []byte) error {
 		case err != nil:
 			return err
 		case !bytes.Equal(result, other):
-			return Deterministic.Broken("it returned %s, and on another machine with the same history %s", excerpt.Of(result), excerpt.Of(other))
+			one, two := excerpt.Apart(result, other)
+			return Deterministic.Broken("it returned %s, and on another machine with the same history %s", one, two)
 		case c.differ(c.state, state):
 			return Deterministic.Broken("two machines with the same history are in different states after it")
 		}
@@ -178,7 +179,8 @@ func (c *Careful) sameRestored(op smr.Op, before, result []byte) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(result, other):
-		err = Restores.Broken("it returned %s, and on a machine just restored from a snapshot %s", excerpt.Of(result), excerpt.Of(other))
+		one, two := excerpt.Apart(result, other)
+		err = Restores.Broken("it returned %s, and on a machine just restored from a snapshot %s", one, two)
 	case c.differ(c.state, state):
 		err = Restores.Broken("a machine restored from a snapshot just before is in another state after it")
 	default:
@@ -210,7 +212,8 @@ func (c *Careful) sameUsed(op smr.Op, before, result []byte) (doubt, err error) 
 	case err != nil:
 		return nil, err
 	case !bytes.Equal(result, other):
-		doubt = Replaces.Broken("it returned %s, and, after "+how+"it returned %s", excerpt.Of(result), excerpt.Of(other))
+		one, two := excerpt.Apart(result, other)
+		doubt = Replaces.Broken("it returned %s, and, after "+how+"it returned %s", one, two)
 	case c.differ(c.state, state):
 		doubt = Replaces.Broken("after " + how + "it leads to another state")
 	default:

@@ -82,5 +82,6 @@ func SameResult(op string, was, returned []byte, later string) error {
 	if bytes.Equal(was, returned) {
 		return nil
 	}
-	return LeavesResult.Broken("%s returned %s, and %s that result is %s", op, excerpt.Of(was), later, excerpt.Of(returned))
+	before, after := excerpt.Apart(was, returned)
+	return LeavesResult.Broken("%s returned %s, and %s that result is %s", op, before, later, after)
 }

@@ -72,7 +72,8 @@ func (w *Witness) applyTwin(op smr.Op, result []byte, digest uint64) error {
 		return err
 	}
 	if !bytes.Equal(other, result) {
-		return Deterministic.Broken(restored, "returned", excerpt.Of(result), excerpt.Of(other))
+		one, two := excerpt.Apart(result, other)
+		return Deterministic.Broken(restored, "returned", one, two)
 	}
 	if d := w.twin.Digest(); d != digest {
 		return Deterministic.Broken(restored, "came to a state with digest", digest, d)

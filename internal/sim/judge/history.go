@@ -73,7 +73,8 @@ func (j *Judge) checkAnswer(c *Call, r request, result []byte) (vsr.OpNumber, er
 		return 0, violates("11.7", "request %d of session %d was answered, and is not in the log", r.number, r.session)
 	}
 	if want := j.results[op].Result; !bytes.Equal(result, want) {
-		return op, violates("11.7", "op %d was answered with %s, and resulted in %s", op, excerpt.Of(result), excerpt.Of(want))
+		got, wanted := excerpt.Apart(result, want)
+		return op, violates("11.7", "op %d was answered with %s, and resulted in %s", op, got, wanted)
 	}
 	if op <= c.floor {
 		return op, violates("11.9", "%s was executed at op %d; when it was proposed, a caller had seen op %d", excerpt.Of(c.Body), op, c.floor)

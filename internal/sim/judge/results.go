@@ -62,7 +62,8 @@ func (j *Judge) Applied(i int, e *vsr.Entry, got Outcome) error {
 	case got.Kept != want.Kept:
 		return violates("11.10", "%s: after op %d the session table has room for %d results, not for %d (X2)", m.id, e.Op, got.Kept, want.Kept)
 	case !bytes.Equal(got.Result, want.Result):
-		return j.differs(m, e, "it returned %s, and another machine with the same history %s", excerpt.Of(got.Result), excerpt.Of(want.Result))
+		one, two := excerpt.Apart(got.Result, want.Result)
+		return j.differs(m, e, "it returned %s, and another machine with the same history %s", one, two)
 	case got.Executed && got.Digest != want.Digest:
 		return j.differs(m, e, "it led to a state with digest %x, and another machine with the same history is in one with %x", got.Digest, want.Digest)
 	}
