@@ -57,9 +57,8 @@ func checkHeader(h *vsr.Header) error {
 	return nil
 }
 
-// checkDoViewChange checks that the log begins no later than right above the snapshot and ends no
-// earlier than at the snapshot (section 2), and that committed ops are in the log or in the
-// snapshot (invariant 1).
+// checkDoViewChange checks that the log begins at the op after the snapshot or below, and ends at the
+// snapshot or above (section 2), and that committed ops are in the log or in the snapshot (11.1).
 func checkDoViewChange(h *vsr.Header, m *vsr.DoViewChange) error {
 	return cmp.Or(
 		checkReached("last entry", m.Last, h.Epoch, m.View),
@@ -101,7 +100,7 @@ func checkAnswer(h *vsr.Header, m *vsr.Answer) error {
 	return nil
 }
 
-// checkOffer checks that the primary's log begins no later than right above its snapshot.
+// checkOffer checks that the primary's log begins at the op after its snapshot or below.
 func checkOffer(h *vsr.Header, m *vsr.SnapshotOffer) error {
 	s := &m.Snapshot
 	if s.Size < 0 || (s.Size > 0 && s.Chunks == 0) {
@@ -152,7 +151,7 @@ func checkEntry(e *vsr.Entry) error {
 }
 
 // checkFollow checks that entries follow prev and one another. Along a log, neither (epoch, view)
-// decreases (invariant 4) nor time (N2).
+// (11.4) nor time (N2) decreases.
 func checkFollow(prev vsr.Viewstamp, entries []vsr.Entry) error {
 	if err := checkStamp(prev); err != nil {
 		return err
@@ -193,7 +192,7 @@ func checkStamp(s vsr.Viewstamp) error {
 }
 
 // checkReached checks that s does not exceed the sender's epoch and view: a replica's log has no
-// entry of a later view than its own (invariant 4).
+// entry of a later view than its own (11.4).
 func checkReached(what string, s vsr.Viewstamp, e vsr.Epoch, v vsr.View) error {
 	if s.Compare(vsr.Viewstamp{Epoch: e, View: v, Op: math.MaxUint64}) > 0 {
 		return fmt.Errorf("%s %v is above the sender's view, %d.%d", what, s, e, v)

@@ -62,8 +62,8 @@ func AppendMessage(b []byte, tag GroupTag, h vsr.Header, m vsr.Message) []byte {
 
 // DecodeMessage decodes a message encoded by AppendMessage in the group with the given tag. Bodies
 // and chunk data alias b, which must not be modified afterwards; empty ones are nil. The memory
-// allocated is proportional to len(b), whatever the contents. DecodeMessage returns an error if b
-// is damaged, of another version or group, or a message that no replica could have sent.
+// allocated is proportional to len(b), whatever the contents. DecodeMessage returns an error if b is
+// damaged, belongs to another version or group, or is a message that no replica could have sent.
 func DecodeMessage(b []byte, tag GroupTag) (vsr.Header, vsr.Message, error) {
 	h, m, err := decode(b, tag)
 	if err != nil {
