@@ -1,6 +1,6 @@
-// Package vfs defines the small part of a file system that smr's storage needs. The log and the
-// snapshots use it to run on the operating system's files, in memory, and on a simulated disk that
-// crashes and fails on demand.
+// Package vfs defines the small part of a file system that smr's storage needs. It lets the log and
+// the snapshots run on the operating system's files, in memory, and on a simulated disk that crashes
+// and fails on demand.
 package vfs
 
 import (
