@@ -1,6 +1,6 @@
-// Throughput measures how many operations a group of three commits per second, how long each takes,
-// and what it costs. The whole group runs in this process, either in memory or over TCP on the
-// loopback interface with directories and fdatasync. From the repository's root:
+// Throughput measures how many operations a group of three commits per second, their latency and
+// their cost. The whole group runs in this process, either in memory or over TCP on the loopback
+// interface with directories and fdatasync. From the repository's root:
 //
 //	go -C bench run ./throughput [-on memory,disk] [-proposers 1,128,1024] [-at primary|all]
 package main
