@@ -34,11 +34,12 @@ type Recording struct {
 
 // recorded is what is known of a host that is not over.
 type recorded struct {
-	role  picture.Span // what it is in the protocol, or that it is down; no kind: nothing yet
-	ails  []picture.Span
-	state vsr.State
-	saves []unsaved // begun
-	why   string    // it goes down
+	role   picture.Span // what it is in the protocol, or that it is down; no kind: nothing yet
+	ails   []picture.Span
+	state  vsr.State
+	saves  []unsaved        // begun
+	why    string           // it goes down
+	absent picture.SpanKind // what keeps it out of reach while all else is healed; "": nothing that is drawn
 }
 
 // place is a caller at a replica.

@@ -35,6 +35,15 @@ func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
 	case "does not apply:":
 		r.mark(host, at, picture.Note, "%s", inANote("the fault "+what, args))
 		h.ails, h.why = slices.DeleteFunc(h.ails, func(s picture.Span) bool { return s.From == at }), ""
+	case absenceNames[staysPaused]:
+		h.absent = picture.Paused
+		r.suffers(at, &fault.Fault{Host: host}, h.absent)
+	case absenceNames[staysHung]:
+		h.absent = picture.DiskSlow
+		r.suffers(at, &fault.Fault{Host: host}, h.absent)
+	case "is within reach again":
+		r.recovers(host, at, h.absent)
+		h.absent = ""
 	case "stops:", "goes down in", "has lost its memory":
 		h.why = inANote(what, args)
 		fallthrough
@@ -54,7 +63,11 @@ func (r *Recording) ofWorld(at time.Duration, what string, args []any) {
 	case "all is healed":
 		what = "all faults end"
 		for i := range r.hosts {
-			r.recovers(i, at, picture.Paused, picture.DiskSlow, picture.DiskFull)
+			for _, kind := range []picture.SpanKind{picture.Paused, picture.DiskSlow, picture.DiskFull} {
+				if r.hosts[i].absent != kind {
+					r.recovers(i, at, kind)
+				}
+			}
 		}
 		fallthrough
 	default:
@@ -150,13 +163,11 @@ func (r *Recording) suffers(at time.Duration, f *fault.Fault, kind picture.SpanK
 }
 
 // recovers ends what ails a host.
-func (r *Recording) recovers(host int, at time.Duration, kinds ...picture.SpanKind) {
+func (r *Recording) recovers(host int, at time.Duration, kind picture.SpanKind) {
 	h := &r.hosts[host]
 	for i := range h.ails {
-		for _, kind := range kinds {
-			if s := &h.ails[i]; s.Kind == kind {
-				s.To = min(s.To, at)
-			}
+		if s := &h.ails[i]; s.Kind == kind {
+			s.To = min(s.To, at)
 		}
 	}
 }

@@ -42,6 +42,10 @@ func drawRun(t *testing.T, title, flags string, replicas int, play func(Watcher)
 
 // recordedRun plays faults in a calm world with a machine that breaks its invariant at an op.
 func recordedRun(t *testing.T, most int, breaksAt uint64, faults ...fault.Fault) *picture.Run {
+	return recordedRunOf(t, Calm(7), most, breaksAt, faults...)
+}
+
+func recordedRunOf(t *testing.T, p *Setup, most int, breaksAt uint64, faults ...fault.Fault) *picture.Run {
 	w := ListWork(10, 0.3, 0)
 	applied := map[smr.StateMachine]uint64{}
 	w.Invariant = func(m smr.StateMachine) error {
@@ -50,7 +54,6 @@ func recordedRun(t *testing.T, most int, breaksAt uint64, faults ...fault.Fault)
 		}
 		return nil
 	}
-	p := Calm(7)
 	p.SnapshotEvery = 20
 	r := NewRecording(p.Replicas, most)
 	run := r.Picture(Play(p, nil, faults, w, r))
@@ -92,6 +95,20 @@ func TestRecordingTellsWhatHappened(t *testing.T) {
 	assert.Zero(t, count(run.Spans, func(x picture.Span) bool { return x.Kind == picture.Paused && x.From > 8*s }), "who is down cannot be paused")
 	for _, fate := range []picture.Fate{picture.Arrived, picture.CutOff, picture.Refused} {
 		assert.NotZero(t, count(run.Messages, func(m picture.Message) bool { return m.Fate == fate }), fate)
+	}
+}
+
+// Members that stay paused, or whose disks stay hung, while all else is healed are shown so until they
+// come back.
+func TestRecordingShowsWhoStaysAway(t *testing.T) {
+	for kind, unhealed := range map[picture.SpanKind]Unhealed{picture.Paused: {Paused: 1}, picture.DiskSlow: {Hung: 1}} {
+		p := Calm(7)
+		p.Unhealed, p.DiskLimit = unhealed, time.Second
+		run := recordedRunOf(t, p, 1e6, 0)
+		assert.Empty(t, run.Failure)
+		assert.Equal(t, 1, count(run.Spans, func(s picture.Span) bool {
+			return s.Kind == kind && s.From > 9*time.Second && s.To > s.From && s.To < run.End
+		}), kind)
 	}
 }
 
