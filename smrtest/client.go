@@ -57,7 +57,7 @@ func (c *Client[M]) Start(body []byte) *Call {
 	g := c.g
 	g.t.Helper()
 	defer g.enter()()
-	call := &Call{g: g.stage, body: append([]byte{}, body...), end: g.Now() + c.Patience}
+	call := &Call{g: g.group, body: append([]byte{}, body...), end: g.Now() + c.Patience}
 	c.choose()
 	call.at = c.at
 	g.script = append(g.script, step{g.Now(), g.inside, call.String})
@@ -88,7 +88,7 @@ func (c *Client[M]) choose() {
 }
 
 // serves reports whether a replica is up and reaches enough others to work with.
-func (g *stage) serves(i int) bool {
+func (g *group) serves(i int) bool {
 	n := 0
 	for j := range g.names {
 		if g.healthy(j) && g.talk(i, j) {
@@ -99,7 +99,7 @@ func (g *stage) serves(i int) bool {
 }
 
 // healthy reports whether a replica is up, with nothing that keeps it from working.
-func (g *stage) healthy(i int) bool {
+func (g *group) healthy(i int) bool {
 	x := g.s.Status(i)
 	return x.Up && !x.Lost && !x.Paused && x.State.Problem == ""
 }
@@ -167,7 +167,7 @@ func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
 
 // Call is a proposal whose outcome may not be known yet.
 type Call struct {
-	g       *stage
+	g       *group
 	x       *sim.Call // nil: refused
 	at      int
 	body    []byte
@@ -193,7 +193,7 @@ func (c *Call) Wait() (result []byte, err error) {
 }
 
 // cancel gives a call up.
-func (g *stage) cancel(x *sim.Call) {
+func (g *group) cancel(x *sim.Call) {
 	g.t.Helper()
 	defer g.enter()()
 	g.s.Cancel(x)

@@ -12,7 +12,7 @@ import (
 
 // Crash cuts the power of replicas, of all that are up if none is named. Disks may lose or tear writes
 // that were not synced. The replicas stay down until Restart.
-func (g *stage) Crash(ids ...smr.ID) {
+func (g *group) Crash(ids ...smr.ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
 		ids = slices.DeleteFunc(g.Members(), func(id smr.ID) bool { return !g.s.Status(g.host(id)).Up })
@@ -24,7 +24,7 @@ func (g *stage) Crash(ids ...smr.ID) {
 
 // CrashPrimary crashes the primary and returns its ID. If there is no primary it waits for one, as
 // Primary does.
-func (g *stage) CrashPrimary() smr.ID {
+func (g *group) CrashPrimary() smr.ID {
 	g.t.Helper()
 	p := g.Primary()
 	if p == "" {
@@ -37,7 +37,7 @@ func (g *stage) CrashPrimary() smr.ID {
 // Restart starts replicas on what their disks hold, all that are down if none is named. A replica that
 // is up is killed first. A replica that has lost its memory (its disk was wiped, or found damaged)
 // cannot start: the test fails if it is named.
-func (g *stage) Restart(ids ...smr.ID) {
+func (g *group) Restart(ids ...smr.ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
 		for i, id := range g.names {
@@ -57,7 +57,7 @@ func (g *stage) Restart(ids ...smr.ID) {
 
 // Partition cuts all links between these replicas and the others. A second call divides the sides that
 // the first one made: Partition("a") and Partition("b") leave a, b and the rest apart.
-func (g *stage) Partition(side ...smr.ID) {
+func (g *group) Partition(side ...smr.ID) {
 	g.t.Helper()
 	f := fault.Fault{Kind: fault.Split}
 	for _, id := range side {
@@ -70,7 +70,7 @@ func (g *stage) Partition(side ...smr.ID) {
 }
 
 // Heal restores the network: all links are whole, fast and lossless again.
-func (g *stage) Heal() {
+func (g *group) Heal() {
 	g.t.Helper()
 	defer g.enter()()
 	g.did("heal the network")
@@ -98,7 +98,7 @@ func (g *stage) Heal() {
 // above the latest snapshot, and not among the last writes: [Call.Op] is its number. The replica finds
 // the damage when it reads the operation, at its next restart at the latest, and then stays out of the
 // group, as one whose disk was wiped.
-func (g *stage) Fault(format string, args ...any) {
+func (g *group) Fault(format string, args ...any) {
 	g.t.Helper()
 	line := fmt.Sprintf(format, args...)
 	f, err := fault.Parse("at 0s " + line)
@@ -119,7 +119,7 @@ func (g *stage) Fault(format string, args ...any) {
 }
 
 // sensible returns an error if a fault would do nothing, or something that the test cannot mean.
-func (g *stage) sensible(f *fault.Fault) error {
+func (g *group) sensible(f *fault.Fault) error {
 	all := int64(1)<<len(g.names) - 1
 	switch f.Kind {
 	case fault.Split, fault.SplitOneWay, fault.Bridge:
@@ -153,7 +153,7 @@ func (g *stage) sensible(f *fault.Fault) error {
 
 // awaitFault lets time pass until a fault that takes effect through the protocol has done so. was is
 // who was primary before.
-func (g *stage) awaitFault(f *fault.Fault, was int) {
+func (g *group) awaitFault(f *fault.Fault, was int) {
 	g.t.Helper()
 	switch f.Kind {
 	case fault.Stop:
@@ -167,7 +167,7 @@ func (g *stage) awaitFault(f *fault.Fault, was int) {
 }
 
 // do makes a fault happen, whose words are for reports.
-func (g *stage) do(f fault.Fault, words string) {
+func (g *group) do(f fault.Fault, words string) {
 	g.t.Helper()
 	f.Seed = g.chance.Uint64()
 	why := map[fault.Kind]string{fault.PowerCut: "it has crashed", fault.Crash: "it was killed", fault.Stop: "it was stopped"}[f.Kind]

@@ -35,7 +35,7 @@ func New[M smr.StateMachine](t testing.TB, n int, new func() M, options ...Optio
 	g := &Group[M]{}
 	o := append(options, Options{})[0]
 	o.Describe = guarded(o.Describe)
-	g.stage = newStage(t, n, o, &sim.Work{
+	g.group = newGroup(t, n, o, &sim.Work{
 		New:       func() smr.StateMachine { return new() },
 		Careful:   true,
 		Describe:  o.Describe,
@@ -63,7 +63,7 @@ type Options struct {
 // Group is a simulated group of replicas. One goroutine uses it: the test's. Whatever cannot be
 // done fails the test.
 type Group[M smr.StateMachine] struct {
-	*stage
+	*group
 	always []func(M) error
 }
 

@@ -19,7 +19,7 @@ var pictured = func() bool {
 const drawn = 50_000
 
 // watch returns what records the run, if it is to be drawn.
-func (g *stage) watch() sim.Watcher {
+func (g *group) watch() sim.Watcher {
 	if !pictured() {
 		return nil
 	}
@@ -29,14 +29,14 @@ func (g *stage) watch() sim.Watcher {
 }
 
 // calls has the picture call what happens next as the test's report does.
-func (g *stage) calls(what string) {
+func (g *group) calls(what string) {
 	if g.recording != nil {
 		g.recording.Words = what
 	}
 }
 
 // draw makes a picture of the run, once it is over.
-func (g *stage) draw() {
+func (g *group) draw() {
 	p := g.recording.Picture(g.s.Report())
 	p.Title, p.Command = g.t.Name(), g.command()
 	p.Schedule, p.Unit = g.steps(), "step"

@@ -18,12 +18,12 @@ type step struct {
 }
 
 // did writes down what the test did.
-func (g *stage) did(what string) {
+func (g *group) did(what string) {
 	g.script = append(g.script, step{g.s.Now(), g.inside, func() string { return what }})
 }
 
 // describe shows an operation.
-func (g *stage) describe(body []byte) string {
+func (g *group) describe(body []byte) string {
 	if g.cfg.Describe != nil {
 		return g.cfg.Describe(body)
 	}
@@ -34,7 +34,7 @@ func (g *stage) describe(body []byte) string {
 const shown = 40
 
 // report is what a failed test says: what is wrong, what was done before, and how the replicas are.
-func (g *stage) report(format string, args ...any) string {
+func (g *group) report(format string, args ...any) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, format, args...)
 	fmt.Fprintf(&b, "\n\nafter %s of virtual time with seed %d, in which the test did\n", at(g.s.Now()), g.cfg.Seed)
@@ -50,10 +50,10 @@ func (g *stage) report(format string, args ...any) string {
 }
 
 // command repeats the test, and draws it.
-func (g *stage) command() string { return command(g.t.Name(), "-artifacts") }
+func (g *group) command() string { return command(g.t.Name(), "-artifacts") }
 
 // steps is what the test did, in lines: the last ones, and what was done many times over in one.
-func (g *stage) steps() (lines []string) {
+func (g *group) steps() (lines []string) {
 	for i := 0; i < len(g.script); {
 		x, times := &g.script[i], 1
 		text := x.text()
@@ -81,7 +81,7 @@ func (g *stage) steps() (lines []string) {
 func at(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
 
 // look is a replica in one line.
-func (g *stage) look(i int) string {
+func (g *group) look(i int) string {
 	x, s := g.s.Status(i), g.status(i)
 	if !x.Up {
 		return "down: " + s.Problem

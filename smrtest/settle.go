@@ -11,7 +11,7 @@ import (
 // Settle lets virtual time pass until all replicas that are up stand at the same operation with
 // equal states, and nobody waits for an answer. If that does not come about within a minute it
 // fails the test and says what is in the way: a cut that was not healed, say.
-func (g *stage) Settle() {
+func (g *group) Settle() {
 	g.t.Helper()
 	g.waits("Settle")
 	if g.up() == 0 {
@@ -27,7 +27,7 @@ func (g *stage) Settle() {
 }
 
 // up returns how many replicas are up.
-func (g *stage) up() (n int) {
+func (g *group) up() (n int) {
 	for i := range g.names {
 		if g.s.Status(i).Up {
 			n++
@@ -37,7 +37,7 @@ func (g *stage) up() (n int) {
 }
 
 // because lists what may keep the group from working, one thing a line; "" if nothing is known.
-func (g *stage) because() string {
+func (g *group) because() string {
 	var all []string
 	if n, needed := g.up(), sim.Needed(len(g.names)); n < needed {
 		all = append(all, fmt.Sprintf("%d of %d replicas are up, and a group of %d needs %d: Restart some", n, len(g.names), len(g.names), needed))
@@ -61,7 +61,7 @@ func (g *stage) because() string {
 }
 
 // unheard returns those that are up and whose messages do not reach a replica.
-func (g *stage) unheard(i int) (ids []smr.ID) {
+func (g *group) unheard(i int) (ids []smr.ID) {
 	for j, id := range g.names {
 		if g.s.Status(j).Up && !g.s.Reaches(j, i) {
 			ids = append(ids, id)
@@ -86,7 +86,7 @@ func join(ids []smr.ID) string {
 
 // finish is the end of a test that has not failed: all faults end, and the group must become one
 // again, unless more memory was lost than it can lose.
-func (g *stage) finish() {
+func (g *group) finish() {
 	g.t.Helper()
 	defer g.ended.Store(true)
 	if g.t.Failed() || g.t.Skipped() || g.s.Violation() != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// stage is a Group without its state machine's type.
-type stage struct {
+// group is a Group without its state machine's type.
+type group struct {
 	t       testing.TB
 	s       *sim.Sim
 	cfg     Options
@@ -32,7 +32,7 @@ type stage struct {
 	doomed map[int]bool   // may have lost their memory, or find that they have
 }
 
-func newStage(t testing.TB, n int, cfg Options, w *sim.Work) *stage {
+func newGroup(t testing.TB, n int, cfg Options, w *sim.Work) *group {
 	t.Helper()
 	if n < 1 || n > 7 {
 		t.Fatalf("smrtest: a group has 1 to 7 replicas, not %d", n)
@@ -40,7 +40,7 @@ func newStage(t testing.TB, n int, cfg Options, w *sim.Work) *stage {
 	if cfg.Seed == 0 {
 		cfg.Seed = 1
 	}
-	g := &stage{t: t, cfg: cfg, chance: rand.New(rand.NewPCG(cfg.Seed, 0)), why: map[int]string{}, doomed: map[int]bool{}}
+	g := &group{t: t, cfg: cfg, chance: rand.New(rand.NewPCG(cfg.Seed, 0)), why: map[int]string{}, doomed: map[int]bool{}}
 	for i := range n {
 		g.names = append(g.names, smr.ID(sim.Name(i)))
 	}
@@ -73,7 +73,7 @@ func (cfg *Options) setup(n int) *sim.Setup {
 }
 
 // Run lets d of virtual time pass.
-func (g *stage) Run(d time.Duration) {
+func (g *group) Run(d time.Duration) {
 	g.t.Helper()
 	g.notNegative("Run", d)
 	g.waits("Run")
@@ -84,7 +84,7 @@ func (g *stage) Run(d time.Duration) {
 
 // RunUntil lets virtual time pass until cond holds, for a minute at most, and reports whether it
 // does. It is asked after everything that happens, and must not wait itself.
-func (g *stage) RunUntil(cond func() bool) bool {
+func (g *group) RunUntil(cond func() bool) bool {
 	g.t.Helper()
 	g.given("RunUntil", "cond", cond != nil)
 	g.waits("RunUntil")
@@ -95,7 +95,7 @@ func (g *stage) RunUntil(cond func() bool) bool {
 }
 
 // until is RunUntil for this package.
-func (g *stage) until(cond func() bool, d time.Duration) bool {
+func (g *group) until(cond func() bool, d time.Duration) bool {
 	g.t.Helper()
 	defer g.enter()()
 	held := g.s.RunUntil(cond, d)
@@ -104,14 +104,14 @@ func (g *stage) until(cond func() bool, d time.Duration) bool {
 }
 
 // Now returns the virtual time since the beginning.
-func (g *stage) Now() time.Duration { return g.s.Now() }
+func (g *group) Now() time.Duration { return g.s.Now() }
 
 // Members returns the names of all replicas, whether they are up or not.
-func (g *stage) Members() []smr.ID { return slices.Clone(g.names) }
+func (g *group) Members() []smr.ID { return slices.Clone(g.names) }
 
 // Primary returns the primary that a majority follows, once there is one. In a function given to On
 // it does not wait: "" is none.
-func (g *stage) Primary() smr.ID {
+func (g *group) Primary() smr.ID {
 	g.t.Helper()
 	if g.inside == "" && !g.until(func() bool { return g.leading() >= 0 }, patience) {
 		g.t.Fatal(g.report("there is no primary after waiting for %v%s", patience, g.because()))
@@ -123,7 +123,7 @@ func (g *stage) Primary() smr.ID {
 }
 
 // leading returns the primary that a majority follows now; -1: there is none.
-func (g *stage) leading() int {
+func (g *group) leading() int {
 	for p := range g.names {
 		if x := g.s.Status(p); x.Up && !x.Paused && x.State.Phase == vsr.Primary && g.followers(p, x.State.Head.View) >= sim.Needed(len(g.names)) {
 			return p
@@ -133,7 +133,7 @@ func (g *stage) leading() int {
 }
 
 // followers counts those who follow a primary in its view and can talk with it, itself included.
-func (g *stage) followers(p int, view vsr.View) (n int) {
+func (g *group) followers(p int, view vsr.View) (n int) {
 	for i := range g.names {
 		x := g.s.Status(i)
 		normal := x.State.Phase == vsr.Primary || x.State.Phase == vsr.Backup
@@ -145,16 +145,16 @@ func (g *stage) followers(p int, view vsr.View) (n int) {
 }
 
 // talk reports whether two replicas reach each other.
-func (g *stage) talk(i, j int) bool { return g.s.Reaches(i, j) && g.s.Reaches(j, i) }
+func (g *group) talk(i, j int) bool { return g.s.Reaches(i, j) && g.s.Reaches(j, i) }
 
 // Status returns what a replica is and how far it is: the same that Replica.Status tells.
-func (g *stage) Status(id smr.ID) smr.Status {
+func (g *group) Status(id smr.ID) smr.Status {
 	g.t.Helper()
 	defer g.alone()()
 	return g.status(g.host(id))
 }
 
-func (g *stage) status(i int) smr.Status {
+func (g *group) status(i int) smr.Status {
 	x := g.s.Status(i)
 	status := smr.Status{ID: g.names[i], Phase: smr.Stopped, Problem: g.whyDown(i)}
 	for _, id := range g.names {
@@ -179,7 +179,7 @@ func (g *stage) status(i int) smr.Status {
 }
 
 // whyDown says why a replica is down.
-func (g *stage) whyDown(i int) string {
+func (g *group) whyDown(i int) string {
 	switch {
 	case g.s.Status(i).Lost:
 		return "its memory is lost, and so it stays out of the group"
@@ -192,7 +192,7 @@ func (g *stage) whyDown(i int) string {
 }
 
 // host returns the place of a replica.
-func (g *stage) host(id smr.ID) int {
+func (g *group) host(id smr.ID) int {
 	g.t.Helper()
 	i := slices.Index(g.names, id)
 	if i < 0 {
@@ -202,7 +202,7 @@ func (g *stage) host(id smr.ID) int {
 }
 
 // enter is alone for what makes something happen: it also fails if there is no test any more.
-func (g *stage) enter() (leave func()) {
+func (g *group) enter() (leave func()) {
 	g.t.Helper()
 	if g.ended.Load() {
 		g.t.Fatalf("smrtest: the group is used after the end of its test %s", g.t.Name())
@@ -212,7 +212,7 @@ func (g *stage) enter() (leave func()) {
 
 // alone fails the test if another goroutine is in the middle of something. The caller calls leave when
 // it has done.
-func (g *stage) alone() (leave func()) {
+func (g *group) alone() (leave func()) {
 	g.t.Helper()
 	if !g.busy.CompareAndSwap(false, true) {
 		g.t.Fatal(twoAtOnce)
@@ -223,7 +223,7 @@ func (g *stage) alone() (leave func()) {
 const twoAtOnce = "smrtest: the group is used by two goroutines at once: it is for one, the test's; Client.Start has several calls under way"
 
 // waits fails the test if time cannot pass here.
-func (g *stage) waits(what string) {
+func (g *group) waits(what string) {
 	g.t.Helper()
 	if g.inside != "" {
 		g.t.Fatalf("smrtest: %s cannot be called %s: time does not pass there", what, g.inside)
@@ -231,7 +231,7 @@ func (g *stage) waits(what string) {
 }
 
 // given fails the test if a function that must be given is nil.
-func (g *stage) given(what, argument string, is bool) {
+func (g *group) given(what, argument string, is bool) {
 	g.t.Helper()
 	if !is {
 		g.t.Fatalf("smrtest: %s: %s is nil; give a function", what, argument)
@@ -239,7 +239,7 @@ func (g *stage) given(what, argument string, is bool) {
 }
 
 // notNegative fails the test if a duration is.
-func (g *stage) notNegative(what string, d time.Duration) {
+func (g *group) notNegative(what string, d time.Duration) {
 	g.t.Helper()
 	if d < 0 {
 		g.t.Fatalf("smrtest: %s: %v is negative, and time passes in one direction", what, d)
@@ -247,7 +247,7 @@ func (g *stage) notNegative(what string, d time.Duration) {
 }
 
 // sound fails the test if anything is violated.
-func (g *stage) sound() {
+func (g *group) sound() {
 	g.t.Helper()
 	if v := g.s.Violation(); v != nil {
 		g.t.Fatal(g.report("%s", explain(v)))

@@ -25,19 +25,19 @@ import (
 //
 // Time does not pass in do: it may make faults, look around and Start proposals, but must not wait.
 // A moment or a kind of message that does not exist fails the test with a list of those that do.
-func (g *stage) On(id smr.ID, moment string, do func()) {
+func (g *group) On(id smr.ID, moment string, do func()) {
 	g.t.Helper()
 	g.hook(id, moment, func() bool { return true }, do)
 }
 
 // Once is On for the first such moment only.
-func (g *stage) Once(id smr.ID, moment string, do func()) {
+func (g *group) Once(id smr.ID, moment string, do func()) {
 	g.t.Helper()
 	over := false
 	g.hook(id, moment, func() bool { first := !over; over = true; return first }, do)
 }
 
-func (g *stage) hook(id smr.ID, moment string, wanted func() bool, do func()) {
+func (g *group) hook(id smr.ID, moment string, wanted func() bool, do func()) {
 	g.t.Helper()
 	g.given("On and Once", "do", do != nil)
 	when, kind, err := momentOf(moment)
@@ -72,7 +72,7 @@ func momentOf(text string) (when fault.Moment, kind vsr.MessageKind, err error) 
 }
 
 // within calls a function of the test's in the middle of the run, which may use the group.
-func (g *stage) within(where string, do func()) {
+func (g *group) within(where string, do func()) {
 	was, busy := g.inside, g.busy.Swap(false)
 	g.inside = where
 	do()
