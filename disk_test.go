@@ -80,7 +80,7 @@ func TestFullDiskIsCompacted(t *testing.T) {
 func (g *group) durable(id ID) {
 	g.t.Helper()
 	g.wait("all is durable", func() bool {
-		_, last := g.replica(id).wal.Bounds()
+		_, last := g.replica(id).shell.Log.Bounds()
 		return last.Op == g.replica(id).Status().Op
 	})
 }

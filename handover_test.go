@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/shell"
 )
 
 // V2. The primary's role goes to the member named, with nothing refused meanwhile.
@@ -119,22 +121,6 @@ func TestHandoverOvertakenByEvents(t *testing.T) {
 	})
 }
 
-// A handover to any that gets the role back, since the one that was to have it has gone too, goes on.
-func TestHandoverComesBack(t *testing.T) {
-	scenario(t, 3, func(g *group) {
-		g.start()
-		require.Equal(t, ID("a"), g.primary())
-		g.settle()
-		r := g.replica("a")
-		ended := make(chan error, 1)
-		r.inbox.do(func() { // as if begun in a view before this one
-			r.roles.waiting = append(r.roles.waiting, handing{view: 99, result: ended})
-		})
-		require.NoError(t, <-ended)
-		require.NotEqual(t, ID("a"), g.primary())
-	})
-}
-
 // A handover is over when the replica is closed.
 func TestHandoverEndsWithClose(t *testing.T) {
 	scenario(t, 3, func(g *group) {
@@ -174,4 +160,4 @@ func TestPausedProcess(t *testing.T) {
 }
 
 // pause keeps a replica's loop from running for d, as a stopped process or a long collection does.
-func (g *group) pause(id ID, d time.Duration) { g.replica(id).inbox.do(func() { time.Sleep(d) }) }
+func (g *group) pause(id ID, d time.Duration) { g.replica(id).do(func(*shell.Loop) { time.Sleep(d) }) }

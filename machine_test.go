@@ -14,8 +14,8 @@ import (
 // spoil changes the state machine of a running member.
 func (g *group) spoil(id ID, change func(s *recorder)) {
 	r := g.replica(id)
-	r.machine.Lock()
-	defer r.machine.Unlock()
+	r.state.Lock()
+	defer r.state.Unlock()
 	change(g.states[id])
 }
 

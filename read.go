@@ -3,8 +3,8 @@ package smr
 import (
 	"context"
 	"fmt"
-	"slices"
 
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -16,9 +16,9 @@ func (r *Replica) Read(ctx context.Context, level ReadLevel, f func()) error {
 	if err := r.await(ctx, level); err != nil {
 		return err
 	}
-	r.machine.RLock()
-	defer r.machine.RUnlock()
-	if r.machine.failure != nil || r.stopping() {
+	r.state.RLock()
+	defer r.state.RUnlock()
+	if r.shell.Applier.Failure() != nil || r.stopping() {
 		return ErrClosed
 	}
 	f()
@@ -33,18 +33,19 @@ func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("smr: not read: %w", err)
 	}
-	if level.kind == readLocal || level.kind == readAtLeast && r.machine.applied.Load() >= level.op {
+	if level.kind == readLocal || level.kind == readAtLeast && r.state.applied.Load() >= level.op {
 		return nil
 	}
 	w := &waiter{ready: make(chan struct{})}
-	if !r.inbox.do(func() { r.readers.add(w, level) }) {
+	w.Read = shell.Read{AtLeast: vsr.OpNumber(level.op), Linearizable: level.kind == readLinearizable, Reader: w}
+	if !r.do(func(l *shell.Loop) { l.Read(&w.Read) }) {
 		return ErrClosed
 	}
 	select {
 	case <-w.ready:
 		return nil
 	case <-ctx.Done():
-		r.inbox.do(func() { r.readers.cancel(w) })
+		r.do(func(l *shell.Loop) { l.CancelRead(&w.Read) })
 		return fmt.Errorf("smr: not read: %w before %s", ctx.Err(), level.wanted())
 	case <-r.stop:
 		return ErrClosed
@@ -59,66 +60,11 @@ func (l ReadLevel) wanted() string {
 	return "a quorum confirmed the read"
 }
 
-// waiter is a caller of Read who waits.
+// waiter is a caller of Read that waits.
 type waiter struct {
+	shell.Read
 	ready chan struct{} // closed when f may run
-	read  uint64        // the core's number; 0 if it is not linearizable
-	op    vsr.OpNumber  // to be applied first, once known
 }
 
-// readers are the callers of Read that wait. Owned by the loop.
-type readers struct {
-	core      *core
-	confirmed map[uint64]*waiter // linearizable, not confirmed yet, by the core's number
-	applied   []*waiter          // wait until their op is applied
-}
-
-func (q *readers) add(w *waiter, level ReadLevel) {
-	if level.kind == readLinearizable {
-		var read vsr.Read
-		q.core.Step(q.core.now, &read)
-		w.read = read.Number
-		q.confirmed[w.read] = w
-		return
-	}
-	w.op = vsr.OpNumber(level.op)
-	q.waitFor(w)
-}
-
-// ready takes the core's word that a read may run once op is applied (R1).
-func (q *readers) ready(x vsr.ReadReady) {
-	if w := q.confirmed[x.Read]; w != nil {
-		delete(q.confirmed, x.Read)
-		w.op = x.Op
-		q.waitFor(w)
-	}
-}
-
-func (q *readers) waitFor(w *waiter) {
-	if w.op <= q.core.appliedOp {
-		close(w.ready)
-		return
-	}
-	q.applied = append(q.applied, w)
-}
-
-// advance lets those go whose op has been applied.
-func (q *readers) advance() {
-	q.applied = slices.DeleteFunc(q.applied, func(w *waiter) bool {
-		if w.op > q.core.appliedOp {
-			return false
-		}
-		close(w.ready)
-		return true
-	})
-}
-
-// cancel forgets a caller whose context has ended.
-func (q *readers) cancel(w *waiter) {
-	if q.confirmed[w.read] == w {
-		delete(q.confirmed, w.read)
-		q.core.Step(q.core.now, &vsr.ForgetRead{Read: w.read})
-		return
-	}
-	q.applied = slices.DeleteFunc(q.applied, func(x *waiter) bool { return x == w })
-}
+// Ready implements shell.Reader.
+func (w *waiter) Ready() { close(w.ready) }

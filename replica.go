@@ -6,26 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/smr-go/smr/internal/snap"
-	"github.com/smr-go/smr/internal/store"
+	"github.com/smr-go/smr/internal/queue"
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/wal"
 	"github.com/smr-go/smr/internal/wire"
 )
 
 // Replica is one member of a group. Its methods may be called concurrently.
-//
-// A few goroutines share the work, and each owns what it works on: the loop the protocol's core,
-// the callers and readers that wait; the writer the log's files; the applier the state machine;
-// the fetcher the snapshot that is being received, apart from the log since checking one takes long.
-// They tell each other through queues; nobody waits for another but callers.
 type Replica struct {
 	cfg  Config
 	tag  wire.GroupTag
@@ -37,41 +29,19 @@ type Replica struct {
 	failed sync.Once
 	err    error // why it stopped; set before stop is closed
 
-	inbox   *inbox
+	// What is done in which order is the shell's. Each of its parts is run by the goroutine of the same name, which
+	// takes the part's work from a queue.
+	shell   *shell.Shell
+	inbox   *queue.Queue[shell.Input]   // of the loop
+	writes  *queue.Queue[shell.Write]   // of the writer
+	jobs    *queue.Queue[shell.Job]     // of the applier
+	fetches *queue.Queue[vsr.FetchStep] // of the fetcher
+
+	state   state
 	status  board
 	greeter greeter
-
-	// The loop's:
-	core    *core
-	calls   calls
-	readers readers
-	spare   sync.Pool // of *call; also the callers'
-	roles   roles
-	held    map[vsr.SnapshotID]held
-
-	// The writer's:
-	writes  *queue[store.Write]
-	backlog store.Backlog // taken from it and not done
-	wal     *wal.Log      // nil with Volatile
-	batch   store.Batch
-
-	// The fetcher's:
-	fetches  *queue[vsr.FetchStep]
-	receiver store.Receiver
-
-	// The applier's:
-	jobs    *queue[job]
-	machine machine
-
-	snaps   *snap.Store
-	sending atomic.Int32 // chunks being read for others
-}
-
-// core is the protocol, with the time of the present turn. Owned by the loop.
-type core struct {
-	*vsr.Replica
-	now       time.Time
-	appliedOp vsr.OpNumber
+	last    vsr.State // of the turn before; the loop's
+	spare   sync.Pool // of *call
 }
 
 // Start starts a replica on what its directory holds. It reads its latest snapshot and its log,
@@ -87,17 +57,14 @@ func start(cfg Config, disk vfs.FS) (*Replica, error) {
 	}
 	r := &Replica{cfg: cfg, tag: wire.TagOf(cfg.Group), log: cfg.Logger.With("replica", string(cfg.ID)),
 		stop: make(chan struct{}), done: make(chan struct{}),
-		inbox: newInbox(), writes: newQueue[store.Write](), fetches: newQueue[vsr.FetchStep](), jobs: newQueue[job](),
-		held: map[vsr.SnapshotID]held{}}
-	r.spare.New = func() any { return &call{outcome: make(chan outcome, 1)} }
+		inbox: queue.New[shell.Input](), writes: queue.New[shell.Write](), jobs: queue.New[shell.Job](), fetches: queue.New[vsr.FetchStep]()}
+	r.spare.New = newCall
 	r.status.init(cfg.ID, cfg.Members)
 	if err := r.open(disk); err != nil {
-		r.closeStorage()
-		return nil, err
+		return nil, storageError(err)
 	}
-	r.publish()
 	if err := r.openTransport(); err != nil {
-		r.closeStorage()
+		r.shell.Close()
 		return nil, err
 	}
 	for _, f := range []func(){r.loop, r.applier, r.writer, r.fetcher} {
@@ -107,86 +74,29 @@ func start(cfg Config, disk vfs.FS) (*Replica, error) {
 	return r, nil
 }
 
-// open opens the storage and takes the state and the core from it.
-func (r *Replica) open(disk vfs.FS) error {
+// open opens the directory and makes the core of what it holds.
+func (r *Replica) open(disk vfs.FS) (err error) {
 	dir := r.cfg.Dir
 	if r.cfg.Volatile {
 		disk, dir = vfs.NewMem(), "volatile"
 	}
-	if err := disk.MkdirAll(dir); err != nil {
-		return fmt.Errorf("smr: Config.Dir cannot be made: %w", err)
-	}
-	var err error
-	if !r.cfg.Volatile {
-		identity := r.cfg.Group + "/" + string(r.cfg.ID)
-		if r.wal, err = wal.Open(disk, path.Join(dir, "log"), wal.Options{Identity: identity, SegmentSize: r.cfg.segmentSize()}); err != nil {
-			return storageError(err)
-		}
-	}
-	if r.snaps, err = snap.Open(disk, path.Join(dir, "snapshots"), snap.Options{Identity: r.cfg.Group}); err != nil {
-		return storageError(err)
-	}
-	for _, err := range r.snaps.Damaged() {
-		r.log.Error("a snapshot is damaged and is not used", "error", err)
-	}
-	return r.reopen()
-}
-
-// reopen restores the latest snapshot and gives the core what the disk holds.
-func (r *Replica) reopen() error {
-	m := &r.machine
-	m.user = r.cfg.StateMachine
-	m.snapshotEvery, m.snapshotBytes = r.cfg.SnapshotEvery, r.cfg.SnapshotBytes
-	var latest *vsr.Snapshot
-	if info, ok := r.snaps.Latest(); ok {
-		s, err := m.restore(r.snaps, info.ID)
-		if err != nil {
-			return err
-		}
-		m.take(s)
-		d := store.Describe(info, s.Members)
-		latest = &d
-	}
-	durable, err := r.recover(latest, m.state.Clock)
+	r.shell, _, err = shell.Open(shell.Config{
+		Core: r.coreConfig(), Group: r.cfg.Group, FS: disk, Dir: dir, SegmentSize: r.cfg.segmentSize(),
+		SnapshotEvery: r.cfg.SnapshotEvery, SnapshotBytes: r.cfg.SnapshotBytes,
+		User: user{r.cfg.StateMachine}, Driver: driver{r},
+	}, time.Now())
 	if err != nil {
 		return err
 	}
-	if err := r.checkList(&durable); err != nil {
-		return err
-	}
-	now := time.Now()
-	r.core = &core{Replica: vsr.New(r.coreConfig(), durable, now), now: now, appliedOp: m.state.Last.Op}
-	r.calls = calls{core: r.core, waiting: map[uint64]*call{}}
-	r.readers = readers{core: r.core, confirmed: map[uint64]*waiter{}}
-	head := r.core.Header()
-	m.self, m.start = vsr.Member{ID: string(r.cfg.ID), Incarnation: head.Incarnation}, head.Start
+	r.state.applied.Store(uint64(r.shell.Applier.Op()))
 	list := r.cfg.membership()
 	r.greeter.own = greeting{name: r.cfg.Group, list: list.List()}
 	r.greeter.differs = func(from ID, list string) {
-		r.inbox.do(func() { r.core.Step(r.core.now, &vsr.Misconfigured{From: string(from), List: list}) })
+		r.inbox.Add(shell.Input{Event: &vsr.Misconfigured{From: string(from), List: list}})
 	}
 	r.greeter.starts = map[vsr.Incarnation]uint64{}
-	return nil
-}
-
-// checkList refuses a configuration whose members are not those of the group that the disk holds.
-func (r *Replica) checkList(d *vsr.Durable) error {
-	held, own := vsr.Membership{}, r.cfg.membership()
-	switch {
-	case d.Snapshot != nil:
-		held = d.Snapshot.Members
-	case d.First != nil:
-		m, err := vsr.DecodeMembership(d.First.Body)
-		if err != nil {
-			return fmt.Errorf("%w: op 1: %w", ErrCorrupt, err)
-		}
-		held = m
-	default:
-		return nil
-	}
-	if held.List() != own.List() {
-		return fmt.Errorf("smr: %s holds a group of %s, Config.Members is %s; give the same members in the same order (their addresses may change)", r.cfg.Dir, held.List(), own.List())
-	}
+	state := r.shell.Loop.Core().State()
+	r.turned(&state)
 	return nil
 }
 
@@ -253,18 +163,9 @@ func (r *Replica) finish() {
 		r.cfg.Transport.Close()
 	}
 	r.busy.Wait()
-	for _, h := range r.held {
-		h.release()
-	}
-	r.closeStorage()
+	r.shell.Close()
 	r.status.stop(r.err)
 	close(r.done)
-}
-
-func (r *Replica) closeStorage() {
-	if r.wal != nil {
-		r.wal.Close()
-	}
 }
 
 // Done is closed when the replica has stopped, by Close or because of an error, and all its
@@ -286,9 +187,8 @@ func (r *Replica) Err() error {
 // ErrUnknown, or ErrNotApplied where that is certain. Calling it again does nothing. The error is
 // what had stopped the replica before, if anything had.
 func (r *Replica) Close() error {
-	r.inbox.do(func() {
-		r.core.Step(r.core.now, &vsr.Leave{})
-		r.turn()
+	r.do(func(l *shell.Loop) {
+		l.Leave()
 		r.fail(ErrClosed)
 	})
 	<-r.done
@@ -312,14 +212,15 @@ func (r *Replica) Handover(ctx context.Context, to ID) error {
 		}
 	}
 	result := make(chan error, 1)
-	if !r.inbox.do(func() { r.roles.handover(r, to, i, result) }) {
+	h := &shell.Handover{To: i, Done: func(err error) { result <- err }}
+	if !r.do(func(l *shell.Loop) { l.Handover(h) }) {
 		return ErrClosed
 	}
 	select {
 	case err := <-result:
 		return err
 	case <-ctx.Done():
-		r.inbox.do(func() { r.roles.cancel(r, result) })
+		r.do(func(l *shell.Loop) { l.CancelHandover(h) })
 		return fmt.Errorf("smr: handover to %q: %w before it could take over", to, ctx.Err())
 	case <-r.stop:
 		return ErrClosed

@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/smr-go/smr/internal/readlevel"
+	"github.com/smr-go/smr/internal/shell"
 )
 
 // ID names a member of a group. It is never reused, not even after the member is gone.
@@ -115,14 +116,14 @@ type Config struct {
 // The errors of Propose and Read, to be told apart with errors.Is.
 var (
 	// ErrNotApplied: the operation was not applied and never will be. It is safe to try again.
-	ErrNotApplied = errors.New("smr: not applied")
+	ErrNotApplied = shell.ErrNotApplied
 	// ErrUnknown: the context ended or the replica stopped before the outcome was known. The
 	// operation may have been applied, may yet be, or never. The error wraps the cause.
-	ErrUnknown = errors.New("smr: outcome unknown")
+	ErrUnknown = shell.ErrUnknown
 	// ErrOverloaded is an ErrNotApplied: too much is waiting already. Try again later.
-	ErrOverloaded error = &notApplied{"smr: overloaded"}
+	ErrOverloaded = shell.ErrOverloaded
 	// ErrTooLarge is an ErrNotApplied: the body is larger than MaxOpSize.
-	ErrTooLarge error = &notApplied{"smr: operation too large"}
+	ErrTooLarge = shell.NotApplied("smr: operation too large")
 	// ErrClosed: the replica has stopped. From Propose it is an ErrNotApplied too if the
 	// operation was never sent; otherwise ErrUnknown wraps it.
 	ErrClosed = errors.New("smr: replica closed")
@@ -130,12 +131,6 @@ var (
 	// The directory is left as it is.
 	ErrCorrupt = errors.New("smr: storage is corrupt")
 )
-
-// notApplied is a kind of ErrNotApplied.
-type notApplied struct{ text string }
-
-func (e *notApplied) Error() string        { return e.text }
-func (e *notApplied) Is(target error) bool { return target == ErrNotApplied }
 
 // ReadLevel says how fresh the state must be that a Read sees. The zero value is Linearizable.
 type ReadLevel struct {

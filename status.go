@@ -77,7 +77,7 @@ func (b *board) next(s *Status) <-chan struct{} {
 // number of any operation whose Propose has returned here.
 func (r *Replica) Status() Status {
 	s := *r.status.now.Load()
-	s.Applied = max(s.Applied, r.machine.applied.Load()) // callers are answered before the loop publishes
+	s.Applied = max(s.Applied, r.state.applied.Load()) // callers are answered before the loop publishes
 	s.Commit, s.Op = max(s.Commit, s.Applied), max(s.Op, s.Applied)
 	return s
 }
@@ -104,16 +104,34 @@ func (r *Replica) Watch(ctx context.Context) iter.Seq[Status] {
 	}
 }
 
-// publish shows what the core is now.
-func (r *Replica) publish() {
-	s := r.core.State()
-	r.greeter.update(&s)
-	r.status.put(Status{
-		ID: r.cfg.ID, Phase: phases[s.Phase], Epoch: uint64(s.Head.Epoch), View: uint64(s.Head.View), Primary: primaryOf(&s),
-		Op: uint64(s.Last.Op), Commit: uint64(s.Commit), Applied: uint64(r.core.appliedOp), Snapshot: uint64(s.Snapshot),
-		Members: r.cfg.Members, Problem: s.Problem,
-	})
-	r.roles.follow(r, &s) // callers of Handover then see the new primary
+// turned publishes the core's state at the end of a turn.
+func (r *Replica) turned(s *vsr.State) {
+	r.greeter.update(s)
+	r.status.put(statusOf(s, r.cfg.ID, r.cfg.Members, r.shell.Loop.Applied()))
+	if s.Phase != r.last.Phase || s.Head.View != r.last.Head.View || s.Primary != r.last.Primary {
+		r.log.Info("role", "phase", s.Phase, "view", uint64(s.Head.View), "primary", string(primaryOf(s)), "op", uint64(s.Last.Op), "commit", uint64(s.Commit))
+	}
+	if s.Problem != r.last.Problem && s.Problem != "" {
+		r.log.Warn(s.Problem)
+	}
+	r.last = *s
+}
+
+// statusOf returns the Status of a replica whose core is in state s.
+func statusOf(s *vsr.State, id ID, members []Member, applied vsr.OpNumber) Status {
+	return Status{
+		ID: id, Phase: phases[s.Phase], Epoch: uint64(s.Head.Epoch), View: uint64(s.Head.View), Primary: primaryOf(s),
+		Op: uint64(s.Last.Op), Commit: uint64(s.Commit), Applied: uint64(applied), Snapshot: uint64(s.Snapshot),
+		Members: members, Problem: s.Problem,
+	}
+}
+
+// primaryOf returns the primary's id, "" if it is not known.
+func primaryOf(s *vsr.State) ID {
+	if s.Primary < 0 {
+		return ""
+	}
+	return ID(s.Members.Members[s.Primary].ID)
 }
 
 var phases = [...]Phase{vsr.Forming: Forming, vsr.Recovering: Recovering, vsr.InViewChange: ViewChange, vsr.Backup: Normal, vsr.Primary: Normal}

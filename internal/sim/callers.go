@@ -1,11 +1,13 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/smr-go/smr/internal/excerpt"
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -35,82 +37,75 @@ type Call struct {
 
 	then   func() // what follows its end; may be nil
 	judged judge.Call
-	number uint64 // the request's or the read's, once the core has it
-	need   vsr.OpNumber
-	ready  bool // a read that needs nothing but op need
+	at     *process
+	call   shell.Call // of a command
+	read   shell.Read // of a read
 }
 
-// callers are those who wait at a process, in the order in which they came.
-type callers struct {
-	proposals []*Call
-	reads     []*Call
+// waiting is a call as the shell knows it.
+type waiting struct{ *Call }
+
+// Done ends a command.
+func (w waiting) Done(result []byte, err error) {
+	c, p := w.Call, w.Call.at
+	if c.Outcome != Pending {
+		return // its process has ended
+	}
+	p.proposals = without(p.proposals, c)
+	switch {
+	case err == nil:
+		p.s.answer(p, c, result)
+	case errors.Is(err, shell.ErrNotApplied):
+		p.s.refuse(p, c)
+	case errors.Is(err, shell.ErrUnknown):
+		p.s.unknown(p, c)
+	default:
+		p.s.fail("X4", "%s: %s ends with an error of no kind: %v", Name(p.h.i), c, err)
+	}
 }
 
-// begin hands a call to the process.
-func (p *process) begin(c *Call) {
+// Ready runs a read.
+func (w waiting) Ready() {
+	c, p := w.Call, w.Call.at
+	if c.Outcome == Pending {
+		p.reads = without(p.reads, c)
+		p.s.read(p, c)
+	}
+}
+
+// take hands a call to the process.
+func (p *process) take(c *Call) {
+	c.at = p
 	switch {
 	case c.Body != nil:
-		p.callers.proposals = append(p.callers.proposals, c)
-		p.input(func(now time.Time) { p.propose(now, c) })
-	case c.Level == Linearizable:
-		p.callers.reads = append(p.callers.reads, c)
-		p.input(func(now time.Time) {
-			if c.Outcome == Pending {
-				var read vsr.Read
-				p.core.Step(now, &read)
-				c.number = read.Number
-			}
-		})
+		c.call = shell.Call{Body: c.Body, Caller: waiting{c}}
+		p.proposals = append(p.proposals, c)
+		p.queue(shell.Input{Call: &c.call})
+	case c.Level == Linearizable || c.Level == AtLeast && c.Op > uint64(p.shell.Applier.Op()):
+		c.read = shell.Read{AtLeast: vsr.OpNumber(c.Op), Linearizable: c.Level == Linearizable, Reader: waiting{c}}
+		p.reads = append(p.reads, c)
+		p.queue(shell.Input{Do: func(l *shell.Loop) { l.Read(&c.read) }})
 	default:
-		c.ready = true
-		if c.Level == AtLeast {
-			c.need = vsr.OpNumber(c.Op)
-		}
-		p.callers.reads = append(p.callers.reads, c)
-		p.callers.readable(p)
+		p.s.read(p, c)
 	}
 }
 
-func (p *process) propose(now time.Time, c *Call) {
-	if c.Outcome != Pending {
-		return
-	}
-	x := vsr.Propose{Body: c.Body}
-	p.core.Step(now, &x)
-	if x.Err != nil {
-		p.callers.proposals = without(p.callers.proposals, c)
-		p.s.refuse(p, c)
-		return
-	}
-	c.number = x.Number
-}
+// errCancelled is why a caller gives a call up.
+var errCancelled = errors.New("the caller gives up")
 
-// cancel gives a call up: it is taken back if it never was sent, and otherwise its outcome stays
-// unknown.
+// cancel gives a call up.
 func (p *process) cancel(c *Call) {
-	p.input(func(now time.Time) {
+	p.queue(shell.Input{Do: func(l *shell.Loop) {
 		switch {
 		case c.Outcome != Pending:
-			return
-		case c.Body == nil:
-			p.callers.reads = without(p.callers.reads, c)
-			p.core.Step(now, &vsr.ForgetRead{Read: c.number})
+		case c.Body != nil:
+			l.Cancel(&c.call, errCancelled)
+		default:
+			l.CancelRead(&c.read)
+			p.reads = without(p.reads, c)
 			p.s.unknown(p, c)
-			return
-		case c.number == 0: // the core has not seen it
-			p.callers.proposals = without(p.callers.proposals, c)
-			p.s.refuse(p, c)
-			return
 		}
-		sent := p.core.Sent(c.number)
-		p.core.Step(now, &vsr.Forget{Request: c.number})
-		p.callers.proposals = without(p.callers.proposals, c)
-		if sent {
-			p.s.unknown(p, c)
-		} else {
-			p.s.refuse(p, c)
-		}
-	})
+	}})
 }
 
 func without(calls []*Call, c *Call) []*Call {
@@ -120,64 +115,10 @@ func without(calls []*Call, c *Call) []*Call {
 	return calls
 }
 
-// settled passes on that a proposal was refused for good.
-func (w *callers) settled(p *process, x vsr.Settled) {
-	for _, c := range w.proposals {
-		if c.number == x.Request {
-			w.proposals = without(w.proposals, c)
-			p.s.refuse(p, c)
-			return
-		}
-	}
-}
-
-// look answers the proposal of that number, if it has a result and somebody waits for it.
-func (w *callers) look(p *process, number uint64) {
-	for _, c := range w.proposals {
-		if c.number != number {
-			continue
-		}
-		if result, ok := p.applier.Sessions.Result(p.applier.session, number); ok {
-			w.proposals = without(w.proposals, c)
-			p.s.answer(p, c, result)
-			p.tell(func(core *vsr.Replica, now time.Time, number uint64) { core.Step(now, &vsr.Forget{Request: number}) }, number)
-		}
-		return
-	}
-}
-
-func (w *callers) lookAll(p *process) {
-	for _, c := range slices.Clone(w.proposals) {
-		w.look(p, c.number)
-	}
-}
-
-// confirmed notes what a read must see.
-func (w *callers) confirmed(p *process, x vsr.ReadReady) {
-	for _, c := range w.reads {
-		if c.number == x.Read && !c.ready {
-			c.need, c.ready = x.Op, true
-		}
-	}
-	w.readable(p)
-}
-
-// readable runs the reads that are confirmed, and whose op is applied.
-func (w *callers) readable(p *process) {
-	for i := 0; i < len(w.reads); {
-		if c := w.reads[i]; c.ready && c.need <= p.applier.Last.Op {
-			w.reads = slices.Delete(w.reads, i, i+1)
-			p.s.read(p, c)
-		} else {
-			i++
-		}
-	}
-}
-
 // gone leaves all who wait without an answer: the process has ended.
-func (w *callers) gone(p *process) {
-	all := slices.Concat(w.proposals, w.reads)
-	*w = callers{}
+func (p *process) gone() {
+	all := slices.Concat(p.proposals, p.reads)
+	p.proposals, p.reads = nil, nil
 	for _, c := range all {
 		p.s.unknown(p, c)
 	}

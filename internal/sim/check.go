@@ -10,30 +10,6 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// record reports what a turn gives out to the judge, before anything of it is performed.
-func (s *Sim) record(p *process, out *vsr.Output) {
-	if out.Save != nil {
-		s.judged(s.judge.Issued(p.h.i, out.Save))
-	}
-	if s.err == nil {
-		s.judged(s.judge.Knows(p.h.i, p.core.Commit()))
-	}
-}
-
-// check reports to the judge what a process is after a turn.
-func (s *Sim) check(p *process) {
-	now, was := p.core.State(), &p.seen
-	s.judged(s.judge.Turned(p.h.i, judge.Turn{State: now, Check: p.core.Check(), Compacts: p.writer.compacts() || s.p.Volatile}))
-	turned := now.Phase != was.Phase || now.Head.View != was.Head.View
-	p.seen = now
-	if s.watcher != nil {
-		s.watcher.Turned(s.now, p.h.i, &p.seen)
-	}
-	if turned {
-		s.turned(p)
-	}
-}
-
 // turned follows a change of a replica's phase or view.
 func (s *Sim) turned(p *process) {
 	now := &p.seen

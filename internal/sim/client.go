@@ -72,7 +72,7 @@ func (s *Sim) call(p *process, c *Call) {
 	if s.watcher != nil {
 		s.watcher.Called(s.now, c)
 	}
-	p.begin(c)
+	p.take(c)
 }
 
 // ended ends a call.
@@ -91,7 +91,7 @@ func (s *Sim) ended(c *Call, outcome Outcome) {
 
 // answer gives a caller its result.
 func (s *Sim) answer(p *process, c *Call, result []byte) {
-	op, err := s.judge.Answered(&c.judged, p.applier.session, c.number, result)
+	op, err := s.judge.Answered(&c.judged, p.shell.Applier.Session(), c.call.Number(), result)
 	if err != nil {
 		s.broke(Name(p.h.i), err)
 	}
@@ -102,9 +102,9 @@ func (s *Sim) answer(p *process, c *Call, result []byte) {
 
 // read runs a read on the state as it is.
 func (s *Sim) read(p *process, c *Call) {
-	at := p.applier.Last.Op
+	at := p.shell.Applier.Op()
 	var err error
-	if c.Value, err = p.applier.machine.Query(c.asked(), uint64(at), c.Read); err != nil {
+	if c.Value, err = p.user.Query(c.asked(), uint64(at), c.Read); err != nil {
 		s.broke(Name(p.h.i), err)
 	}
 	if err := s.judge.Read(&c.judged, at, c.Value); err != nil {
@@ -117,7 +117,7 @@ func (s *Sim) read(p *process, c *Call) {
 
 // refuse tells a caller that its command was not and never will be applied.
 func (s *Sim) refuse(p *process, c *Call) {
-	if err := s.judge.Refused(&c.judged, p.applier.session, c.number); err != nil {
+	if err := s.judge.Refused(&c.judged, p.shell.Applier.Session(), c.call.Number()); err != nil {
 		s.broke(Name(p.h.i), err)
 	}
 	s.stats.Refusals++
@@ -126,7 +126,7 @@ func (s *Sim) refuse(p *process, c *Call) {
 
 // unknown ends a call without an outcome.
 func (s *Sim) unknown(p *process, c *Call) {
-	s.judge.Unknown(&c.judged, p.applier.session, c.number)
+	s.judge.Unknown(&c.judged, p.shell.Applier.Session(), c.call.Number())
 	s.stats.Unknown++
 	s.ended(c, Unknown)
 }

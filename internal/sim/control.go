@@ -30,8 +30,8 @@ func (s *Sim) Reaches(from, to int) bool { return from == to || !s.links[from][t
 func (s *Sim) Covered(host int) (first, last uint64) {
 	h := s.hosts[host]
 	first = uint64(h.truth().Base.Op) + 1
-	if h.proc != nil {
-		base, _ := h.proc.store.log.Bounds()
+	if h.proc != nil && h.proc.shell.Log != nil {
+		base, _ := h.proc.shell.Log.Bounds()
 		first = base.Op + 1
 	}
 	return first, uint64(min(h.covered, h.truth().Last.Op))

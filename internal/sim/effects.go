@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -138,7 +139,7 @@ const stopTime = 10 * time.Millisecond
 
 func (h *host) stop(f *fault.Fault) error {
 	p, rng := h.proc, random(f)
-	p.input(func(now time.Time) { p.core.Step(now, &vsr.Leave{}) })
+	p.queue(shell.Input{Do: func(l *shell.Loop) { l.Leave() }})
 	p.after(stopTime, func() { h.fall(false, rng); h.later(f.For, 0) })
 	return nil
 }
@@ -155,9 +156,10 @@ func (h *host) suspend(f *fault.Fault) error {
 
 func (h *host) handOver(f *fault.Fault) error {
 	p := h.proc
-	p.input(func(now time.Time) { p.core.Step(now, &vsr.Handover{To: vsr.Index(f.To)}) })
+	x := &shell.Handover{To: vsr.Index(f.To), Done: func(error) {}}
+	p.queue(shell.Input{Do: func(l *shell.Loop) { l.Handover(x) }})
 	if f.For > 0 {
-		p.after(f.For, func() { p.input(func(now time.Time) { p.core.Step(now, &vsr.CancelHandover{}) }) })
+		p.after(f.For, func() { p.queue(shell.Input{Do: func(l *shell.Loop) { l.CancelHandover(x) }}) })
 	}
 	return nil
 }

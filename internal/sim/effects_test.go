@@ -104,7 +104,7 @@ func (e *effectWatcher) Ended(at time.Duration, id uint64, fate Fate) {
 }
 
 func (e *effectWatcher) Turned(_ time.Duration, host int, _ *vsr.State) {
-	if e.s.hosts[host].proc.writer.full {
+	if e.s.hosts[host].proc.shell.Writer.Full() {
 		e.took(host, fault.FullDisk)
 	}
 }

@@ -6,22 +6,24 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wire"
 )
 
 // The hash of a run is of what is said and done, and not of its lengths and numbers alone.
 func TestHashIsOfContents(t *testing.T) {
 	prepare := func(s *Sim, text string) {
-		p := &process{s: s, h: s.hosts[0], core: &vsr.Replica{}}
-		p.send(vsr.Outgoing{Message: &vsr.Prepare{Entries: []vsr.Entry{{Op: 1, Kind: vsr.Command, Body: []byte(text)}}}})
+		m := &vsr.Prepare{Entries: []vsr.Entry{{Op: 1, Kind: vsr.Command, Body: []byte(text)}}}
+		p := &process{s: s, h: s.hosts[0]}
+		p.Send(shell.Packet{Message: m, Bytes: wire.AppendMessage(nil, s.tag, vsr.Header{}, m)})
 	}
 	for what, do := range map[string]func(s *Sim, text string){
 		"a note":    func(s *Sim, text string) { s.note(0, text, 0) },
 		"a message": prepare,
 		"a save": func(s *Sim, text string) {
-			p := &process{s: s, h: s.hosts[0], dead: true}
-			p.writer.busy = true
-			p.save(&vsr.Save{Seq: 1, Entries: []vsr.Entry{{Op: 1, Body: []byte(text)}}})
+			p := &process{s: s, h: s.hosts[0]}
+			p.issued(&vsr.Save{Seq: 1, Entries: []vsr.Entry{{Op: 1, Body: []byte(text)}}})
 		},
 		"a result": func(s *Sim, text string) { s.ended(&Call{Result: []byte(text)}, Answered) },
 		"a value":  func(s *Sim, text string) { s.ended(&Call{Value: text}, Answered) },

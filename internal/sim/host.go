@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/snap"
@@ -115,7 +116,13 @@ func (h *host) start() {
 		return
 	}
 	h.starts++
-	st, f, err := openStorage(h.fs, h.s.p, h.s.kit, identity("sim", h.i))
+	m, err := h.s.kit.Make(contract.Here)
+	if err != nil {
+		h.s.broke(Name(h.i), err)
+		return
+	}
+	p := newProcess(h, m)
+	opened, err := p.open()
 	switch {
 	case h.ailing.burnt:
 		h.burnDown()
@@ -130,14 +137,15 @@ func (h *host) start() {
 		h.s.broke(Name(h.i), fmt.Errorf("S5: it does not start: %w", err))
 		return
 	}
-	if err := h.takeUp(&f); err != nil {
+	if err := h.takeUp(p, opened); err != nil {
 		h.s.broke("", err)
 		return
 	}
 	h.s.stats.Starts++
 	disk := h.truth()
 	h.s.note(h.i, "starts, log", uint64(disk.Last.Op), disk.Base, disk.Last, fmt.Sprintf("view %d", disk.Head.View))
-	h.proc = newProcess(h, st, &f)
+	h.proc = p
+	p.begin()
 	if h.s.watcher != nil {
 		h.s.watcher.Lived(h.s.now, h.i, true)
 	}
@@ -146,11 +154,20 @@ func (h *host) start() {
 // truth returns what the disk holds, by the judge's account.
 func (h *host) truth() judge.Disk { return h.s.judge.Disk(h.i) }
 
+// open opens what the disk holds, and reads all of the log, to see whether it is what was written.
+func (p *process) open() (o judge.Opened, err error) {
+	if p.shell, o.Durable, err = shell.Open(p.config(), p.h.now()); err != nil {
+		return o, err
+	}
+	o.Log, err = whole(p.shell, &o.Durable)
+	return o, err
+}
+
 // takeUp compares what was found with what the disk may hold.
-func (h *host) takeUp(f *found) error {
-	err := h.s.judge.Opened(h.i, judge.Opened{Durable: f.Durable, Log: f.log})
-	if err == nil && f.Snapshot != nil {
-		err = h.restored(f.Snapshot.Last.Op, f.machine)
+func (h *host) takeUp(p *process, o judge.Opened) error {
+	err := h.s.judge.Opened(h.i, o)
+	if err == nil && o.Snapshot != nil {
+		err = h.restored(o.Snapshot.Last.Op, p.user.Machine)
 	}
 	h.covered = h.truth().Last.Op
 	return err

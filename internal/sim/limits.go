@@ -44,9 +44,10 @@ func (h *host) checkLog(snapshot vsr.OpNumber) error {
 	return nil
 }
 
-// checkSnapshots: once a snapshot is complete it is the only one, and nothing else is there but what is being received.
-// A damaged one is left where it is (F9).
-func (h *host) checkSnapshots() error {
+// checkSnapshots checks that once a snapshot is complete it is the only one, but for those that are kept for others, and
+// that nothing else is there but what is being received. A damaged one is left where it is (F9).
+func (p *process) checkSnapshots() error {
+	h := p.h
 	names, err := h.fs.ReadDir(snapDir)
 	if err != nil || h.ailing.rotten {
 		return err
@@ -55,8 +56,8 @@ func (h *host) checkSnapshots() error {
 	for _, name := range names {
 		count[path.Ext(name)]++
 	}
-	if count[".snap"] != 1 || count[".new"] > 0 || count[".part"] > 1 {
-		return fmt.Errorf("11.10: beside the latest snapshot there are others: %v", names)
+	if n := count[".snap"]; n < 1 || n > 1+p.shell.Loop.Kept() || count[".new"] > 0 || count[".part"] > 1 {
+		return fmt.Errorf("11.10: there are other snapshots than the latest and the %d that are kept: %v", p.shell.Loop.Kept(), names)
 	}
 	return nil
 }

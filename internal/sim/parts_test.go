@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/wal"
@@ -43,9 +44,8 @@ func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
 		{"rot where there is none", false, &wal.CorruptError{}, false},
 	} {
 		for what, meet := range map[string]func(p *process){
-			"broken":    func(p *process) { p.broken("save", x.err) },
-			"explained": func(p *process) { p.explained("a chunk", x.err) },
-			"usual":     func(p *process) { p.usual("a chunk", x.err) },
+			"fatal":    func(p *process) { p.Fail(x.err) },
+			"survived": func(p *process) { p.Note(shell.Note{Text: "a chunk", Err: x.err}) },
 		} {
 			s, err := New(Calm(1), ListWork(10, 0, 0), nil)
 			require.NoError(t, err)

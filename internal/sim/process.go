@@ -5,101 +5,137 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
-	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// process is one run of a replica: the shell that performs what the core decides. What the
-// goroutines of a real shell do are activities here: writer, applier, fetcher, each of which does
-// one thing at a time, and takes time.
+// process is one run of a replica. It drives the shell that a real replica has: each part does one thing at a time, and
+// takes time for it. Here are its loop and its life; driver.go has the other parts, observe.go what the judge learns.
 type process struct {
 	s     *Sim
 	h     *host
-	core  *vsr.Replica
-	store *storage
+	shell *shell.Shell
+	user  *user
 	dead  bool
 
-	inbox    inbox
-	nextTurn func() // turn, made once
-	wakeUp   func() // awake, likewise
+	inputs   []shell.Input // for the next turn
+	spare    []shell.Input // memory for those after it
+	nextTurn func()        // turn, made once
+	wakeUp   func()        // awake, likewise
 	turnDue  bool
 	tickAt   time.Duration // when the loop wakes up by itself
 
-	writer  writer
-	applier applier
-	fetcher fetcher
-	callers callers
+	writing, applying, fetching activity
+	markAt                      time.Duration
+	markDue                     bool
+	compacted                   vsr.OpNumber // the snapshot below which the log was last compacted
+
+	proposals, reads []*Call // that wait, in the order in which they began
 
 	seen vsr.State // after the last turn
 }
 
-func newProcess(h *host, st *storage, f *found) *process {
-	s := h.s
-	p := &process{s: s, h: h, store: st}
-	p.applier.restored, p.applier.snapshot = f.restored, f.State.Last.Op
-	cfg := vsr.Config{
+// activity is a part of the shell that is doing something. Only one thing at a time is done.
+type activity struct {
+	busy bool
+	done func() // the end of the present thing, made once
+}
+
+func newProcess(h *host, m *contract.Machine) *process {
+	p := &process{s: h.s, h: h}
+	p.user = &user{p, m}
+	p.nextTurn, p.wakeUp = p.turn, p.awake
+	p.writing.done, p.applying.done, p.fetching.done = p.written, p.stepped, p.fetched
+	return p
+}
+
+// config returns what the replica is started with.
+func (p *process) config() shell.Config {
+	s, h := p.s, p.h
+	c := vsr.Config{
 		Self: vsr.Index(h.i), Members: s.members, Detector: smr.NewFixedDetector(s.p.Trust),
 		Heartbeat: s.p.Heartbeat, Abdication: time.Second, DiskLimit: s.p.DiskLimit,
 		Window: s.p.Window, Tail: s.p.Tail, KeepLog: s.p.KeepLog, Volatile: s.p.Volatile,
 		Rand: rand.New(rand.NewPCG(h.core.Uint64(), uint64(h.starts))),
 	}
 	if s.p.Trust == 0 {
-		cfg.Detector = smr.NewAdaptiveDetector(5*s.p.Heartbeat, 40*s.p.Heartbeat)
-		cfg.IdleHeartbeat = 4 * s.p.Heartbeat
+		c.Detector = smr.NewAdaptiveDetector(5*s.p.Heartbeat, 40*s.p.Heartbeat)
+		c.IdleHeartbeat = 4 * s.p.Heartbeat
 	}
-	p.core = vsr.New(cfg, f.Durable, h.now())
-	p.seen, p.nextTurn, p.wakeUp = p.core.State(), p.turn, p.awake
-	p.writer.done, p.writer.idle, p.applier.done = p.written, p.markIdle, p.jobDone
-	s.judged(s.judge.Started(h.i, p.seen))
-	p.input(nothing)
-	return p
+	return shell.Config{Core: c, Group: groupName, FS: h.fs, Dir: dataDir, SegmentSize: s.p.SegmentSize, ChunkSize: s.p.ChunkSize,
+		SnapshotEvery: s.p.SnapshotEvery, User: p.user, Driver: p, Observer: p}
+}
+
+// core returns the core, to be looked at.
+func (p *process) core() *vsr.Replica { return p.shell.Loop.Core() }
+
+// begin begins the process's life.
+func (p *process) begin() {
+	p.seen = p.core().State()
+	p.s.judged(p.s.judge.Started(p.h.i, p.seen))
+	p.wake()
 }
 
 // end is the end of the process: nothing of it happens any more.
 func (p *process) end() {
 	p.dead = true
-	p.callers.gone(p)
+	p.gone()
 }
 
 // after has do called then, by this process: not if it has ended, and later if it is paused.
 func (p *process) after(d time.Duration, do func()) { p.s.byProcess(p, d, do) }
 
-// io does something with the disk, in which the machine may go down.
-func (p *process) io(do func() error) error {
-	err := do()
+// onDisk does something with the disk, in which the machine may go down.
+func (p *process) onDisk(do func()) {
+	do()
 	if p.h.ailing.burnt {
 		p.h.burnDown()
 	}
-	return err
 }
 
-// broken is an error that a replica stops for: the process ends. If the disk was not made to give
-// it, something is wrong.
-func (p *process) broken(what string, err error) {
+// stops ends the process because of an error for which a replica stops. If the disk was not made to give it, something
+// is wrong.
+func (p *process) stops(err error) {
+	if p.dead || p.h.ailing.burnt {
+		return // it is going down anyway
+	}
 	if !p.h.ailing.excuses(err) {
-		p.s.broke(Name(p.h.i)+": "+what, err)
+		p.s.broke(Name(p.h.i), err)
 		return
 	}
-	p.s.note(p.h.i, "stops:", 0, what, err)
+	p.s.note(p.h.i, "stops:", 0, err)
 	p.h.down(false, p.h.patience())
 }
 
-// turn is one round of the loop: all events that wait, one Ready.
+// queue adds an input for the loop, whose next turn is due soon.
+func (p *process) queue(in shell.Input) {
+	p.inputs = append(p.inputs, in)
+	p.wake()
+}
+
+// wake has the loop come round soon.
+func (p *process) wake() {
+	if !p.turnDue {
+		p.turnDue = true
+		p.after(p.h.turnWait(), p.nextTurn)
+	}
+}
+
+// turn is one turn of the loop, with all inputs that wait. The process may go down at any point of it.
 func (p *process) turn() {
 	p.turnDue = false
-	now := p.h.now()
-	p.inbox.takeUp(p.core, now)
-	if !now.Before(p.core.Deadline()) {
-		p.core.Step(now, &vsr.Tick{})
+	inputs, loop := p.inputs, &p.shell.Loop
+	p.inputs = p.spare
+	loop.Begin(p.h.now())
+	for i := range inputs {
+		loop.Handle(&inputs[i])
 	}
-	out := p.core.Ready(now)
-	p.s.record(p, &out)
-	p.perform(&out)
-	if !p.dead {
-		p.s.check(p)
-	}
+	clear(inputs)
+	p.spare = inputs[:0]
+	loop.End()
 	if !p.dead {
 		p.sleep()
 	}
@@ -107,7 +143,7 @@ func (p *process) turn() {
 
 // sleep has the loop wake up when the core wants to be told the time.
 func (p *process) sleep() {
-	at := max(p.h.clock.when(p.core.Deadline()), p.s.now+time.Microsecond)
+	at := max(p.h.clock.when(p.shell.Loop.Deadline()), p.s.now+time.Microsecond)
 	if p.tickAt > p.s.now && p.tickAt <= at {
 		return // wakes up before, and sees then
 	}
@@ -118,84 +154,11 @@ func (p *process) sleep() {
 func (p *process) awake() {
 	switch {
 	case p.s.now < p.tickAt || p.turnDue:
-	case p.h.now().Before(p.core.Deadline()):
+	case p.h.now().Before(p.shell.Loop.Deadline()):
 		p.sleep()
 	default:
-		p.input(nothing)
+		p.wake()
 	}
-}
-
-// perform does what a turn has given out. The process may go down at any point of it.
-func (p *process) perform(out *vsr.Output) {
-	if out.Err != nil {
-		p.s.broke(Name(p.h.i)+": the core stops", out.Err)
-		return
-	}
-	if out.Save != nil {
-		p.save(out.Save)
-	}
-	for _, m := range out.Messages {
-		p.send(m)
-	}
-	if out.Restore != nil {
-		p.restore(*out.Restore)
-	}
-	p.apply(out.Apply)
-	if out.Retake {
-		p.retake()
-	}
-	for _, l := range out.Loads {
-		p.load(l)
-	}
-	for _, x := range out.Settled {
-		p.callers.settled(p, x)
-	}
-	for _, x := range out.Reads {
-		p.callers.confirmed(p, x)
-	}
-	if out.Compact != nil {
-		p.write(store.Write{Compact: out.Compact})
-	}
-	for _, c := range out.Chunks {
-		p.sendChunk(c)
-	}
-	for _, f := range out.Fetch {
-		p.fetch(f)
-	}
-}
-
-// send encodes a message once, and sends it to each.
-func (p *process) send(m vsr.Outgoing) {
-	if p.dead {
-		return
-	}
-	header := p.core.Header()
-	p.s.judged(p.s.judge.Sends(p.h.i, header, m.Message))
-	b := p.s.encode(header, m.Message)
-	p.s.sum.mixMessage(b)
-	kind := vsr.KindOf(m.Message)
-	for _, to := range m.To {
-		p.s.links[p.h.i][to].send(b, m.Message)
-		p.s.happened(p.h, fault.Sent, kind)
-		if p.dead {
-			return
-		}
-	}
-}
-
-// encode returns the bytes of a message. Small ones, of which nobody keeps a part, share memory.
-func (s *Sim) encode(h vsr.Header, m vsr.Message) []byte {
-	switch m.(type) {
-	case *vsr.Prepare, *vsr.NewState, *vsr.Request, *vsr.SnapshotChunk:
-		return wire.AppendMessage(nil, s.tag, h, m)
-	}
-	start := len(s.small)
-	if cap(s.small)-start < wire.MessageOverhead {
-		s.small, start = make([]byte, 0, 64*wire.MessageOverhead), 0
-	}
-	b := wire.AppendMessage(s.small, s.tag, h, m)
-	s.small = b
-	return b[start:len(b):len(b)]
 }
 
 // receive takes a message off the network.
@@ -207,6 +170,6 @@ func (p *process) receive(from int, b []byte) {
 	}
 	p.s.mark(p.h.i, marksReceive, uint64(from))
 	p.s.sum.mixMessage(b)
-	p.queue(input{from: vsr.Index(from), header: h, message: m})
+	p.queue(shell.Input{Receive: vsr.Receive{From: vsr.Index(from), Header: h, Message: m}})
 	p.s.happened(p.h, fault.Received, vsr.KindOf(m))
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wal"
@@ -15,8 +16,9 @@ import (
 
 // Where a replica's files are.
 const (
-	logDir   = "data/log"
-	snapDir  = "data/snapshots"
+	dataDir  = "data"
+	logDir   = dataDir + "/" + shell.LogDir
+	snapDir  = dataDir + "/" + shell.SnapshotDir
 	headFile = logDir + "/head"
 )
 

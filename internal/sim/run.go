@@ -125,7 +125,7 @@ func (s *Sim) Status(host int) HostStatus {
 	h := s.hosts[host]
 	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.now < h.pausedUntil}
 	if p := h.proc; p != nil {
-		x.State, x.Applied, x.Machine = p.core.State(), uint64(p.applier.Last.Op), p.applier.machine.User
+		x.State, x.Applied, x.Machine = p.core().State(), uint64(p.shell.Applier.Op()), p.user.User
 	}
 	return x
 }

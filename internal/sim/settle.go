@@ -74,7 +74,7 @@ func (s *Sim) compareStates() {
 		if h.proc == nil || h.lost || h.absent != present {
 			continue
 		}
-		if err := s.witness.Same(h.proc.applier.machine, uint64(op), Name(h.i)); err != nil {
+		if err := s.witness.Same(h.proc.user.Machine, uint64(op), Name(h.i)); err != nil {
 			s.broke(Name(h.i), err)
 		}
 	}
@@ -130,10 +130,10 @@ func (p *process) settledLike(first *process) error {
 		return fmt.Errorf("it is not normal")
 	case x.Head.View != y.Head.View || x.Last != y.Last || x.Commit != x.Last.Op:
 		return fmt.Errorf("view %d, log to %v, commit %d; %s has view %d, log to %v", x.Head.View, x.Last, x.Commit, Name(first.h.i), y.Head.View, y.Last)
-	case p.applier.Last.Op != x.Commit:
-		return fmt.Errorf("applied %d of %d", p.applier.Last.Op, x.Commit)
-	case len(p.callers.proposals) > 0 || len(p.callers.reads) > 0:
-		return fmt.Errorf("%d proposals and %d reads have no outcome", len(p.callers.proposals), len(p.callers.reads))
+	case p.shell.Applier.Op() != x.Commit:
+		return fmt.Errorf("applied %d of %d", p.shell.Applier.Op(), x.Commit)
+	case len(p.proposals) > 0 || len(p.reads) > 0:
+		return fmt.Errorf("%d proposals and %d reads have no outcome", len(p.proposals), len(p.reads))
 	case p.h.truth().Last != x.Last:
 		return fmt.Errorf("the log is durable to %v only", p.h.truth().Last)
 	}

@@ -55,7 +55,6 @@ type Sim struct {
 	hosts   []*host
 	links   [][]*link   // [from][to]
 	arrived []*delivery // to be used again
-	small   []byte      // messages, see encode
 
 	chance    *chance // nil: no fault is made by chance
 	budget    fault.Budget
@@ -82,9 +81,12 @@ type Sim struct {
 	stats   Stats
 }
 
+// groupName is the group's configured name.
+const groupName = "sim"
+
 // New returns a run that has not begun. A watcher may be nil.
 func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
-	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf("sim"), kit: w.kit(), sum: 14695981039346656037}
+	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf(groupName), kit: w.kit(), sum: 14695981039346656037}
 	var err error
 	if s.witness, err = contract.NewWitness(s.kit, p.CompareEvery); err != nil {
 		return s, err

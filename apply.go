@@ -1,0 +1,61 @@
+package smr
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// state guards the user's state machine. The applier holds the lock while it changes the state, readers share it.
+type state struct {
+	stateLock
+	applied atomic.Uint64 // op of the last entry applied
+}
+
+// user is the user's state machine as the shell sees it.
+type user struct{ StateMachine }
+
+func (u user) Apply(e *vsr.Entry) ([]byte, error) {
+	return u.StateMachine.Apply(Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: e.Body}), nil
+}
+
+// applier runs the shell's applier, which applies committed operations, until the replica stops.
+func (r *Replica) applier() {
+	a := &r.shell.Applier
+	defer func() { // also if the user's code has ended this goroutine
+		if err := a.Failure(); err != nil {
+			r.fail(storageError(err))
+		}
+	}()
+	for {
+		select {
+		case <-r.stop:
+			return
+		case <-r.jobs.Wake():
+		}
+		for _, j := range r.jobs.Take(nil) {
+			a.Add(j)
+		}
+		for !r.stopping() && !a.Idle() {
+			done, err := r.applyStep()
+			if err != nil {
+				r.fail(storageError(err))
+				return
+			}
+			if done != nil {
+				r.inbox.Add(shell.Input{Applied: done})
+			}
+		}
+	}
+}
+
+// applyStep runs one step while no reader looks at the state.
+func (r *Replica) applyStep() (*shell.Applied, error) {
+	r.state.Lock()
+	defer r.state.Unlock()
+	done, err := r.shell.Applier.Step()
+	r.state.applied.Store(uint64(r.shell.Applier.Op()))
+	return done, err
+}

@@ -1,0 +1,97 @@
+package shell
+
+import (
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/smr-go/smr/internal/store"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// Driver runs a shell's steps and carries what they produce. Only its methods under "from the loop" are
+// called by the loop alone; the others are called by whichever part or background task has something
+// to say, concurrently if the driver runs them so.
+type Driver interface {
+	// From the loop.
+
+	// Write, Apply and Fetch queue work for a part. The driver calls Add of that part, in order.
+	Write(Write)
+	Fetch(vsr.FetchStep)
+	// Turned reports the core's state at the end of a turn, before callers learn of it.
+	Turned(*vsr.State)
+
+	// From any part.
+
+	Apply(Job)
+	// Tell queues an input for the loop.
+	Tell(Input)
+	// Send sends a message to each of the members in p.To.
+	Send(p Packet)
+	// Background runs do once, soon.
+	Background(task Task, do func())
+	// Note reports something that an operator should know. The replica goes on.
+	Note(Note)
+	// Fail stops the replica because of err. The first call counts.
+	Fail(err error)
+	// Stopping reports whether the replica stops, so that work which can be left is left.
+	Stopping() bool
+}
+
+// Task is a kind of background work.
+type Task uint8
+
+// The kinds of background work.
+const (
+	LoadEntries     Task = iota // read entries of the log
+	ReadChunk                   // read a chunk of a snapshot and send it
+	WriteSnapshot               // write a frozen state
+	ReleaseSnapshot             // stop keeping a snapshot, which may delete its file
+)
+
+// Packet is a message on its way out: encoded once, for all its receivers.
+type Packet struct {
+	To      []vsr.Index // valid during the call only
+	Header  vsr.Header
+	Message vsr.Message
+	Bytes   []byte // the encoding of both; not to be changed
+}
+
+// Note is something that an operator should know.
+type Note struct {
+	Level hclog.Level
+	Text  string
+	Args  []any // pairs of key and value, as hclog has them
+	Err   error // nil if the note reports no error
+}
+
+// Input is one thing for the loop to take into account. Exactly one field is set.
+type Input struct {
+	Receive vsr.Receive // set if its Message is; within the queue, since most inputs are messages
+	Event   vsr.Event
+	Applied *Applied
+	Call    *Call // a new proposal
+	Do      func(l *Loop)
+}
+
+// Observer learns what a shell does, to judge or to record it. It changes nothing, and is called within the
+// step that does the thing: by the part that owns it.
+type Observer interface {
+	// Ready receives the output of a turn before any part of it is performed.
+	Ready(out *vsr.Output)
+	// Saved reports that saves are durable; the core does not know it yet.
+	Saved(saves []*vsr.Save)
+	// Marked reports that the idle log has written its mark (S5).
+	Marked()
+	// Compacted reports that the log was compacted and begins with op first.
+	Compacted(c vsr.Compact, first vsr.OpNumber)
+	// Loaded reports how many entries were read for l.
+	Loaded(l vsr.Load, entries int)
+	// Applied reports that an entry was applied; executed is false if its request had taken effect before,
+	// or is no longer wanted (X2). s is the state after it.
+	Applied(e *vsr.Entry, executed bool, result []byte, s *store.State)
+	// Restored reports that the state machine was restored from the snapshot whose last entry is s.Last.
+	Restored(s *store.State)
+	// SnapshotWritten reports that a frozen state was written, or why it was not.
+	SnapshotWritten(f *Frozen, err error)
+	// SnapshotReceived reports that a snapshot from another member is complete and durable.
+	SnapshotReceived(s vsr.Snapshot)
+}

@@ -1,0 +1,61 @@
+package shell
+
+import (
+	"errors"
+	"io"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
+	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// writeSnapshot writes a frozen state out and tells the core. An error stops nothing: the log is kept, and the next
+// snapshot is taken when it is due.
+func (s *Shell) writeSnapshot(f *Frozen) {
+	info, err := snap.Info{}, errExited
+	defer func() { s.snapshotWritten(f, info, err) }() // also if the user's code ends the goroutine
+	info, err = s.saveFrozen(f)
+}
+
+func (s *Shell) saveFrozen(f *Frozen) (info snap.Info, err error) {
+	defer caught(&err, "writing the snapshot of op %d panicked", &f.Last.Op)
+	w, err := s.Snapshots.Create(uint64(f.Last.Epoch), uint64(f.Last.View), uint64(f.Last.Op), f.Header())
+	if err != nil {
+		return info, err
+	}
+	defer w.Abort()
+	if _, err := f.User.WriteTo(w); err != nil {
+		return info, err
+	}
+	return w.Commit()
+}
+
+func (s *Shell) snapshotWritten(f *Frozen, info snap.Info, err error) {
+	if c, ok := f.User.(io.Closer); ok {
+		c.Close()
+	}
+	if s.observer != nil {
+		s.observer.SnapshotWritten(f, err)
+	}
+	s.driver.Apply(Job{Written: true})
+	switch {
+	case err == nil:
+		s.driver.Note(Note{Level: hclog.Debug, Text: "snapshot written", Args: []any{"op", f.Last.Op, "bytes", info.Size}})
+		s.tookSnapshot(f, info)
+	case errors.Is(err, snap.ErrSuperseded):
+		if latest, ok := s.Snapshots.Latest(); ok && latest.ID.Op == uint64(f.Last.Op) { // the core may take it for damaged
+			s.tookSnapshot(f, latest)
+		}
+	case vfs.IsFull(err):
+		s.driver.Note(Note{Level: hclog.Warn, Text: "no space for a snapshot; the log grows until there is", Args: []any{"op", f.Last.Op}, Err: err})
+	default:
+		s.driver.Note(Note{Level: hclog.Error, Text: "a snapshot was not written; the log grows until one is", Args: []any{"op", f.Last.Op}, Err: err})
+	}
+}
+
+func (s *Shell) tookSnapshot(f *Frozen, info snap.Info) {
+	s.driver.Tell(Input{Event: &vsr.SnapshotTaken{Snapshot: store.Describe(info, f.Members)}})
+}

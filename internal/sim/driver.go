@@ -1,0 +1,215 @@
+package sim
+
+import (
+	"errors"
+	"math/rand/v2"
+
+	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
+	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// A process is the driver of its shell: what a real replica has goroutines for happens here as events, each of which
+// takes time.
+var _ shell.Driver = (*process)(nil)
+
+// Send puts a message on the links to its receivers.
+func (p *process) Send(x shell.Packet) {
+	if p.dead {
+		return
+	}
+	p.s.judged(p.s.judge.Sends(p.h.i, x.Header, x.Message))
+	p.s.sum.mixMessage(x.Bytes)
+	kind := vsr.KindOf(x.Message)
+	for _, to := range x.To {
+		p.s.links[p.h.i][to].send(x.Bytes, x.Message)
+		p.s.happened(p.h, fault.Sent, kind)
+		if p.dead {
+			return
+		}
+	}
+}
+
+// Tell queues an input.
+func (p *process) Tell(in shell.Input) { p.queue(in) }
+
+// Stopping reports whether the process has ended.
+func (p *process) Stopping() bool { return p.dead }
+
+// Fail ends the process.
+func (p *process) Fail(err error) { p.stops(err) }
+
+// Note decides whether an error that a replica survives may happen.
+func (p *process) Note(n shell.Note) {
+	ordinary := n.Err == nil || vfs.IsFull(n.Err) || errors.Is(n.Err, snap.ErrSuperseded) || errors.Is(n.Err, snap.ErrRefused)
+	_, machineBroken := errors.AsType[*contract.Broken](n.Err)
+	if p.dead || p.h.ailing.burnt || !machineBroken && (ordinary || p.h.ailing.excuses(n.Err)) {
+		return
+	}
+	p.s.broke(Name(p.h.i)+": "+n.Text, n.Err)
+}
+
+// Background has something done that takes as long as the disk needs for it.
+func (p *process) Background(task shell.Task, do func()) {
+	d := p.h.latency()
+	if task == shell.WriteSnapshot {
+		d *= 10
+	}
+	p.after(d, func() { p.onDisk(do) })
+}
+
+// Write has something written in its turn.
+func (p *process) Write(w shell.Write) {
+	if p.dead {
+		return
+	}
+	p.shell.Writer.Add(w)
+	if w.Save == nil {
+		p.writeNext()
+		return
+	}
+	p.issued(w.Save)
+	p.writeNext()
+	p.s.happened(p.h, fault.Issued, 0)
+}
+
+// issued notes that a save is to be made durable.
+func (p *process) issued(s *vsr.Save) {
+	p.s.mark(p.h.i, marksSave, s.Seq)
+	p.s.sum.mix(uint64(s.Head.View)<<32 ^ uint64(s.Head.Commit)<<16 ^ uint64(s.From))
+	p.s.sum.mixEntries(s.Entries)
+	if p.s.watcher != nil {
+		p.s.watcher.Note(p.s.now, p.h.i, "saves", []any{s})
+	}
+}
+
+// writeNext begins the next thing to be written. When there is none, the log is idle.
+func (p *process) writeNext() {
+	switch {
+	case p.writing.busy:
+	case p.shell.Writer.Begin():
+		p.writing.busy = true
+		p.after(p.h.latency(), p.writing.done)
+	default:
+		p.markAt = p.s.now + shell.IdleMark
+		if !p.markDue {
+			p.markDue = true
+			p.after(shell.IdleMark, p.idle)
+		}
+	}
+}
+
+// written is the end of a write, successful or not.
+func (p *process) written() {
+	w := &p.shell.Writer
+	compaction := len(w.InFlight()) == 0
+	again, err := w.Perform()
+	switch {
+	case p.h.ailing.burnt:
+		p.h.burnDown()
+	case p.dead:
+	case err != nil:
+		p.stops(err)
+	case again > 0:
+		p.after(again, p.writing.done)
+	default:
+		if compaction {
+			p.s.judged(p.h.checkLog(p.compacted))
+		}
+		p.writing.busy = false
+		p.writeNext()
+	}
+}
+
+// idle writes the mark of a log that has been idle for long enough.
+func (p *process) idle() {
+	p.markDue = false
+	switch {
+	case p.writing.busy || p.h.absent == staysHung:
+		return // comes again when it has nothing to do
+	case p.s.now < p.markAt:
+		p.markDue = true
+		p.after(p.markAt-p.s.now, p.idle)
+		return
+	}
+	p.onDisk(func() {
+		if err := p.shell.Writer.Mark(); err != nil {
+			p.stops(err)
+		}
+	})
+}
+
+// cutOff leaves on the disk what the writer had begun: any first part of it.
+func (p *process) cutOff(h *host, rng *rand.Rand) {
+	saves := p.shell.Writer.InFlight()
+	if len(saves) > 0 && !h.ailing.burnt && rng.IntN(2) == 0 {
+		h.ailing.fuse = 1 + rng.IntN(6)
+		p.shell.Log.Save(new(store.Batch).Encode(saves))
+	}
+}
+
+// Apply has the applier do something in its turn.
+func (p *process) Apply(j shell.Job) {
+	if p.dead {
+		return
+	}
+	p.shell.Applier.Add(j)
+	p.applyNext()
+}
+
+func (p *process) applyNext() {
+	if !p.applying.busy && !p.shell.Applier.Idle() {
+		p.applying.busy = true
+		p.after(p.h.core.about(p.s.p.Apply), p.applying.done)
+	}
+}
+
+// stepped is a step of the applier.
+func (p *process) stepped() {
+	done, err := p.shell.Applier.Step()
+	switch {
+	case p.h.ailing.burnt:
+		p.h.burnDown()
+	case p.dead:
+	case err != nil:
+		p.stops(err)
+	default:
+		p.applying.busy = false
+		if done != nil {
+			p.Tell(shell.Input{Applied: done})
+			p.s.happened(p.h, fault.Applied, 0)
+		}
+		if !p.dead {
+			p.applyNext()
+		}
+	}
+}
+
+// Fetch has a step of a snapshot's transfer done in its turn.
+func (p *process) Fetch(f vsr.FetchStep) {
+	if p.dead {
+		return
+	}
+	p.shell.Fetcher.Add(f)
+	p.fetchNext()
+}
+
+func (p *process) fetchNext() {
+	if !p.fetching.busy && !p.shell.Fetcher.Idle() {
+		p.fetching.busy = true
+		p.after(p.h.latency(), p.fetching.done)
+	}
+}
+
+// fetched is a step of the fetcher.
+func (p *process) fetched() {
+	p.fetching.busy = false
+	p.onDisk(func() { p.shell.Fetcher.Step() })
+	if !p.dead {
+		p.fetchNext()
+	}
+}

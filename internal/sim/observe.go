@@ -1,0 +1,222 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"io"
+
+	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/judge"
+	"github.com/smr-go/smr/internal/store"
+	"github.com/smr-go/smr/internal/vsr"
+)
+
+// A process is also the observer of its shell: the judge and the witness learn here what it does.
+var _ shell.Observer = (*process)(nil)
+
+// Ready reports what a turn gives out, before anything of it is performed.
+func (p *process) Ready(out *vsr.Output) {
+	if p.dead {
+		return
+	}
+	if out.Save != nil {
+		p.s.judged(p.s.judge.Issued(p.h.i, out.Save))
+		if p.s.p.Volatile {
+			p.issued(out.Save)
+		}
+	}
+	if p.s.err == nil {
+		p.s.judged(p.s.judge.Knows(p.h.i, p.core().Commit()))
+	}
+}
+
+// Saved takes saves into the account of what is durable.
+func (p *process) Saved(saves []*vsr.Save) {
+	h := p.h
+	if p.dead || h.ailing.burnt {
+		return
+	}
+	h.saved(saves)
+	seq := saves[len(saves)-1].Seq
+	p.s.judged(p.s.judge.Saved(h.i, seq))
+	p.s.mark(h.i, marksSaved, seq)
+	if p.s.watcher != nil {
+		p.s.watcher.Note(p.s.now, h.i, "has saved", []any{seq})
+	}
+	p.s.happened(h, fault.Saved, 0)
+	if !p.dead && h.alone() {
+		p.s.happened(h, fault.Alone, 0)
+	}
+}
+
+// saved notes up to where rot is told from a torn write now (S5).
+func (h *host) saved(batch []*vsr.Save) {
+	h.covered = h.truth().Last.Op
+	for _, s := range batch {
+		switch { // what it replaces is of this batch now
+		case s.From > 0:
+			h.covered = min(h.covered, s.From-1)
+		case s.Base != nil:
+			h.covered = min(h.covered, s.Base.Op)
+		}
+	}
+}
+
+// alone reports whether no other disk holds the last entry of this one's log.
+func (h *host) alone() bool {
+	for _, other := range h.s.hosts {
+		if other != h && h.s.judge.Holds(other.i, h.truth().Last) {
+			return false
+		}
+	}
+	return true
+}
+
+// Marked notes that rot anywhere in the log is told from a torn write.
+func (p *process) Marked() { p.h.covered = p.h.truth().Last.Op }
+
+// Compacted notes where the log begins.
+func (p *process) Compacted(c vsr.Compact, first vsr.OpNumber) {
+	p.compacted = c.Snapshot
+	p.s.note(p.h.i, "has compacted to", uint64(first), first)
+}
+
+// Loaded notes that entries were read from the log.
+func (p *process) Loaded(l vsr.Load, entries int) {
+	p.s.stats.Loads++
+	p.s.note(p.h.i, "loads", uint64(entries), l, entries)
+}
+
+// Applied compares what was done with an entry, and the state after it, with the judge's and the witness's.
+func (p *process) Applied(e *vsr.Entry, executed bool, result []byte, state *store.State) {
+	out := judge.Outcome{Executed: executed, Result: result, Kept: state.Sessions.Kept()}
+	if executed {
+		out.Digest = p.user.Digest()
+	}
+	p.s.sum.mixBytes(out.Result)
+	p.s.sum.mix(out.Digest)
+	if err := p.s.judge.Applied(p.h.i, e, out); err != nil {
+		p.s.broke("", ofMachine(contract.Deterministic, err))
+		return
+	}
+	if err := p.s.witness.SameAfter(opOf(e), p.user.Machine, "a replica"); err != nil {
+		p.s.broke(Name(p.h.i), err)
+	}
+}
+
+// Restored compares a state that was restored from a snapshot.
+func (p *process) Restored(state *store.State) {
+	if err := p.h.restored(state.Last.Op, p.user.Machine); err != nil {
+		p.s.broke(Name(p.h.i), err)
+		return
+	}
+	p.s.stats.Restores++
+	p.s.note(p.h.i, "has restored", uint64(state.Last.Op), state.Last)
+}
+
+// SnapshotWritten checks what was written, and what is on the disk then.
+func (p *process) SnapshotWritten(f *shell.Frozen, err error) {
+	if p.dead || p.h.ailing.burnt {
+		return
+	}
+	if frozen, ok := f.User.(*frozen); ok && (err == nil || frozen.written != 0) {
+		if err := p.s.witness.SameFrozen(frozen.at, frozen.written, uint64(f.Last.Op), uint64(p.shell.Applier.Op())); err != nil {
+			p.s.broke(Name(p.h.i)+": snapshot", err)
+			return
+		}
+	}
+	if err != nil {
+		return // the shell notes it
+	}
+	p.s.judged(p.checkSnapshots())
+	p.s.stats.Snapshots++
+	p.s.note(p.h.i, "has a snapshot at", uint64(f.Last.Op), f.Last)
+}
+
+// SnapshotReceived checks what is on the disk then.
+func (p *process) SnapshotReceived(s vsr.Snapshot) {
+	if p.dead || p.h.ailing.burnt {
+		return
+	}
+	p.s.judged(p.checkSnapshots())
+	p.s.stats.Transfers++
+	p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
+}
+
+// Turned reports what the process is after a turn.
+func (p *process) Turned(now *vsr.State) {
+	if p.dead {
+		return
+	}
+	s, was := p.s, p.seen
+	s.judged(s.judge.Turned(p.h.i, judge.Turn{State: *now, Check: p.core().Check(), Compacts: s.p.Volatile || p.shell.Writer.Compacts()}))
+	p.seen = *now
+	if s.watcher != nil {
+		s.watcher.Turned(s.now, p.h.i, &p.seen)
+	}
+	if now.Phase != was.Phase || now.Head.View != was.Head.View {
+		s.turned(p)
+	}
+}
+
+// user is the user's state machine as the shell of a process has it.
+type user struct {
+	p *process
+	*contract.Machine
+}
+
+// Apply applies a command.
+func (u *user) Apply(e *vsr.Entry) ([]byte, error) {
+	op := opOf(e)
+	result, err := u.Machine.Apply(op)
+	return result, u.p.s.kit.At(op, err)
+}
+
+// Snapshot freezes the state.
+func (u *user) Snapshot() (io.WriterTo, error) {
+	at, err := u.Machine.Sum()
+	if err == nil {
+		var s contract.Snapshot
+		if s, err = u.Machine.Snapshot(); err == nil {
+			return &frozen{user: s, at: at}, nil
+		}
+	}
+	return nil, u.p.s.kit.At(opOf(u.p.s.judge.Entry(u.p.shell.Applier.Op())), err)
+}
+
+// frozen is a state to be written as a snapshot while later operations are applied.
+type frozen struct {
+	user    contract.Snapshot
+	at      uint64 // hash of the state as it was written when it was frozen
+	written uint64 // and later
+}
+
+// WriteTo writes the whole state at once.
+func (f *frozen) WriteTo(w io.Writer) (int64, error) {
+	state, err := f.user.Bytes()
+	if err != nil {
+		return 0, err
+	}
+	f.written = contract.SumOf(state)
+	return bytes.NewReader(state).WriteTo(w)
+}
+
+// whole is the log that a process found when it started, above its snapshot.
+func whole(sh *shell.Shell, d *vsr.Durable) (log []vsr.Entry, err error) {
+	if sh.Log == nil {
+		return nil, nil
+	}
+	for at := sh.Applier.Op(); at < d.Last.Op; at = log[len(log)-1].Op {
+		entries, err := store.Read(sh.Log, at+1, d.Last.Op)
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) == 0 {
+			return nil, errors.New("the log ends before its end")
+		}
+		log = append(log, entries...)
+	}
+	return log, nil
+}
