@@ -16,12 +16,18 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// table returns the cells of the rows of the table below a heading of docs/PROTOCOL.md whose first
-// column has that title.
-func table(t *testing.T, headingText, title string) (rows [][]string) {
+// table returns the rows of a table of docs/PROTOCOL.md.
+func table(t *testing.T, headingText, title string) [][]string {
 	t.Helper()
-	for _, s := range sections(read(t, "docs/PROTOCOL.md")) {
-		if s.heading != "## "+headingText {
+	return tableOf(t, "docs/PROTOCOL.md", "## "+headingText, title)
+}
+
+// tableOf returns the cells of the rows of the table below a heading of a document whose first
+// column has that title.
+func tableOf(t *testing.T, document, below, title string) (rows [][]string) {
+	t.Helper()
+	for _, s := range sections(read(t, document)) {
+		if s.heading != below {
 			continue
 		}
 		inside := false
@@ -40,7 +46,7 @@ func table(t *testing.T, headingText, title string) (rows [][]string) {
 			}
 		}
 	}
-	require.NotEmpty(t, rows, "docs/PROTOCOL.md has no table %q in section %q", title, headingText)
+	require.NotEmpty(t, rows, "%s has no table %q in section %q", document, title, below)
 	return rows
 }
 
