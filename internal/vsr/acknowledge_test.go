@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// N3: a backup acknowledges what it has checked against this view's primary, not all that it holds.
+// N3: a backup acknowledges the entries that it has checked against this view's primary, not its
+// whole log.
 func TestAcknowledgesWhatItChecked(t *testing.T) {
 	r := member(t, 0)
 	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command}, Entry{Op: 3, Epoch: 1, Kind: Command})
@@ -34,7 +35,7 @@ func TestCountsAcknowledgementsOfItsViewOnly(t *testing.T) {
 	assert.Equal(t, last, r.commit)
 }
 
-// N4: entries of older views are committed by an entry of this one, never by counting.
+// N4: an entry of this view commits the entries of older views; counting copies never does.
 func TestCountsEntriesOfItsViewOnly(t *testing.T) {
 	r := member(t, 1)
 	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command})

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// 11.10: without a disk what waits to be applied cannot leave the memory; so no more is taken, until the state machine
-// or a snapshot helps.
+// 11.10: without a disk, entries that wait to be applied cannot leave the memory, so the replica
+// accepts no more until the state machine or a snapshot helps.
 func TestASwampedReplicaTakesNoMore(t *testing.T) {
 	r := member(t, 0)
 	r.cfg.Volatile, r.cfg.Window = true, 1000

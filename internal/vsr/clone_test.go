@@ -9,15 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cloned returns a replica that goes on from where this one is: what happens to one does not show in the other. It is for
-// between two turns. The randomness and the detector are still shared.
+// cloned returns a replica that continues from this one's state, independently of it. Call it
+// between two turns. The two share the source of randomness and the detector.
 func (r *Replica) cloned() *Replica {
 	c := *r
 	unshare(reflect.ValueOf(&c).Elem())
 	return &c
 }
 
-// constant are the types whose values are never changed once they are made, and so may be shared.
+// constant lists the types whose values never change once they are made, and so may be shared.
 var constant = map[reflect.Type]bool{
 	reflect.TypeFor[Config]():     true,
 	reflect.TypeFor[Membership](): true,
@@ -26,7 +26,7 @@ var constant = map[reflect.Type]bool{
 	reflect.TypeFor[Outgoing]():   true,
 }
 
-// changes reports whether a copy of a value of that type shares memory with it that may change.
+// changes reports whether a copy of a value of that type shares mutable memory with it.
 func changes(t reflect.Type) bool {
 	known, ok := changing[t]
 	if !ok {
@@ -50,7 +50,7 @@ func findChanges(t reflect.Type) bool {
 			}
 		}
 	case reflect.Slice:
-		return t.Elem().Kind() != reflect.Uint8 // bytes are never written again
+		return t.Elem().Kind() != reflect.Uint8 // bytes are never changed
 	case reflect.Pointer:
 		return !isMessage(t) && !constant[t.Elem()]
 	case reflect.Map, reflect.Chan, reflect.Func:
@@ -61,7 +61,7 @@ func findChanges(t reflect.Type) bool {
 
 func isMessage(t reflect.Type) bool { return t.Implements(reflect.TypeFor[Message]()) }
 
-// unshare gives v, a copy, memory of its own for all that may change.
+// unshare gives v, which is a copy, its own copy of all mutable memory.
 func unshare(v reflect.Value) {
 	t := v.Type()
 	if !changes(t) {
@@ -95,8 +95,8 @@ func unshare(v reflect.Value) {
 	}
 }
 
-// TestClonesGoTheirOwnWay takes walks with clones in the place of the replicas after every step, and with the replicas
-// left behind compared with what they were.
+// TestClonesGoTheirOwnWay replaces the replicas by clones after every step of random walks, and
+// compares the replicas left behind with their earlier state.
 func TestClonesGoTheirOwnWay(t *testing.T) {
 	for seed := range uint64(10) {
 		with, without := newWalk(seed), newWalk(seed)
@@ -119,7 +119,7 @@ func TestClonesGoTheirOwnWay(t *testing.T) {
 	}
 }
 
-// TestClonesShareNothing finds no memory in common but that of constants.
+// TestClonesShareNothing checks that a clone shares only constants with the original.
 func TestClonesShareNothing(t *testing.T) {
 	seen := map[string]bool{}
 	for seed := range uint64(40) {

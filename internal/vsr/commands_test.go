@@ -16,38 +16,38 @@ import (
 //
 //	new 3 [options]       members with empty disks, not started
 //	group 3 [options]     a group that is formed and quiet; options: qr= qv= window= tail= keep= fast
-//	start a b             start, with what the disk holds
-//	propose a x=1 y=2     operations without a session, put into the primary's log in one turn
+//	start a b             start from the disk
+//	propose a x=1 y=2     operations without a session, appended to the primary's log in one turn
 //	request c x=1         a proposal of a caller at c, with sessions
 //	read b                a linearizable read of a caller at b
-//	deliver [a→b [Kind]]  messages in transit, now; all of them that are not held
+//	deliver [a→b [Kind]]  deliver messages in transit now; by default all that are not held
 //	drop, duplicate [a→b [Kind]]
-//	estrange a→b [Kind]   messages in transit are from another memory of the sender
+//	estrange a→b [Kind]   make messages in transit come from another incarnation of the sender
 //	hold, lose a→b [Kind] such messages, now and later, move only when named, or are lost
-//	saved a [n]           the oldest n saves are durable, all by default
-//	crash a [keep=n]      stop; of the saves not reported n were durable all the same
+//	saved a [n]           complete the oldest n saves, by default all
+//	crash a [keep=n]      stop; n of the saves not reported were durable nevertheless
 //	wipe a                empty the disk of a stopped member
-//	cut a b               the links between those members and the others are down
-//	join                  they are up again
-//	heal                  they are up again, and nothing is held or lost any more
-//	hang a, unhang a      saves stay undone
-//	pause a, resume a     the process stands still
+//	cut a b               cut the links between those members and the others
+//	join                  restore the links
+//	heal                  restore the links, and neither hold nor lose messages
+//	hang a, unhang a      saves do not complete
+//	pause a, resume a     the process does not run
 //	suspect a b           the detector suspects the primary
 //	tick 50ms             time passes
-//	run 50ms              time passes, and after each heartbeat it becomes quiet
+//	run 50ms              time passes, with stabilize after each heartbeat
 //	heartbeat a           the primary's heartbeat is due
-//	stabilize             all saves and messages, until it is quiet
+//	stabilize             complete all saves and deliver all messages, until none is left
 //	handover a b, cancel a, leave a, full a, space a, snapshot a, lapse a
-//	slow a                the state machine applies only when it is said
-//	apply a [n]           the next n operations, all by default, are applied
-//	slowreads a           entries are loaded only when it is said
-//	loaded a              those that were asked for are
-//	rot a                 a's snapshot cannot be read any more
+//	slow a                the state machine applies only on command
+//	apply a [n]           apply the next n operations, by default all
+//	slowreads a           entries are loaded only on command
+//	loaded a              complete the pending loads
+//	rot a                 a's snapshot can no longer be read
 //	install a b           a has received b's snapshot
 //	status, log a, sessions a   show
 //	configure a qr=3      another configuration for one member, before it starts
 //	copy a, putback a     copy a member's disk, and put the copy back
-//	quietly …; …          several commands, without telling
+//	quietly …; …          several commands, without output
 type script struct {
 	g     *testGroup
 	lines []string
@@ -66,7 +66,7 @@ func (s *script) run(t *testing.T, block string) string {
 			err = s.g.broken
 		}
 		if *rewrite && err != nil {
-			s.tell(fmt.Sprintf("error: %s: %v", line, err)) // to be seen; without -rewrite it fails
+			s.tell(fmt.Sprintf("error: %s: %v", line, err)) // shown in the transcript; without -rewrite the comparison fails
 			continue
 		}
 		require.NoError(t, err, "%s\nin:\n%s", line, strings.Join(s.lines, "\n"))
@@ -79,7 +79,7 @@ func (s *script) run(t *testing.T, block string) string {
 
 func (s *script) tell(line string) { s.lines = append(s.lines, line) }
 
-// commands runs the commands of a line, which semicolons part.
+// commands runs the commands of a line, which are separated by semicolons.
 func (s *script) commands(line string) error {
 	line, quiet := strings.CutPrefix(line, "quietly ")
 	if quiet && s.g != nil {
@@ -138,7 +138,7 @@ func (s *script) command(words []string) error {
 	return s.onHosts(name, args)
 }
 
-// create makes the members, and with form the group.
+// create makes the members; with form it also forms the group.
 func (s *script) create(form bool, args []string) error {
 	n, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -179,7 +179,8 @@ func (s *script) options(c *Config, args []string) error {
 	return nil
 }
 
-// onMessages does something with the messages in transit on a link, of one kind if it is given.
+// onMessages returns a command that acts on the messages in transit on a link, optionally of one
+// kind.
 func (s *script) onMessages(name string, args []string) error {
 	on := s.pattern(args)
 	switch name {
@@ -213,7 +214,8 @@ func (s *script) onMessages(name string, args []string) error {
 	return nil
 }
 
-// pattern reads a link and how the message begins; either may be left out, and a star is any member.
+// pattern parses a link and the beginning of a message. Either may be omitted, and a star stands
+// for any member.
 func (s *script) pattern(args []string) pattern {
 	from, to, what := "*", "*", ""
 	if len(args) > 0 {
@@ -226,7 +228,7 @@ func (s *script) pattern(args []string) pattern {
 	}
 }
 
-// onHosts does something at each of the members named.
+// onHosts returns a command that acts on each named member.
 func (s *script) onHosts(name string, args []string) error {
 	if f, ok := atEach[name]; ok {
 		for _, id := range args {
@@ -249,7 +251,7 @@ func (s *script) onHosts(name string, args []string) error {
 	return f(s, h, args[1:])
 }
 
-// atEach are the commands for any number of members.
+// atEach holds the commands for any number of members.
 var atEach = map[string]func(*script, *host){
 	"start":     func(s *script, h *host) { s.g.start(h) },
 	"restart":   func(s *script, h *host) { s.g.start(h) },
@@ -311,7 +313,7 @@ var atEach = map[string]func(*script, *host){
 	},
 }
 
-// atOne are the commands for one member, with arguments.
+// atOne holds the commands for one member, with arguments.
 var atOne = map[string]func(*script, *host, []string) error{
 	"crash": func(s *script, h *host, args []string) error {
 		keep := 0
@@ -408,7 +410,7 @@ var atOne = map[string]func(*script, *host, []string) error{
 	"snapshot": func(s *script, h *host, _ []string) error { return s.g.takeSnapshot(h) },
 }
 
-// status tells what every member is and holds.
+// status shows the state of every member.
 func (s *script) status() {
 	for _, h := range s.g.hosts {
 		if h.core == nil {

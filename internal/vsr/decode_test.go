@@ -18,7 +18,8 @@ func TestDefaultQuorums(t *testing.T) {
 	}
 }
 
-// FuzzDecodeMembership: what decodes is within its bounds, and encodes to what decodes to the same.
+// FuzzDecodeMembership checks that a decoded list is within its bounds, and encodes to bytes that
+// decode to the same list.
 func FuzzDecodeMembership(f *testing.F) {
 	m := NewMembership([]Member{{ID: "a", Addr: "x:1", Incarnation: Incarnation{1}}, {ID: "b"}, {ID: "c"}})
 	f.Add(m.Encode())
@@ -36,7 +37,7 @@ func FuzzDecodeMembership(f *testing.F) {
 	})
 }
 
-// FuzzDecodeSessions: what decodes encodes to what decodes to the same.
+// FuzzDecodeSessions checks that a decoded table encodes to bytes that decode to the same table.
 func FuzzDecodeSessions(f *testing.F) {
 	var s Sessions
 	s.Begin(&Entry{Op: 2, Kind: OpenSession, Body: appendSession(nil, "a", Incarnation{1}, 3)})

@@ -2,14 +2,14 @@ package vsr
 
 import "slices"
 
-// disk is what a member's log and snapshots would hold after a power cut now.
+// disk is the contents of a member's log and snapshots if the power failed now.
 type disk struct {
 	head     Head
 	base     Viewstamp
 	entries  []Entry // base.Op+1 …
 	snapshot *Snapshot
 	machine  machine // of the snapshot
-	starts   uint64  // how often the member was started; also with a disk that was emptied since
+	starts   uint64  // how often the member was started, including the starts before its disk was emptied
 }
 
 // write makes a save durable.
@@ -24,7 +24,7 @@ func (d *disk) write(s *Save) {
 	d.entries = append(slices.Clip(d.entries), s.Entries...)
 }
 
-// durable returns what a replica finds on the disk when it starts.
+// durable returns the state that a replica finds on the disk when it starts.
 func (d *disk) durable() Durable {
 	found := Durable{Head: d.head, Base: d.base, Last: d.last(), Snapshot: d.snapshot, Time: d.machine.clock}
 	before := Viewstamp{}
@@ -44,7 +44,7 @@ func (d *disk) durable() Durable {
 	return found
 }
 
-// last is the viewstamp that the log ends with.
+// last returns the viewstamp of the last entry.
 func (d *disk) last() Viewstamp {
 	if n := len(d.entries); n > 0 {
 		return d.entries[n-1].Stamp()
@@ -63,7 +63,7 @@ func (d *disk) stamp(op OpNumber) (Viewstamp, bool) {
 	return d.entries[op-d.base.Op-1].Stamp(), true
 }
 
-// load reads entries, none if the first is gone.
+// load reads entries; it returns none if the first is gone.
 func (d *disk) load(from, to OpNumber) []Entry {
 	if from <= d.base.Op || to > d.last().Op {
 		return nil
@@ -71,7 +71,8 @@ func (d *disk) load(from, to OpNumber) []Entry {
 	return slices.Clone(d.entries[from-d.base.Op-1 : to-d.base.Op])
 }
 
-// compact drops what is asked, and more below the snapshot if that is above the limit, as far as the log is durable.
+// compact drops the log up to Keep, and more below the snapshot if that part exceeds the limit, as
+// far as the log is durable.
 func (d *disk) compact(c *Compact, limit int64) {
 	snapshot := min(c.Snapshot, d.last().Op)
 	to := max(min(c.Keep, snapshot), d.base.Op)
@@ -88,7 +89,7 @@ func (d *disk) compact(c *Compact, limit int64) {
 	d.base, d.entries = base, slices.Clone(d.entries[to-d.base.Op:])
 }
 
-// keepSnapshot makes a snapshot with its content the latest.
+// keepSnapshot makes a snapshot, with its content, the latest.
 func (d *disk) keepSnapshot(s Snapshot, m machine) {
 	d.snapshot, d.machine = &s, m.clone()
 }

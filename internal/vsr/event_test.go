@@ -6,12 +6,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// An event that Step is told may stay on its caller's stack.
+// Step lets its caller keep the event on the stack.
 func TestStepDoesNotAllocate(t *testing.T) {
 	r := member(t, 0)
 	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
 	now, m := r.now, &Commit{View: 1}
-	h := Header{Group: GroupID{8}} // not admitted: its answer would be an allocation
+	h := Header{Group: GroupID{8}} // not admitted, because handling the message would allocate an answer
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
 		r.Step(now, &Receive{From: 1, Header: h, Message: m})
 		r.Step(now, &Tick{})

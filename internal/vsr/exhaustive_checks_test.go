@@ -2,9 +2,11 @@ package vsr
 
 import "fmt"
 
-// What binds one member's place to its past is checked by the group it is run in; here is what binds several members.
+// The invariants that bind several members. Those that bind a member to its own past are checked by
+// the group in which its events run.
 
-// longer returns the longer of two histories of committed ops, which must be one (2).
+// longer returns the longer of two histories of committed ops, one of which must extend the other
+// (2).
 func (x *explorer) longer(a, b uint32) (uint32, error) {
 	s, t := x.histories.all[a], x.histories.all[b]
 	for i := range min(len(s), len(t)) {
@@ -18,7 +20,7 @@ func (x *explorer) longer(a, b uint32) (uint32, error) {
 	return b, nil
 }
 
-// check checks the world that a step of member r has led to.
+// check checks the world that results from a step of member r.
 func (x *explorer) check(to, from *world, r int) error {
 	p, was := x.seats[to.seats[r]].place, x.seats[from.seats[r]].place
 	if p.entries != was.entries {
@@ -76,7 +78,7 @@ func comparePlaces(places ...*place) error {
 	return nil
 }
 
-// checkChoices checks that what is durable is enough to keep what is committed (3).
+// checkChoices checks that the durable logs preserve every committed entry (3).
 func (x *explorer) checkChoices(w *world, canon uint32) error {
 	g := &testGroup{config: x.config, history: newHistory()}
 	for i := range x.scope.replicas {

@@ -2,13 +2,13 @@ package vsr
 
 import "slices"
 
-// event is something that happens at one member.
+// event is an event at one member.
 type event struct {
 	kind    eventKind
-	n       int       // of saved and crash: saves that are durable; of propose: which operation
+	n       int       // of saved and crash: number of saves that are durable; of propose: which operation
 	message uint32    // of deliver
 	votes   [2]uint32 // of leave: messages + 1
-	silent  uint8     // members that have not been heard lately, when a successor is chosen
+	silent  uint8     // members that have not been heard from lately, when a successor is chosen
 }
 
 type eventKind uint8
@@ -21,14 +21,14 @@ const (
 	propose
 )
 
-// next is what an event leads to.
+// next is the result of an event.
 type next struct {
 	event event
 	to    *place
 	posts uint32 // identity of the messages sent
 }
 
-// ownNexts returns what can happen at a place of itself.
+// ownNexts returns the results of the events that can happen at a place without a message.
 func (x *explorer) ownNexts(p *place) ([]*next, error) {
 	if p.own != nil {
 		return p.own, nil
@@ -44,7 +44,7 @@ func (x *explorer) ownNexts(p *place) ([]*next, error) {
 	return p.own, nil
 }
 
-// events returns what can happen at a place without a message.
+// events returns the events that can happen at a place without a message.
 func (x *explorer) events(p *place) (all []event) {
 	r := p.host.core
 	if len(p.host.unsaved) > 0 {
@@ -62,7 +62,7 @@ func (x *explorer) events(p *place) (all []event) {
 	return all
 }
 
-// mailNexts returns what messages lead to at a place.
+// mailNexts returns the results of messages at a place.
 func (x *explorer) mailNexts(p *place, mail []uint32) (all []*next, err error) {
 	for _, ev := range x.arrivals(p, mail) {
 		nexts, ok := p.mail[ev]
@@ -77,8 +77,9 @@ func (x *explorer) mailNexts(p *place, mail []uint32) (all []*next, err error) {
 	return all, nil
 }
 
-// arrivals returns the events that messages are. While a view or start is being saved they wait, but for the logs that a primary
-// to be will choose among when it is: after that the first of them make it lead.
+// arrivals returns the events by which messages arrive. While a view or a start is being saved,
+// messages wait. The exceptions are the DoViewChanges among which a designated primary will choose
+// once the save is done, because afterwards the first of them make it lead.
 func (x *explorer) arrivals(p *place, mail []uint32) (all []event) {
 	r := p.host.core
 	muted := r.saves.headSeq > r.saves.doneSeq
@@ -99,13 +100,14 @@ func (x *explorer) arrivals(p *place, mail []uint32) (all []event) {
 			all = append(all, event{kind: deliver, message: id})
 		}
 	}
-	if muted || r.isPrimary() { // which never suspects itself
+	if muted || r.isPrimary() { // a primary never suspects itself
 		return all
 	}
 	return append(all, x.leaves(votes)...)
 }
 
-// leaves returns the ways to leave a view with votes of others: Qv-1 of them, all at once.
+// leaves returns the ways to leave a view with the votes of Qv-1 other members, which arrive all at
+// once.
 func (x *explorer) leaves(votes []uint32) (all []event) {
 	for i, a := range votes {
 		if x.config.Members.Qv == 2 {
@@ -121,7 +123,8 @@ func (x *explorer) leaves(votes []uint32) (all []event) {
 	return all
 }
 
-// nexts returns what an event leads to: where a successor is chosen by who was heard lately, with any members silent.
+// nexts returns the results of an event. If the successor depends on which members were heard from
+// lately, it tries every set of silent members.
 func (x *explorer) nexts(p *place, ev event) ([]*next, error) {
 	var all []*next
 	heard := x.heardIn(ev) | 1<<p.host.index
@@ -146,7 +149,8 @@ func (x *explorer) nexts(p *place, ev event) ([]*next, error) {
 	return all, nil
 }
 
-// heardIn returns the members that are heard in an event; all if it does not matter, as no view is chosen by who was heard lately.
+// heardIn returns the members that were heard from lately in an event: all of them if the event
+// chooses no view by that.
 func (x *explorer) heardIn(ev event) (set uint8) {
 	switch ev.kind {
 	case leave:

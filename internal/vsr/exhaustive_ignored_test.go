@@ -8,8 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkIgnored delivers messages where they are said to change nothing, and requires that they do not: what the exploration
-// leaves out for that reason rests on the core, not on its words. Of all places and messages it takes about so many pairs.
+// checkIgnored delivers messages that the exploration leaves out because they change nothing, and
+// checks that they do change nothing. It tries about the given number of pairs of a place and a
+// message.
 func checkIgnored(t *testing.T, x *explorer, pairs int) {
 	places, messages := slices.Clone(x.places), uint32(len(x.messages))
 	step := max(1, len(places)*int(messages)/x.scope.replicas/2/pairs)
@@ -28,13 +29,14 @@ func checkIgnored(t *testing.T, x *explorer, pairs int) {
 	t.Logf("%d messages of %d that are said to change nothing do change nothing", delivered, seen)
 }
 
-// changesNothing reports whether a message is said to change nothing at a place, even if it never comes there: it is of a view
-// that is over, or left out always.
+// changesNothing reports whether the exploration assumes that a message changes nothing at a place,
+// even if that message never reaches it: because the message's view is over, or because the message
+// is always left out.
 func (x *explorer) changesNothing(p *place, m *sent) bool {
 	switch y := m.message.(type) {
 	case *CommitOK:
 		return true
-	case *Outdated: // nobody knows of a later start than the receiver's own
+	case *Outdated: // no member knows a later start of the receiver than its own
 		return y.Start <= p.host.core.head.Start
 	case *Gap:
 		return y.View <= p.host.core.head.View
@@ -43,7 +45,8 @@ func (x *explorer) changesNothing(p *place, m *sent) bool {
 	return v < p.host.disk.head.View || v < p.host.core.head.View && p.crashes == 0
 }
 
-// deliverIgnored returns an error if a message changes more than the starts heard, or leads to an answer that is not said anyway.
+// deliverIgnored returns an error if a message changes more than the known start numbers, or
+// produces an answer that the member would not send anyway.
 func (x *explorer) deliverIgnored(p *place, id uint32) error {
 	m := x.messages[id]
 	to, sent, err := x.happen(p, event{kind: deliver, message: id}, nil)
@@ -61,7 +64,8 @@ func (x *explorer) deliverIgnored(p *place, id uint32) error {
 	return nil
 }
 
-// saysAnyway reports whether a place says a message at any time, or has acknowledged the same before.
+// saysAnyway reports whether a place sends a message at any time, or has acknowledged the same
+// before.
 func (x *explorer) saysAnyway(p *place, m *sent) bool {
 	if ok, is := m.message.(*PrepareOK); is {
 		return *ok == PrepareOK{p.host.core.head.View, p.host.core.checked}

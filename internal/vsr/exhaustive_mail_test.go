@@ -5,23 +5,24 @@ import (
 	"slices"
 )
 
-// seat is a member's place, and the messages that may still reach it, now or later, again or never.
+// seat is a member's place together with the messages that may still reach it, any number of times
+// or never.
 type seat struct {
 	place    *place
 	mail     []uint32 // rising
-	bits     []uint64 // the same
+	bits     []uint64 // mail as a set of bits
 	steps    []step
-	talks    []*next // what does not change the place
-	explored bool    // steps and talks are there
+	talks    []*next // results that do not change the place
+	explored bool    // steps and talks are complete
 }
 
-// step is a next, with the seat that the member then has.
+// step is the result of an event together with the seat to which it leads.
 type step struct {
 	*next
 	seat uint32
 }
 
-// seat returns the number of a seat. Messages that change nothing there any more, whatever happens, are left out.
+// seat returns the number of a seat, without the messages that can no longer change anything there.
 func (x *explorer) seat(p *place, mail []uint32) uint32 {
 	kept := slices.DeleteFunc(slices.Clone(mail), func(m uint32) bool { return x.leavesOut(p, m) })
 	id, isNew := x.seatIDs.of(numbersText(p.id) + numbersText(kept...))
@@ -31,7 +32,7 @@ func (x *explorer) seat(p *place, mail []uint32) uint32 {
 	return id
 }
 
-// leavesOut reports whether a message is ignored, and notes that it was there: see checkIgnored.
+// leavesOut reports whether a message is ignored, and records it for checkIgnored.
 func (x *explorer) leavesOut(p *place, m uint32) bool {
 	if !ignores(p, x.messages[m]) {
 		return false
@@ -40,9 +41,11 @@ func (x *explorer) leavesOut(p *place, m uint32) bool {
 	return true
 }
 
-// ignores reports whether a message changes nothing at a member any more, now or after any crash: it is of a view that the
-// disk is past (that it would be answered with the view's name says nothing new), or that has begun when no crash follows.
-// (It would raise the start number known of its sender: then earlier messages are ignored, as if they were lost.)
+// ignores reports whether a message can no longer change anything at a member, now or after any
+// crash. That holds if its view is older than the view on disk, since an answer that names the
+// current view adds nothing new, and if its view has begun and no crash can follow. (The message
+// would raise the sender's known start number, after which earlier messages are dropped, as if they
+// were lost.)
 func ignores(p *place, m *sent) bool {
 	r := p.host.core
 	v, last := p.host.disk.head.View, p.crashes == 0
@@ -54,15 +57,15 @@ func ignores(p *place, m *sent) bool {
 	}
 	begun, from := last && r.status == normal, m.from
 	switch m := m.message.(type) {
-	case *Prepare: // the same has been acknowledged
+	case *Prepare: // the same entries have been acknowledged
 		return m.View < v || m.View == v && begun && !r.isPrimary() && m.Prev.Op+OpNumber(len(m.Entries)) <= r.checked && m.Commit <= r.commit
 	case *Commit:
 		return m.View < v || m.View == v && begun && m.Commit <= r.commit
-	case *PrepareOK: // a primary that restarts leads its view no more
+	case *PrepareOK: // a primary that restarts never leads its view again
 		return m.View < r.head.View || m.View == v && (r.viewChange.barred || r.isPrimary() && m.Op <= r.primary.progress[from].match)
 	case *StartViewChange:
 		return m.View < v || m.View == v && last && r.isPrimary()
-	case *Gap: // of its own view: where to send from, and all is sent anyway
+	case *Gap: // in its own view it moves the place to send from, and every place is sent from anyway
 		return m.View <= v
 	case *DoViewChange:
 		return m.View < v || m.View == v && (r.isPrimary() || r.viewChange.barred)
@@ -74,7 +77,7 @@ func ignores(p *place, m *sent) bool {
 	return false
 }
 
-// steps returns all that can happen at a seat and changes its place.
+// steps returns the results of every event that can happen at a seat and change its place.
 func (x *explorer) steps(id uint32) ([]step, error) {
 	s := x.seats[id]
 	if s.explored {
@@ -88,7 +91,7 @@ func (x *explorer) steps(id uint32) ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range slices.Concat(own, arrived) { // one of those that lead to the same
+	for _, n := range slices.Concat(own, arrived) { // only one of several with the same result
 		if n.to == s.place {
 			s.talks = append(s.talks, n)
 			continue
@@ -105,10 +108,10 @@ func (x *explorer) steps(id uint32) ([]step, error) {
 	return s.steps, nil
 }
 
-// isSame reports whether both lead to the same.
+// isSame reports whether two steps have the same result.
 func (st step) isSame(o step) bool { return st.seat == o.seat && st.posts == o.posts }
 
-// receive returns the seat with more messages.
+// receive returns the seat with additional messages.
 func (x *explorer) receive(id, list uint32) uint32 {
 	if list == 0 {
 		return id
@@ -125,18 +128,19 @@ func (x *explorer) receive(id, list uint32) uint32 {
 	return to
 }
 
-// normalMessage leaves out of a message what a place in normal form takes no notice of: nil if that is all of it.
+// normalMessage removes from a message the fields that a place in normal form ignores. It returns
+// nil if nothing is left.
 func (x *explorer) normalMessage(m *sent) *sent {
 	switch y := m.message.(type) {
 	case *Commit:
 		c := *y
 		c.Keep, c.Round = 0, 0
 		return &sent{m.from, m.to, m.header, &c}
-	case *CommitOK: // makes the primary send again, and all is sent anyway
+	case *CommitOK: // makes the primary resend, and everything is sent anyway
 		return nil
-	case *Outdated: // stops one whose directory is an older copy: there is none
+	case *Outdated: // stops a member whose directory is an older copy, which no member has here
 		return nil
-	case *Gap: // as above, or it names a view: see speak
+	case *Gap: // see above; or it names a view: see speak
 		return x.naming(m, y.View)
 	case *DoViewChange:
 		if x.config.Members.prim(y.View) != m.to {
@@ -146,8 +150,9 @@ func (x *explorer) normalMessage(m *sent) *sent {
 	return m
 }
 
-// naming returns what names a view to one that is not its primary. From one that is not either it is nil: its vote, which it
-// says at any time, leads to the same.
+// naming returns the message that names a view to a member that is not its primary. It is nil if
+// the sender is not its primary either: the sender's vote, which may be sent at any time, has the
+// same effect.
 func (x *explorer) naming(m *sent, v View) *sent {
 	if x.config.Members.prim(v) != m.from {
 		return nil
@@ -155,7 +160,7 @@ func (x *explorer) naming(m *sent, v View) *sent {
 	return &sent{m.from, m.to, m.header, &Gap{View: v}}
 }
 
-// messageNumber returns the number of a message in normal form; none if nothing is left of it.
+// messageNumber returns the number of a message in normal form, or none if nothing is left of it.
 func (x *explorer) messageNumber(m *sent) (id uint32, ok bool) {
 	normal := x.normalMessage(m)
 	if normal != nil {
@@ -168,7 +173,7 @@ func (x *explorer) messageNumber(m *sent) (id uint32, ok bool) {
 	return id, normal != nil
 }
 
-// posts returns the number of what was sent: for each receiver a list of messages.
+// posts returns the number of a set of sent messages: a list of messages for each receiver.
 func (x *explorer) posts(all []*sent) uint32 {
 	if len(all) == 0 {
 		return 0

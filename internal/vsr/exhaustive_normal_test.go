@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// normalize makes hosts the same that will do the same, or that differ only in what the exploration leaves open anyway:
-// when others were heard, how far a view change's votes have come, what the primary has sent to whom.
+// normalize makes hosts equal that will behave the same, or that differ only in what the
+// exploration leaves open anyway: when others were heard from, how many votes of a view change have
+// arrived, and which messages the primary has sent.
 func normalize(h *host, crashes uint8) {
 	r := h.core
 	r.problem, r.keepAbove, r.head.Commit, r.requests.startView = "", 0, 0, 0
@@ -25,7 +26,7 @@ func normalize(h *host, crashes uint8) {
 	h.renumberSaves()
 }
 
-// normalizeChange forgets votes: they come anew with every event that needs them.
+// normalizeChange discards votes, because every event that needs votes brings them.
 func normalizeChange(c *viewChange) {
 	clear(c.votes)
 	c.voting, c.ownNext, c.primaryNext = false, 0, 0
@@ -40,7 +41,8 @@ func normalizeChange(c *viewChange) {
 	}
 }
 
-// normalizePrimary leaves of what a primary knows what decides about commitment: it says all that it could say, at once.
+// normalizePrimary keeps only the part of a primary's state that decides about commitment, because
+// the primary sends everything it could send, at once.
 func normalizePrimary(r *Replica) {
 	was := r.primary
 	r.primary = primary{progress: make([]progress, r.n)}
@@ -54,14 +56,14 @@ func normalizePrimary(r *Replica) {
 	for i := range was.progress {
 		q := &r.primary.progress[i]
 		q.match = was.progress[i].match
-		if was.opening > 0 && Index(i) != r.self { // its own is what its disk holds
-			q.match = max(q.match, r.commit) // below it nothing is counted
+		if was.opening > 0 && Index(i) != r.self { // its own match is what its disk holds
+			q.match = max(q.match, r.commit) // ops below it need no counting
 		}
 		q.next, q.probeSent = q.match+1, true
 	}
 }
 
-// forgetCommits makes the same what differs in commit numbers that nobody will read from the disk.
+// forgetCommits removes differences in commit numbers that are never read from the disk.
 func (h *host) forgetCommits() {
 	h.disk.head.Commit = 0
 	for i, save := range h.unsaved {
@@ -71,7 +73,7 @@ func (h *host) forgetCommits() {
 	}
 }
 
-// renumberSaves counts saves from the last one done.
+// renumberSaves numbers the saves from the last completed one.
 func (h *host) renumberSaves() {
 	s := &h.core.saves
 	if s.doneSeq == 0 {
@@ -94,7 +96,8 @@ func (h *host) renumberSaves() {
 	}
 }
 
-// distinct returns what is held, each message once, in an order of its own: those that leave are kept for good.
+// distinct returns the deferred messages without duplicates and in a canonical order, because sent
+// messages remain available.
 func distinct(all []deferredMessage) []deferredMessage {
 	slices.SortStableFunc(all, func(a, b deferredMessage) int {
 		return cmp.Or(strings.Compare(identity(a.out), identity(b.out)), cmp.Compare(a.save, b.save))
@@ -102,7 +105,8 @@ func distinct(all []deferredMessage) []deferredMessage {
 	return slices.CompactFunc(all, func(a, b deferredMessage) bool { return identity(a.out) == identity(b.out) })
 }
 
-// saidAnyway reports whether what is held will be said once its save is done, held or not, or makes no difference.
+// saidAnyway reports whether a deferred message makes no difference, or will be sent after its save
+// even if it is not deferred.
 func saidAnyway(h deferredMessage) bool {
 	switch h.out.Message.(type) {
 	case *StartViewChange, *Gap, *CommitOK, *Outdated:

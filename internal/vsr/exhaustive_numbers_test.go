@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// What the exploration has to compare often has a number, and is compared by it.
+// Values that the exploration often compares have numbers, and are compared by number.
 
-// identities numbers different texts from 0 on.
+// identities numbers distinct texts from 0.
 type identities map[string]uint32
 
 func (ids identities) of(text string) (id uint32, isNew bool) {
@@ -19,7 +19,7 @@ func (ids identities) of(text string) (id uint32, isNew bool) {
 	return id, !ok
 }
 
-// lists numbers different lists of numbers; the empty one is 0.
+// lists numbers distinct lists of numbers. The empty list is 0.
 type lists struct {
 	ids identities
 	all [][]uint32
@@ -49,7 +49,7 @@ func (c *histories) of(stamps []Viewstamp) uint32 {
 	return id
 }
 
-// numbersText is another text for every other list.
+// numbersText returns a text that is different for every list.
 func numbersText(list ...uint32) string {
 	text := make([]byte, 0, 4*len(list))
 	for _, n := range list {

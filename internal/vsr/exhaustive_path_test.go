@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// brokenAt is an invariant broken by what happens at one member.
+// brokenAt is an invariant broken by an event at one member.
 type brokenAt struct {
 	event event
 	at    *place
@@ -16,7 +16,7 @@ type brokenAt struct {
 
 func (b *brokenAt) Error() string { return b.err.Error() }
 
-// failed tells how the exploration came to what is broken in a world.
+// failed shows the events that led the exploration to a world with a broken invariant.
 func (x *explorer) failed(number uint32, err error) error {
 	var path []uint32
 	for ; number > 0; number = x.origins[number].parent {

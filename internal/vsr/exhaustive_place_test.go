@@ -9,30 +9,30 @@ import (
 	"time"
 )
 
-// place is the whole state of one member: its core, its disk, the saves under way. It never changes; what happens at it leads
-// to another one.
+// place is the whole state of one member: its core, its disk and its pending saves. A place is
+// immutable; events lead to other places.
 type place struct {
 	id        uint32
-	body      uint32 // identity of all of it but starts
+	body      uint32 // identity of everything but starts
 	starts    []uint64
 	host      *host
-	crashes   uint8            // that may still happen here
-	led       [maxViews]uint64 // by view: the start in which it led it (invariant 5)
-	entries   uint32           // identity of all entries it holds, in memory and on disk (invariant 4)
-	disk      uint32           // identity of what a crash would leave (invariant 3)
-	committed uint32           // identity of the viewstamps of what it knows committed (invariant 2)
+	crashes   uint8            // number of crashes that may still happen here
+	led       [maxViews]uint64 // by view: the start in which it led that view (invariant 5)
+	entries   uint32           // identity of its entries, in memory and on disk (invariant 4)
+	disk      uint32           // identity of the state after a crash (invariant 3)
+	committed uint32           // identity of the viewstamps of the entries that it knows to be committed (invariant 2)
 	rank      uint64
 
-	ignored map[uint32]bool // messages that have come here and were left out
+	ignored map[uint32]bool // messages that arrived here and were left out
 
-	said []*sent           // what it may say at any time
-	own  []*next           // what happens at it without a message; nil before asked for
-	mail map[event][]*next // what each message leads to
+	said []*sent           // messages that it may send at any time
+	own  []*next           // results of events without a message; nil before they are computed
+	mail map[event][]*next // results of each message
 }
 
 const maxViews = 8
 
-// scratch returns a group in which all but one member are down, and that one is a copy of p's.
+// scratch returns a group in which all members but one are down. That member is a copy of p's.
 func (x *explorer) scratch(p *place) (*testGroup, *host) {
 	g := newTestGroup(x.scope.replicas)
 	g.config = x.config
@@ -44,11 +44,11 @@ func (x *explorer) scratch(p *place) (*testGroup, *host) {
 			g.history.leaders[Viewstamp{Epoch: 1, View: View(v)}] = leader{h.index, start}
 		}
 	}
-	g.check() // remembers what must not fall
+	g.check() // records the values that must not fall
 	return g, h
 }
 
-// cloned returns a host that goes on from where this one is.
+// cloned returns a host that continues from this one's state.
 func (h *host) cloned(cfg *Config) *host {
 	c := *h
 	c.core = h.core.cloned()
@@ -59,7 +59,8 @@ func (h *host) cloned(cfg *Config) *host {
 	return &c
 }
 
-// happen returns the place and the messages that an event leads to; no place if it leads out of the scope.
+// happen returns the place and the messages that result from an event; no place if the event leaves
+// the scope.
 func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sent, error) {
 	g, h := x.scratch(p)
 	g.onto = onto
@@ -90,7 +91,7 @@ func (x *explorer) happen(p *place, ev event, onto func(string)) (*place, []*sen
 	return to, g.transit, err
 }
 
-// do lets an event happen; false if it cannot.
+// do performs an event. It returns false if the event cannot happen.
 func (x *explorer) do(g *testGroup, h *host, ev event) bool {
 	switch ev.kind {
 	case deliver:
@@ -116,8 +117,9 @@ func (x *explorer) do(g *testGroup, h *host, ev event) bool {
 	return true
 }
 
-// speak gathers what a place may say at any time: the vote of one that is not the primary, and whatever a primary can send
-// of its log, from any op on, with its heartbeat. The primary of a view also names it, as it would in answer to who is behind.
+// speak collects the messages that a place may send at any time: the vote of a member that is not
+// the primary; or the primary's heartbeat and every Prepare that its log allows, from any op on. A
+// primary also names its view, as in its answer to a member that is behind.
 func (x *explorer) speak(p *place) error {
 	g, h := x.scratch(p)
 	r := h.core
@@ -147,7 +149,7 @@ func (x *explorer) place(h *host, led [maxViews]uint64, crashes uint8) (*place, 
 	if r.isPrimary() {
 		led[r.head.View] = h.disk.starts
 	}
-	clear(led[:h.disk.head.View]) // over for good (11.1)
+	clear(led[:h.disk.head.View]) // those views are over (11.1)
 	normalize(h, crashes)
 	starts := r.startSeen
 	r.startSeen = make([]uint64, len(starts))

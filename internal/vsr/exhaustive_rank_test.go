@@ -2,8 +2,8 @@ package vsr
 
 import "slices"
 
-// rank tells how far a member has come. Whatever happens at it without another start leads to a higher one, or to the same
-// body; so does a crash, as one less can follow.
+// rank measures a member's progress. Every event without another start leads to a higher rank or to
+// the same body. So does a crash, because one less can follow.
 func rank(h *host, crashes uint8) uint64 {
 	r := h.core
 	stage := 2 * uint64(r.head.View)
@@ -20,7 +20,7 @@ const (
 	maxUnsaved = 15
 )
 
-// progressWithin is what rises within a view, and within the change to it.
+// progressWithin measures progress within a view, and within the change to it.
 func progressWithin(r *Replica) (n uint64) {
 	for _, d := range r.viewChange.logs {
 		if d != nil {
@@ -43,7 +43,8 @@ func progressWithin(r *Replica) (n uint64) {
 	return n + uint64(r.log.last.Op) + uint64(r.primary.opening)
 }
 
-// rank is that of all members together: every step leads to a higher one, or to the same bodies.
+// rank returns the rank of all members together: every step leads to a higher rank or to the same
+// bodies.
 func (w *world) rank(x *explorer) (sum uint64) {
 	for _, s := range w.seats[:x.scope.replicas] {
 		sum += x.seats[s].place.rank
@@ -51,8 +52,8 @@ func (w *world) rank(x *explorer) (sum uint64) {
 	return sum
 }
 
-// ranks are the worlds that are still to be gone on from, in the order of their rank. When those of a rank are gone on from,
-// all worlds that lead to them are known.
+// ranks holds the worlds to be expanded, in the order of their rank. When the worlds of a rank are
+// expanded, every world that leads to them is known.
 type ranks struct {
 	rising []uint64 // ranks that have worlds
 	at     map[uint64]*sameRank
@@ -65,7 +66,7 @@ type sameRank struct {
 	next   int
 }
 
-// group are the worlds with the same bodies, none of which covers another one.
+// group holds worlds with the same bodies, none of which covers another.
 type group struct {
 	bodies members
 	worlds []world
@@ -92,7 +93,7 @@ func (r *ranks) group(rank uint64, bodies members) *group {
 	return &same.groups[i]
 }
 
-// next returns the group to go on from; nil if there is none. The one before is forgotten.
+// next returns the next group to expand, or nil. It forgets the previous one.
 func (r *ranks) next() *group {
 	for r.now.next == len(r.now.groups) {
 		if r.now.next > 0 {

@@ -34,31 +34,31 @@ type explorer struct {
 	first       world
 	ranks       *ranks
 	origins     []origin // by world number
-	worlds      int      // gone on from
+	worlds      int      // expanded
 	transitions int
-	keep        func(members, *world) // is told of the worlds gone on from; nil: nobody is
+	keep        func(members, *world) // called with every expanded world; may be nil
 }
 
 const maxMembers = 5
 
-// members has a number for each member.
+// members holds a number for each member.
 type members [maxMembers]uint32
 
-// world is, for each member, its seat, and what is shared.
+// world is a seat for each member, and the shared state.
 type world struct {
 	seats  members
 	shared uint32
 	number uint32
-	dead   bool // another one covers it
+	dead   bool // another world covers it
 }
 
 // shared is the part of a world that belongs to no member.
 type shared struct {
-	canon uint32 // all that was ever known to be committed
+	canon uint32 // every op ever known to be committed
 	ops   uint8
 }
 
-// origin is how the exploration came to a world: by which step of which member.
+// origin is the step, and the member, by which the exploration came to a world.
 type origin struct {
 	parent uint32
 	member uint8
@@ -82,7 +82,7 @@ func (x *explorer) shared(e shared) uint32 {
 	return id
 }
 
-// begin forms the group: the first world, in which each member may crash so many times.
+// begin forms the group: the first world. Each member may crash the given number of times.
 func (x *explorer) begin(crashes []int) error {
 	g := newTestGroup(x.scope.replicas)
 	g.config.DiskLimit = 0
@@ -113,7 +113,8 @@ func (x *explorer) begin(crashes []int) error {
 
 var errStopped = errors.New("stopped")
 
-// exploreAll explores the scope, once for each way to share out the crashes among the members, until it is told to stop.
+// exploreAll explores the scope once for each distribution of the crashes among the members, until
+// stopped.
 func (x *explorer) exploreAll(stop func() bool) error {
 	for _, crashes := range shareOut(x.scope.crashes, x.scope.replicas) {
 		if err := x.explore(crashes, stop); err != nil {
@@ -123,7 +124,7 @@ func (x *explorer) exploreAll(stop func() bool) error {
 	return nil
 }
 
-// explore explores all that can happen when each member may crash so many times.
+// explore explores every world, if each member may crash the given number of times.
 func (x *explorer) explore(crashes []int, stop func() bool) error {
 	if err := x.begin(crashes); err != nil {
 		return err
@@ -141,7 +142,7 @@ func (x *explorer) explore(crashes []int, stop func() bool) error {
 	return nil
 }
 
-// goOn finds the worlds that follow a world, unless another one covers it.
+// goOn expands a world, unless another one covers it.
 func (x *explorer) goOn(g *group, i int) error {
 	w := g.worlds[i]
 	if w.dead {
@@ -169,8 +170,8 @@ func (x *explorer) goOn(g *group, i int) error {
 	return nil
 }
 
-// talk has all members say what they can say without a change of their places: the world with more messages does all that
-// the one without them does.
+// talk lets all members send every message that does not change their places. A world with more
+// messages can do everything that the same world without them can.
 func (x *explorer) talk(w *world, onto func(*next)) error {
 	for r := 0; r < x.scope.replicas; r++ {
 		id := w.seats[r]
@@ -181,7 +182,7 @@ func (x *explorer) talk(w *world, onto func(*next)) error {
 			t := x.seats[id].talks[k]
 			before := w.seats
 			if x.post(w, t.posts); w.seats != before {
-				r = -1 // others may answer
+				r = -1 // other members may answer
 				if onto != nil {
 					onto(t)
 				}
@@ -204,7 +205,7 @@ func (x *explorer) follow(to, from *world, r, k int, st *step) error {
 	return nil
 }
 
-// shareOut returns the ways to share out crashes among members.
+// shareOut returns the ways to distribute crashes among members.
 func shareOut(crashes, members int) (all [][]int) {
 	if members == 1 {
 		return [][]int{{crashes}}

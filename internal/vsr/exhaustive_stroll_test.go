@@ -11,13 +11,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// explored are the worlds that an exploration went on from, by bodies.
+// explored holds the worlds that an exploration expanded, by bodies.
 type explored map[members][]world
 
 func (e explored) keep(bodies members, w *world) { e[bodies] = append(e[bodies], *w) }
 
-// stroll is a walk of real cores in an exploration's scope, with nothing reduced: every message ever sent may arrive, again
-// or never, saves are done one by one, votes come one by one and lapse, everybody may say again what time would have it say.
+// stroll is a random walk of real cores in an exploration's scope, without any reduction: every
+// message ever sent may arrive, any number of times or never; saves complete one by one; votes
+// arrive one by one and expire; and every member may repeat a message that it would repeat as time
+// passes.
 type stroll struct {
 	x       *explorer
 	g       *testGroup
@@ -26,8 +28,8 @@ type stroll struct {
 	known   map[string]bool // the same
 	mail    [][]uint32      // the same in normal form, by receiver; rising
 	ops     int
-	canon   uint32 // all that was ever known to be committed
-	crashes []int  // that may still happen, by member
+	canon   uint32 // every op ever known to be committed
+	crashes []int  // number of crashes that may still happen, by member
 	steps   []string
 }
 
@@ -45,8 +47,9 @@ func newStroll(x *explorer, seed uint64) *stroll {
 	return s
 }
 
-// walkIn takes random walks in the scope that was explored, and requires that they come only to worlds that what was explored
-// covers, but for the saves that it does not leave undone. A walk ends where it leaves the scope.
+// walkIn takes random walks in the explored scope, and checks that every world on the way is
+// covered by an explored one, once the saves that the exploration always completes are complete. A
+// walk ends where it leaves the scope.
 func walkIn(t *testing.T, x *explorer, e explored, walks int) {
 	worlds := 0
 	for seed := range uint64(walks) {
@@ -63,7 +66,7 @@ func walkIn(t *testing.T, x *explorer, e explored, walks int) {
 	t.Logf("all %d worlds of %d random walks are covered", worlds, walks)
 }
 
-// step does one thing.
+// step performs one random event.
 func (s *stroll) step() {
 	i := s.rnd.IntN(len(s.g.hosts))
 	h := s.g.hosts[i]
@@ -102,7 +105,7 @@ func (s *stroll) step() {
 	}
 }
 
-// hear notes what was said.
+// hear records the messages that were sent.
 func (s *stroll) hear(all []*sent) {
 	for _, m := range all {
 		if id := identity(m); !s.known[id] {
@@ -113,7 +116,7 @@ func (s *stroll) hear(all []*sent) {
 	}
 }
 
-// withMessage adds a message in normal form to a rising list.
+// withMessage adds a message in normal form to a sorted list.
 func (x *explorer) withMessage(mail []uint32, m *sent) []uint32 {
 	if id, ok := x.messageNumber(m); ok {
 		if i, found := slices.BinarySearch(mail, id); !found {
@@ -127,7 +130,7 @@ func (s *stroll) did(format string, args ...any) {
 	s.steps = append(s.steps, fmt.Sprintf(format, args...))
 }
 
-// message lets a message arrive, most often one of the newest.
+// message delivers a message, most often one of the newest.
 func (s *stroll) message() {
 	if n := len(s.said); n > 0 {
 		m := s.said[max(s.rnd.IntN(n), s.rnd.IntN(n))]
@@ -136,7 +139,7 @@ func (s *stroll) message() {
 	}
 }
 
-// repeat has a member say again what it says from time to time.
+// repeat makes a member send the messages that it repeats from time to time.
 func (s *stroll) repeat(h *host) {
 	s.did("time passes at %s", h.id)
 	c := &h.core.viewChange
@@ -148,7 +151,7 @@ func (s *stroll) repeat(h *host) {
 	s.g.heartbeat(h)
 }
 
-// forget has the votes of others lapse at a member, which may not have heard them lately either.
+// forget expires other members' votes at a member, and perhaps their liveness too.
 func (s *stroll) forget(h *host) {
 	for _, i := range h.core.others {
 		silent, lapsed := s.rnd.IntN(2) == 0, s.rnd.IntN(2) == 0
@@ -162,12 +165,13 @@ func (s *stroll) forget(h *host) {
 	s.did("%s has not heard others lately", h.id)
 }
 
-// inScope reports whether nobody has entered a view outside the scope.
+// inScope reports whether no member has entered a view outside the scope.
 func (s *stroll) inScope() bool {
 	return !slices.ContainsFunc(s.g.hosts, func(h *host) bool { return int(h.core.head.View) >= s.x.scope.views })
 }
 
-// reduced returns a copy of the group in which those saves are done that the exploration does not leave undone.
+// reduced returns a copy of the group in which the saves are complete that the exploration always
+// completes.
 func (s *stroll) reduced() *testGroup {
 	g := newTestGroup(s.x.scope.replicas)
 	g.config, g.history = s.g.config, newHistory()
@@ -182,7 +186,8 @@ func (s *stroll) reduced() *testGroup {
 	return g
 }
 
-// tookMuted reports whether it may have taken what in the exploration waits until its head is saved.
+// tookMuted reports whether the member may have accepted a message that, in the exploration, waits
+// until the head is saved.
 func (h *host) tookMuted() bool {
 	s := &h.core.saves
 	return s.headSeq > s.doneSeq && (!h.core.isNextPrimary() || len(h.unsaved) > 1)
@@ -218,7 +223,7 @@ func (s *stroll) world(g *testGroup) (w world, err error) {
 	return w, nil
 }
 
-// covered says how a world is not covered by what was explored.
+// covered reports in which way no explored world covers a world.
 func (s *stroll) covered(e explored) error {
 	g := s.reduced()
 	if g.broken != nil {
@@ -235,7 +240,7 @@ func (s *stroll) covered(e explored) error {
 	return fmt.Errorf("not covered by any of %d worlds with the same bodies:\n%s", len(all), s.lacking(&w, all))
 }
 
-// plainlyCovers is what explorer.covers should be.
+// plainlyCovers is a simple version of explorer.covers.
 func (s *stroll) plainlyCovers(a, b *world) bool {
 	for i := range s.x.scope.replicas {
 		at, bt := s.x.seats[a.seats[i]], s.x.seats[b.seats[i]]
@@ -255,7 +260,8 @@ func (s *stroll) plainlyCovers(a, b *world) bool {
 	return (e.ops == f.ops || int(f.ops) == s.x.scope.ops) && slices.Equal(committed, known[:min(len(known), len(committed))])
 }
 
-// lacking tells of each member of a world how it stands, and which messages may reach it there and in how many of others not.
+// lacking describes the state of each member of a world, the messages that may reach it there, and
+// in how many of the others they may not.
 func (s *stroll) lacking(w *world, others []world) string {
 	var b strings.Builder
 	for i := range s.x.scope.replicas {

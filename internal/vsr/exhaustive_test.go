@@ -10,36 +10,43 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The exhaustive exploration runs the real core through everything that can happen in a small scope, and checks section 11
-// in every world that it comes to.
+// The exhaustive exploration runs the real core through every sequence of events in a small scope, and
+// checks section 11 in every world on the way.
 //
-// A world is, for each member, its place (core, disk and saves under way) and the messages that may still reach it.
-// Anything may happen next at any member: a message arrives, a save is done, it suspects and leaves its view, it crashes
-// with any part of its saves done and starts again, its primary takes an operation. Time stands still. The group is formed
-// before. A scope bounds operations, views and crashes, and of messages and suspicions there may be any number; what leads to
-// a higher view is not followed. Not explored: snapshots, sessions, reads, and primaries that give up their role or hand it on.
+// A world consists of a place for each member (core, disk and pending saves) and of the messages that may
+// still reach it. Any event may happen next at any member: a message arrives, a save completes, the member
+// suspects the primary and leaves its view, it crashes with any part of its saves durable and starts again,
+// its primary accepts an operation. Time does not pass. The group has been formed before. A scope limits the
+// operations, views and crashes; messages and suspicions are unlimited. Events that lead to a view above the
+// limit are not followed. Snapshots, sessions, reads, and primaries that resign or hand over are not
+// explored.
 //
-// To make few worlds of many, and why nothing is lost by it:
-//   - Messages are never used up: so every order, loss and repetition is covered, as each message may come or not.
-//   - A world that another one covers (see covers) is not gone on from: all that can happen to it can happen to the other.
-//   - Worlds are gone on from in the order of their rank, which every step raises: so what covers a world is there before it.
-//   - What a member may say again at any time, as time passes, it says at once: votes, heartbeats, any part of the log. So it
-//     does with what it answers without a change of its place.
-//   - Votes arrive together, at a member that suspects: those that came before are a case of that.
-//   - Places that do the same are made the same (normalize), messages that change nothing are left out (ignores), and those
-//     that lead to what a vote leads to (naming). That they change nothing is tried: checkIgnored.
-//   - The crashes are shared out among the members beforehand, once in each way. A member that has none left has every save
-//     done at once, as its end shows only in what is said after it, and that may arrive as late. A primary counts itself then:
-//     the acknowledgements that count with its own may arrive as late too. A primary to be chooses then among the logs that it
-//     has: it chooses the same if the best comes first of them, or, its own being the best, the one that knows most committed.
-//   - A member whose view or start is being saved, and so cannot speak, takes messages only after the save, as what they lead
-//     to they lead to then too, and a crash before leaves the same (but see arrivals). This rests on its silence, which
-//     history.sent checks.
+// Many worlds are reduced to few, and nothing is lost by that:
+//   - Messages are never consumed. This covers every order, loss and repetition, because each message may
+//     arrive or not.
+//   - A world that another one covers (see covers) is not expanded: the other can do everything that it can.
+//   - Worlds are expanded in the order of their rank, which every step raises. So the world that covers
+//     another is found first.
+//   - A member sends at once what it may repeat at any time as time passes: votes, heartbeats, any part of
+//     the log, and answers that do not change its place.
+//   - Votes arrive together, at a member that suspects. Votes that arrived earlier are a case of that.
+//   - Places that behave the same are made equal (normalize). Messages that change nothing are left out
+//     (ignores), and so are those with the effect of a vote (naming). checkIgnored tests that they change
+//     nothing.
+//   - The crashes are distributed among the members in advance, in every possible way. A member without
+//     crashes completes every save at once: a later completion shows only in the messages that it allows,
+//     and those may arrive late anyway. The primary then counts itself at once, and the acknowledgements
+//     that count with its own may arrive late as well. A designated primary then chooses among the logs
+//     that it has. The choice is the same if the best log comes first, or, if its own is the best, the log
+//     with the highest commit number.
+//   - A member whose view or start is being saved can send nothing, and receives messages only after the
+//     save: they have the same effect then, and a crash before leaves the same state (but see arrivals).
+//     This depends on the member's silence, which history.sent checks.
 //
-// Arguments can be wrong: walkIn compares with random walks in which nothing is reduced.
+// These arguments may be wrong, so walkIn compares with random walks in which nothing is reduced.
 type scope struct {
 	replicas, ops, crashes int
-	views                  int // 1: the first one only
+	views                  int // 1: only the first
 }
 
 func (s scope) String() string {
@@ -51,8 +58,8 @@ func (s scope) String() string {
 //	go test ./internal/vsr -run 'TestExhaustive$' -v -timeout 0 -exhaustive.time 1h -exhaustive.walks 0 \
 //		-exhaustive.scope 'replicas=3 ops=2 views=3 crashes=1'
 //
-// which takes 2 GB and a minute for 1,048,995 worlds. With 1 operation these were complete too: 3 replicas, 3 views, 2 crashes
-// (1,215,657 worlds); 3 replicas, 4 views, 1 crash (943,965); 4 replicas, 3 views, 1 crash (2,450,259).
+// which takes 2 GB and a minute for 1,048,995 worlds. These scopes with 1 operation were explored completely as well: 3 replicas,
+// 3 views, 2 crashes (1,215,657 worlds); 3 replicas, 4 views, 1 crash (943,965); 4 replicas, 3 views, 1 crash (2,450,259).
 var (
 	exhaustiveScope = flag.String("exhaustive.scope", "", `explore this scope only, as "replicas=3 ops=1 views=3 crashes=1"`)
 	exhaustiveTime  = flag.Duration("exhaustive.time", time.Minute, "explore the scope of -exhaustive.scope no longer than this")
@@ -91,7 +98,7 @@ func TestExhaustive(t *testing.T) {
 	}
 }
 
-// exploreFor explores a scope of any size as far as the time allows.
+// exploreFor explores a scope of any size as far as time allows.
 func exploreFor(t *testing.T, s scope, limit time.Duration) {
 	x := newExplorer(s)
 	e := explored{}

@@ -2,7 +2,7 @@ package vsr
 
 import "slices"
 
-// take applies a step of member r to a world; false if it leads out of the scope.
+// take applies a step of member r to a world. It returns false if the step leaves the scope.
 func (x *explorer) take(w *world, r int, st *step) (in bool, err error) {
 	e := x.shares[w.shared]
 	if st.event.kind == propose {
@@ -20,14 +20,15 @@ func (x *explorer) take(w *world, r int, st *step) (in bool, err error) {
 	return true, nil
 }
 
-// post adds messages to what may reach each member.
+// post adds messages to the mail of each receiver.
 func (x *explorer) post(w *world, posts uint32) {
 	for i, mail := range x.posted.all[posts] {
 		w.seats[i] = x.receive(w.seats[i], mail)
 	}
 }
 
-// insert adds a world to those to go on from, unless another one covers it. Those that it covers are dead.
+// insert adds a world to those to be expanded, unless another one covers it. It marks the worlds
+// that the new one covers as dead.
 func (x *explorer) insert(w world, from origin) (isNew bool) {
 	g := x.ranks.group(w.rank(x), x.bodies(&w))
 	for i := range g.worlds {
@@ -49,7 +50,7 @@ func (x *explorer) insert(w world, from origin) (isNew bool) {
 	return true
 }
 
-// bodies is a world without its messages.
+// bodies returns a world without its messages.
 func (x *explorer) bodies(w *world) (b members) {
 	for i := range x.scope.replicas {
 		b[i] = x.seats[w.seats[i]].place.body
@@ -57,10 +58,11 @@ func (x *explorer) bodies(w *world) (b members) {
 	return b
 }
 
-// covers reports whether all that can happen to b, whose bodies are the same, can happen to a, and is checked there no less:
+// covers reports whether everything that can happen to b, which has the same bodies, can happen to a, and is checked there as
+// strictly:
 //   - every message that may reach a member in b may reach it in a,
-//   - no member in a has heard a later start of another, so that it takes every message that it takes in b,
-//   - at least as much is known to be committed, and as many operations may follow.
+//   - no member in a knows a later start of another than in b, so that it accepts every message that it accepts in b,
+//   - at least as many ops are known to be committed, and as many operations may follow.
 func (x *explorer) covers(a, b *world) bool {
 	if a.shared != b.shared && !x.sharesCover(x.shares[a.shared], x.shares[b.shared]) {
 		return false
@@ -73,7 +75,8 @@ func (x *explorer) covers(a, b *world) bool {
 	return true
 }
 
-// sharesCover compares what is shared. Operations have numbers, so more that may follow are others, but if none may in b.
+// sharesCover compares the shared state. Operations are numbered, so a different number of them
+// that may follow means different operations, unless b allows none.
 func (x *explorer) sharesCover(a, b shared) bool {
 	if a.ops != b.ops && int(b.ops) < x.scope.ops {
 		return false

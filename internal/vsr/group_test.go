@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// testGroup is cores without a shell. Messages are in transit until a test moves them, saves are
-// not durable until it says so, and time stands still until it ticks. After every turn the
+// testGroup is a group of cores without a shell. Messages stay in transit until a test moves them,
+// saves complete when the test reports them, and time passes only in tick. After every turn the
 // invariants of section 11 are checked.
 type testGroup struct {
 	now     time.Time
-	config  Config // of every member but for Self, Detector and Rand
+	config  Config // of every member, without Self, Detector and Rand
 	hosts   []*host
 	transit []*sent
 	history *history
-	content map[SnapshotID]machine // what each snapshot holds
+	content map[SnapshotID]machine // content of each snapshot
 	cut     map[Index]bool         // members whose links are down
 	held    []pattern              // messages that only an explicit deliver moves
-	lost    []pattern              // messages that get lost
+	lost    []pattern              // messages that are lost
 	fast    bool                   // saves are durable at once
-	onto    func(line string)      // where what happens is told; nil: nowhere
-	broken  error                  // the first invariant found broken
+	onto    func(line string)      // receives the lines of the transcript; may be nil
+	broken  error                  // the first broken invariant
 }
 
 // sent is a message in transit.
@@ -33,39 +33,40 @@ type sent struct {
 	message  Message
 }
 
-// pattern is a kind of message in transit.
+// pattern selects messages in transit.
 type pattern func(*sent) bool
 
 func matches(patterns []pattern, m *sent) bool {
 	return slices.ContainsFunc(patterns, func(p pattern) bool { return p(m) })
 }
 
-// host is the place of one member: its disk outlives its core.
+// host is the state of one member. Its disk outlives its core.
 type host struct {
 	id         string
 	index      Index
 	core       *Replica // nil: down
 	disk       disk
-	copied     disk    // an older copy of it
+	copied     disk    // an older copy of disk
 	config     *Config // if it differs from the group's
 	unsaved    []*Save
-	compaction *Compact // asked for, and waiting for unsaved
+	compaction *Compact // requested, and waiting for unsaved
 	machine    machine
 	detector   *fixedTrust
 	paused     bool
-	hung       bool             // saves are done only when it is said
-	rotten     bool             // its snapshot cannot be read any more
-	slow       bool             // what is handed out is applied only when it is said
-	unapplied  []Entry          // handed out
-	slowReads  bool             // entries are loaded only when it is said
-	unread     []Load           // asked for
-	problem    string           // as last told
-	state      string           // as last told
-	waits      map[Message]bool // told to wait for a save
+	hung       bool             // saves complete only on command
+	rotten     bool             // its snapshot can no longer be read
+	slow       bool             // delivered entries are applied only on command
+	unapplied  []Entry          // delivered and not applied
+	slowReads  bool             // entries are loaded only on command
+	unread     []Load           // requested and not loaded
+	problem    string           // as last shown
+	state      string           // as last shown
+	waits      map[Message]bool // shown as deferred
 	parts      map[SnapshotID]map[uint32]bool
 }
 
-// fixedTrust is a detector that trusts for a fixed time, or until it is told to suspect.
+// fixedTrust is a detector that trusts the primary for a fixed time, or until a test makes it
+// suspect.
 type fixedTrust struct {
 	last    time.Time
 	suspect bool
@@ -82,10 +83,10 @@ func (d *fixedTrust) Deadline() time.Time {
 	return d.last.Add(testTrust)
 }
 
-// memberNames are the ids of a test group's members.
+// memberNames are the IDs of a test group's members.
 const memberNames = "abcdefg"
 
-// newTestGroup returns n members that are down and have empty disks.
+// newTestGroup returns n stopped members with empty disks.
 func newTestGroup(n int) *testGroup {
 	g := &testGroup{now: time.Unix(1_000_000, 0), history: newHistory(), content: map[SnapshotID]machine{}, cut: map[Index]bool{}}
 	var members []Member
@@ -115,7 +116,7 @@ func (g *testGroup) start(h *host) {
 	g.turn(h)
 }
 
-// crash stops a member; of its saves the first keep were durable, though it did not learn of it.
+// crash stops a member. The first keep of its saves were durable, although the core was not told.
 func (g *testGroup) crash(h *host, keep int) {
 	for _, s := range h.unsaved[:min(keep, len(h.unsaved))] {
 		h.disk.write(s)
@@ -124,7 +125,7 @@ func (g *testGroup) crash(h *host, keep int) {
 	g.check()
 }
 
-// form forms the group, with all that belongs to it done and said.
+// form forms the group and completes everything that this involves.
 func (g *testGroup) form() {
 	for _, h := range g.hosts {
 		g.start(h)
@@ -134,7 +135,7 @@ func (g *testGroup) form() {
 	g.stabilize()
 }
 
-// heartbeat lets the primary's next heartbeat be due.
+// heartbeat makes the primary's next heartbeat due.
 func (g *testGroup) heartbeat(h *host) {
 	if h.core.isPrimary() {
 		h.core.primary.heartbeatAt = g.now
@@ -142,8 +143,7 @@ func (g *testGroup) heartbeat(h *host) {
 	g.turn(h)
 }
 
-// stabilize makes all saves durable and delivers all messages that are not held, until none is
-// left.
+// stabilize completes all saves and delivers all messages that are not held, until none is left.
 func (g *testGroup) stabilize() {
 	for range 10_000 {
 		if g.broken != nil || !g.settleOne() {
@@ -153,7 +153,7 @@ func (g *testGroup) stabilize() {
 	g.broken = errors.New("it does not become quiet: 10000 messages and saves")
 }
 
-// settleOne does the next thing that can be done without time passing.
+// settleOne performs the next event that needs no time to pass.
 func (g *testGroup) settleOne() bool {
 	for _, h := range g.hosts {
 		if h.core != nil && !h.hung && len(h.unsaved) > 0 {
@@ -170,7 +170,7 @@ func (g *testGroup) settleOne() bool {
 	return false
 }
 
-// saved makes a member's oldest n saves durable and tells it.
+// saved completes a member's oldest n saves and reports them.
 func (g *testGroup) saved(h *host, n int) {
 	var seq uint64
 	for _, s := range h.unsaved[:n] {
@@ -183,7 +183,7 @@ func (g *testGroup) saved(h *host, n int) {
 	g.turn(h)
 }
 
-// deliver takes a message out of transit to its receiver.
+// deliver delivers a message in transit to its receiver.
 func (g *testGroup) deliver(m *sent) {
 	g.drop(m)
 	g.receive(m)
@@ -202,7 +202,7 @@ func (g *testGroup) receive(m *sent) {
 	g.turn(h)
 }
 
-// tick lets time pass, in steps of a heartbeat.
+// tick advances the time in steps of a heartbeat.
 func (g *testGroup) tick(d time.Duration) {
 	for d > 0 {
 		step := min(d, g.config.Heartbeat)
@@ -217,7 +217,7 @@ func (g *testGroup) tick(d time.Duration) {
 	}
 }
 
-// suspect makes the member's detector suspect the primary, or its view change last too long.
+// suspect makes a member's detector suspect the primary, or its view change time out.
 func (g *testGroup) suspect(h *host) {
 	h.detector.suspect = true
 	h.core.viewChange.noVoteBefore = time.Time{}
@@ -228,8 +228,8 @@ func (g *testGroup) suspect(h *host) {
 	g.turn(h)
 }
 
-// propose puts an operation without a session into the primary's log, in this turn; false if it is
-// refused.
+// propose appends an operation without a session to the primary's log in this turn. It returns
+// false if the primary rejects it.
 func (g *testGroup) propose(h *host, body string) bool {
 	if !h.core.accepts() || !h.core.room() {
 		return false
@@ -238,7 +238,7 @@ func (g *testGroup) propose(h *host, body string) bool {
 	return true
 }
 
-// turn ends a member's turn, does what it says, and ends the turns that this begins.
+// turn ends a member's turn, performs its output, and ends the turns that this starts.
 func (g *testGroup) turn(h *host) {
 	for again := true; again && h.core != nil; {
 		out := h.core.Ready(g.now)
@@ -248,14 +248,14 @@ func (g *testGroup) turn(h *host) {
 	}
 }
 
-// check keeps the first broken invariant.
+// check records the first broken invariant.
 func (g *testGroup) check() {
 	if g.broken == nil {
 		g.broken = g.history.check(g)
 	}
 }
 
-// host returns the member of that id.
+// host returns the member with that ID.
 func (g *testGroup) host(id string) (*host, error) {
 	for _, h := range g.hosts {
 		if h.id == id {

@@ -7,16 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// While a save hangs that tells the group, what a member says again and again, or is asked again and
-// again, makes no heap (11.10): of the one that has formed it, and of one that has adopted it.
+// 11.10: while the save that records the group hangs, repeated messages do not pile up, at the
+// member that has formed the group or at one that has joined it.
 func TestAHungDiskMakesNoHeapWhileTheGroupForms(t *testing.T) {
 	for _, hangs := range []Index{0, 2} {
 		g := newTestGroup(3)
-		g.config.DiskLimit = 0 // it does not give up its role
+		g.config.DiskLimit = 0 // the primary does not give up its role
 		for _, h := range g.hosts {
 			g.start(h)
 		}
-		g.lost = append(g.lost, func(m *sent) bool { // b goes on asking
+		g.lost = append(g.lost, func(m *sent) bool { // b continues to ask
 			switch m.message.(type) {
 			case *Prepare, *NewState, *Commit, *SnapshotOffer:
 				return m.to == 1
@@ -41,7 +41,7 @@ func TestAHungDiskMakesNoHeapWhileTheGroupForms(t *testing.T) {
 	}
 }
 
-// Nor do the refusals of one whose view is not durable yet.
+// Nor do the rejections of a replica whose view is not durable yet.
 func TestAHungDiskMakesNoHeapOfRefusals(t *testing.T) {
 	g := newTestGroup(3)
 	g.form()
@@ -53,7 +53,7 @@ func TestAHungDiskMakesNoHeapOfRefusals(t *testing.T) {
 	enter(4)
 	r.Step(g.now, &Saved{Seq: r.saves.issuedSeq})
 	r.Ready(g.now)
-	enter(9) // whose save hangs
+	enter(9) // and its save hangs
 	for i := range uint64(1000) {
 		r.Step(g.now, &Receive{From: 1, Header: from,
 			Message: &Request{View: r.requests.startView + 1, Attempt: i + 1, Requests: []Proposal{{Kind: OpenSession}}}})

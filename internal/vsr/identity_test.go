@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// identity is all that a value consists of, through pointers and private fields: two are equal just when the values are.
-// Of a replica it is what it will do: not its configuration.
+// identity returns a text of everything in a value, including pointers and private fields: two
+// texts are equal exactly if the values are. Of a replica it omits the configuration.
 func identity(v any) string {
 	return string(appendIdentity(nil, reflect.ValueOf(v)))
 }
@@ -54,7 +54,7 @@ func appendStruct(b []byte, v reflect.Value) []byte {
 	switch v.Type() {
 	case configType:
 		return b
-	case timeType: // wall and ext; where it is does not matter
+	case timeType: // wall and ext; the location does not matter
 		return binary.AppendVarint(binary.AppendUvarint(b, v.Field(0).Uint()), v.Field(1).Int())
 	}
 	for i := range v.NumField() {

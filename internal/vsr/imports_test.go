@@ -14,10 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// allowed are the packages that the core may import, of some of them only what allowedOf names.
+// allowed holds the packages that the core may import, some of them only for the names in
+// allowedOf.
 var allowed = strings.Fields("cmp encoding/binary encoding/hex errors fmt math math/rand/v2 slices sort strings time")
 
-// allowedOf are the names that the core may use of packages that can also reach the clock, global
+// allowedOf holds the names that the core may use from packages that also reach the clock, global
 // randomness or the process's output.
 var allowedOf = map[string][]string{
 	"time": strings.Fields("Time Duration Nanosecond Microsecond Millisecond Second Minute Hour Unix"),
@@ -25,8 +26,8 @@ var allowedOf = map[string][]string{
 	"fmt":  strings.Fields("Sprintf Errorf Fprintf Appendf Sprint"),
 }
 
-// TestCoreDoesNoIO has the core import and name nothing that touches a file, a socket, a lock, the
-// clock or global randomness, and start no goroutine.
+// TestCoreDoesNoIO checks that the core imports and names nothing that reaches a file, a socket, a
+// lock, the clock or global randomness, and starts no goroutine.
 func TestCoreDoesNoIO(t *testing.T) {
 	paths, err := filepath.Glob("*.go")
 	require.NoError(t, err)

@@ -5,17 +5,17 @@ import (
 	"fmt"
 )
 
-// history remembers what the invariants of section 11 bind over time.
+// history records the past values to which the invariants of section 11 refer.
 type history struct {
-	canon   map[OpNumber]Entry          // every op ever seen committed (2)
-	stamps  map[Viewstamp]Entry         // every entry ever seen (4)
-	before  map[Viewstamp]Viewstamp     // the one before it (4)
-	leaders map[Viewstamp]leader        // by (epoch, view): who was Normal as its primary (5)
+	canon   map[OpNumber]Entry          // every op that was ever committed (2)
+	stamps  map[Viewstamp]Entry         // every entry that ever existed (4)
+	before  map[Viewstamp]Viewstamp     // the entry before it (4)
+	leaders map[Viewstamp]leader        // by (epoch, view): the primary with status normal (5)
 	views   map[memory]View             // highest durable view (1)
 	commits map[process]OpNumber        // highest commit number (1)
 	states  map[OpNumber]string         // state after the op (8)
-	reads   map[process]map[uint64]read // what a read must see (9)
-	claim   error                       // the first message that was not true (6)
+	reads   map[process]map[uint64]read // the op that a read must see (9)
+	claim   error                       // the first message whose claim was false (6)
 }
 
 type (
@@ -34,7 +34,7 @@ func newHistory() *history {
 		states: map[OpNumber]string{}, reads: map[process]map[uint64]read{}}
 }
 
-// check returns the first invariant that does not hold now.
+// check returns the first broken invariant.
 func (y *history) check(g *testGroup) error {
 	if y.claim != nil {
 		return y.claim
@@ -72,7 +72,7 @@ func (y *history) checkReplica(h *host) error {
 	return y.checkEntries(&r.log, r.commit)
 }
 
-// checkEntries compares the entries in memory with those that others hold or held (2, 4).
+// checkEntries compares the entries in memory with those that other members hold or held (2, 4).
 func (y *history) checkEntries(l *log, commit OpNumber) error {
 	for i := range l.tail {
 		e := l.tail[i]
@@ -93,7 +93,7 @@ func (y *history) checkEntries(l *log, commit OpNumber) error {
 	return nil
 }
 
-// sameEntry checks that a viewstamp stands for one entry, and for one log before it (4).
+// sameEntry checks that a viewstamp identifies one entry, and one log before it (4).
 func (y *history) sameEntry(e Entry, before Viewstamp) error {
 	at := e.Stamp()
 	if was, ok := y.stamps[at]; ok && !equal(was, e) {
@@ -111,7 +111,7 @@ func equal(a, b Entry) bool {
 		a.Floor == b.Floor && a.Kind == b.Kind && bytes.Equal(a.Body, b.Body)
 }
 
-// checkDisk checks what a crash now would leave (1, 4).
+// checkDisk checks the state that a crash now would leave (1, 4).
 func (y *history) checkDisk(h *host) error {
 	d := &h.disk
 	m := memory{d.head.Incarnation}
@@ -132,8 +132,8 @@ func (y *history) checkDisk(h *host) error {
 	return nil
 }
 
-// checkChoices checks that every Qv voters would choose a log that holds every committed op, from
-// what is durable (3). Those whose memory is not of the group have no voice.
+// checkChoices checks that every Qv voters would choose a log with every committed op from their
+// durable state (3). Members whose memory does not belong to the group do not count.
 func (y *history) checkChoices(g *testGroup) error {
 	voters := y.voters(g)
 	qv := g.config.Members.Qv
@@ -180,7 +180,8 @@ func compareLogs(h *host, best []*host) int {
 	return 0
 }
 
-// after reports whether a comes after b, epoch first, then view, then op: by itself, and not as the core orders them.
+// after reports whether a orders after b: by epoch, view, op. It does not rely on the core's
+// comparison.
 func after(a, b Viewstamp) bool {
 	if a.Epoch != b.Epoch {
 		return a.Epoch > b.Epoch
@@ -191,7 +192,7 @@ func after(a, b Viewstamp) bool {
 	return a.Op > b.Op
 }
 
-// voters returns the members whose memory is of the group that has committed something.
+// voters returns the members whose memory belongs to the group that has committed ops.
 func (y *history) voters(g *testGroup) (voters []*host) {
 	first, ok := y.canon[1]
 	if !ok {
@@ -222,7 +223,7 @@ func (y *history) lacks(h *host) (OpNumber, bool) {
 	return 0, false
 }
 
-// covered is the op up to which base and snapshot stand for the log.
+// covered returns the op up to which base and snapshot replace the log.
 func (d *disk) covered() OpNumber {
 	if d.snapshot != nil {
 		return max(d.base.Op, d.snapshot.Last.Op)
@@ -230,8 +231,8 @@ func (d *disk) covered() OpNumber {
 	return d.base.Op
 }
 
-// end is the viewstamp that the log would end with after a restart: a snapshot that the log does
-// not agree with takes its place.
+// end returns the viewstamp of the end of the log after a restart. A snapshot with which the log
+// does not agree replaces the log.
 func (d *disk) end() Viewstamp {
 	if d.snapshot != nil {
 		if s, ok := d.stamp(d.snapshot.Last.Op); d.snapshot.Last.Op > d.base.Op && (!ok || s != d.snapshot.Last) {
@@ -241,7 +242,7 @@ func (d *disk) end() Viewstamp {
 	return d.last()
 }
 
-// applied compares the state after an op with that of others (8).
+// applied compares the state after an op with the states of other members (8).
 func (y *history) applied(g *testGroup, h *host, e *Entry) {
 	state := h.machine.text()
 	if was, ok := y.states[e.Op]; ok && was != state {
@@ -250,7 +251,7 @@ func (y *history) applied(g *testGroup, h *host, e *Entry) {
 	y.states[e.Op] = state
 }
 
-// readAsked notes what a linearizable read must see: all that is committed now (9).
+// readAsked records what a linearizable read must see: every op that is committed now (9).
 func (y *history) readAsked(h *host, number uint64) {
 	p := process{h.index, h.disk.starts}
 	if y.reads[p] == nil {
@@ -272,7 +273,7 @@ func (y *history) fail(err error) {
 	}
 }
 
-// sent checks that what leaves a replica is true on its disk (6).
+// sent checks that the claims of a message are true on the sender's disk (6).
 func (y *history) sent(g *testGroup, h *host, m Message) {
 	d := &h.disk
 	if h.core.head.Incarnation != d.head.Incarnation || h.core.head.Start != d.head.Start {

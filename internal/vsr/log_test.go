@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// naive is the log as a plain list: entries[i] has op base.Op+1+i, those below from have no body.
+// naive is the log as a plain list: entries[i] has op base.Op+1+i. Entries below from have no body.
 type naive struct {
 	base    Viewstamp
 	entries []Entry
@@ -21,7 +21,7 @@ func (n *naive) last() Viewstamp {
 	return n.entries[len(n.entries)-1].Stamp()
 }
 
-// agree goes down from at until nothing tells the two logs apart.
+// agree searches down from at for an op at which the two logs may agree.
 func (n *naive) agree(at Viewstamp) OpNumber {
 	for i := len(n.entries) - 1; i >= 0; i-- {
 		own := n.entries[i].Stamp()
@@ -42,7 +42,7 @@ func (n *naive) bytesAbove(op OpNumber) (sum int64) {
 	return sum
 }
 
-// TestLogAgainstAList does the same at random to a log and to a list.
+// TestLogAgainstAList performs the same random operations on a log and on a list.
 func TestLogAgainstAList(t *testing.T) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
@@ -96,7 +96,7 @@ func compareLog(t *testing.T, seed uint64, rnd *rand.Rand, l *log, n *naive) {
 	}
 }
 
-// fit is how many entries from the i-th on have at most max bytes, but at least one.
+// fit returns the number of entries, from the i-th on, that have at most max bytes; at least one.
 func (n *naive) fit(i int, max int64) int {
 	count, sum := 0, int64(0)
 	for _, e := range n.entries[i:] {

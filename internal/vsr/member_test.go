@@ -16,7 +16,7 @@ func (patient) Deadline() time.Time { return farAway }
 
 var threeIDs = [][16]byte{{1}, {2}, {3}}
 
-// member is replica a of three, in a group that is confirmed, at the view its disk says.
+// member returns replica a of three, in a confirmed group, with the given view on its disk.
 func member(t *testing.T, view View) *Replica {
 	configured := NewMembership([]Member{{ID: "a"}, {ID: "b"}, {ID: "c"}})
 	list := configured
@@ -33,7 +33,7 @@ func member(t *testing.T, view View) *Replica {
 	return r
 }
 
-// finishTurn ends a turn, all that it saves being durable at once, and returns what was sent.
+// finishTurn ends a turn, completes its saves at once, and returns the messages sent.
 func finishTurn(r *Replica) (sent []Message) {
 	for {
 		out := r.Ready(r.now)
@@ -64,7 +64,7 @@ func beginRead(r *Replica, now time.Time) uint64 {
 	return read.Number
 }
 
-// leadNext has a begin the next view that it leads, of three, with b's vote and log.
+// leadNext makes a start the next view that it leads, with b's vote and log.
 func leadNext(t *testing.T, r *Replica) {
 	view := r.members.viewOf(0, r.head.View)
 	hear(r, 1, &DoViewChange{View: view, Last: r.log.last, Commit: 1, First: 1})

@@ -20,8 +20,8 @@ func attemptOf(view View, attempt uint64) *Request {
 	return &Request{View: view, Attempt: attempt, Requests: []Proposal{{Session: 1, Request: attempt, Floor: 1, Kind: Command}}}
 }
 
-// X4: what was taken in a view is not refused when a late copy of it arrives after the view; what
-// was not taken is.
+// X4: a request that was accepted in a view is not rejected when a late copy of it arrives after
+// the view. A request that was not accepted is.
 func TestALateCopyOfARequestIsNotRefused(t *testing.T) {
 	r := member(t, 1)
 	leadNext(t, r)
@@ -33,7 +33,7 @@ func TestALateCopyOfARequestIsNotRefused(t *testing.T) {
 	assert.Zero(t, refusals(hear(r, 1, attemptOf(3, 2))), "once")
 }
 
-// X4: a process does not know what an earlier one of its member has taken.
+// X4: a process does not know which requests an earlier process of its member has accepted.
 func TestARestartedPrimaryRefusesNothingOfItsOldView(t *testing.T) {
 	r := member(t, 3)
 	hear(r, 1, &DoViewChange{View: 4, Last: stampOf(1, 0, 1), Commit: 1, First: 1})
@@ -44,7 +44,7 @@ func TestARestartedPrimaryRefusesNothingOfItsOldView(t *testing.T) {
 	assert.Equal(t, 1, refusals(hear(r, 1, attemptOf(6, 2))), "of a view in which this process was there")
 }
 
-// X4: a refusal of several requests, of which some were given up meanwhile.
+// X4: a rejection of several requests, some of which were withdrawn in the meantime.
 func TestARefusalOfForgottenRequests(t *testing.T) {
 	r := member(t, 1)
 	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
@@ -62,7 +62,7 @@ func TestARefusalOfForgottenRequests(t *testing.T) {
 	assert.Equal(t, []Settled{{1, ErrOverloaded}, {4, ErrOverloaded}}, out.Settled)
 }
 
-// X2, 11.10: however many proposals callers make, those that wait are limited in their bytes, and in their numbers.
+// X2, 11.10: waiting proposals are limited in bytes and in number, however many the callers make.
 func TestRequestsHaveLimits(t *testing.T) {
 	for _, x := range []struct {
 		window, body int64
@@ -82,8 +82,8 @@ func TestRequestsHaveLimits(t *testing.T) {
 	}
 }
 
-// 11.10, X4: while a view is not durable here, and nothing may be sent in it, proposals wait where they are counted, and
-// where their callers can take them back.
+// 11.10, X4: while a view is not durable, so that no message of it may be sent, proposals wait
+// where they are counted and where callers can withdraw them.
 func TestRequestsWaitForTheViewToBeDurable(t *testing.T) {
 	r := member(t, 1)
 	h := Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1}

@@ -8,15 +8,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// naiveSessions is the session table as maps that forget nothing.
+// naiveSessions is the session table as maps from which nothing is dropped.
 type naiveSessions struct {
-	open    map[string]naiveSession // by member: the latest
-	results map[[2]uint64]string    // by session and request: of all that executed
+	open    map[string]naiveSession // by member: the latest session
+	results map[[2]uint64]string    // by session and request: of every executed request
 }
 
 type naiveSession struct{ number, start, floor uint64 }
 
-// begin says whether the entry executes (X1, X2).
+// begin reports whether the entry must be executed (X1, X2).
 func (n *naiveSessions) begin(e *Entry) bool {
 	if e.Kind == OpenSession {
 		id, _, start, _ := cutSession(e.Body)
@@ -37,7 +37,8 @@ func (n *naiveSessions) begin(e *Entry) bool {
 	return false
 }
 
-// result is what is kept of a request: that of an open session, from its floor on.
+// result returns the result of a request that the table must still have: of a session that has not
+// ended, from its floor on.
 func (n *naiveSessions) result(session, request uint64) (string, bool) {
 	for _, s := range n.open {
 		if s.number == session && request >= s.floor {
@@ -48,7 +49,8 @@ func (n *naiveSessions) result(session, request uint64) (string, bool) {
 	return "", false
 }
 
-// randomEntry opens a session of one of three members, at times an earlier process's, or is a request of any session.
+// randomEntry returns an entry that opens a session of one of three members, sometimes of an
+// earlier process, or a request of any session.
 func randomEntry(rnd *rand.Rand, op OpNumber) Entry {
 	if rnd.IntN(6) == 0 {
 		body := appendSession(nil, memberNames[rnd.IntN(3):][:1], Incarnation{7}, rnd.Uint64N(uint64(op)/8+2))
@@ -61,8 +63,8 @@ func randomEntry(rnd *rand.Rand, op OpNumber) Entry {
 	return e
 }
 
-// TestSessionsAgainstMaps gives the same entries to the table and to the maps, and at times puts the table through
-// its bytes or goes on with a clone, as a snapshot would (X1 to X3).
+// TestSessionsAgainstMaps applies the same entries to the table and to the maps. From time to time
+// it encodes and decodes the table, or continues with a clone, as a snapshot does (X1 to X3).
 func TestSessionsAgainstMaps(t *testing.T) {
 	for seed := range uint64(300) {
 		rnd := rand.New(rand.NewPCG(seed, 0))

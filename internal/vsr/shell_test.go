@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// What a shell does with outputs, as far as the core can tell, told line by line.
+// A simple shell, which performs outputs at once and writes a line for each part.
 
-// perform does what a turn's output says. It reports whether the core was told something by it.
+// perform performs a turn's output. It reports whether the core received an event from that.
 func (g *testGroup) perform(h *host, out *Output) (told bool) {
 	r := h.core
 	if out.Err != nil {
@@ -64,7 +64,7 @@ func (g *testGroup) send(h *host, out Outgoing) {
 	g.history.sent(g, h, out.Message)
 }
 
-// tellWaiting tells of messages that wait for a save.
+// tellWaiting shows the messages that wait for a save.
 func (g *testGroup) tellWaiting(h *host) {
 	for _, w := range h.core.saves.deferred {
 		if h.waits[w.out.Message] {
@@ -79,7 +79,7 @@ func (g *testGroup) tellWaiting(h *host) {
 	}
 }
 
-// applyFirst applies the next n of the operations that were handed out.
+// applyFirst applies the next n delivered operations.
 func (g *testGroup) applyFirst(h *host, n int) {
 	g.applySome(h, n)
 	g.turn(h)
@@ -93,7 +93,7 @@ func (g *testGroup) applySome(h *host, n int) (told bool) {
 	return told
 }
 
-// apply applies an entry; it reports whether the core was told of its session or result.
+// apply applies an entry. It reports whether the core received its session or result.
 func (g *testGroup) apply(h *host, e *Entry) bool {
 	executed := h.machine.apply(e)
 	again := ""
@@ -113,7 +113,7 @@ func (g *testGroup) apply(h *host, e *Entry) bool {
 	return g.sessionOpened(h)
 }
 
-// sessionOpened tells the core once of its session.
+// sessionOpened reports the session to the core once.
 func (g *testGroup) sessionOpened(h *host) bool {
 	op := h.machine.sessions.Opened(h.id, h.core.head.Incarnation, h.core.head.Start)
 	if op == 0 || h.core.requests.session != 0 {
@@ -123,7 +123,7 @@ func (g *testGroup) sessionOpened(h *host) bool {
 	return true
 }
 
-// performDisk loads entries and cuts the log below a snapshot.
+// performDisk loads entries, and cuts the log below a snapshot.
 func (g *testGroup) performDisk(h *host, out *Output) bool {
 	for _, l := range out.Loads {
 		g.tell("%s  load %d..%d for %s", h.id, l.From, l.To, g.hosts[l.For].id)
@@ -139,7 +139,7 @@ func (g *testGroup) performDisk(h *host, out *Output) bool {
 	return g.compact(h) || len(out.Loads) > 0
 }
 
-// loaded does the loads that wait, and reports them.
+// loaded performs the pending loads, and reports them.
 func (g *testGroup) loaded(h *host) {
 	for _, l := range h.unread {
 		h.core.Step(g.now, &Loaded{Load: l, Entries: h.disk.load(l.From, l.To)})
@@ -148,7 +148,7 @@ func (g *testGroup) loaded(h *host) {
 	g.turn(h)
 }
 
-// compact cuts the log once all saves issued before are done: the disk takes them in order.
+// compact cuts the log once all earlier saves are complete, because the disk works in order.
 func (g *testGroup) compact(h *host) bool {
 	c := h.compaction
 	if c == nil || len(h.unsaved) > 0 {
@@ -161,7 +161,7 @@ func (g *testGroup) compact(h *host) bool {
 	return true
 }
 
-// performFetch gives away chunks of snapshots and takes them.
+// performFetch sends and receives chunks of snapshots.
 func (g *testGroup) performFetch(h *host, out *Output) bool {
 	for _, w := range out.Chunks {
 		m := &SnapshotChunk{Snapshot: w.Snapshot, Chunk: w.Chunk}
@@ -214,8 +214,8 @@ func (g *testGroup) fetchStep(h *host, f FetchStep) {
 // snapshotChunks is the number of chunks of every snapshot in tests.
 const snapshotChunks = 2
 
-// takeSnapshot takes a snapshot of what the member has applied (C4). Those of two members at one
-// op are not the same bytes.
+// takeSnapshot takes a snapshot of the state that the member has applied (C4). The snapshots of two
+// members at one op have different bytes.
 func (g *testGroup) takeSnapshot(h *host) error {
 	last, ok := h.core.Stamp(h.machine.applied)
 	if !ok || h.machine.applied == 0 {
@@ -231,7 +231,7 @@ func (g *testGroup) takeSnapshot(h *host) error {
 	return nil
 }
 
-// machine is the state that operations change: the list of them.
+// machine is the replicated state: the list of executed operations.
 type machine struct {
 	applied  OpNumber
 	clock    int64
@@ -259,7 +259,7 @@ func (m machine) clone() machine {
 	return m
 }
 
-// text is all of the state, to compare.
+// text returns the whole state, for comparison.
 func (m *machine) text() string {
 	return fmt.Sprintf("%d %d %q %x", m.applied, m.clock, m.executed, m.sessions.Append(nil))
 }

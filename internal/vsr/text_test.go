@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// How transcripts show things.
+// The text of transcripts.
 
-// stampText is op@view.
+// stampText returns op@view.
 func stampText(v Viewstamp) string { return fmt.Sprintf("%d@%d", v.Op, v.View) }
 
 func entryText(e *Entry) string {
@@ -28,7 +28,7 @@ func entryText(e *Entry) string {
 	return text + " " + string(e.Body)
 }
 
-// saveText tells what a save changes, beside what the last one said.
+// saveText shows the changes of a save relative to the previous one.
 func (g *testGroup) saveText(h *host, s *Save) string {
 	before := h.disk.head
 	if n := len(h.unsaved); n > 0 {
@@ -59,7 +59,7 @@ func (g *testGroup) saveText(h *host, s *Save) string {
 	return strings.Join(parts, ", ")
 }
 
-// messageText is the message's kind and its fields that are not zero, and always the view.
+// messageText returns the kind of a message and its nonzero fields; the view is always shown.
 func messageText(m Message) string {
 	v := reflect.ValueOf(m).Elem()
 	parts := []string{v.Type().Name()}
@@ -78,7 +78,7 @@ func messageText(m Message) string {
 	return strings.Join(parts, " ")
 }
 
-// hidden fields are random, or the same in all of a test's messages.
+// hidden holds the fields that are random, or the same in all messages of a test.
 var hidden = map[string]bool{"Nonce": true, "List": true, "Data": true, "Keep": true}
 
 func fieldText(name string, value any) string {
@@ -119,10 +119,10 @@ func proposalsText(proposals []Proposal) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// reasons names why a primary gives up its role.
+// reasons names the reasons why a primary gives up its role.
 var reasons = map[reason]string{noQuorum: "it hears no quorum", diskHung: "its disk hangs", diskFull: "its disk is full", handedOver: "handing over"}
 
-// stateText is what a replica does.
+// stateText shows the state of a replica.
 func stateText(r *Replica) string {
 	if r.head.Group == (GroupID{}) {
 		return r.phase().String()
@@ -147,7 +147,7 @@ func stateText(r *Replica) string {
 	return fmt.Sprintf("view %d, %s", r.head.View, text)
 }
 
-// tellState tells of a state that has changed.
+// tellState shows a state that has changed.
 func (g *testGroup) tellState(h *host) {
 	if s := stateText(h.core); s != h.state {
 		h.state = s

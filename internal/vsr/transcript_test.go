@@ -12,8 +12,8 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the transcripts anew; then read the diff as if it were code")
 
-// TestTranscripts runs the transcripts of testdata: commands, a line of dashes, and what the cores
-// then do. See commands_test.go for the commands.
+// TestTranscripts runs the transcripts in testdata: commands, a line of dashes, and the resulting
+// output of the cores. The commands are described in commands_test.go.
 func TestTranscripts(t *testing.T) {
 	for _, path := range transcripts(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
@@ -36,7 +36,7 @@ func transcripts(t *testing.T) []string {
 	return paths
 }
 
-// runTranscript returns the transcript with the output that its commands have now.
+// runTranscript returns the transcript with the current output of its commands.
 func runTranscript(t *testing.T, text string) string {
 	var b strings.Builder
 	s := &script{}
@@ -54,10 +54,10 @@ func runTranscript(t *testing.T, text string) string {
 
 type part struct {
 	text     string
-	commands bool // else comments and blank lines
+	commands bool // otherwise comments and blank lines
 }
 
-// splitTranscript leaves out what was the output: from dashes to the next blank line.
+// splitTranscript omits the previous output, from the dashes to the next blank line.
 func splitTranscript(text string) (parts []part) {
 	var lines strings.Builder
 	output := false

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// 11.10: a replica whose disk hangs while it receives a snapshot asks for the chunks once, when it may, and not again with
-// each timeout.
+// 11.10: a replica whose disk hangs while it receives a snapshot requests each chunk once the view
+// is durable, and not again with each timeout.
 func TestChunksAreAskedForOnceTheViewIsDurable(t *testing.T) {
 	r := member(t, 1)
 	h := Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1}

@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// walk takes steps of a group in an order that a seed chooses: any message, again or never, any save, crashes with any
-// part of the saves done, suspicion, proposals, snapshots. Time stands still but for the heartbeats.
+// walk performs random steps of a group: it delivers any message, any number of times or never,
+// completes any save, crashes members with any part of their saves durable, and makes suspicions,
+// proposals and snapshots. Time passes only with heartbeats.
 type walk struct {
 	g     *testGroup
 	rnd   *rand.Rand
@@ -27,7 +28,8 @@ func newWalk(seed uint64) *walk {
 	return w
 }
 
-// step does one thing. Most often a message moves or a save is done, or nothing would get anywhere.
+// step performs one random event. Most of the time it moves a message or completes a save, because
+// otherwise the group would make no progress.
 func (w *walk) step() {
 	h := w.g.hosts[w.rnd.IntN(len(w.g.hosts))]
 	switch choice := w.rnd.IntN(40); {
@@ -63,7 +65,7 @@ func (w *walk) did(format string, args ...any) {
 	w.steps = append(w.steps, "# "+fmt.Sprintf(format, args...))
 }
 
-// message delivers, loses or doubles a message, not always the oldest.
+// message delivers, loses or duplicates a message, not always the oldest.
 func (w *walk) message() {
 	n := len(w.g.transit)
 	if n == 0 {
@@ -90,7 +92,7 @@ func (w *walk) propose(h *host) {
 	w.g.turn(h)
 }
 
-// keep remembers the first error.
+// keep records the first error.
 func (g *testGroup) keep(err error) {
 	if g.broken == nil {
 		g.broken = err
@@ -106,7 +108,7 @@ func (w *walk) run(steps int) {
 	}
 }
 
-// heal starts all, lets all messages through, and gives the group time.
+// heal starts all members, delivers all messages, and gives the group time.
 func (w *walk) heal() {
 	for _, h := range w.g.hosts {
 		if h.core == nil {
@@ -123,7 +125,7 @@ func (w *walk) heal() {
 	}
 }
 
-// whole says why the group is not one view with one log.
+// whole returns an error if the group is not in one view with one log.
 func (w *walk) whole() error {
 	first := w.g.hosts[0].core
 	primaries := 0
@@ -146,7 +148,8 @@ func (w *walk) whole() error {
 	return nil
 }
 
-// TestWalks checks section 11 after every step of many walks, and that each group becomes one again in the end.
+// TestWalks checks section 11 after every step of many walks, and that each group converges in the
+// end.
 func TestWalks(t *testing.T) {
 	walks := uint64(60)
 	if testing.Short() {
@@ -169,7 +172,8 @@ func TestWalks(t *testing.T) {
 	require.Greater(t, ops, 10*int(walks), "too few operations to show anything")
 }
 
-// TestSameEventsSameOutputs runs walks twice: the core has no randomness but what it is given, and no order of a map.
+// TestSameEventsSameOutputs runs walks twice: the core has no randomness but the given source, and
+// depends on no map order.
 func TestSameEventsSameOutputs(t *testing.T) {
 	for seed := range uint64(20) {
 		first, second := newWalk(seed), newWalk(seed)
