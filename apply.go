@@ -35,9 +35,7 @@ func (r *Replica) applier() {
 			return
 		case <-r.jobs.Wake():
 		}
-		for _, j := range r.jobs.Take(nil) {
-			a.Add(j)
-		}
+		r.jobs.Each(a.Add)
 		for !r.stopping() && !a.Idle() {
 			done, err := r.applyStep()
 			if err != nil {

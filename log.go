@@ -33,7 +33,7 @@ func (r *Replica) writer() {
 		case <-timer.C:
 			err = w.Mark()
 		case <-r.writes.Wake():
-			r.takeWrites()
+			r.writes.Each(w.Add)
 			err = r.write()
 			timer.Reset(shell.IdleMark)
 		}
@@ -41,12 +41,6 @@ func (r *Replica) writer() {
 			r.fail(storageError(err))
 			return
 		}
-	}
-}
-
-func (r *Replica) takeWrites() {
-	for _, x := range r.writes.Take(nil) {
-		r.shell.Writer.Add(x)
 	}
 }
 
@@ -60,7 +54,7 @@ func (r *Replica) write() error {
 			case <-r.stop:
 				return ErrClosed
 			case <-r.writes.Wake():
-				r.takeWrites()
+				r.writes.Each(w.Add)
 			case <-time.After(again):
 			}
 			again, err = w.Perform()

@@ -10,9 +10,7 @@ func (r *Replica) fetcher() {
 			return
 		case <-r.fetches.Wake():
 		}
-		for _, s := range r.fetches.Take(nil) {
-			f.Add(s)
-		}
+		r.fetches.Each(f.Add)
 		for !r.stopping() && f.Step() {
 		}
 	}

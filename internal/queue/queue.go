@@ -3,7 +3,7 @@ package queue
 
 import "sync"
 
-// Queue is a queue of items. New makes one. Its methods may be called concurrently, but Take and Wake are for
+// Queue is a queue of items. New makes one. Its methods may be called concurrently, but Take, Each and Wake are for
 // one goroutine.
 type Queue[T any] struct {
 	mu     sync.Mutex
@@ -11,6 +11,7 @@ type Queue[T any] struct {
 	bytes  int // of the items, as far as Put was told their size
 	closed bool
 	wake   chan struct{} // holds a token while there may be items
+	spare  []T           // memory for items to come; the reader's
 }
 
 // New returns an empty queue.
@@ -50,6 +51,16 @@ func (q *Queue[T]) Take(spare []T) []T {
 	taken := q.items
 	q.items, q.bytes = spare[:0], 0
 	return taken
+}
+
+// Each removes all items and calls f for each of them.
+func (q *Queue[T]) Each(f func(T)) {
+	taken := q.Take(q.spare)
+	for _, item := range taken {
+		f(item)
+	}
+	clear(taken)
+	q.spare = taken
 }
 
 // Close closes the queue and returns what was in it.

@@ -21,6 +21,24 @@ func TestQueueKeepsTheOrder(t *testing.T) {
 	assert.Empty(t, q.Take(nil))
 }
 
+// Each hands over items in order, and what is added meanwhile is for the next call.
+func TestEach(t *testing.T) {
+	q := New[int]()
+	var got []int
+	take := func(n int) {
+		if got = append(got, n); n < 3 {
+			q.Add(n + 2)
+		}
+	}
+	q.Add(1)
+	q.Add(2)
+	q.Each(take)
+	assert.Equal(t, []int{1, 2}, got)
+	q.Each(take)
+	q.Each(take)
+	assert.Equal(t, []int{1, 2, 3, 4}, got)
+}
+
 // An item that has a size is refused while as many bytes as its limit wait; one without a size never is.
 func TestQueueLimitsBytes(t *testing.T) {
 	q := New[string]()

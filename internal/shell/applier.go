@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"runtime/debug"
+	"slices"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -117,13 +118,8 @@ func (a *Applier) Step() (*Applied, error) {
 	return nil, nil
 }
 
-// next removes the first job.
-func (a *Applier) next() {
-	a.jobs[0] = Job{}
-	if a.jobs = a.jobs[1:]; len(a.jobs) == 0 {
-		a.jobs = nil
-	}
-}
+// next removes the first job, and keeps its memory for another.
+func (a *Applier) next() { a.jobs = slices.Delete(a.jobs, 0, 1) }
 
 // apply applies entries, and leaves the rest if the replica stops: they are in the log.
 func (a *Applier) apply(entries []vsr.Entry) (done *Applied, err error) {

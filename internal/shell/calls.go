@@ -33,14 +33,16 @@ type calls struct {
 
 // propose gives a new proposal to the core.
 func (c *calls) propose(x *Call) {
-	e := vsr.Propose{Body: x.Body}
-	c.loop.step(&e)
+	e := &c.loop.memory.propose
+	*e = vsr.Propose{Body: x.Body}
+	c.loop.step(e)
 	if e.Err != nil {
 		x.Caller.Done(nil, fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, e.Err))
 		return
 	}
 	x.number, x.Body = e.Number, nil
-	c.waiting[e.Number] = x
+	e.Body = nil
+	c.waiting[x.number] = x
 }
 
 // take removes the call of that number and returns it; nil if none waits.
@@ -55,7 +57,7 @@ func (c *calls) done(number uint64, result []byte) {
 	if x := c.take(number); x != nil {
 		x.Caller.Done(result, nil)
 	}
-	c.loop.step(&vsr.Forget{Request: number})
+	c.loop.forget(number)
 }
 
 // refused ends a call whose operation never was nor will be applied.
@@ -73,7 +75,13 @@ func (l *Loop) Cancel(x *Call, why error) {
 	}
 	delete(c.waiting, x.number)
 	x.Caller.Done(nil, c.unanswered(x.number, why))
-	l.step(&vsr.Forget{Request: x.number})
+	l.forget(x.number)
+}
+
+// forget tells the core that a request's result is known or no longer wanted (X2).
+func (l *Loop) forget(number uint64) {
+	l.memory.forget.Request = number
+	l.step(&l.memory.forget)
 }
 
 // unanswered returns the error of a call that ends before its outcome is known.

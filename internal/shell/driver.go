@@ -16,7 +16,8 @@ type Driver interface {
 	// Write, Apply and Fetch queue work for a part. The driver calls Add of that part, in order.
 	Write(Write)
 	Fetch(vsr.FetchStep)
-	// Turned reports the core's state at the end of a turn, before callers learn of it.
+	// Turned reports the core's state at the end of a turn, before callers learn of it. The state is valid
+	// until the next turn.
 	Turned(*vsr.State)
 
 	// From any part.
@@ -75,7 +76,8 @@ type Input struct {
 // Observer learns what a shell does, to judge or to record it. It changes nothing, and is called within the
 // step that does the thing: by the part that owns it.
 type Observer interface {
-	// Ready receives the output of a turn before any part of it is performed.
+	// Ready receives the output of a turn before any part of it is performed. The output is valid during the
+	// call.
 	Ready(out *vsr.Output)
 	// Saved reports that saves are durable; the core does not know it yet.
 	Saved(saves []*vsr.Save)

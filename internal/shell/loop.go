@@ -21,6 +21,7 @@ type Loop struct {
 	now     time.Time    // of this turn
 	applied vsr.OpNumber // highest op that the applier has reported
 	small   []byte       // see encode
+	memory  memory
 
 	calls     calls
 	reads     reads
@@ -28,6 +29,16 @@ type Loop struct {
 	kept      kept
 
 	chunks int // being read for other members; at most maxChunks
+}
+
+// memory is what every turn needs and would allocate otherwise.
+type memory struct {
+	out     vsr.Output // of this turn
+	state   vsr.State  // after the last turn
+	tick    vsr.Tick
+	propose vsr.Propose
+	forget  vsr.Forget
+	applied vsr.Applied
 }
 
 // Core returns the core, to be looked at.
@@ -51,7 +62,7 @@ func (l *Loop) step(e vsr.Event) {
 // has arrived meanwhile (D4).
 func (l *Loop) Begin(now time.Time) {
 	l.now = now
-	l.step(&vsr.Tick{})
+	l.step(&l.memory.tick)
 }
 
 // Handle takes an input into account. It leaves nothing of in that a later use of its memory could change.
@@ -73,15 +84,16 @@ func (l *Loop) Handle(in *Input) {
 // End ends a turn: what the core wants done goes to the parts that do it. Without a disk a save is durable
 // at once.
 func (l *Loop) End() {
+	out := &l.memory.out
 	for {
-		out := l.core.Ready(l.now)
+		*out = l.core.Ready(l.now)
 		if l.observer != nil {
-			l.observer.Ready(&out)
+			l.observer.Ready(out)
 		}
 		if l.recorder != nil {
-			l.recorder.Readied(l.now, &out)
+			l.recorder.Readied(l.now, out)
 		}
-		l.dispatch(&out)
+		l.dispatch(out)
 		if out.Save == nil || !l.volatile {
 			break
 		}
@@ -90,10 +102,11 @@ func (l *Loop) End() {
 		}
 		l.step(&vsr.Saved{Seq: out.Save.Seq})
 	}
+	*out = vsr.Output{}
 	l.kept.expire(l.now)
-	state := l.core.State()
-	l.driver.Turned(&state)
-	l.handovers.follow(&state)
+	l.memory.state = l.core.State()
+	l.driver.Turned(&l.memory.state)
+	l.handovers.follow(&l.memory.state)
 }
 
 // dispatch passes each part of the output to the part of the shell that performs it.
@@ -174,7 +187,8 @@ func (l *Loop) encode(h vsr.Header, m vsr.Message) []byte {
 // reads that waited for an op may run.
 func (l *Loop) onApplied(a *Applied) {
 	l.applied = max(l.applied, a.Op)
-	l.step(&vsr.Applied{Op: a.Op})
+	l.memory.applied.Op = a.Op
+	l.step(&l.memory.applied)
 	if a.Session != 0 {
 		l.step(&vsr.SessionOpened{Session: a.Session})
 	}

@@ -11,8 +11,8 @@ import (
 type Recorder interface {
 	// Started reports what the core was made of. It may replace c.Rand and c.Detector.
 	Started(c *vsr.Config, d *vsr.Durable, now time.Time)
-	// Stepped reports an event after the core has taken it.
+	// Stepped reports an event after the core has taken it. The event is valid during the call.
 	Stepped(now time.Time, e vsr.Event)
-	// Readied reports the end of a turn and its output.
+	// Readied reports the end of a turn and its output, which is valid during the call.
 	Readied(now time.Time, out *vsr.Output)
 }
