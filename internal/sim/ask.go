@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
 // asker wants some operations answered at a member, one after the other, and asks until they are: of
@@ -30,7 +31,7 @@ func (s *Sim) askAll() (all []*asker) {
 		if h.lost || h.absent != present {
 			continue
 		}
-		rng := newStream(s.p.Seed, "ask", h.i, s.callers)
+		rng := world.NewStream(s.p.Seed, "ask", h.i, s.callers)
 		s.callers++
 		a := &asker{s: s, at: h, number: s.callers}
 		a.left = []func() Operation{func() Operation { return s.commandBy(rng) }, func() Operation { return nothingRead }}
@@ -44,7 +45,7 @@ func (s *Sim) askAll() (all []*asker) {
 var nothingRead = Operation{Name: "read", Read: func(smr.StateMachine) any { return nil }}
 
 // commandBy returns a command of the work; a read if it seems to have none.
-func (s *Sim) commandBy(rng stream) (o Operation) {
+func (s *Sim) commandBy(rng world.Stream) (o Operation) {
 	for range 100 {
 		if o = s.work.Next(rng.Rand); o.Body != nil {
 			return o
@@ -60,7 +61,7 @@ func (a *asker) ask() {
 	case len(a.left) == 0 || a.s.err != nil || a.at.lost:
 		return
 	case p == nil:
-		a.s.after(askAgain, a.ask)
+		a.s.After(askAgain, a.ask)
 		return
 	}
 	a.last = &Call{Operation: a.left[0](), Host: a.at.i, Caller: a.number, then: a.ended}
@@ -69,7 +70,7 @@ func (a *asker) ask() {
 
 func (a *asker) ended() {
 	if a.last.Outcome != Answered {
-		a.s.after(askAgain, a.ask)
+		a.s.After(askAgain, a.ask)
 		return
 	}
 	a.left = a.left[1:]

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -12,7 +13,7 @@ import (
 type chance struct {
 	*Sim
 	*Hazards
-	streams []stream              // of Triggered
+	streams []world.Stream        // of Triggered
 	offers  map[*host]fault.Fault // of snapshots: they strike when the host offers its snapshot
 }
 
@@ -21,7 +22,7 @@ func (s *Sim) expose(h *Hazards) {
 	c := &chance{Sim: s, Hazards: h, offers: map[*host]fault.Fault{}}
 	s.chance = c
 	for i := range h.Triggered {
-		c.streams = append(c.streams, newStream(s.p.Seed, "aim", i))
+		c.streams = append(c.streams, world.NewStream(s.p.Seed, "aim", i))
 	}
 	for i := range sourceTable {
 		if h.Every[i] > 0 {
@@ -29,40 +30,40 @@ func (s *Sim) expose(h *Hazards) {
 		}
 	}
 	if h.MemoryLoss {
-		r := newStream(s.p.Seed, "memory")
-		s.faultAt(r.between(s.now, s.trouble), func() { c.loseMemory(r) })
+		r := world.NewStream(s.p.Seed, "memory")
+		s.FaultAt(r.Between(s.Now(), s.trouble), func() { c.loseMemory(r) })
 	}
 }
 
 // begin has a source make a fault again and again, with that mean time between two.
 func (c *chance) begin(x *source, mean time.Duration) {
-	rng := newStream(c.p.Seed, x.stream)
+	rng := world.NewStream(c.p.Seed, x.stream)
 	var next func()
 	next = func() {
 		if c.active() {
 			x.strike(c, rng)
-			c.faultAt(c.now+rng.about(mean), next)
+			c.FaultAt(c.Now()+rng.About(mean), next)
 		}
 	}
-	c.faultAt(c.now+rng.about(mean), next)
+	c.FaultAt(c.Now()+rng.About(mean), next)
 }
 
 // active reports whether chance makes faults now.
-func (c *chance) active() bool { return !c.healed && c.now < c.trouble && c.err == nil }
+func (c *chance) active() bool { return !c.net.Healed && c.Now() < c.trouble && c.err == nil }
 
 // victim chooses a member that has its memory.
-func (s *Sim) victim(r stream) *host {
+func (s *Sim) victim(r world.Stream) *host {
 	return s.pick(r, func(h *host) bool { return !h.lost })
 }
 
 // running chooses a member whose process runs, any member if none does.
-func (s *Sim) running(r stream) *host {
+func (s *Sim) running(r world.Stream) *host {
 	return s.pick(r, func(h *host) bool { return h.proc != nil })
 }
 
 // pick chooses a suitable member, often the primary; any member if none is suitable.
-func (s *Sim) pick(r stream, suits func(h *host) bool) *host {
-	primary, from := r.chance(0.4), r.IntN(len(s.hosts))
+func (s *Sim) pick(r world.Stream, suits func(h *host) bool) *host {
+	primary, from := r.Chance(0.4), r.IntN(len(s.hosts))
 	if h := s.primary(); primary && h != nil && suits(h) {
 		return h
 	}
@@ -75,7 +76,7 @@ func (s *Sim) pick(r stream, suits func(h *host) bool) *host {
 }
 
 // other chooses a member other than this one, unless it is the only one.
-func (s *Sim) other(r stream, than int) int {
+func (s *Sim) other(r world.Stream, than int) int {
 	n := len(s.hosts)
 	return (than + 1 + r.IntN(max(n-1, 1))) % n
 }

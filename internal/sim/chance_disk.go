@@ -4,41 +4,42 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
-func (c *chance) slowDisk(r stream) {
+func (c *chance) slowDisk(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.SlowDisk, Host: c.running(r).i,
-		N: int64(r.scale(time.Millisecond, 30*time.Second)), For: r.scale(100*time.Millisecond, 10*time.Second)})
+		N: int64(r.Scale(time.Millisecond, 30*time.Second)), For: r.Scale(100*time.Millisecond, 10*time.Second)})
 }
 
-func (c *chance) fillDisk(r stream) {
+func (c *chance) fillDisk(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.FullDisk, Host: c.running(r).i,
-		N: r.Int64N(8<<10) + 1, For: r.scale(200*time.Millisecond, 20*time.Second)})
+		N: r.Int64N(8<<10) + 1, For: r.Scale(200*time.Millisecond, 20*time.Second)})
 }
 
-func (c *chance) failSync(r stream) {
+func (c *chance) failSync(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.FailSync, Host: c.running(r).i, N: 1 + r.Int64N(8)})
 }
 
 // failIO has reads or writes fail. Since a replica reads rarely, it then goes down and starts.
-func (c *chance) failIO(r stream) {
+func (c *chance) failIO(r world.Stream) {
 	h := c.running(r)
-	f := fault.Fault{Kind: oneOf(r, fault.FailReads, fault.FailWrites), Host: h.i, For: r.scale(10*time.Millisecond, 5*time.Second)}
-	if c.strike(f) == nil && f.Kind == fault.FailReads && r.chance(0.8) {
-		c.reread(r, h, r.between(0, f.For/4), f.For/4)
+	f := fault.Fault{Kind: world.OneOf(r, fault.FailReads, fault.FailWrites), Host: h.i, For: r.Scale(10*time.Millisecond, 5*time.Second)}
+	if c.strike(f) == nil && f.Kind == fault.FailReads && r.Chance(0.8) {
+		c.reread(r, h, r.Between(0, f.For/4), f.For/4)
 	}
 }
 
 // reread has a member go down in a while, and not for long, so that it reads what is on its disk.
-func (c *chance) reread(r stream, h *host, in, down time.Duration) {
-	f := fault.Fault{Kind: fault.Crash, Host: h.i, For: r.scale(time.Millisecond, max(down, time.Millisecond)), Seed: r.Uint64()}
-	if r.chance(c.PowerCut) {
+func (c *chance) reread(r world.Stream, h *host, in, down time.Duration) {
+	f := fault.Fault{Kind: fault.Crash, Host: h.i, For: r.Scale(time.Millisecond, max(down, time.Millisecond)), Seed: r.Uint64()}
+	if r.Chance(c.PowerCut) {
 		f.Kind = fault.PowerCut
 	}
 	if !c.Rereads {
 		return
 	}
-	c.faultAt(c.now+in, func() {
+	c.FaultAt(c.Now()+in, func() {
 		if c.active() && h.proc != nil {
 			c.strike(f)
 		}
@@ -46,8 +47,8 @@ func (c *chance) reread(r stream, h *host, in, down time.Duration) {
 }
 
 // rot flips a bit on a disk that may be lost.
-func (c *chance) rot(r stream) {
-	f := fault.Fault{Kind: oneOf(r, fault.RotLog, fault.RotLog, fault.RotHead, fault.RotSnapshot), N: r.Int64N(2), Seed: r.Uint64()}
+func (c *chance) rot(r world.Stream) {
+	f := fault.Fault{Kind: world.OneOf(r, fault.RotLog, fault.RotLog, fault.RotHead, fault.RotSnapshot), N: r.Int64N(2), Seed: r.Uint64()}
 	if c.SparesLog {
 		f.Kind = fault.RotSnapshot
 	}
@@ -61,13 +62,13 @@ func (c *chance) rot(r stream) {
 	} else if older, late := olderOf(h.headCopies()); f.Kind == fault.RotHead && late {
 		f.N = int64(older)
 	}
-	if c.strike(f) == nil && r.chance(0.5) {
-		c.reread(r, h, r.scale(time.Millisecond, time.Second), c.Down)
+	if c.strike(f) == nil && r.Chance(0.5) {
+		c.reread(r, h, r.Scale(time.Millisecond, time.Second), c.Down)
 	}
 }
 
 // forgetful chooses a member that may lose its memory so, and has not lost it yet; nil: there is none.
-func (c *chance) forgetful(r stream, by fault.Kind) *host {
+func (c *chance) forgetful(r world.Stream, by fault.Kind) *host {
 	will := func(h *host) bool { return !h.lost && c.mayForget(h) && h.damageable(by) }
 	if h := c.pick(r, will); will(h) {
 		return h
@@ -85,9 +86,9 @@ func (h *host) damageable(kind fault.Kind) bool {
 }
 
 // anyCovered chooses an op of the log that a later mark covers: often the last.
-func (h *host) anyCovered(r stream) int64 {
+func (h *host) anyCovered(r world.Stream) int64 {
 	first, last := h.s.Covered(h.i)
-	if r.chance(0.4) {
+	if r.Chance(0.4) {
 		return int64(last)
 	}
 	return int64(first) + r.Int64N(max(1, int64(last+1)-int64(first)))
@@ -95,7 +96,7 @@ func (h *host) anyCovered(r stream) int64 {
 
 // loseMemory takes everything from a member's disk, for good: since S3 is not built it never comes
 // back in. Not before the group is confirmed.
-func (c *chance) loseMemory(r stream) {
+func (c *chance) loseMemory(r world.Stream) {
 	h := c.victim(r)
 	if c.active() && c.mayForget(h) {
 		c.strike(fault.Fault{Kind: fault.Wipe, Host: h.i, For: c.downTime(r), Seed: r.Uint64()})
@@ -104,9 +105,9 @@ func (c *chance) loseMemory(r stream) {
 
 // misdirect has a write be lost or elsewhere: on a disk that may be lost, or so that the replica does
 // not lose its memory by it. Then it often goes down at once, before the next write is over that.
-func (c *chance) misdirect(r stream) {
+func (c *chance) misdirect(r world.Stream) {
 	f := fault.Fault{Seed: r.Uint64()}
-	f.Kind = oneOf(r, fault.LostInLog, fault.LostInSnapshot, fault.MisplacedInLog, fault.MisplacedInSnapshot, fault.LostInHead, fault.StrayWrite, fault.StrayWrite)
+	f.Kind = world.OneOf(r, fault.LostInLog, fault.LostInSnapshot, fault.MisplacedInLog, fault.MisplacedInSnapshot, fault.LostInHead, fault.StrayWrite, fault.StrayWrite)
 	switch {
 	case !c.SparesLog:
 	case f.Kind == fault.LostInLog:
@@ -124,15 +125,15 @@ func (c *chance) misdirect(r stream) {
 	f.Host = h.i
 	if f.Kind == fault.LostInLog || f.Kind == fault.MisplacedInLog {
 		f.N = h.anyCovered(r)
-		if r.chance(0.4) { // one of the latest
+		if r.Chance(0.4) { // one of the latest
 			f.N = max(1, int64(h.covered)-r.Int64N(6))
 		}
 	}
-	if (f.Kind == fault.LostInSnapshot || f.Kind == fault.MisplacedInSnapshot) && r.chance(0.7) { // while somebody wants it
+	if (f.Kind == fault.LostInSnapshot || f.Kind == fault.MisplacedInSnapshot) && r.Chance(0.7) { // while somebody wants it
 		c.offers[h] = f
 		return
 	}
-	if c.strike(f) == nil && r.chance(0.5) {
+	if c.strike(f) == nil && r.Chance(0.5) {
 		c.reread(r, h, 0, c.Down)
 	}
 }

@@ -4,26 +4,27 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
 // downTime chooses how long a process is down.
-func (c *chance) downTime(r stream) time.Duration { return r.scale(time.Millisecond, c.Down) }
+func (c *chance) downTime(r world.Stream) time.Duration { return r.Scale(time.Millisecond, c.Down) }
 
-func (c *chance) crashOne(r stream) { c.crash(r, c.victim(r)) }
+func (c *chance) crashOne(r world.Stream) { c.crash(r, c.victim(r)) }
 
-func (c *chance) crashAll(r stream) {
+func (c *chance) crashAll(r world.Stream) {
 	for _, h := range c.hosts {
 		c.crash(r, h)
 	}
 }
 
 // crash takes a machine down, and sometimes once more while it starts.
-func (c *chance) crash(r stream, h *host) {
+func (c *chance) crash(r world.Stream, h *host) {
 	f := fault.Fault{Kind: fault.Crash, Host: h.i, For: c.downTime(r), Seed: r.Uint64()}
-	if r.chance(c.PowerCut) {
+	if r.Chance(c.PowerCut) {
 		f.Kind = fault.PowerCut
 	}
-	if c.Every[crashesInStorage] > 0 && r.chance(0.2) {
+	if c.Every[crashesInStorage] > 0 && r.Chance(0.2) {
 		f.N = 1 + r.Int64N(15)
 	}
 	switch {
@@ -36,30 +37,30 @@ func (c *chance) crash(r stream, h *host) {
 	}
 }
 
-func (c *chance) crashIn(r stream) {
+func (c *chance) crashIn(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.CrashIn, Host: c.victim(r).i, N: 1 + r.Int64N(12), For: c.downTime(r), Seed: r.Uint64()})
 }
 
-func (c *chance) stop(r stream) {
+func (c *chance) stop(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.Stop, Host: c.running(r).i, For: c.downTime(r), Seed: r.Uint64()})
 }
 
-func (c *chance) pauseOne(r stream) { c.respond(byPause, c.running(r), r) }
+func (c *chance) pauseOne(r world.Stream) { c.respond(byPause, c.running(r), r) }
 
-func (c *chance) slowTurns(r stream) {
+func (c *chance) slowTurns(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.SlowTurns, Host: c.running(r).i,
-		N: int64(r.scale(time.Millisecond, 100*time.Millisecond)), For: r.scale(100*time.Millisecond, 5*time.Second)})
+		N: int64(r.Scale(time.Millisecond, 100*time.Millisecond)), For: r.Scale(100*time.Millisecond, 5*time.Second)})
 }
 
-func (c *chance) jumpClock(r stream) {
+func (c *chance) jumpClock(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.ClockJump, Host: c.victim(r).i,
-		N: int64(r.scale(time.Millisecond, 24*time.Hour)) * oneOf[int64](r, -1, 1)})
+		N: int64(r.Scale(time.Millisecond, 24*time.Hour)) * world.OneOf[int64](r, -1, 1)})
 }
 
 // handOver asks the primary, now and then another member, to hand over.
-func (c *chance) handOver(r stream) {
+func (c *chance) handOver(r world.Stream) {
 	h := c.primary()
-	if r.chance(0.1) {
+	if r.Chance(0.1) {
 		h = c.running(r)
 	}
 	if h == nil || len(c.hosts) == 1 {
@@ -69,14 +70,14 @@ func (c *chance) handOver(r stream) {
 	if f.To = c.other(r, f.Host); r.IntN(len(c.hosts)) == 0 {
 		f.To = -1
 	}
-	if r.chance(0.5) {
-		f.For = r.between(1, time.Second)
+	if r.Chance(0.5) {
+		f.For = r.Between(1, time.Second)
 	}
 	c.strike(f)
 }
 
 // startWrongly starts a process on a directory that is another's, or in use.
-func (c *chance) startWrongly(r stream) {
+func (c *chance) startWrongly(r world.Stream) {
 	f := fault.Fault{Kind: fault.SecondStart, Host: c.running(r).i}
 	for _, h := range c.hosts {
 		if h.proc == nil && !h.lost { // no lock refuses the process there

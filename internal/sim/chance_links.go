@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
 // partition cuts the members into two sides, or one off from the others, in both directions or one.
-func (c *chance) partition(r stream) {
+func (c *chance) partition(r world.Stream) {
 	n := len(c.hosts)
-	f := fault.Fault{For: r.scale(50*time.Millisecond, 8*time.Second), Host: c.victim(r).i}
-	f.Kind = oneOf(r, fault.Isolate, fault.Isolate, fault.Isolate, fault.Split, fault.Split, fault.SplitOneWay,
+	f := fault.Fault{For: r.Scale(50*time.Millisecond, 8*time.Second), Host: c.victim(r).i}
+	f.Kind = world.OneOf(r, fault.Isolate, fault.Isolate, fault.Isolate, fault.Split, fault.Split, fault.SplitOneWay,
 		fault.Deafen, fault.Bridge, fault.Ring)
 	switch {
 	case n == 1:
@@ -25,7 +26,7 @@ func (c *chance) partition(r stream) {
 }
 
 // side chooses some of the members, but not all; of those that a bridge joins, if the fault is one.
-func (c *chance) side(r stream, kind fault.Kind, bridge int) (mask int64) {
+func (c *chance) side(r world.Stream, kind fault.Kind, bridge int) (mask int64) {
 	all := int64(1)<<len(c.hosts) - 1
 	if kind == fault.Bridge {
 		all &^= 1 << bridge
@@ -37,55 +38,55 @@ func (c *chance) side(r stream, kind fault.Kind, bridge int) (mask int64) {
 }
 
 // cutLink cuts one link, in both directions or one.
-func (c *chance) cutLink(r stream) {
+func (c *chance) cutLink(r world.Stream) {
 	if len(c.hosts) == 1 {
 		return
 	}
-	f := fault.Fault{Kind: fault.Cut, Host: r.IntN(len(c.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	f := fault.Fault{Kind: fault.Cut, Host: r.IntN(len(c.hosts)), For: r.Scale(50*time.Millisecond, 10*time.Second)}
 	f.To = c.other(r, f.Host)
 	c.strike(f)
-	if r.chance(0.5) {
+	if r.Chance(0.5) {
 		f.Host, f.To = f.To, f.Host
 		c.strike(f)
 	}
 }
 
 // badLink makes a link slow or lossy.
-func (c *chance) badLink(r stream) {
+func (c *chance) badLink(r world.Stream) {
 	if len(c.hosts) == 1 {
 		return
 	}
-	f := fault.Fault{Kind: fault.SlowLink, Host: r.IntN(len(c.hosts)), For: r.scale(50*time.Millisecond, 10*time.Second)}
+	f := fault.Fault{Kind: fault.SlowLink, Host: r.IntN(len(c.hosts)), For: r.Scale(50*time.Millisecond, 10*time.Second)}
 	f.To = c.other(r, f.Host)
-	f.N = int64(r.scale(time.Millisecond, 5*time.Second))
-	if r.chance(0.5) {
+	f.N = int64(r.Scale(time.Millisecond, 5*time.Second))
+	if r.Chance(0.5) {
 		f.Kind, f.N = fault.LossyLink, 1+r.Int64N(999)
 	}
 	c.strike(f)
 }
 
-func (c *chance) rotatePrimaries(r stream) { c.rotate(r, 1+r.IntN(6)) }
+func (c *chance) rotatePrimaries(r world.Stream) { c.rotate(r, 1+r.IntN(6)) }
 
 // rotate cuts the primary off until there is another, then cuts that one off when the first comes
 // back, so that old logs meet new ones with no better informed replica between them.
-func (c *chance) rotate(r stream, rounds int) {
+func (c *chance) rotate(r world.Stream, rounds int) {
 	h := c.primary()
 	if h == nil || rounds == 0 || !c.active() || len(c.hosts) == 1 {
 		return
 	}
 	view, kind := h.proc.seen.Head.View, fault.Isolate
-	if r.chance(0.3) {
+	if r.Chance(0.3) {
 		kind = fault.Deafen
 	}
 	c.strike(fault.Fault{Kind: kind, Host: h.i})
-	patience := c.now + 3*time.Second
+	patience := c.Now() + 3*time.Second
 	var look func()
 	look = func() {
-		if next := c.primary(); c.now < patience && (next == nil || next.proc.seen.Head.View <= view) {
-			c.faultAt(c.now+5*time.Millisecond, look)
+		if next := c.primary(); c.Now() < patience && (next == nil || next.proc.seen.Head.View <= view) {
+			c.FaultAt(c.Now()+5*time.Millisecond, look)
 			return
 		}
-		c.faultAt(c.now+r.scale(time.Millisecond, 500*time.Millisecond), func() {
+		c.FaultAt(c.Now()+r.Scale(time.Millisecond, 500*time.Millisecond), func() {
 			c.strike(fault.Fault{Kind: fault.Join, Host: h.i})
 			c.rotate(r, rounds-1)
 		})

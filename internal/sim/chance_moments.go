@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -29,13 +30,13 @@ func (x response) class() fault.Class {
 	return [...]fault.Class{byCrash: fault.CrashClass, byIsolation: fault.PartitionClass, byPause: fault.PauseClass}[x]
 }
 
-func drawTriggered(s stream) (all []triggered) {
+func drawTriggered(s world.Stream) (all []triggered) {
 	kinds := []vsr.MessageKind{vsr.KindPrepare, vsr.KindPrepareOK, vsr.KindCommit, vsr.KindStartViewChange, vsr.KindDoViewChange,
 		vsr.KindDoViewChange, vsr.KindGetState, vsr.KindNewState, vsr.KindGap, vsr.KindRequest, vsr.KindSnapshotOffer,
 		vsr.KindSnapshotChunk, vsr.KindReadRoundOK}
 	for range s.IntN(4) {
-		t := triggered{when: fault.Moment(s.IntN(int(fault.Moments))), response: oneOf(s, byCrash, byCrash, byIsolation, byPause), message: oneOf(s, kinds...)}
-		t.odds = oneOf(s, 0.001, 0.01, 0.05)
+		t := triggered{when: fault.Moment(s.IntN(int(fault.Moments))), response: world.OneOf(s, byCrash, byCrash, byIsolation, byPause), message: world.OneOf(s, kinds...)}
+		t.odds = world.OneOf(s, 0.001, 0.01, 0.05)
 		switch t.message {
 		case vsr.KindPrepare, vsr.KindPrepareOK, vsr.KindCommit:
 			t.odds /= 10
@@ -46,9 +47,9 @@ func drawTriggered(s stream) (all []triggered) {
 		case fault.Issued, fault.Saved, fault.Applied:
 			t.message, t.odds = 0, 0.002
 		case fault.Alone:
-			t.message, t.odds = 0, oneOf(s, 0.003, 0.03)
+			t.message, t.odds = 0, world.OneOf(s, 0.003, 0.03)
 		case fault.Led, fault.Changes:
-			t.message, t.odds = 0, oneOf(s, 0.05, 0.3)
+			t.message, t.odds = 0, world.OneOf(s, 0.05, 0.3)
 		}
 		all = append(all, t)
 	}
@@ -65,7 +66,7 @@ func (c *chance) happened(h *host, when fault.Moment, m vsr.MessageKind) {
 	}
 	for i := range c.Triggered {
 		t := &c.Triggered[i]
-		if t.when != when || t.message != m || h.proc == nil || !c.streams[i].chance(t.odds) {
+		if t.when != when || t.message != m || h.proc == nil || !c.streams[i].Chance(t.odds) {
 			continue
 		}
 		c.trigger = c.instant.trigger(h.i, when, m)
@@ -85,17 +86,17 @@ func (c *chance) strikeOffer(h *host) {
 	c.trigger = nil
 }
 
-func (c *chance) respond(x response, h *host, r stream) {
-	d := r.scale(10*time.Millisecond, 3*time.Second)
+func (c *chance) respond(x response, h *host, r world.Stream) {
+	d := r.Scale(10*time.Millisecond, 3*time.Second)
 	switch x {
 	case byCrash:
 		c.crash(r, h)
 	case byIsolation:
 		c.isolate(h, d)
 	case byPause:
-		c.strike(fault.Fault{Kind: oneOf(r, fault.Pause, fault.Pause, fault.Suspend), Host: h.i, For: d})
-		if c.Every[partitions]+c.Every[cutLinks]+c.Every[rotations] > 0 && r.chance(0.4) { // so that it learns late what it missed
-			c.isolate(h, d+r.scale(10*time.Millisecond, time.Second))
+		c.strike(fault.Fault{Kind: world.OneOf(r, fault.Pause, fault.Pause, fault.Suspend), Host: h.i, For: d})
+		if c.Every[partitions]+c.Every[cutLinks]+c.Every[rotations] > 0 && r.Chance(0.4) { // so that it learns late what it missed
+			c.isolate(h, d+r.Scale(10*time.Millisecond, time.Second))
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/judge"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -12,7 +13,7 @@ import (
 type client struct {
 	s      *Sim
 	at     *host
-	rng    stream
+	rng    world.Stream
 	number int
 
 	acts, thinks func() // act and think, made once
@@ -20,18 +21,18 @@ type client struct {
 
 func (s *Sim) newClient(h *host, i int) *client {
 	s.callers++
-	c := &client{s: s, at: h, rng: newStream(s.p.Seed, "client", h.i, i), number: s.callers}
+	c := &client{s: s, at: h, rng: world.NewStream(s.p.Seed, "client", h.i, i), number: s.callers}
 	c.acts, c.thinks = c.act, c.think
 	return c
 }
 
 // think has the next operation follow.
 func (c *client) think() {
-	wait := c.rng.about(c.s.p.Callers.Think)
-	if c.rng.chance(c.s.p.Callers.Burst) {
+	wait := c.rng.About(c.s.p.Callers.Think)
+	if c.rng.Chance(c.s.p.Callers.Burst) {
 		wait = 0
 	}
-	c.s.after(wait, c.acts)
+	c.s.After(wait, c.acts)
 }
 
 // act begins an operation, if the client's process runs.
@@ -41,13 +42,13 @@ func (c *client) act() {
 	case c.s.closing:
 		return
 	case p == nil || c.at.lost:
-		c.s.after(c.rng.between(10*time.Millisecond, 200*time.Millisecond), c.acts)
+		c.s.After(c.rng.Between(10*time.Millisecond, 200*time.Millisecond), c.acts)
 		return
 	}
 	x := &Call{Operation: c.s.work.Next(c.rng.Rand), Host: c.at.i, Caller: c.number, then: c.thinks}
 	c.s.call(p, x)
-	if c.rng.chance(c.s.p.Callers.Cancels) {
-		p.after(c.rng.between(0, c.s.p.Callers.Patience), func() { p.cancel(x) })
+	if c.rng.Chance(c.s.p.Callers.Cancels) {
+		p.after(c.rng.Between(0, c.s.p.Callers.Patience), func() { p.cancel(x) })
 	}
 }
 
@@ -63,26 +64,26 @@ func (s *Sim) Call(host, caller int, o Operation) *Call {
 }
 
 func (s *Sim) call(p *process, c *Call) {
-	c.Began = s.now
+	c.Began = s.Now()
 	c.judged = judge.Call{Caller: c.Caller, Body: c.Body, Stale: c.Level != Linearizable, Input: c.Input, Output: c.Operation.Output}
 	if c.Level == AtLeast {
 		c.judged.Least = vsr.OpNumber(c.Op)
 	}
 	s.judge.Began(&c.judged)
 	if s.watcher != nil {
-		s.watcher.Called(s.now, c)
+		s.watcher.Called(s.Now(), c)
 	}
 	p.take(c)
 }
 
 // ended ends a call.
 func (s *Sim) ended(c *Call, outcome Outcome) {
-	c.Ended, c.Outcome = s.now, outcome
+	c.Ended, c.Outcome = s.Now(), outcome
 	s.mark(c.Host, uint64(outcome), c.At)
 	s.sum.mixBytes(c.Result)
 	s.sum.mixValue(c.Value)
 	if s.watcher != nil {
-		s.watcher.Returned(s.now, c)
+		s.watcher.Returned(s.Now(), c)
 	}
 	if c.then != nil {
 		c.then()

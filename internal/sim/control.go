@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
@@ -11,7 +9,7 @@ import (
 
 // Do lets a fault happen now. The error says why it cannot.
 func (s *Sim) Do(f fault.Fault) error {
-	f.At, f.After = s.now, nil
+	f.At, f.After = s.Now(), nil
 	return s.strike(f)
 }
 
@@ -23,7 +21,7 @@ func (s *Sim) Cancel(c *Call) {
 }
 
 // Reaches reports whether messages get from one host to another.
-func (s *Sim) Reaches(from, to int) bool { return from == to || !s.links[from][to].cut() }
+func (s *Sim) Reaches(from, to int) bool { return from == to || !s.net.Links[from][to].IsCut() }
 
 // Covered returns the ops of a host's log in which rot is told from a torn write: from first to
 // last, none if last is lower.
@@ -59,8 +57,8 @@ func Needed(n int) int {
 func (h *host) resume() {
 	was := h.pausedUntil
 	h.pausedUntil = 0
-	h.clock.wake(h.s.now)
-	if was <= h.s.now {
+	h.clock.Wake(h.s.Now())
+	if was <= h.s.Now() {
 		return
 	}
 	h.hasten(func(at time.Duration) bool { return at == was })
@@ -68,10 +66,7 @@ func (h *host) resume() {
 
 // hasten has happen now what the process has not come to, or its disk.
 func (h *host) hasten(which func(at time.Duration) bool) {
-	for i := range h.s.heap {
-		if x := &h.s.heap[i]; which(x.at) && h.proc != nil && h.s.deeds[x.deed].of == h.proc {
-			x.at = h.s.now
-		}
+	if h.proc != nil {
+		h.s.Hasten(h.proc, which)
 	}
-	slices.SortFunc(h.s.heap, func(a, b event) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq)) })
 }

@@ -26,7 +26,7 @@ func (p *process) Send(x shell.Packet) {
 	p.s.sum.mixMessage(x.Bytes)
 	kind := vsr.KindOf(x.Message)
 	for _, to := range x.To {
-		p.s.links[p.h.i][to].send(x.Bytes, x.Message)
+		p.s.send(p.h.i, int(to), x.Bytes, x.Message)
 		p.s.happened(p.h, fault.Sent, kind)
 		if p.dead {
 			return
@@ -83,7 +83,7 @@ func (p *process) issued(s *vsr.Save) {
 	p.s.sum.mix(uint64(s.Head.View)<<32 ^ uint64(s.Head.Commit)<<16 ^ uint64(s.From))
 	p.s.sum.mixEntries(s.Entries)
 	if p.s.watcher != nil {
-		p.s.watcher.Note(p.s.now, p.h.i, "saves", []any{s})
+		p.s.watcher.Note(p.s.Now(), p.h.i, "saves", []any{s})
 	}
 }
 
@@ -95,7 +95,7 @@ func (p *process) writeNext() {
 		p.writing.busy = true
 		p.after(p.h.latency(), p.writing.done)
 	default:
-		p.markAt = p.s.now + shell.IdleMark
+		p.markAt = p.s.Now() + shell.IdleMark
 		if !p.markDue {
 			p.markDue = true
 			p.after(shell.IdleMark, p.idle)
@@ -131,9 +131,9 @@ func (p *process) idle() {
 	switch {
 	case p.writing.busy || p.h.absent == staysHung:
 		return // comes again when it has nothing to do
-	case p.s.now < p.markAt:
+	case p.s.Now() < p.markAt:
 		p.markDue = true
-		p.after(p.markAt-p.s.now, p.idle)
+		p.after(p.markAt-p.s.Now(), p.idle)
 		return
 	}
 	p.onDisk(func() {
@@ -164,7 +164,7 @@ func (p *process) Apply(j shell.Job) {
 func (p *process) applyNext() {
 	if !p.applying.busy && !p.shell.Applier.Idle() {
 		p.applying.busy = true
-		p.after(p.h.core.about(p.s.p.Apply), p.applying.done)
+		p.after(p.h.core.About(p.s.p.Apply), p.applying.done)
 	}
 }
 

@@ -39,9 +39,9 @@ func init() { // not an initializer: effects lead to other effects
 		fault.SplitOneWay:         (*host).cutLinks,
 		fault.Bridge:              (*host).cutLinks,
 		fault.Ring:                (*host).cutLinks,
-		fault.SlowLink:            func(h *host, f *fault.Fault) error { return h.lasts(&h.linkTo(f).slow, f, f.N) },
-		fault.LossyLink:           func(h *host, f *fault.Fault) error { return h.lasts(&h.linkTo(f).lossy, f, f.N) },
-		fault.ClockJump:           func(h *host, f *fault.Fault) error { h.clock.wall += time.Duration(f.N); return nil },
+		fault.SlowLink:            func(h *host, f *fault.Fault) error { return h.lasts(&h.linkTo(f).Slow, f, f.N) },
+		fault.LossyLink:           func(h *host, f *fault.Fault) error { return h.lasts(&h.linkTo(f).Lossy, f, f.N) },
+		fault.ClockJump:           func(h *host, f *fault.Fault) error { h.clock.Wall += time.Duration(f.N); return nil },
 		fault.SlowDisk:            func(h *host, f *fault.Fault) error { return h.lasts(&h.slow, f, f.N) },
 		fault.FullDisk:            (*host).fillDisk,
 		fault.Space:               func(h *host, _ *fault.Fault) error { h.full = nil; h.fill(); return nil },
@@ -66,21 +66,21 @@ func init() { // not an initializer: effects lead to other effects
 
 // strike makes a fault happen now. The error says why it cannot; nothing has changed then.
 func (s *Sim) strike(f fault.Fault) error {
-	if s.healed || s.err != nil {
+	if s.net.Healed || s.err != nil {
 		return errors.New("the run has no faults any more")
 	}
-	f.At, f.After = s.now, s.trigger
+	f.At, f.After = s.Now(), s.trigger
 	if f.Kind.NamesNone() {
 		f.Host = 0
 	}
 	s.struck = append(s.struck, f) // before its effect, which may panic
 	if s.watcher != nil {
-		s.watcher.Faulted(s.now, &f)
+		s.watcher.Faulted(s.Now(), &f)
 	}
 	if err := s.perform(&f); err != nil {
 		s.struck = s.struck[:len(s.struck)-1]
 		if s.watcher != nil {
-			s.watcher.Note(s.now, f.Host, "does not apply:", []any{err})
+			s.watcher.Note(s.Now(), f.Host, "does not apply:", []any{err})
 		}
 		return err
 	}
@@ -108,7 +108,7 @@ func (s *Sim) perform(f *fault.Fault) error {
 
 // lasts begins an amount that lasts as long as the fault.
 func (h *host) lasts(x *fault.Timed, f *fault.Fault, amount int64) error {
-	x.Begin(h.s.now, f.For, amount)
+	x.Begin(h.s.Now(), f.For, amount)
 	return nil
 }
 
@@ -145,12 +145,12 @@ func (h *host) stop(f *fault.Fault) error {
 }
 
 func (h *host) pause(f *fault.Fault) error {
-	h.pausedUntil = max(h.pausedUntil, fault.Until(h.s.now, f.For))
+	h.pausedUntil = max(h.pausedUntil, fault.Until(h.s.Now(), f.For))
 	return nil
 }
 
 func (h *host) suspend(f *fault.Fault) error {
-	h.clock.sleep(h.s.now, fault.Until(h.s.now, f.For))
+	h.clock.Sleep(h.s.Now(), fault.Until(h.s.Now(), f.For))
 	return h.pause(f)
 }
 
@@ -165,14 +165,14 @@ func (h *host) handOver(f *fault.Fault) error {
 }
 
 func (h *host) fillDisk(f *fault.Fault) error {
-	h.full.Begin(h.s.now, f.For, max(h.fs.Used()+f.N, 1))
+	h.full.Begin(h.s.Now(), f.For, max(h.fs.Used()+f.N, 1))
 	h.fill()
-	h.s.after(f.For, h.fill)
+	h.s.After(f.For, h.fill)
 	return nil
 }
 
 // fill leaves the disk as much space as it has now.
-func (h *host) fill() { h.fs.SetCapacity(h.full.Amount(h.s.now)) }
+func (h *host) fill() { h.fs.SetCapacity(h.full.Amount(h.s.Now())) }
 
 func (h *host) wipe(f *fault.Fault) error {
 	h.fall(true, random(f))

@@ -1,64 +1,46 @@
 package sim
 
 import (
-	"time"
-
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
 // linkTo returns the link that a fault names.
-func (h *host) linkTo(f *fault.Fault) *link { return h.s.links[h.i][f.To] }
+func (h *host) linkTo(f *fault.Fault) *world.Link { return h.s.net.Links[h.i][f.To] }
 
 // cutLinks cuts the links that the fault says.
 func (h *host) cutLinks(f *fault.Fault) error {
-	for _, links := range h.s.links {
-		for _, l := range links {
-			if f.Cuts(l.from, l.to, len(links)) {
-				l.cutFor(f.For)
-			}
+	h.s.net.Each(func(from, to int, l *world.Link) {
+		if f.Cuts(from, to, len(h.s.hosts)) {
+			l.CutFor(f.For)
 		}
-	}
-	h.s.linksChanged()
+	})
 	return nil
 }
 
 func (h *host) cutLink(f *fault.Fault) error {
-	h.linkTo(f).cutFor(f.For)
-	h.s.linksChanged()
+	h.linkTo(f).CutFor(f.For)
+	h.s.net.Changed()
 	return nil
 }
 
 func (h *host) mendLink(f *fault.Fault) error {
-	h.linkTo(f).cutOff = false
-	h.s.linksChanged()
+	h.linkTo(f).Mend()
+	h.s.net.Changed()
 	return nil
 }
 
 // join mends all links to and from the host.
 func (h *host) join(*fault.Fault) error {
-	for other := range h.s.links {
-		h.s.links[h.i][other].cutOff, h.s.links[other][h.i].cutOff = false, false
-	}
-	h.s.linksChanged()
+	h.s.net.Each(func(from, to int, l *world.Link) {
+		if from == h.i || to == h.i {
+			l.Mend()
+		}
+	})
 	return nil
 }
 
 // Rejoin ends all that faults did to the links.
 func (s *Sim) Rejoin() {
-	for _, links := range s.links {
-		for _, l := range links {
-			l.cutUntil, l.cutOff, l.slow, l.lossy = 0, false, nil, nil
-		}
-	}
-	s.linksChanged()
-}
-
-// cutFor cuts the link for a while; 0: until Mend or Join.
-func (l *link) cutFor(d time.Duration) {
-	if d == 0 {
-		l.cutOff = true
-		return
-	}
-	l.cutUntil = max(l.cutUntil, l.s.now+d)
-	l.s.after(d, l.changed)
+	s.net.Each(func(_, _ int, l *world.Link) { l.Reset() })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -37,7 +38,7 @@ type effectWatcher struct {
 // took marks the faults of these kinds that host suffers from.
 func (e *effectWatcher) took(host int, kinds ...fault.Kind) {
 	for _, f := range e.all {
-		if f.Host == host && slices.Contains(kinds, f.Kind) && f.lasts(e.s.now) {
+		if f.Host == host && slices.Contains(kinds, f.Kind) && f.lasts(e.s.Now()) {
 			f.took = true
 		}
 	}
@@ -92,14 +93,14 @@ func (e *effectWatcher) Sent(at time.Duration, id uint64, from, to int, _ vsr.Me
 	}
 }
 
-func (e *effectWatcher) Ended(at time.Duration, id uint64, fate Fate) {
+func (e *effectWatcher) Ended(at time.Duration, id uint64, fate world.Fate) {
 	from, to := e.links[id][0], e.links[id][1]
 	for _, f := range e.all {
 		if f.took || !f.lasts(at) {
 			continue
 		}
-		f.took = fate == Lost && f.Kind == fault.LossyLink && f.Host == from && f.To == to ||
-			fate == CutOff && (f.Kind == fault.Cut && f.Host == from && f.To == to || f.Cuts(from, to, len(e.s.hosts)))
+		f.took = fate == world.Lost && f.Kind == fault.LossyLink && f.Host == from && f.To == to ||
+			fate == world.CutOff && (f.Kind == fault.Cut && f.Host == from && f.To == to || f.Cuts(from, to, len(e.s.hosts)))
 	}
 }
 

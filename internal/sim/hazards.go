@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
 // Hazards says how chance makes faults in a run, and how often.
@@ -52,7 +53,7 @@ type source struct {
 	least, most   time.Duration
 	class         fault.Class
 	endsProcesses bool // which volatile replicas do not survive
-	strike        func(c *chance, r stream)
+	strike        func(c *chance, r world.Stream)
 }
 
 var sourceTable = [sources]source{
@@ -78,23 +79,23 @@ var sourceTable = [sources]source{
 }
 
 // draw turns a source on in some runs.
-func (h *Hazards) draw(s stream, i Source) {
+func (h *Hazards) draw(s world.Stream, i Source) {
 	x := &sourceTable[i]
-	if d := s.scale(x.least, x.most); s.chance(x.odds) {
+	if d := s.Scale(x.least, x.most); s.Chance(x.odds) {
 		h.Every[i] = d
 	}
 }
 
 // drawHazards chooses the hazards of a run; some runs are calm.
-func drawHazards(s stream) *Hazards {
+func drawHazards(s world.Stream) *Hazards {
 	h := &Hazards{Rereads: true}
-	h.Down = s.scale(10*time.Millisecond, 8*time.Second)
-	h.PowerCut = oneOf(s, 0, 0.5, 1)
-	calm := s.chance(0.1)
+	h.Down = s.Scale(10*time.Millisecond, 8*time.Second)
+	h.PowerCut = world.OneOf(s, 0, 0.5, 1)
+	calm := s.Chance(0.1)
 	for i := range misdirectedWrites {
 		h.draw(s, i)
 	}
-	h.MemoryLoss = s.chance(0.1)
+	h.MemoryLoss = s.Chance(0.1)
 	h.Triggered = drawTriggered(s)
 	if calm {
 		return &Hazards{Down: h.Down, Rereads: true}
@@ -103,13 +104,13 @@ func drawHazards(s stream) *Hazards {
 }
 
 // drawSilent turns on faults that disks and operators do not report.
-func (h *Hazards) drawSilent(s stream) {
+func (h *Hazards) drawSilent(s world.Stream) {
 	h.draw(s, misdirectedWrites)
 	h.draw(s, wrongStarts)
-	if d := s.scale(200*time.Millisecond, 1500*time.Millisecond); s.chance(0.1) {
+	if d := s.Scale(200*time.Millisecond, 1500*time.Millisecond); s.Chance(0.1) {
 		h.Every[rot] = d // ten times as often as in other runs
 	}
-	h.SparesLog = s.chance(0.2)
+	h.SparesLog = s.Chance(0.2)
 }
 
 // any reports whether any source makes faults.
@@ -143,7 +144,7 @@ func Restrict(p *Setup, h *Hazards, x fault.Class) {
 	h.Rereads = h.Rereads && x&fault.CrashClass != 0
 	h.MemoryLoss = h.MemoryLoss && x&fault.LostDiskClass != 0
 	if x&fault.NetworkClass == 0 {
-		p.Network = Network{Delay: p.Network.Delay, Jitter: min(p.Network.Jitter, p.Network.Delay/4)}
+		p.Network = world.Conditions{Delay: p.Network.Delay, Jitter: min(p.Network.Jitter, p.Network.Delay/4)}
 	}
 	if x&fault.ClockClass == 0 {
 		p.Drift, p.ClockGap = 0, 0

@@ -10,6 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
@@ -27,9 +28,9 @@ type host struct {
 
 	covered vsr.OpNumber // up to here rot is told from a torn write: a later save says so (S5)
 
-	clock  clock
-	disk   stream
-	core   stream
+	clock  world.Clock
+	disk   world.Stream
+	core   world.Stream
 	starts int
 	ailing ailing
 	absent absence // out of reach, when all else is healed
@@ -58,9 +59,9 @@ func (a *ailing) excuses(err error) bool {
 }
 
 func newHost(s *Sim, i int) *host {
-	h := &host{s: s, i: i, disk: newStream(s.p.Seed, "disk", i), core: newStream(s.p.Seed, "core", i)}
-	h.clock.drift = (2*h.core.Float64() - 1) * s.p.Drift
-	h.clock.wall = h.core.between(0, s.p.ClockGap)
+	h := &host{s: s, i: i, disk: world.NewStream(s.p.Seed, "disk", i), core: world.NewStream(s.p.Seed, "core", i)}
+	h.clock.Drift = (2*h.core.Float64() - 1) * s.p.Drift
+	h.clock.Wall = h.core.Between(0, s.p.ClockGap)
 	h.newDisk()
 	return h
 }
@@ -88,7 +89,7 @@ func (h *host) hook(op vfs.Op) error {
 			h.s.note(h.i, "goes down in", uint64(op.Length), op)
 			return errCut
 		}
-	case op.Kind == vfs.OpRead && a.noReads.Active(h.s.now), changes && a.noWrites.Active(h.s.now):
+	case op.Kind == vfs.OpRead && a.noReads.Active(h.s.Now()), changes && a.noWrites.Active(h.s.Now()):
 		h.s.note(h.i, "fails", uint64(op.Length), op)
 		return fmt.Errorf("%w: %v", errFaulty, op)
 	case a.syncs > 0 && op.Kind == vfs.OpSync:
@@ -104,7 +105,7 @@ func (h *host) hook(op vfs.Op) error {
 }
 
 // now returns what the host's clocks show.
-func (h *host) now() time.Time { return h.clock.at(h.s.now) }
+func (h *host) now() time.Time { return h.clock.At(h.s.Now()) }
 
 // start runs a process there, unless one does.
 func (h *host) start() {
@@ -147,7 +148,7 @@ func (h *host) start() {
 	h.proc = p
 	p.begin()
 	if h.s.watcher != nil {
-		h.s.watcher.Lived(h.s.now, h.i, true)
+		h.s.watcher.Lived(h.s.Now(), h.i, true)
 	}
 }
 
@@ -197,7 +198,7 @@ func (h *host) forget() {
 }
 
 // patience is how long an operator waits before he starts a replica that stopped by itself.
-func (h *host) patience() time.Duration { return h.disk.scale(10*time.Millisecond, time.Second) }
+func (h *host) patience() time.Duration { return h.disk.Scale(10*time.Millisecond, time.Second) }
 
 // down ends the process there, by a power cut or as SIGKILL does, and has it started again later;
 // 0: when it is told.
@@ -238,7 +239,7 @@ func (h *host) fell(rng *rand.Rand) {
 	h.proc = nil
 	h.s.stats.Crashes++
 	if h.s.watcher != nil {
-		h.s.watcher.Lived(h.s.now, h.i, false)
+		h.s.watcher.Lived(h.s.Now(), h.i, false)
 	}
 }
 
@@ -249,11 +250,11 @@ func (h *host) later(d time.Duration, fuse int) {
 		return
 	}
 	h.s.note(h.i, "is down for", uint64(d), d)
-	h.s.after(d, func() {
+	h.s.After(d, func() {
 		if h.proc != nil || h.lost {
 			return
 		}
-		if fuse > 0 && !h.s.healed {
+		if fuse > 0 && !h.s.net.Healed {
 			h.ailing.fuse, h.ailing.fault = fuse, &fault.Fault{For: h.patience(), Seed: h.disk.Uint64()}
 		}
 		h.start()
@@ -265,14 +266,14 @@ func (h *host) latency() time.Duration {
 	if h.absent == staysHung {
 		return hangTime
 	}
-	d := h.s.p.Save/2 + h.disk.about(h.s.p.Save/2)
-	if slow := h.slow.Amount(h.s.now); slow > 0 {
-		d += h.disk.between(0, time.Duration(slow))
+	d := h.s.p.Save/2 + h.disk.About(h.s.p.Save/2)
+	if slow := h.slow.Amount(h.s.Now()); slow > 0 {
+		d += h.disk.Between(0, time.Duration(slow))
 	}
 	return d
 }
 
 // turnWait is how long a turn of the loop waits.
 func (h *host) turnWait() time.Duration {
-	return h.core.between(0, max(h.s.p.Turn, time.Duration(h.dull.Amount(h.s.now))))
+	return h.core.Between(0, max(h.s.p.Turn, time.Duration(h.dull.Amount(h.s.Now()))))
 }

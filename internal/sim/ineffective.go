@@ -28,8 +28,8 @@ func (s *Sim) Inject(f fault.Fault) {
 
 func (s *Sim) inject(x *scheduled) {
 	switch {
-	case x.At > s.now:
-		s.faultAt(x.At, func() { s.inject(x) })
+	case x.At > s.Now():
+		s.FaultAt(x.At, func() { s.inject(x) })
 	case x.After != nil:
 		x.why, x.left = "its moment never came", max(x.After.Nth, 1)
 		s.waiting = append(s.waiting, x)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
 // lists is the state machine that smr itself is proved with: keys with lists that are appended to,
@@ -60,8 +61,8 @@ func (c ListCalls) Work() *Work { return ListWork(c.Fill, c.Reads, c.Compares) }
 
 // drawLists chooses what the callers of the seed's run do.
 func drawLists(seed uint64) ListCalls {
-	s := newStream(seed, "work")
-	return ListCalls{oneOf(s, 10, 100, 1500), oneOf(s, 0.1, 0.3, 0.6), oneOf(s, 0, 0.3)}
+	s := world.NewStream(seed, "work")
+	return ListCalls{world.OneOf(s, 10, 100, 1500), world.OneOf(s, 0.1, 0.3, 0.6), world.OneOf(s, 0, 0.3)}
 }
 
 func nextOfLists(r *rand.Rand, fill int, reads, compare float64) Operation {

@@ -43,7 +43,7 @@ func (p *process) Saved(saves []*vsr.Save) {
 	p.s.judged(p.s.judge.Saved(h.i, seq))
 	p.s.mark(h.i, marksSaved, seq)
 	if p.s.watcher != nil {
-		p.s.watcher.Note(p.s.now, h.i, "has saved", []any{seq})
+		p.s.watcher.Note(p.s.Now(), h.i, "has saved", []any{seq})
 	}
 	p.s.happened(h, fault.Saved, 0)
 	if !p.dead && h.alone() {
@@ -154,7 +154,7 @@ func (p *process) Turned(now *vsr.State) {
 	s.judged(s.judge.Turned(p.h.i, judge.Turn{State: *now, Check: p.core().Check(), Compacts: s.p.Volatile || p.shell.Writer.Compacts()}))
 	p.seen = *now
 	if s.watcher != nil {
-		s.watcher.Turned(s.now, p.h.i, &p.seen)
+		s.watcher.Turned(s.Now(), p.h.i, &p.seen)
 	}
 	if now.Phase != was.Phase || now.Head.View != was.Head.View {
 		s.turned(p)

@@ -15,19 +15,6 @@ import (
 	"github.com/smr-go/smr/internal/wal"
 )
 
-// Events happen in the order of their times, and of their making.
-func TestEventsInOrder(t *testing.T) {
-	var e events
-	var got []int
-	for i, at := range []time.Duration{3, 1, 2, 1, 3, 0} {
-		e.at(at, func() { got = append(got, i) })
-	}
-	for e.step(2) {
-	}
-	assert.Equal(t, []int{5, 1, 3, 2}, got)
-	assert.EqualValues(t, 2, e.now)
-}
-
 // F6, F11, F12: whatever ails a disk, an error that does not come of that is a violation.
 func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
 	for _, x := range []struct {

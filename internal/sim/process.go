@@ -86,7 +86,7 @@ func (p *process) end() {
 }
 
 // after has do called then, by this process: not if it has ended, and later if it is paused.
-func (p *process) after(d time.Duration, do func()) { p.s.byProcess(p, d, do) }
+func (p *process) after(d time.Duration, do func()) { p.s.AfterBy(p, d, do) }
 
 // onDisk does something with the disk, in which the machine may go down.
 func (p *process) onDisk(do func()) {
@@ -143,23 +143,26 @@ func (p *process) turn() {
 
 // sleep has the loop wake up when the core wants to be told the time.
 func (p *process) sleep() {
-	at := max(p.h.clock.when(p.shell.Loop.Deadline()), p.s.now+time.Microsecond)
-	if p.tickAt > p.s.now && p.tickAt <= at {
+	at := max(p.h.clock.When(p.shell.Loop.Deadline()), p.s.Now()+time.Microsecond)
+	if p.tickAt > p.s.Now() && p.tickAt <= at {
 		return // wakes up before, and sees then
 	}
 	p.tickAt = at
-	p.after(at-p.s.now, p.wakeUp)
+	p.after(at-p.s.Now(), p.wakeUp)
 }
 
 func (p *process) awake() {
 	switch {
-	case p.s.now < p.tickAt || p.turnDue:
+	case p.s.Now() < p.tickAt || p.turnDue:
 	case p.h.now().Before(p.shell.Loop.Deadline()):
 		p.sleep()
 	default:
 		p.wake()
 	}
 }
+
+// PausedUntil returns the end of the pause of the process or its machine.
+func (p *process) PausedUntil() time.Duration { return p.h.pausedUntil }
 
 // receive takes a message off the network.
 func (p *process) receive(from int, b []byte) {

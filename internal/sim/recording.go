@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -145,7 +146,7 @@ func (r *Recording) Sent(at time.Duration, id uint64, from, to int, m vsr.Messag
 }
 
 // Ended is Watcher.Ended.
-func (r *Recording) Ended(at time.Duration, id uint64, fate Fate) {
+func (r *Recording) Ended(at time.Duration, id uint64, fate world.Fate) {
 	r.end = max(r.end, at)
 	r.flights.end(id, at, fate)
 }

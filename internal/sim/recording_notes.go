@@ -8,6 +8,7 @@ import (
 
 	"github.com/smr-go/smr/internal/picture"
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -202,13 +203,13 @@ func (f *flights) begin(id uint64, m picture.Message) {
 	f.ring[id%uint64(len(f.ring))], f.last = flight{id, m}, id
 }
 
-func (f *flights) end(id uint64, at time.Duration, fate Fate) {
+func (f *flights) end(id uint64, at time.Duration, fate world.Fate) {
 	x := &f.ring[id%uint64(len(f.ring))]
 	if x.id != id {
 		return // long ago
 	}
 	m := x.message
-	m.Arrived, m.Fate = at, [...]picture.Fate{Arrived: picture.Arrived, Lost: picture.Lost, CutOff: picture.CutOff, Refused: picture.Refused}[fate]
+	m.Arrived, m.Fate = at, [...]picture.Fate{world.Arrived: picture.Arrived, world.Lost: picture.Lost, world.CutOff: picture.CutOff, world.Refused: picture.Refused}[fate]
 	if x.message.Fate == picture.UnderWay {
 		x.message = m
 	} else {

@@ -55,10 +55,10 @@ func (s *Sim) goThrough(h *Hazards, faults []fault.Fault) {
 	for _, f := range faults {
 		s.Inject(f)
 	}
-	s.quiet = s.p.Calm > 0
+	s.net.Quiet = s.p.Calm > 0
 	s.RunUntil(func() bool { return s.stats.Answers > 0 }, s.p.Calm)
-	s.quiet = false
-	s.calm, s.trouble = s.now, s.now+s.p.Trouble
+	s.net.Quiet = false
+	s.calm, s.trouble = s.Now(), s.Now()+s.p.Trouble
 	if h != nil {
 		s.expose(h)
 	}
@@ -80,7 +80,7 @@ func (s *Sim) guarded(do func()) {
 
 // Report says what has happened so far.
 func (s *Sim) Report() *Report {
-	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.now, Calm: s.calm, Stats: s.stats, Beyond: s.budget.Overdrawn,
+	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.Now(), Calm: s.calm, Stats: s.stats, Beyond: s.budget.Overdrawn,
 		Schedule: Schedule{Setup: *s.p, Faults: s.Struck()}}
 	if s.err == nil {
 		r.Ineffective = s.ineffective() // else its time might have come
@@ -123,7 +123,7 @@ type HostStatus struct {
 // Status returns what a host is now.
 func (s *Sim) Status(host int) HostStatus {
 	h := s.hosts[host]
-	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.now < h.pausedUntil}
+	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.Now() < h.pausedUntil}
 	if p := h.proc; p != nil {
 		x.State, x.Applied, x.Machine = p.core().State(), uint64(p.shell.Applier.Op()), p.user.User
 	}

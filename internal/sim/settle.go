@@ -28,7 +28,7 @@ func (s *Sim) Settle() {
 		s.serves("now that all are within reach")
 	}
 	if s.work.Next != nil && s.judge.Executed() == 0 {
-		s.fail("too little", "%d operations had an answer, and %d commands were executed, in %v: callers must have commands", s.stats.Answers, s.judge.Executed(), s.now)
+		s.fail("too little", "%d operations had an answer, and %d commands were executed, in %v: callers must have commands", s.stats.Answers, s.judge.Executed(), s.Now())
 	}
 	if s.work.Model != nil && s.err == nil {
 		s.judged(judge.Linearizable(s.judge.History(), s.work.Model))
@@ -50,7 +50,7 @@ func (s *Sim) Converge(d time.Duration) (open error) { return s.until(d, s.unset
 // until lets time pass until nothing is open and the group is settled, for at most d. It returns
 // what is still open.
 func (s *Sim) until(d time.Duration, look func() error) (open error) {
-	for end := s.now + d; s.err == nil && s.now < end; {
+	for end := s.Now() + d; s.err == nil && s.Now() < end; {
 		s.RunFor(100 * time.Millisecond)
 		if open = look(); open == nil {
 			s.compareStates()
@@ -83,9 +83,9 @@ func (s *Sim) compareStates() {
 // heal ends all faults, but for what keeps members out of reach.
 func (s *Sim) heal() {
 	s.note(-1, "all is healed", 0)
-	s.healed = true
+	s.net.Healed = true
 	s.waiting = nil
-	s.linksChanged()
+	s.net.Changed()
 	for _, h := range s.hosts {
 		if h.absent != staysPaused {
 			h.resume()
@@ -109,7 +109,7 @@ func (s *Sim) unsettled() error {
 	for _, h := range s.hosts {
 		p := h.proc
 		switch {
-		case h.lost, h.absent != present, p == nil && h.idle && !s.healed:
+		case h.lost, h.absent != present, p == nil && h.idle && !s.net.Healed:
 			continue
 		case p == nil:
 			return fmt.Errorf("%s does not run", Name(h.i))

@@ -13,6 +13,7 @@ import (
 	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -44,7 +45,7 @@ type Stats struct {
 
 // Sim is one run. One goroutine owns it.
 type Sim struct {
-	events
+	world.Events
 	p    *Setup
 	work *Work
 	tag  wire.GroupTag
@@ -53,8 +54,7 @@ type Sim struct {
 
 	members vsr.Membership
 	hosts   []*host
-	links   [][]*link   // [from][to]
-	arrived []*delivery // to be used again
+	net     *world.Network
 
 	chance    *chance // nil: no fault is made by chance
 	budget    fault.Budget
@@ -73,10 +73,8 @@ type Sim struct {
 	callers  int
 	messages uint64
 
-	quiet   bool          // the network loses and delays nothing
 	calm    time.Duration // how long all was calm at first
 	trouble time.Duration // until when chance makes faults
-	healed  bool          // no faults any more
 	closing bool          // clients begin nothing more
 	stats   Stats
 }
@@ -102,7 +100,7 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	s.judge = judge.New(judge.Config{Members: s.members, Reference: reference{s.witness}, Initial: s.witness.Digest(), Distinct: w.Distinct,
 		Describe: func(e *vsr.Entry) string { return s.kit.Name(opOf(e)) }})
 	s.budget.Spare = p.Replicas - max(s.members.Qr, s.members.Qv)
-	s.newLinks()
+	s.net = world.NewNetwork(p.Seed, p.Replicas, &p.Network, &s.Events, group{s}, watcher)
 	for i := range p.Replicas {
 		s.hosts = append(s.hosts, newHost(s, i))
 	}
@@ -112,7 +110,7 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 // Begin starts the replicas and, if the work has any, the callers.
 func (s *Sim) Begin() {
 	for _, h := range s.hosts {
-		s.after(h.core.between(0, 300*time.Millisecond), h.start)
+		s.After(h.core.Between(0, 300*time.Millisecond), h.start)
 	}
 	if s.work.Next == nil {
 		return
@@ -126,9 +124,8 @@ func (s *Sim) Begin() {
 
 // RunFor lets d of virtual time pass, or what passes until something goes wrong.
 func (s *Sim) RunFor(d time.Duration) {
-	for end := s.now + d; s.err == nil; {
-		if !s.step(end) {
-			s.now = end
+	for end := s.Now() + d; s.err == nil; {
+		if !s.Step(end) {
 			return
 		}
 		s.stats.Events++
@@ -138,17 +135,13 @@ func (s *Sim) RunFor(d time.Duration) {
 // RunUntil lets time pass until cond holds after some event, for at most d. It reports whether it
 // does.
 func (s *Sim) RunUntil(cond func() bool, d time.Duration) bool {
-	for end := s.now + d; s.err == nil && !cond(); s.stats.Events++ {
-		if !s.step(end) {
-			s.now = end
+	for end := s.Now() + d; s.err == nil && !cond(); s.stats.Events++ {
+		if !s.Step(end) {
 			return cond()
 		}
 	}
 	return s.err == nil
 }
-
-// Now returns the virtual time.
-func (s *Sim) Now() time.Duration { return s.now }
 
 // Violation returns what has gone wrong; nil if nothing has.
 func (s *Sim) Violation() *Violation { return s.err }
@@ -156,7 +149,7 @@ func (s *Sim) Violation() *Violation { return s.err }
 // fail ends the run with the first thing that went wrong.
 func (s *Sim) fail(rule, format string, args ...any) {
 	if s.err == nil {
-		s.err = &Violation{Rule: rule, Text: fmt.Sprintf(format, args...), At: s.now}
+		s.err = &Violation{Rule: rule, Text: fmt.Sprintf(format, args...), At: s.Now()}
 		s.note(-1, "violated:", 0, rule, s.err.Text)
 	}
 }

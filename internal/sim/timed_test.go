@@ -18,23 +18,23 @@ const ms = time.Millisecond
 func TestFaultsThatOverlap(t *testing.T) {
 	s, p := newDriven(t)
 	backup := (p + 1) % 3
-	h, l := s.hosts[backup], s.links[p][backup]
-	whole := func() int64 { h.fill(); return h.full.Amount(s.now) }
+	h, l := s.hosts[backup], s.net.Links[p][backup]
+	whole := func() int64 { h.fill(); return h.full.Amount(s.Now()) }
 	kindsThatLast := map[fault.Kind]func() int64{
-		fault.SlowLink:   func() int64 { return l.slow.Amount(s.now) },
-		fault.LossyLink:  func() int64 { return l.lossy.Amount(s.now) },
-		fault.SlowDisk:   func() int64 { return h.slow.Amount(s.now) },
-		fault.SlowTurns:  func() int64 { return h.dull.Amount(s.now) },
+		fault.SlowLink:   func() int64 { return l.Slow.Amount(s.Now()) },
+		fault.LossyLink:  func() int64 { return l.Lossy.Amount(s.Now()) },
+		fault.SlowDisk:   func() int64 { return h.slow.Amount(s.Now()) },
+		fault.SlowTurns:  func() int64 { return h.dull.Amount(s.Now()) },
 		fault.FullDisk:   whole,
-		fault.FailReads:  func() int64 { return h.ailing.noReads.Amount(s.now) },
-		fault.FailWrites: func() int64 { return h.ailing.noWrites.Amount(s.now) },
+		fault.FailReads:  func() int64 { return h.ailing.noReads.Amount(s.Now()) },
+		fault.FailWrites: func() int64 { return h.ailing.noWrites.Amount(s.Now()) },
 		fault.Cut: func() int64 {
-			if l.cut() {
+			if l.IsCut() {
 				return 1
 			}
 			return 0
 		},
-		fault.Suspend: func() int64 { return int64(max(h.pausedUntil-s.now, 0)) },
+		fault.Suspend: func() int64 { return int64(max(h.pausedUntil-s.Now(), 0)) },
 	}
 	for _, kind := range slices.Sorted(maps.Keys(kindsThatLast)) {
 		much := kindsThatLast[kind]
@@ -74,15 +74,15 @@ func TestFaultsThatOverlap(t *testing.T) {
 // Rejoin ends what was done to a link, and what was done before it does not end what is done later.
 func TestRejoinEndsOnlyWhatWas(t *testing.T) {
 	s, _ := newDriven(t)
-	l := s.links[0][1]
+	l := s.net.Links[0][1]
 	for _, f := range []fault.Fault{{Kind: fault.SlowLink, To: 1, N: 1e6, For: 100 * ms}, {Kind: fault.LossyLink, To: 1, N: 10, For: 100 * ms}, {Kind: fault.Cut, To: 1, For: 100 * ms}} {
 		require.NoError(t, s.Do(f))
 		s.Rejoin()
-		assert.False(t, l.cut() || l.slow.Active(s.now) || l.lossy.Active(s.now))
+		assert.False(t, l.IsCut() || l.Slow.Active(s.Now()) || l.Lossy.Active(s.Now()))
 		f.For = 10 * time.Second
 		require.NoError(t, s.Do(f))
 		s.RunFor(time.Second)
-		assert.True(t, l.cut() || l.slow.Active(s.now) || l.lossy.Active(s.now), f.Kind)
+		assert.True(t, l.IsCut() || l.Slow.Active(s.Now()) || l.Lossy.Active(s.Now()), f.Kind)
 		s.RunFor(10 * time.Second)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -60,7 +61,7 @@ func (t *Trace) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
 }
 
 // Ended is Watcher.Ended.
-func (t *Trace) Ended(at time.Duration, id uint64, fate Fate) {
+func (t *Trace) Ended(at time.Duration, id uint64, fate world.Fate) {
 	t.add(at, -1, "%s: %s", fateNames[fate], t.sent[id])
 }
 

@@ -37,8 +37,8 @@ func (x *instant) trigger(host int, when fault.Moment, m vsr.MessageKind) *fault
 
 // happened performs what is to follow a moment: faults of a schedule, faults of chance, and hooks.
 func (s *Sim) happened(h *host, when fault.Moment, m vsr.MessageKind) {
-	if s.instant.at != s.now {
-		s.instant.at, s.instant.moments = s.now, s.instant.moments[:0]
+	if s.instant.at != s.Now() {
+		s.instant.at, s.instant.moments = s.Now(), s.instant.moments[:0]
 	}
 	s.instant.moments = append(s.instant.moments, fault.Trigger{Host: h.i, When: when, Message: m})
 	if len(s.waiting) > 0 {

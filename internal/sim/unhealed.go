@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 )
 
 // Unhealed says how many members stay out of reach when all else is healed, of each sort, while the
@@ -18,12 +19,12 @@ type Unhealed struct {
 }
 
 func drawUnhealed(seed uint64) (x Unhealed) {
-	r := newStream(seed, "staying")
-	if !r.chance(0.6) {
+	r := world.NewStream(seed, "staying")
+	if !r.Chance(0.6) {
 		return x
 	}
 	for range 1 + r.IntN(3) {
-		*oneOf(r, &x.Down, &x.Mute, &x.Deaf, &x.Paused, &x.Hung)++
+		*world.OneOf(r, &x.Down, &x.Mute, &x.Deaf, &x.Paused, &x.Hung)++
 	}
 	return x
 }
@@ -63,7 +64,7 @@ var absenceNames = [...]string{"", "stays down", "stays mute", "stays deaf", "st
 // without them, and without the members that may have lost their memory.
 func (s *Sim) leaveUnhealed() {
 	x := s.p.Unhealed
-	r := newStream(s.p.Seed, "stay")
+	r := world.NewStream(s.p.Seed, "stay")
 	spare := len(s.hosts) - max(s.members.Qr, s.members.Qv)
 	for _, h := range s.hosts {
 		if h.lost || h.ailing.rotten {
@@ -93,13 +94,13 @@ func (s *Sim) leaveUnhealed() {
 const hangTime = 10_000 * time.Hour
 
 // stayAway keeps a member out of reach.
-func (h *host) stayAway(how absence, r stream) {
+func (h *host) stayAway(how absence, r world.Stream) {
 	h.absent = how
 	h.s.stats.Unhealed++
 	h.s.note(h.i, absenceNames[how], uint64(how))
 	switch how {
 	case staysDown:
-		h.fall(r.chance(0.5), rand.New(rand.NewPCG(r.Uint64(), 0)))
+		h.fall(r.Chance(0.5), rand.New(rand.NewPCG(r.Uint64(), 0)))
 		h.idle = true
 	case staysPaused:
 		h.pausedUntil = fault.Forever
@@ -122,14 +123,9 @@ func (s *Sim) comeBack() (any bool) {
 		case staysPaused:
 			h.resume()
 		case staysHung:
-			h.hasten(func(at time.Duration) bool { return at > s.now+hangTime/2 })
+			h.hasten(func(at time.Duration) bool { return at > s.Now()+hangTime/2 })
 		}
 	}
-	s.linksChanged()
+	s.net.Changed()
 	return any
-}
-
-// absent reports whether an absence cuts the link.
-func (l *link) absent() bool {
-	return l.from != l.to && (l.s.hosts[l.from].absent == staysMute || l.s.hosts[l.to].absent == staysDeaf)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -15,8 +16,8 @@ type Watcher interface {
 	Note(at time.Duration, host int, what string, args []any)
 	// Sent says that a message is on its way, or lost at once. id is its own.
 	Sent(at time.Duration, id uint64, from, to int, m vsr.Message)
-	// Ended says what became of a message; one that is doubled ends twice.
-	Ended(at time.Duration, id uint64, fate Fate)
+	// Watcher is told what becomes of messages and links; a message that is doubled ends twice.
+	world.Watcher
 	// Turned says what a replica is after a turn of its loop.
 	Turned(at time.Duration, host int, now *vsr.State)
 	// Called and Returned say that a caller has begun something, and how it ended.
@@ -24,22 +25,9 @@ type Watcher interface {
 	Returned(at time.Duration, c *Call)
 	// Faulted says what goes wrong.
 	Faulted(at time.Duration, f *fault.Fault)
-	// Linked says that the link from one host to another was cut, or is whole again.
-	Linked(at time.Duration, from, to int, whole bool)
 	// Lived says that a host's process started, or ended.
 	Lived(at time.Duration, host int, up bool)
 }
-
-// Fate is what becomes of a message.
-type Fate uint8
-
-// The fates.
-const (
-	Arrived Fate = iota
-	Lost
-	CutOff  // the link was cut
-	Refused // nobody was there
-)
 
 // tally is the hash of everything that happens, with what messages, saves, results and reads say: the same seed gives
 // the same.
@@ -86,7 +74,7 @@ func (t *tally) mixValue(v any) {
 
 // mark takes into the hash that a host did something with a number.
 func (s *Sim) mark(host int, what uint64, number uint64) {
-	s.sum.mix(uint64(s.now))
+	s.sum.mix(uint64(s.Now()))
 	s.sum.mix(uint64(host)<<32 ^ what)
 	s.sum.mix(number)
 }
@@ -104,6 +92,6 @@ func (s *Sim) note(host int, what string, number uint64, args ...any) {
 	s.sum.mixBytes([]byte(what))
 	s.mark(host, uint64(len(what)), number)
 	if s.watcher != nil {
-		s.watcher.Note(s.now, host, what, args)
+		s.watcher.Note(s.Now(), host, what, args)
 	}
 }

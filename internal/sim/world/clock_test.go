@@ -1,4 +1,4 @@
-package sim
+package world
 
 import (
 	"testing"
@@ -20,9 +20,9 @@ func TestReadings(t *testing.T) {
 
 // A clock that runs fast, was suspended and set back shows both, and says when it will show a time.
 func TestClocks(t *testing.T) {
-	c := clock{drift: 0.5, behind: time.Second, wall: -time.Hour}
-	now := c.at(4 * time.Second)
+	c := Clock{Drift: 0.5, behind: time.Second, Wall: -time.Hour}
+	now := c.At(4 * time.Second)
 	assert.Equal(t, 5*time.Second, now.Sub(reading(began, 0)))
 	assert.Equal(t, began.Add(5*time.Second-time.Hour).UnixNano(), now.UnixNano())
-	assert.Equal(t, 4*time.Second, c.when(now))
+	assert.Equal(t, 4*time.Second, c.When(now))
 }
