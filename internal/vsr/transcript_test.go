@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write the transcripts anew; then read the diff as if it were code")
+var rewrite = flag.Bool("rewrite", false, "rewrite the transcripts; review the diff as if it were code")
 
 // TestTranscripts runs the transcripts in testdata: commands, a line of dashes, and the resulting
 // output of the cores. The commands are described in commands_test.go.
