@@ -27,7 +27,7 @@ func BenchmarkThree(b *testing.B) {
 				p, t := Draw(seed)
 				p.Replicas, p.Qr, p.Qv, p.Trouble = 3, 0, 0, time.Minute
 				p.Callers.PerReplica, p.Callers.Burst, p.Callers.Think = (rate+9)/10, 0, 90*time.Millisecond
-				r := Play(p, t, nil, drawLists(seed).Work(), nil)
+				r := Play(p, t, nil, drawCalls(seed).Work(), nil)
 				require.Nil(b, r.Violation, "seed %d", seed)
 				virtual += r.Virtual
 				total = total.Plus(r.Stats)

@@ -10,9 +10,9 @@ import (
 // A careful witness, and copies of the machine elsewhere, change nothing in a run.
 func TestCarefulRunIsTheSame(t *testing.T) {
 	p, hazards := Draw(3)
-	once := Play(p, hazards, nil, drawLists(3).Work(), nil)
+	once := Play(p, hazards, nil, drawCalls(3).Work(), nil)
 	require.Nil(t, once.Violation)
-	w := drawLists(3).Work()
+	w := drawCalls(3).Work()
 	calls := 0
 	w.Careful, w.Elsewhere = true, func(do func()) { calls++; do() }
 	again := Play(p, hazards, nil, w, nil)

@@ -33,7 +33,7 @@ func TestOnlySomeClassesOfFaults(t *testing.T) {
 			all.Triggered = append(all.Triggered, triggered{when: fault.Led, odds: 1, response: x})
 		}
 		Restrict(p, all, class)
-		r := Play(p, all, nil, ListWork(10, 0.3, 0), nil)
+		r := Play(p, all, nil, TestWork(10, 0.3, 0), nil)
 		assert.Nil(t, r.Violation, "class %b", class)
 		assert.Equal(t, class == 0, len(r.Schedule.Faults) == 0, "class %b", class)
 		for _, f := range r.Schedule.Faults {

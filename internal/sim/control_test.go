@@ -12,7 +12,7 @@ import (
 
 // newDriven returns a calm group of three that has a primary, and that only its test drives.
 func newDriven(t *testing.T) (s *Sim, primary int) {
-	w := ListWork(10, 0, 0)
+	w := TestWork(10, 0, 0)
 	w.Next = nil
 	s, err := New(Calm(1), w, nil)
 	require.NoError(t, err)

@@ -167,7 +167,7 @@ func effectsOf(t *testing.T, seeds int, alter func(i int, p *Setup, hazards *Haz
 	for i := range seeds {
 		p, hazards := Draw(uint64(i + 1))
 		alter(i, p, hazards)
-		p.Lists = drawLists(p.Seed)
+		p.Lists = drawCalls(p.Seed)
 		e := &effectWatcher{links: map[uint64][2]int{}}
 		s, err := New(p, p.Lists.Work(), e)
 		require.NoError(t, err)

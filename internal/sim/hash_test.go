@@ -29,7 +29,7 @@ func TestHashIsOfContents(t *testing.T) {
 		"a value":  func(s *Sim, text string) { s.ended(&Call{Value: text}, Answered) },
 	} {
 		hash := func(text string) tally {
-			s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+			s, err := New(Calm(1), TestWork(10, 0, 0), nil)
 			require.NoError(t, err)
 			do(s, text)
 			return s.sum

@@ -24,7 +24,7 @@ func TestVainFaultsAreTold(t *testing.T) {
 		{At: 5 * s, Kind: fault.CrashIn, Host: 2, N: 1 << 30, For: s},
 		{At: 600 * s, Kind: fault.Crash, Host: 0},
 	}
-	r := Play(p, nil, faults, ListWork(10, 0.3, 0), nil)
+	r := Play(p, nil, faults, TestWork(10, 0.3, 0), nil)
 	require.Nil(t, r.Violation)
 	why := map[string]int{}
 	for _, v := range r.Ineffective {
@@ -47,7 +47,7 @@ func TestStayingOutOfReach(t *testing.T) {
 			for seed := range uint64(5) {
 				p := Calm(seed + 1)
 				p.Trouble, p.Unhealed = time.Second, staying
-				r := Play(p, nil, nil, ListWork(10, 0.3, 0), nil)
+				r := Play(p, nil, nil, TestWork(10, 0.3, 0), nil)
 				assert.Nil(t, r.Violation)
 				assert.Equal(t, 1, r.Stats.Unhealed, "no more than three can do without")
 			}

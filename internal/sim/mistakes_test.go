@@ -50,7 +50,7 @@ func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
 
 // F10. What lies in the place of an entry is not given away for it, while the replica runs.
 func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
-	setup, w := Calm(1), ListWork(10, 0, 0)
+	setup, w := Calm(1), TestWork(10, 0, 0)
 	setup.Tail, w.Next = 1, nil // every entry that somebody lacks is read
 	s, err := New(setup, w, nil)
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func TestOnlyOneCopyOfTheHeadIsSpoilt(t *testing.T) {
 // taken.
 func TestMisdirectedWritesOfASnapshot(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.LostInSnapshot, fault.MisplacedInSnapshot} {
-		setup, w := Calm(1), ListWork(10, 0, 0)
+		setup, w := Calm(1), TestWork(10, 0, 0)
 		setup.SnapshotEvery, setup.KeepLog, setup.SegmentSize, setup.ChunkSize, setup.Tail = 20, 0, 4<<10, 64, 1
 		w.Next = nil
 		s, err := New(setup, w, nil)

@@ -161,6 +161,19 @@ func (p *process) Turned(now *vsr.State) {
 	}
 }
 
+// turned follows a change of a replica's phase or view.
+func (s *Sim) turned(p *process) {
+	now := &p.seen
+	s.note(p.h.i, "is", uint64(now.Head.View), now.Phase, now.Head.View)
+	s.stats.Views = max(s.stats.Views, uint64(now.Head.View))
+	switch now.Phase {
+	case vsr.Primary:
+		s.happened(p.h, fault.Led, 0)
+	case vsr.InViewChange:
+		s.happened(p.h, fault.Changes, 0)
+	}
+}
+
 // user is the user's state machine as the shell of a process has it.
 type user struct {
 	p *process

@@ -46,7 +46,7 @@ func recordedRun(t *testing.T, most int, breaksAt uint64, faults ...fault.Fault)
 }
 
 func recordedRunOf(t *testing.T, p *Setup, most int, breaksAt uint64, faults ...fault.Fault) *picture.Run {
-	w := ListWork(10, 0.3, 0)
+	w := TestWork(10, 0.3, 0)
 	applied := map[smr.StateMachine]uint64{}
 	w.Invariant = func(m smr.StateMachine) error {
 		if applied[m]++; applied[m] == breaksAt {

@@ -31,7 +31,7 @@ type Report struct {
 // Run lets the seed's run of smr's own state machine happen. A watcher may be nil.
 func Run(seed uint64, watcher Watcher) *Report {
 	p, t := Draw(seed)
-	p.Lists = drawLists(seed)
+	p.Lists = drawCalls(seed)
 	return Play(p, t, nil, p.Lists.Work(), watcher)
 }
 

@@ -37,7 +37,7 @@ func (s *Sim) Settle() {
 
 // serves expects that the members within reach answer, and are one.
 func (s *Sim) serves(when string) {
-	asked := s.askAll()
+	asked := s.probeAll()
 	if open := s.until(healing, func() error { return cmp.Or(unanswered(asked), s.unsettled()) }); open != nil {
 		s.fail("liveness", "%v after the last call began, and longer after the last fault, %s: %v", healing, when, open)
 	}

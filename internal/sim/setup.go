@@ -28,7 +28,7 @@ type Setup struct {
 
 	Network  world.Conditions
 	Callers  Callers
-	Lists    ListCalls // what callers do if the state machine is smr's own
+	Lists    TestCalls // what callers do if the state machine is smr's own
 	Unhealed Unhealed  // who stays out of reach for a while when all else is healed
 
 	Save     time.Duration // what a save takes, at the median

@@ -19,7 +19,7 @@ import (
 
 // faulty is smr's own state machine with a bug.
 type faulty struct {
-	lists
+	testMachine
 	last    smr.Op
 	applied int
 	wrong   error
@@ -32,12 +32,12 @@ func (m *faulty) Apply(op smr.Op) []byte {
 		m.wrong = m.bug(m, op)
 	}
 	m.last = op
-	return m.lists.Apply(op)
+	return m.testMachine.Apply(op)
 }
 
 func (m *faulty) Restore(r io.Reader) error {
 	m.applied, m.wrong = 0, nil
-	err := m.lists.Restore(r)
+	err := m.testMachine.Restore(r)
 	if m.forget {
 		m.keys[3] = list{}
 	}
@@ -45,7 +45,7 @@ func (m *faulty) Restore(r io.Reader) error {
 }
 
 func workOf(template faulty) *Work {
-	w := ListWork(10, 0, 0) // whose reads are of lists only
+	w := TestWork(10, 0, 0) // whose reads are of lists only
 	w.New = func() smr.StateMachine { m := template; return &m }
 	w.Digest = func(m smr.StateMachine) uint64 { return m.(*faulty).digest }
 	w.Model = nil
@@ -196,7 +196,7 @@ func TestSameViolations(t *testing.T) {
 
 // Beyond the budget a group may stand still: schedules are not to be cut down to that.
 func TestWithinBudget(t *testing.T) {
-	p, w := Calm(1), ListWork(10, 0.1, 0)
+	p, w := Calm(1), TestWork(10, 0.1, 0)
 	wipe := func(host int, at time.Duration) fault.Fault {
 		return fault.Fault{At: at, Kind: fault.Wipe, Host: host}
 	}

@@ -254,7 +254,7 @@ func hashLine(seed uint64, r *Report) string { return fmt.Sprintf("seed %d: %x",
 
 // An operation that is larger than the window is taken when no other waits: else it never would be.
 func TestOperationsLargerThanTheWindow(t *testing.T) {
-	w := ListWork(3000, 0.1, 0)
+	w := TestWork(3000, 0.1, 0)
 	next := w.Next
 	w.Next = func(r *rand.Rand) (o Operation) {
 		for o = next(r); o.Body != nil && len(o.Body) < 600; o = next(r) {

@@ -58,7 +58,7 @@ func (t *tally) mixEntries(entries []vsr.Entry) {
 // mixValue takes into the hash what a read returned, if it is of a kind that is the same in every process.
 func (t *tally) mixValue(v any) {
 	switch v := v.(type) {
-	case listOutput:
+	case testOutput:
 		t.mix(v.count)
 		t.mix(v.digest)
 	case string:

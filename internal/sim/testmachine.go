@@ -13,10 +13,10 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// lists is the state machine that smr itself is proved with: keys with lists that are appended to,
+// testMachine is the state machine that smr itself is proved with: keys with lists that are appended to,
 // of which the length, a digest and the last value are kept. Its results say what was there before,
 // so that an operation lost, doubled or out of place shows in the next.
-type lists struct {
+type testMachine struct {
 	keys   [keys]list
 	digest uint64 // of all commands applied, and their results
 }
@@ -36,41 +36,41 @@ const (
 	commandBytes = 10
 )
 
-// ListWork is the work that smr itself is proved with. fill is how many bytes a command has more,
+// TestWork is the work that smr itself is proved with. fill is how many bytes a command has more,
 // at most; reads and compares are the parts of all operations, and of all commands.
-func ListWork(fill int, reads, compares float64) *Work {
+func TestWork(fill int, reads, compares float64) *Work {
 	return &Work{
-		New:      func() smr.StateMachine { return &lists{} },
-		Next:     func(r *rand.Rand) Operation { return nextOfLists(r, fill, reads, compares) },
-		Digest:   func(m smr.StateMachine) uint64 { return m.(*lists).digest },
-		Model:    &listModel,
+		New:      func() smr.StateMachine { return &testMachine{} },
+		Next:     func(r *rand.Rand) Operation { return nextOperation(r, fill, reads, compares) },
+		Digest:   func(m smr.StateMachine) uint64 { return m.(*testMachine).digest },
+		Model:    &testModel,
 		Distinct: true,
 	}
 }
 
-// ListCalls is what the callers of smr's own state machine do: the parameters of ListWork, as a
+// TestCalls is what the callers of smr's own state machine do: the parameters of TestWork, as a
 // schedule has them. They are zero where the machine is another one.
-type ListCalls struct {
+type TestCalls struct {
 	Fill     int
 	Reads    float64
 	Compares float64
 }
 
 // Work returns the work that smr itself is proved with, with such calls.
-func (c ListCalls) Work() *Work { return ListWork(c.Fill, c.Reads, c.Compares) }
+func (c TestCalls) Work() *Work { return TestWork(c.Fill, c.Reads, c.Compares) }
 
-// drawLists chooses what the callers of the seed's run do.
-func drawLists(seed uint64) ListCalls {
+// drawCalls chooses what the callers of the seed's run do.
+func drawCalls(seed uint64) TestCalls {
 	s := world.NewStream(seed, "work")
-	return ListCalls{world.OneOf(s, 10, 100, 1500), world.OneOf(s, 0.1, 0.3, 0.6), world.OneOf(s, 0, 0.3)}
+	return TestCalls{world.OneOf(s, 10, 100, 1500), world.OneOf(s, 0.1, 0.3, 0.6), world.OneOf(s, 0, 0.3)}
 }
 
-func nextOfLists(r *rand.Rand, fill int, reads, compare float64) Operation {
+func nextOperation(r *rand.Rand, fill int, reads, compare float64) Operation {
 	key := byte(r.IntN(keys))
 	if r.Float64() < reads {
-		return Operation{Name: "read", Input: listInput{key: key}, Read: func(m smr.StateMachine) any {
-			l := &m.(*lists).keys[key]
-			return listOutput{l.count, l.digest, false}
+		return Operation{Name: "read", Input: testInput{key: key}, Read: func(m smr.StateMachine) any {
+			l := &m.(*testMachine).keys[key]
+			return testOutput{l.count, l.digest, false}
 		}}
 	}
 	kind := byte(appends)
@@ -83,13 +83,13 @@ func nextOfLists(r *rand.Rand, fill int, reads, compare float64) Operation {
 	for ; n > 0; n-- {
 		b = append(b, byte(n))
 	}
-	return Operation{Name: "append", Body: b, Input: listInput{key, b}, Output: func(result []byte) any {
-		return listOutput{binary.LittleEndian.Uint64(result[1:]), binary.LittleEndian.Uint64(result[9:]), result[0] == 1}
+	return Operation{Name: "append", Body: b, Input: testInput{key, b}, Output: func(result []byte) any {
+		return testOutput{binary.LittleEndian.Uint64(result[1:]), binary.LittleEndian.Uint64(result[9:]), result[0] == 1}
 	}}
 }
 
 // Apply appends, and returns whether it did, the length before, and the list's digest before.
-func (m *lists) Apply(op smr.Op) []byte {
+func (m *testMachine) Apply(op smr.Op) []byte {
 	l := &m.keys[op.Body[1]%keys]
 	result := binary.LittleEndian.AppendUint64(append(make([]byte, 0, 17), 1), l.count)
 	result = binary.LittleEndian.AppendUint64(result, l.digest)
@@ -107,7 +107,7 @@ func (l *list) takes(body []byte) bool {
 }
 
 // Snapshot is short enough to be written at once.
-func (m *lists) Snapshot() (io.WriterTo, error) {
+func (m *testMachine) Snapshot() (io.WriterTo, error) {
 	size := 8
 	for i := range m.keys {
 		size += 24 + len(m.keys[i].last)
@@ -115,7 +115,7 @@ func (m *lists) Snapshot() (io.WriterTo, error) {
 	return bytes.NewReader(m.append(make([]byte, 0, size))), nil
 }
 
-func (m *lists) append(b []byte) []byte {
+func (m *testMachine) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, m.digest)
 	for i := range m.keys {
 		l := &m.keys[i]
@@ -128,12 +128,12 @@ func (m *lists) append(b []byte) []byte {
 }
 
 // Restore reads what append wrote.
-func (m *lists) Restore(r io.Reader) error {
+func (m *testMachine) Restore(r io.Reader) error {
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return err
 	}
-	*m = lists{}
+	*m = testMachine{}
 	next := func() (n uint64) {
 		if len(b) >= 8 {
 			n, b = binary.LittleEndian.Uint64(b), b[8:]
@@ -156,46 +156,46 @@ func (m *lists) Restore(r io.Reader) error {
 	return nil
 }
 
-type listInput struct {
+type testInput struct {
 	key  byte
 	body []byte // nil: a read
 }
 
-type listOutput struct {
+type testOutput struct {
 	count, digest uint64
 	done          bool
 }
 
-// listModel is what lists does to one key, for porcupine.
-var listModel = porcupine.Model{
+// testModel is what lists does to one key, for porcupine.
+var testModel = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		parts := make([][]porcupine.Operation, keys)
 		for _, o := range history {
-			key := o.Input.(listInput).key
+			key := o.Input.(testInput).key
 			parts[key] = append(parts[key], o)
 		}
 		return parts
 	},
-	Init: func() any { return listOutput{} },
+	Init: func() any { return testOutput{} },
 	Step: func(state, input, output any) (bool, any) {
-		was, in := state.(listOutput), input.(listInput)
+		was, in := state.(testOutput), input.(testInput)
 		l := list{count: was.count, digest: was.digest}
 		done := in.body != nil && l.takes(in.body)
 		next := was
 		if done {
-			next = listOutput{was.count + 1, mix(was.digest, in.body), false}
+			next = testOutput{was.count + 1, mix(was.digest, in.body), false}
 		}
-		return output == any(listOutput{was.count, was.digest, done}), next
+		return output == any(testOutput{was.count, was.digest, done}), next
 	},
 	DescribeOperation: func(input, output any) string {
-		in, got := input.(listInput), output
+		in, got := input.(testInput), output
 		if in.body == nil {
 			return fmt.Sprintf("read %d: %v", in.key, got)
 		}
 		return fmt.Sprintf("append %d %x: %v", in.key, in.body[2:commandBytes], got)
 	},
 	DescribeState: func(state any) string {
-		s := state.(listOutput)
+		s := state.(testOutput)
 		return fmt.Sprintf("%d values, %x", s.count, s.digest)
 	},
 }

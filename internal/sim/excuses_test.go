@@ -34,7 +34,7 @@ func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
 			"fatal":    func(p *process) { p.Fail(x.err) },
 			"survived": func(p *process) { p.Note(shell.Note{Text: "a chunk", Err: x.err}) },
 		} {
-			s, err := New(Calm(1), ListWork(10, 0, 0), nil)
+			s, err := New(Calm(1), TestWork(10, 0, 0), nil)
 			require.NoError(t, err)
 			require.NoError(t, s.strike(fault.Fault{Kind: fault.FailReads, For: time.Second}))
 			s.hosts[0].ailing.rotten = x.rotten

@@ -8,9 +8,9 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// asker wants some operations answered at a member, one after the other, and asks until they are: of
+// prober wants some operations answered at a member, one after the other, and asks until they are: of
 // a group that refuses everything nobody waits for anything, and yet it is of no use.
-type asker struct {
+type prober struct {
 	s      *Sim
 	at     *host
 	number int
@@ -18,12 +18,12 @@ type asker struct {
 	last   *Call              // nil: none yet
 }
 
-// askAgain is how long one waits who was refused.
-const askAgain = 100 * time.Millisecond
+// probeAgain is how long one waits who was refused.
+const probeAgain = 100 * time.Millisecond
 
-// askAll has a command and a linearizable read asked for at each member that is within reach and has
+// probeAll has a command and a linearizable read asked for at each member that is within reach and has
 // kept its memory. A test that drives the group by itself asks for itself.
-func (s *Sim) askAll() (all []*asker) {
+func (s *Sim) probeAll() (all []*prober) {
 	if s.work.Next == nil {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (s *Sim) askAll() (all []*asker) {
 		}
 		rng := world.NewStream(s.p.Seed, "ask", h.i, s.callers)
 		s.callers++
-		a := &asker{s: s, at: h, number: s.callers}
+		a := &prober{s: s, at: h, number: s.callers}
 		a.left = []func() Operation{func() Operation { return s.commandBy(rng) }, func() Operation { return nothingRead }}
 		all = append(all, a)
 		a.ask()
@@ -55,22 +55,22 @@ func (s *Sim) commandBy(rng world.Stream) (o Operation) {
 }
 
 // ask begins the next operation, if the member runs.
-func (a *asker) ask() {
+func (a *prober) ask() {
 	p := a.at.proc
 	switch {
 	case len(a.left) == 0 || a.s.err != nil || a.at.lost:
 		return
 	case p == nil:
-		a.s.After(askAgain, a.ask)
+		a.s.After(probeAgain, a.ask)
 		return
 	}
 	a.last = &Call{Operation: a.left[0](), Host: a.at.i, Caller: a.number, then: a.ended}
 	a.s.call(p, a.last)
 }
 
-func (a *asker) ended() {
+func (a *prober) ended() {
 	if a.last.Outcome != Answered {
-		a.s.After(askAgain, a.ask)
+		a.s.After(probeAgain, a.ask)
 		return
 	}
 	a.left = a.left[1:]
@@ -78,7 +78,7 @@ func (a *asker) ended() {
 }
 
 // unanswered returns what was asked for, and has no answer.
-func unanswered(all []*asker) error {
+func unanswered(all []*prober) error {
 	for _, a := range all {
 		switch {
 		case a.at.lost || len(a.left) == 0:

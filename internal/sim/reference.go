@@ -5,23 +5,9 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/contract"
-	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/vsr"
 )
-
-// turned follows a change of a replica's phase or view.
-func (s *Sim) turned(p *process) {
-	now := &p.seen
-	s.note(p.h.i, "is", uint64(now.Head.View), now.Phase, now.Head.View)
-	s.stats.Views = max(s.stats.Views, uint64(now.Head.View))
-	switch now.Phase {
-	case vsr.Primary:
-		s.happened(p.h, fault.Led, 0)
-	case vsr.InViewChange:
-		s.happened(p.h, fault.Changes, 0)
-	}
-}
 
 // judged ends the run if the judge has found an observation to break a rule.
 func (s *Sim) judged(err error) {
