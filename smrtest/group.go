@@ -1,8 +1,9 @@
 package smrtest
 
 import (
+	"math/rand/v2"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim"
@@ -67,6 +68,66 @@ type Group[M smr.StateMachine] struct {
 	always []func(M) error
 }
 
+// group is a Group without its state machine's type.
+type group struct {
+	t       testing.TB
+	s       *sim.Sim
+	cfg     Options
+	names   []smr.ID
+	chance  *rand.Rand
+	callers int
+	script  []step // what the test did
+	inside  string // what the test's function that runs now is called for; time does not pass there
+
+	busy      atomic.Bool    // a goroutine is in the middle of something
+	ended     atomic.Bool    // the test has, and all that follows it
+	over      bool           // the test is
+	recording *sim.Recording // nil: it is not drawn
+
+	why    map[int]string // those that are down are so
+	doomed map[int]bool   // may have lost their memory, or find that they have
+}
+
+func newGroup(t testing.TB, n int, cfg Options, w *sim.Work) *group {
+	t.Helper()
+	if n < 1 || n > 7 {
+		t.Fatalf("smrtest: a group has 1 to 7 replicas, not %d", n)
+	}
+	if cfg.Seed == 0 {
+		cfg.Seed = 1
+	}
+	g := &group{t: t, cfg: cfg, chance: rand.New(rand.NewPCG(cfg.Seed, 0)), why: map[int]string{}, doomed: map[int]bool{}}
+	for i := range n {
+		g.names = append(g.names, smr.ID(sim.Name(i)))
+	}
+	w.Watch = timedAs(t.Name(), cfg.Seed)
+	var err error
+	if g.s, err = sim.New(cfg.setup(n), w, g.watch()); err != nil {
+		t.Fatalf("smrtest: the state machine: %v", err)
+	}
+	g.s.Begin()
+	t.Cleanup(g.finish)
+	if !cfg.Unformed {
+		g.Primary()
+		g.Settle()
+	}
+	return g
+}
+
+// setup is a calm world in which snapshots, and logs that are cut behind them, are met soon.
+func (cfg *Options) setup(n int) *sim.Setup {
+	p := sim.Calm(cfg.Seed)
+	p.Replicas, p.SnapshotEvery, p.CompareEvery = n, 20, 5
+	p.KeepLog, p.SegmentSize = 0, 16<<10
+	switch {
+	case cfg.SnapshotEvery > 0:
+		p.SnapshotEvery = cfg.SnapshotEvery
+	case cfg.SnapshotEvery < 0:
+		p.SnapshotEvery = 1 << 30
+	}
+	return p
+}
+
 // Always has check called on the state of every replica after every operation from now on. It must
 // not change the state; its error fails the test. A twin of the state and the state by the log
 // alone are checked too, so check is called more often than there are replicas.
@@ -119,6 +180,3 @@ func (g *Group[M]) client(at int) *Client[M] {
 	g.callers++
 	return &Client[M]{Patience: patience, g: g, at: at, number: g.callers}
 }
-
-// patience is how long is waited for what should happen soon.
-const patience = time.Minute

@@ -70,14 +70,3 @@ func momentOf(text string) (when fault.Moment, kind vsr.MessageKind, err error) 
 	}
 	return when, kind, nil
 }
-
-// within calls a function of the test's in the middle of the run, which may use the group.
-func (g *group) within(where string, do func()) {
-	was, busy := g.inside, g.busy.Swap(false)
-	g.inside = where
-	do()
-	g.inside = was
-	if busy && !g.busy.CompareAndSwap(false, true) {
-		g.t.Fatal(twoAtOnce)
-	}
-}
