@@ -12,27 +12,28 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// Client calls the replicas of a group. It waits in virtual time.
+// Client calls the replicas of a group and waits in virtual time. Like the group it belongs to the
+// test's goroutine.
 type Client[M smr.StateMachine] struct {
-	// Patience is how long it waits for an answer; a minute, unless the test changes it.
+	// Patience is the time that a call may take: one minute unless the test changes it.
 	Patience time.Duration
 
 	g      *Group[M]
 	at     int
-	stays  bool // at that replica
+	stays  bool // the client uses no other replica
 	number int
 }
 
-// Propose proposes an operation once and returns its result, or an error as Replica.Propose does:
-// smr.ErrNotApplied if it was not applied and never will be, smr.ErrUnknown if the replica went down
-// or patience ran out before the outcome was known.
+// Propose proposes an operation once and returns its result. It returns the errors of
+// smr.Replica.Propose: smr.ErrNotApplied if the operation was not applied and never will be, and
+// smr.ErrUnknown if the replica went down, or Patience ran out, before the outcome was known.
 func (c *Client[M]) Propose(body []byte) (result []byte, err error) {
 	c.g.t.Helper()
 	return c.Start(body).Wait()
 }
 
-// MustPropose proposes an operation and returns its result. If it is told that the operation was not
-// applied it proposes it again; if the outcome is unknown, or patience runs out, the test fails.
+// MustPropose proposes an operation and returns its result. While the error is smr.ErrNotApplied it
+// tries again. If the outcome is unknown, or Patience runs out, the test fails.
 func (c *Client[M]) MustPropose(body []byte) (result []byte) {
 	g := c.g
 	g.t.Helper()
@@ -49,10 +50,10 @@ func (c *Client[M]) MustPropose(body []byte) (result []byte) {
 	}
 }
 
-// retry is how long a caller waits before he tries again.
+// retry is the time between two attempts of a call.
 const retry = 50 * time.Millisecond
 
-// Start proposes an operation and does not wait, so that something can happen before the answer.
+// Start proposes an operation and returns at once, so that the test can go on before the answer.
 func (c *Client[M]) Start(body []byte) *Call {
 	g := c.g
 	g.t.Helper()
@@ -72,10 +73,11 @@ func (c *Client[M]) Start(body []byte) *Call {
 	return call
 }
 
-// maxOpSize is Config.MaxOpSize, if it is not set.
+// maxOpSize is the default of smr.Config.MaxOpSize.
 const maxOpSize = 1 << 20
 
-// choose goes on to a replica that works, if the present one does not, or at least to one that is up.
+// choose moves the client to a replica that serves, or else to one that is up, unless its present
+// replica is as good.
 func (c *Client[M]) choose() {
 	for _, good := range []func(i int) bool{c.g.serves, func(i int) bool { return c.g.s.Status(i).Up }} {
 		for i := range c.g.names {
@@ -87,7 +89,7 @@ func (c *Client[M]) choose() {
 	}
 }
 
-// serves reports whether a replica is up and reaches enough others to work with.
+// serves reports whether a replica is healthy and reaches enough healthy replicas for a quorum.
 func (g *group) serves(i int) bool {
 	n := 0
 	for j := range g.names {
@@ -98,15 +100,15 @@ func (g *group) serves(i int) bool {
 	return g.healthy(i) && n >= sim.Needed(len(g.names))
 }
 
-// healthy reports whether a replica is up, with nothing that keeps it from working.
+// healthy reports whether a replica is up, not paused, and without a problem.
 func (g *group) healthy(i int) bool {
 	x := g.s.Status(i)
 	return x.Up && !x.Lost && !x.Paused && x.State.Problem == ""
 }
 
-// Read calls f with a state that is as fresh as level asks for. The error says that f was not
-// called: patience ran out, or the replica is or went down (smr.ErrClosed). f must neither change
-// the state nor wait.
+// Read calls f with a state that is as fresh as level requires. An error means that f was not called:
+// it is smr.ErrClosed if the replica is or went down, and context.DeadlineExceeded if Patience ran out.
+// f must neither change the state nor wait.
 func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 	g := c.g
 	g.t.Helper()
@@ -139,7 +141,8 @@ func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 	return nil
 }
 
-// MustRead is Read that tries again if its replica is down, and fails the test if patience runs out.
+// MustRead is Read, except that it tries again while replicas are down, and fails the test if Patience
+// runs out.
 func (c *Client[M]) MustRead(level smr.ReadLevel, f func(m M)) {
 	g := c.g
 	g.t.Helper()
@@ -154,7 +157,7 @@ func (c *Client[M]) MustRead(level smr.ReadLevel, f func(m M)) {
 	}
 }
 
-// levelOf returns a level as the simulator has it.
+// levelOf converts a level for the simulator.
 func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
 	switch level {
 	case smr.Linearizable:
@@ -165,21 +168,22 @@ func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
 	return sim.AtLeast, readlevel.Op(level)
 }
 
-// Call is a proposal whose outcome may not be known yet.
+// Call is a proposal that Client.Start made. Its outcome may not be known yet.
 type Call struct {
 	g       *group
-	x       *sim.Call // nil: refused
+	x       *sim.Call // nil: the proposal was refused at once
 	at      int
 	body    []byte
-	end     time.Duration // of patience
-	gaveUp  bool          // out of patience
+	end     time.Duration // virtual time at which Patience runs out
+	gaveUp  bool          // Patience ran out
 	refused error
 }
 
 // Done reports whether the outcome is known.
 func (c *Call) Done() bool { return c.x == nil || c.x.Outcome != sim.Pending }
 
-// Wait waits for the outcome, and returns what Client.Propose does. Out of patience it gives up.
+// Wait waits for the outcome and returns as Client.Propose does. When the client's Patience, counted
+// from Start, runs out, it gives the call up.
 func (c *Call) Wait() (result []byte, err error) {
 	g := c.g
 	g.t.Helper()
@@ -192,14 +196,14 @@ func (c *Call) Wait() (result []byte, err error) {
 	return c.outcome()
 }
 
-// cancel gives a call up.
+// cancel ends a call as a caller's context does.
 func (g *group) cancel(x *sim.Call) {
 	g.t.Helper()
 	defer g.enter()()
 	g.s.Cancel(x)
 }
 
-// outcome is what the caller is told.
+// outcome returns the result of a call that is done or was given up.
 func (c *Call) outcome() (result []byte, err error) {
 	at, late := c.g.names[c.at], context.DeadlineExceeded
 	switch {
@@ -217,7 +221,7 @@ func (c *Call) outcome() (result []byte, err error) {
 	return nil, fmt.Errorf("%w: %w: %s went down before it knew", smr.ErrUnknown, smr.ErrClosed, at)
 }
 
-// Op returns the operation's number, Op.Number of Apply, once there is a result; 0 before.
+// Op returns the operation's number, smr.Op.Number, once there is a result, and 0 before.
 func (c *Call) Op() uint64 {
 	if c.x == nil {
 		return 0
@@ -225,7 +229,7 @@ func (c *Call) Op() uint64 {
 	return c.x.At
 }
 
-// String says what was proposed, and what became of it.
+// String returns the proposal and its outcome in one line.
 func (c *Call) String() string {
 	what := fmt.Sprintf("propose %s at %s", c.g.describe(c.body), c.g.names[c.at])
 	if !c.Done() && !c.gaveUp {

@@ -28,18 +28,18 @@ func hunted(t *testing.T, faults Faults, runs int, virtual time.Duration) *hunt 
 // runs may be calm.
 func TestExploreNeedsFaultsToHappen(t *testing.T) {
 	h := hunted(t, Faults{}, 10, time.Millisecond)
-	assert.Contains(t, h.tooLittle(), "runs there was no fault. Config.Virtual, how long faults last in each, is 1ms: raise it to some seconds")
+	assert.Contains(t, h.tooLittle(), "runs had no fault. Raise Config.Virtual, the time in which faults happen in each run, from 1ms to several seconds")
 	h = hunted(t, Faults{}, 10, 3*time.Second)
 	assert.Empty(t, h.tooLittle())
 	assert.Empty(t, hunted(t, Faults{}, 1, time.Millisecond).tooLittle())
 	assert.Empty(t, hunted(t, Faults{None: true}, 10, time.Millisecond).tooLittle())
 
-	h.sum.runs, h.x.virtual, h.sum.sorts = 100, 20*time.Second, new(Faults).sorts()&^fault.HandoverClass&^fault.LostDiskClass
-	assert.Equal(t, "in 100 runs not one fault of these sorts happened: Handovers. Raise Config.Virtual, 20s now, or Config.Runs", h.tooLittle())
+	h.sum.runs, h.x.virtual, h.sum.class = 100, 20*time.Second, new(Faults).class()&^fault.HandoverClass&^fault.LostDiskClass
+	assert.Equal(t, "in 100 runs no fault of these kinds happened: Handovers. Raise Config.Virtual, now 20s, or Config.Runs", h.tooLittle())
 	h.x.faults = Faults{Crashes: true, LostDisks: true}
 	assert.Empty(t, h.tooLittle())
-	h.x.faults, h.sum.faulty, h.sum.sorts = Faults{Handovers: true}, 0, 0
-	assert.Contains(t, h.tooLittle(), "next to nothing happened: in 100 of 100 runs there was no fault")
+	h.x.faults, h.sum.faulty, h.sum.class = Faults{Handovers: true}, 0, 0
+	assert.Contains(t, h.tooLittle(), "almost nothing happened: 100 of 100 runs had no fault")
 }
 
 // A kept schedule says which of its faults do nothing any more.
@@ -53,5 +53,5 @@ func TestExploreSaysWhatIsVain(t *testing.T) {
 		{At: time.Second / 2, Kind: fault.Crash, Host: 1, For: time.Millisecond}, {At: time.Hour, Kind: fault.Isolate, Host: 1}}}
 	r, f := x.playSchedule(t, s, "a file")
 	require.Nil(t, f)
-	assert.Equal(t, "one: of its 2 faults 1 did nothing, so that it may not show any more what it was kept for:\n  at 1h0m0s isolate b: its time never came", vain("one", s, r))
+	assert.Equal(t, "one: 1 of its 2 faults had no effect, so it may no longer show what it was kept for:\n  at 1h0m0s isolate b: its time never came", ineffective("one", s, r))
 }

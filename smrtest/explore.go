@@ -6,43 +6,42 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// Explore runs simulated groups of the state machine in virtual time, with callers who do what the
-// workload says and with faults that chance chooses, many runs on all cores, and fails the test with
-// the first one in which anything is wrong. In every run it is checked
+// Explore runs many simulated groups of the state machine in virtual time, on all cores. In each run,
+// clients perform the operations of the workload while random faults happen. Explore fails the test at
+// the first run in which one of these does not hold:
 //
-//   - that the state machine keeps its contract, as TestStateMachine does: another copy of it, which
-//     lives where time.Now is in the year 2000 and is now and then restored from a snapshot, must do
-//     the same, and bodies are overwritten once Apply has returned;
-//   - that results and states of all replicas are the same, nothing acknowledged is lost or applied
-//     twice, and reads are fresh;
-//   - that the answers are linearizable by the model, and that the invariant holds, if there are;
-//   - that in the end, when all faults are over, the group works and is one: every replica answers a
-//     command and a read, in some runs first while as many stay out of reach as may.
+//   - The state machine keeps its contract, as in TestStateMachine. Bodies are overwritten after Apply
+//     returns, and a second copy of the state machine, for which time.Now is in the year 2000 and which
+//     is restored from snapshots now and then, does the same as the first.
+//   - All replicas have equal results and states, no acknowledged operation is lost or applied twice,
+//     and reads are fresh.
+//   - The answers are linearizable by the Model, and the Invariant holds, if there are such.
+//   - The group recovers when all faults end: every replica answers a command and a read. In some runs
+//     it does so first without as many replicas as it can spare.
 //
-// Runs in which next to nothing happened have shown nothing: if the faults that are asked for were in
-// none of many runs, the test fails and says so.
+// Runs without faults show nothing. If many runs have had none of the faults that Config.Faults asks
+// for, the test fails with what to change.
 //
-// A run is fixed by its seed, and seeds by the test's name: go test tries the same ones every time.
-// These flags, which importing this package adds to a test, try others:
+// A run is fixed by its seed, and the seeds by the test's name: go test tries the same ones every time.
+// Importing this package adds flags to a test that try others:
 //
 //	-smrtest.seed=N      the first seed
-//	-smrtest.runs=N      how many runs, in place of Config.Runs
-//	-smrtest.time=10m    as many runs as there is time for; with new seeds, unless the first is given
-//	-smrtest.replay=F    the run that the schedule in file F says, and no other
-//	-smrtest.shrink=20s  how long a failing run is cut down
+//	-smrtest.runs=N      the number of runs, in place of Config.Runs
+//	-smrtest.time=10m    run for this long; with new seeds, unless -smrtest.seed is given
+//	-smrtest.replay=F    play the schedule in file F, and nothing else
+//	-smrtest.shrink=20s  the most time spent on simplifying a failing run
 //
-// A failing run is said on stderr at once, and the schedule that repeats it written to a file. It is
-// then run again with fewer and fewer faults, callers and replicas, as long as it fails in the same
-// way. A failure names the operation and the rule. It has the faults that are needed for it, the last
-// state of each replica, and the commands that repeat it, and it writes files: the schedule, to be
-// played by -smrtest.replay; a picture of the run, to be opened in a browser; and, if the model is
-// at odds with the answers, these in porcupine's own view. They are in t.ArtifactDir if the test was
-// started with -artifacts, and else in a temporary directory that stays.
+// A failing run is reported on stderr at once, with a file that holds its schedule. Explore then repeats
+// the run with fewer faults, clients and replicas for as long as it fails in the same way. The failure
+// of the test names the operation and the rule, the faults that are needed, the last state of each
+// replica, and the commands that repeat the run. Files are written too: the schedule, for
+// -smrtest.replay; a picture of the run, for a browser; and, if the Model rejects the answers, these as
+// porcupine draws them. They are in t.ArtifactDir if the test was started with -artifacts, and
+// otherwise in a temporary directory that is not removed.
 //
-// Schedules in testdata/smrtest/NAME, after the test's name, are played first of all: what was found
-// once is looked for for ever.
+// Schedules in testdata/smrtest/NAME, where NAME is the test's name, are played first.
 //
-// The state machine must leave no goroutine behind when a method returns.
+// The methods of the state machine must leave no goroutine behind when they return.
 func Explore[M smr.StateMachine](t *testing.T, c Config[M]) {
 	t.Helper()
 	x, err := c.trial(t.Name())

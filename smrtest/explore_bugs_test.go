@@ -200,7 +200,7 @@ func TestExploreTellsWhatDoesNotRepeat(t *testing.T) {
 		}
 		return nil
 	}
-	assert.Regexp(t, "^this run is another one when it is played again: (?s:.*)\n\nthis rule is broken: the invariant holds\n", exploring(t, c))
+	assert.Regexp(t, "^this run differs when it is repeated: (?s:.*)\n\nthis rule is broken: the invariant holds\n", exploring(t, c))
 	c.Workload = []Operation{Command("inc", func(r *rand.Rand) []byte { return inc(string(rune('a' + r.IntN(26)))) })}
 	assert.Regexp(t, "^this rule is broken: the invariant holds\n", exploring(t, c))
 }

@@ -86,7 +86,7 @@ func TestExploreHoldsAnswersAgainstTheModel(t *testing.T) {
 	report := exploring(t, c)
 	assert.Contains(t, report, "this rule is broken: what callers see is linearizable by the model")
 	assert.Contains(t, report, "x → ")
-	assert.Contains(t, report, "TestCounts-history.html\n      what callers saw, in porcupine's view")
+	assert.Contains(t, report, "TestCounts-history.html\n      the answers, as porcupine draws them")
 	for _, name := range []string{"TestCounts.html", "TestCounts.schedule", "TestCounts-history.html"} {
 		files, err := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "smrtest-*", name))
 		require.NoError(t, err)
@@ -149,14 +149,14 @@ func TestExploreSaysAFailureAtOnce(t *testing.T) {
 	assert.Contains(t, said.String(), "smrtest: TestCounts/small: seed "+strconv.FormatUint(h.seed, 10)+": this rule is broken: ")
 	_, rest, _ := strings.Cut(said.String(), "the schedule as found: ")
 	file, rest, _ := strings.Cut(rest, "\n")
-	assert.Contains(t, rest, "making it smaller, for 20s at most\n")
+	assert.Contains(t, rest, "simplifying it, for at most 20s\n")
 	s, err := readSchedule(file)
 	require.NoError(t, err)
 	assert.Equal(t, len(h.first.report.Schedule.Faults), len(s.Faults))
 
 	setFlag(t, shrinkFlag, 0)
 	report := x.tell(t, h.first)
-	assert.Contains(t, report, "making it smaller was stopped after ")
+	assert.Contains(t, report, "simplifying it stopped after ")
 	assert.Contains(t, report, " -smrtest.runs=1 -smrtest.shrink=10m -timeout=0\n")
 	assert.Contains(t, report, file, "the file that was said")
 	again, err := readSchedule(file)
@@ -295,7 +295,7 @@ func TestExploreNeedsWhatIsRequired(t *testing.T) {
 		},
 		"Config.Model has no Step":          func(c *Config[*counts]) { c.Model.Init = func() any { return 0 } },
 		"Config.Model has no Init":          func(c *Config[*counts]) { c.Model.Step = countModel(0).Step },
-		"neither Command nor Query":         func(c *Config[*counts]) { c.Workload = []Operation{{}} },
+		"Workload has a zero Operation":     func(c *Config[*counts]) { c.Workload = []Operation{{}} },
 		"a group has 1 to 7":                func(c *Config[*counts]) { c.Replicas = 8 },
 		"must not be negative":              func(c *Config[*counts]) { c.Runs = -1 },
 		`query "len" reads a *smrtest.tome`: func(c *Config[*counts]) { c.Workload = []Operation{Query("len", nothing, (*tome).len)} },
@@ -320,7 +320,7 @@ func nothing(*rand.Rand) (x struct{}) { return x }
 // A run in which too little happens is a failure that says what to change.
 func TestExploreWithNothingToReplicate(t *testing.T) {
 	report := exploring(t, countsOf(append(slices.Repeat([]Operation{getX}, 1_000_000), incX)...))
-	assert.Contains(t, report, "too little happened to tell anything\n")
+	assert.Contains(t, report, "too little happened to conclude anything\n")
 	assert.Contains(t, report, "0 commands were executed")
 }
 
@@ -334,7 +334,7 @@ func TestExploreSaysWhatItDoesNotSee(t *testing.T) {
 	h := x.newHunt()
 	h.run(t)
 	require.Nil(t, h.first)
-	assert.Contains(t, h.summary(), "states could not be compared. Give Config.Digest")
+	assert.Contains(t, h.summary(), "states could not be compared, because snapshots of one state differ")
 }
 
 // jumbled writes a byte of chance before its snapshots.

@@ -8,26 +8,26 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// failure is what is told of a run in which something is wrong.
+// failure is the report of a run that failed.
 type failure struct {
-	first  string // a paragraph to begin with; may be empty
+	first  string // the first paragraph; may be empty
 	x      *trial
 	report *sim.Report
-	origin string // of the run: a seed, or a schedule
-	faults int    // that it had when it was found; 0: those that it has
+	origin string // the seed or schedule of the run
+	faults int    // the number of faults when the run was found; 0: as many as it has
 	note   string // a paragraph; may be empty
 	calls  []string
 	files  []file
 	again  []again
 }
 
-// file was written.
+// file is a file that was written, and a description.
 type file struct{ path, what string }
 
-// again is a command that repeats what was found.
+// again is a command that repeats the run, and a description.
 type again struct{ what, command string }
 
-// text is the whole report.
+// text returns the whole report.
 func (f *failure) text() string {
 	var b strings.Builder
 	v := f.report.Violation
@@ -41,7 +41,7 @@ func (f *failure) text() string {
 	}
 	f.writeFaults(&b)
 	if len(f.calls) > 0 {
-		b.WriteString("\nthe last calls, and those under way\n")
+		b.WriteString("\nthe last calls, and pending ones\n")
 		for _, line := range f.calls {
 			fmt.Fprintf(&b, "  %s\n", line)
 		}
@@ -65,7 +65,7 @@ func (f *failure) text() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// inLine is what is wrong, in a line.
+// inLine returns the violation in one line.
 func (f *failure) inLine() string {
 	rule, text, _ := strings.Cut(explain(f.report.Violation), "\n")
 	text, _, _ = strings.Cut(text, "\n")
@@ -75,7 +75,7 @@ func (f *failure) inLine() string {
 func (f *failure) writeFaults(b *strings.Builder) {
 	faults := f.report.Schedule.Faults
 	if len(faults) == 0 {
-		b.WriteString("\nit needs no fault to happen\n")
+		b.WriteString("\nit happens without a fault\n")
 		return
 	}
 	b.WriteString("\nthe faults")
@@ -92,19 +92,20 @@ func (f *failure) writeFaults(b *strings.Builder) {
 	}
 }
 
-// look is a replica in a line, and its state in another if it can be shown. more is said of it too.
+// look returns a replica in one line, which ends with more, and its state in further lines if it can be
+// shown.
 func look(x *sim.HostStatus, more string) string {
 	s := &x.State
 	switch {
 	case x.Lost:
-		return "its memory is lost, and so it stays out of the group"
+		return "its memory is lost, so it stays out of the group"
 	case !x.Up:
 		return "down"
 	case x.Paused:
 		more = "; it is paused" + more
 	}
 	if s.Problem != "" {
-		more += "; it says: " + s.Problem
+		more += "; it reports: " + s.Problem
 	}
 	if state := stateOf(x.Machine); state != "" {
 		more += "\n     " + state

@@ -16,7 +16,8 @@ import (
 	"github.com/smr-go/smr/internal/sim/judge"
 )
 
-// write writes the files of a failure to dir, a new one if that is "", and says in it where they are.
+// write writes the files of a failure to dir, or to a new directory if dir is "", and adds their names to
+// the report.
 func (f *failure) write(t *testing.T, dir string, recording *sim.Recording) {
 	f.calls = recording.Calls(before)
 	if dir == "" {
@@ -29,30 +30,31 @@ func (f *failure) write(t *testing.T, dir string, recording *sim.Recording) {
 	f.writeIn(dir, recording)
 }
 
-// before is how many calls a report shows.
+// before is the number of calls in a report.
 const before = 10
 
-// base is what the names of a failure's files begin with.
+// base returns the beginning of the names of a failure's files.
 func (f *failure) base(dir string) string {
 	return filepath.Join(dir, strings.NewReplacer("/", "-", `\`, "-").Replace(f.x.name))
 }
 
-// writeIn writes them there. What cannot be written is said in place of what it is.
+// writeIn writes the files to dir.
 func (f *failure) writeIn(dir string, recording *sim.Recording) {
 	base := f.base(dir)
 	schedule := base + ".schedule"
-	f.file(schedule, "the schedule: the world of the run, and its faults", f.writeSchedule)
-	f.again = append([]again{{"the same again", f.x.playing(schedule)}}, f.again...)
+	f.file(schedule, "the schedule: the run's settings and faults", f.writeSchedule)
+	f.again = append([]again{{"to repeat it", f.x.playing(schedule)}}, f.again...)
 	history := ""
 	if f.report.Violation.Rule == judge.RuleModel {
 		path := base + "-history.html"
-		f.file(path, "what callers saw, in porcupine's view", f.writeHistory)
+		f.file(path, "the answers, as porcupine draws them", f.writeHistory)
 		history = filepath.Base(path)
 	}
-	f.file(base+".html", "the picture of the run, for a browser", func(w io.Writer) error { return f.writePicture(w, recording, history) })
+	f.file(base+".html", "a picture of the run, for a browser", func(w io.Writer) error { return f.writePicture(w, recording, history) })
 }
 
-// file writes one.
+// file writes one file and adds it to the report, with the error in place of its description if it could
+// not be written.
 func (f *failure) file(path, what string, write func(w io.Writer) error) {
 	w, err := os.Create(path)
 	if err == nil {
@@ -81,7 +83,7 @@ func (f *failure) writePicture(w io.Writer, recording *sim.Recording, history st
 	return picture.Write(w, p)
 }
 
-// verdictFor is how long porcupine may take for its view, in real time.
+// verdictFor is the real time that porcupine may take for its drawing.
 const verdictFor = 10 * time.Second
 
 func (f *failure) writeHistory(w io.Writer) error {

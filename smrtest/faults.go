@@ -10,8 +10,9 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// Crash cuts the power of replicas, of all that are up if none is named. Disks may lose or tear writes
-// that were not synced. The replicas stay down until Restart.
+// Crash cuts the power of the named replicas, or of all that are up if none is named. Disks may lose or
+// tear writes that were not synced. The replicas stay down until Restart. (Fault("crash a") ends only
+// a's process: its disk keeps all writes.)
 func (g *group) Crash(ids ...smr.ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
@@ -22,8 +23,7 @@ func (g *group) Crash(ids ...smr.ID) {
 	}
 }
 
-// CrashPrimary crashes the primary and returns its ID. If there is no primary it waits for one, as
-// Primary does.
+// CrashPrimary crashes the primary and returns its ID. It waits for a primary, as Primary does.
 func (g *group) CrashPrimary() smr.ID {
 	g.t.Helper()
 	p := g.Primary()
@@ -34,9 +34,9 @@ func (g *group) CrashPrimary() smr.ID {
 	return p
 }
 
-// Restart starts replicas on what their disks hold, all that are down if none is named. A replica that
-// is up is killed first. A replica that has lost its memory (its disk was wiped, or found damaged)
-// cannot start: the test fails if it is named.
+// Restart starts the named replicas, or all that are down if none is named, on what their disks hold. A
+// replica that is up is killed first. A replica that has lost its memory, because its disk was wiped or
+// found damaged, cannot start: the test fails if it is named.
 func (g *group) Restart(ids ...smr.ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
@@ -89,15 +89,15 @@ func (g *group) Heal() {
 //	g.Fault("cut a b")
 //	g.Fault("fail-sync b n 1")
 //
-// The package documentation lists the faults; those that a failure of Explore reports can be repeated
-// so. A fault that is not possible, or is misspelt, fails the test. Fault returns at once, except that
-// stop waits until the replica is down and hand-over until another replica is primary, if time can
-// pass: see On.
+// The package documentation lists the faults. They include all that a failure of [Explore] reports. A
+// fault that is misspelt or not possible fails the test. Fault returns at once, except that it waits
+// for a replica to stop (stop) and for another primary (hand-over), unless it is called in a function
+// given to On.
 //
-// An operation that is to be damaged (rot-log, lost-in-log, misplaced-in-log) must be in the log,
-// above the latest snapshot, and not among the last writes: [Call.Op] is its number. The replica finds
-// the damage when it reads the operation, at its next restart at the latest, and then stays out of the
-// group, as one whose disk was wiped.
+// rot-log, lost-in-log and misplaced-in-log damage an operation in a log. It must be above the latest
+// snapshot and not among the last writes; [Call.Op] is its number. The replica finds the damage when it
+// reads the operation, at its next restart at the latest, and then stays out of the group as if its
+// disk were wiped.
 func (g *group) Fault(format string, args ...any) {
 	g.t.Helper()
 	line := fmt.Sprintf(format, args...)
@@ -118,7 +118,7 @@ func (g *group) Fault(format string, args ...any) {
 	}
 }
 
-// sensible returns an error if a fault would do nothing, or something that the test cannot mean.
+// sensible returns an error if a fault would have no effect, or one that the test cannot intend.
 func (g *group) sensible(f *fault.Fault) error {
 	all := int64(1)<<len(g.names) - 1
 	switch f.Kind {
@@ -151,8 +151,7 @@ func (g *group) sensible(f *fault.Fault) error {
 	return nil
 }
 
-// awaitFault lets time pass until a fault that takes effect through the protocol has done so. was is
-// who was primary before.
+// awaitFault lets time pass until a stop or a handover is complete. was is the primary before the fault.
 func (g *group) awaitFault(f *fault.Fault, was int) {
 	g.t.Helper()
 	switch f.Kind {
@@ -166,7 +165,7 @@ func (g *group) awaitFault(f *fault.Fault, was int) {
 	}
 }
 
-// do makes a fault happen, whose words are for reports.
+// do makes a fault happen. Reports call it words.
 func (g *group) do(f fault.Fault, words string) {
 	g.t.Helper()
 	f.Seed = g.chance.Uint64()

@@ -2,23 +2,23 @@ package smrtest
 
 import "github.com/smr-go/smr/internal/sim/fault"
 
-// Faults is a set of kinds of faults. In each run of [Explore] chance turns some of them on, and chooses
-// how often they happen and when: some runs are calm, some are storms, and some faults are aimed at the
-// moments that matter. Never more replicas lose their memory than a group survives. The package
-// documentation says what each fault of a schedule does.
+// Faults is a set of kinds of faults. Each run of [Explore] turns some of them on at random and chooses
+// how often they happen and when: some runs are calm, some are stormy, and some faults are aimed at
+// critical moments. No more replicas lose their memory than the group survives. The package
+// documentation describes the faults.
 //
 // The zero value is all of them.
 type Faults struct {
-	Crashes    bool // processes end at any point, the power is cut; they start again
+	Crashes    bool // processes end at any point, or the power is cut; they start again
 	Partitions bool // links are cut, in both directions or in one
-	Network    bool // messages are lost, repeated, late, out of order, corrupted
-	Disks      bool // disks are slow or full, fail, change what they hold, or lose writes
+	Network    bool // messages are lost, repeated, delayed, reordered or corrupted
+	Disks      bool // disks are slow or full, fail, or lose, misplace or corrupt writes
 	LostDisks  bool // a disk is suddenly empty, and its replica stays out of the group
 	Clocks     bool // clocks jump, drift, and differ
-	Pauses     bool // processes stand still, or are slow
-	Handovers  bool // an operator has the primary hand over its role
+	Pauses     bool // processes stop for a while, or are slow
+	Handovers  bool // an operator asks the primary to hand over its role
 
-	// None is for a calm world. It excludes the others.
+	// None turns all faults off. The others must be false then.
 	None bool
 }
 
@@ -43,8 +43,8 @@ func (f *Faults) classes() []faultClass {
 	}
 }
 
-// sorts is the set for the simulator.
-func (f *Faults) sorts() (set fault.Class) {
+// class returns the set for the simulator.
+func (f *Faults) class() (set fault.Class) {
 	for _, c := range f.classes() {
 		if c.on || *f == (Faults{}) {
 			set |= c.is

@@ -11,15 +11,15 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// tell makes a finding into a failure: its run is played again with all checks, cut down to what it
-// needs, recorded, and written to files.
+// tell returns the report of a finding. It plays the run again with all checks, simplifies and records
+// it, and writes files.
 func (x *trial) tell(t *testing.T, found *finding) string {
-	bySeed := again{"as it was found", command(x.name, fmt.Sprintf("-smrtest.seed=%d", found.seed), "-smrtest.runs=1")}
+	bySeed := again{"to run its seed, as it was found", command(x.name, fmt.Sprintf("-smrtest.seed=%d", found.seed), "-smrtest.runs=1")}
 	if found.report == nil {
-		return fmt.Sprintf("the run with seed %d has ended its goroutine, as t.FailNow and require do: a state machine, and what a Config is given, must return, with an error where it has one\n\n%s:\n  %s",
+		return fmt.Sprintf("the run with seed %d has ended its goroutine, as t.FailNow and require do: a state machine, and the functions in Config, must return, with an error where possible\n\n%s:\n  %s",
 			found.seed, bySeed.what, bySeed.command)
 	}
-	if v := found.report.Violation; v.Rule == contract.NoGoroutine.Name { // no fault has a part in it
+	if v := found.report.Violation; v.Rule == contract.NoGoroutine.Name { // faults do not matter
 		f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), again: []again{bySeed}}
 		return f.text()
 	}
@@ -37,21 +37,21 @@ func (x *trial) tell(t *testing.T, found *finding) string {
 	} else {
 		began, early := time.Now(), false
 		if f.report, recording, early = x.shrink(t, r, recording); early {
-			f.note = fmt.Sprintf("making it smaller was stopped after %v: with more time less may be left of it", time.Since(began).Round(time.Second))
-			f.again = append(f.again, again{"with more time to make it smaller", bySeed.command + " -smrtest.shrink=10m -timeout=0"})
+			f.note = fmt.Sprintf("simplifying it stopped after %v: with more time, fewer faults may remain", time.Since(began).Round(time.Second))
+			f.again = append(f.again, again{"to simplify it for longer", bySeed.command + " -smrtest.shrink=10m -timeout=0"})
 		}
 	}
 	f.write(t, x.dir, recording)
 	if len(f.files) > 0 {
-		f.again = append(f.again, again{"to look for it for ever, in the package's directory",
+		f.again = append(f.again, again{"to make it part of the test, in the package's directory",
 			fmt.Sprintf("mkdir -p %s && cp %s %[1]s", x.kept(), f.files[0].path)})
 	}
 	return f.text()
 }
 
-const another = "this run is another one when it is played again: New, Workload, Model or the state machine depends on something outside, as a variable of the package, a clock or a random source. Make that end first; what follows may not come again"
+const another = "this run differs when it is repeated: New, Workload, Model or the state machine depends on something else, such as a package variable, a clock or a random source. Fix that first; the rest of this report may not be repeatable"
 
-// repeats plays the run of a finding once more, and reports whether it is the same.
+// repeats plays the run of a finding again and reports whether it is the same.
 func (x *trial) repeats(t *testing.T, f *finding) bool {
 	c := x.chance(f.seed)
 	c.careful = f.careful()
@@ -62,14 +62,14 @@ func (x *trial) repeats(t *testing.T, f *finding) bool {
 	return again.Violation.Rule == was.Violation.Rule && again.Violation.Op == was.Violation.Op
 }
 
-const notAgain = "it went well when it was played again: what the state machine does differs from run to run"
+const notAgain = "it passed when it was repeated: the state machine behaves differently from run to run"
 
-// tries is how often a run is played again that does not fail every time, or in which no operation is
-// blamed: what the state machine does may differ from run to run.
+// tries is the number of times that a run is repeated until it fails with an operation to blame: the state
+// machine may behave differently from run to run.
 const tries = 10
 
-// record plays a run and records it, again and again until something is wrong in it, and the operation
-// is named if the state machine is to blame, or until there is no time for more.
+// record plays a run and records it. It repeats the run until it fails, with an operation named if the
+// state machine is to blame, or until most of the test's time is over.
 func (x *trial) record(t *testing.T, c course) (r *sim.Report, recording *sim.Recording) {
 	late := by(t, 3)
 	for range tries {
@@ -87,10 +87,10 @@ func (x *trial) record(t *testing.T, c course) (r *sim.Report, recording *sim.Re
 	return r, recording
 }
 
-// recorded is how many of the last messages a picture shows.
+// recorded is the number of messages, the last ones, in a picture.
 const recorded = 20_000
 
-// playing is the command that plays a schedule.
+// playing returns the command that plays a schedule.
 func (x *trial) playing(file string) string {
 	if path, err := filepath.Abs(file); err == nil {
 		file = path
@@ -98,7 +98,7 @@ func (x *trial) playing(file string) string {
 	return command(x.name, "-smrtest.replay="+file)
 }
 
-// directory returns where files are written: it outlives the test.
+// directory returns the directory for files, which outlives the test.
 func directory(t *testing.T) (string, error) {
 	if given("test.artifacts") {
 		return t.ArtifactDir(), nil

@@ -10,22 +10,22 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// Fuzz lets Go's fuzzer choose the faults of a run: it looks for those that take the program where
-// no run has been before, in the state machine and in smr.
+// Fuzz lets Go's fuzzer choose the faults of a run: it searches for faults that reach new code, in the
+// state machine and in smr.
 //
 //	func FuzzKV(f *testing.F) { smrtest.Fuzz(f, smrtest.Config[*KV]{New: NewKV, Workload: []smrtest.Operation{put, get}}) }
 //
-// The world is calm but for them: always the same seed, quick disks, a quick network. It is checked
-// what [Explore] checks. Of the Config, Runs does not matter; Faults says which sorts the fuzzer has,
-// but lost and rotting disks it never has; zero Replicas are 3, zero Virtual is 5 s, zero Callers
-// are 1.
+// Apart from these faults the world is calm: the seed is always the same, and disks and network are
+// fast. The checks are those of [Explore]. Config.Runs is ignored. Config.Faults limits the fuzzer's
+// faults, which never include lost or rotting disks. The defaults of Replicas, Virtual and Callers are 3,
+// 5 s and 1.
 //
 //	go test -fuzz '^FuzzKV$' -fuzzminimizetime 10x    fuzzes
-//	go test -run '^FuzzKV$'                           runs what is kept, in testdata/fuzz/FuzzKV
+//	go test -run '^FuzzKV$'                           runs the inputs in testdata/fuzz/FuzzKV
 //
-// Without -fuzzminimizetime the fuzzer spends most of its time on making inputs shorter. One that
-// fails it keeps, and says how it is run again; then the files of a failure of Explore are written
-// too. Eight bytes of an input are a fault.
+// Without -fuzzminimizetime the fuzzer spends most of its time on shortening inputs. It keeps a failing
+// input and prints the command that repeats it; that command also writes the files of a failure of
+// Explore. Eight bytes of input are a fault.
 func Fuzz[M smr.StateMachine](f *testing.F, c Config[M]) {
 	f.Helper()
 	x, err := c.trial(f.Name())
@@ -50,8 +50,8 @@ func Fuzz[M smr.StateMachine](f *testing.F, c Config[M]) {
 	})
 }
 
-// fuzzSeeds are what the fuzzer begins with: nothing, a crash, a cut, a crash aimed at the third thing
-// that a replica sends while another is cut off.
+// fuzzSeeds are the fuzzer's first inputs: no fault, a crash, a cut, and a crash at the third message that
+// a replica sends while another is cut off.
 var fuzzSeeds = []string{
 	"",
 	"\x00\x00\x28\x20\x00\x00\x00\x00",
@@ -59,7 +59,7 @@ var fuzzSeeds = []string{
 	"\x06\x01\x28\x28\x00\x00\x00\x00\x01\x00\x0a\x14\x02\x03\x00\x00",
 }
 
-// fuzz plays the run that a script says; nil if nothing is wrong in it.
+// fuzz plays the run of a script and returns its failure; nil if it passes.
 func (x *trial) fuzz(t *testing.T, script []byte) *failure {
 	p := sim.Calm(1)
 	p.Trouble, p.CompareEvery, p.SnapshotEvery = x.virtual, 16, 20
@@ -67,7 +67,7 @@ func (x *trial) fuzz(t *testing.T, script []byte) *failure {
 	if x.replicas == 0 {
 		p.Replicas = 3
 	}
-	c := course{setup: p, faults: fault.Script(script, x.faults.sorts(), p.Replicas, p.Trouble)}
+	c := course{setup: p, faults: fault.Script(script, x.faults.class(), p.Replicas, p.Trouble)}
 	r := x.play(t, c)
 	if r.Violation == nil {
 		return nil
@@ -78,9 +78,9 @@ func (x *trial) fuzz(t *testing.T, script []byte) *failure {
 	if careful.Violation == nil {
 		f.report, f.note = r, notAgain
 	}
-	if given("test.fuzz") { // it comes here again and again, with shorter scripts
+	if given("test.fuzz") { // the fuzzer tries many shorter scripts next
 		f.calls = recording.Calls(before)
-		f.again = []again{{"the same again with its files, once the fuzzer has kept the input", command(x.name)}}
+		f.again = []again{{"to repeat it and write its files, once the fuzzer has kept the input", command(x.name)}}
 	} else {
 		f.write(t, "", recording)
 	}

@@ -9,22 +9,21 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// New returns a simulated group of n replicas, 1 to 7, of the state machine that new makes, in its
-// initial state at every call. Replicas are named "a", "b", "c", and so on. The group is formed and
-// has a primary.
+// New returns a simulated group of n replicas, 1 to 7. new must return a state machine in its initial
+// state at every call. The replicas are named "a", "b", "c", and so on. The group is formed and has a
+// primary.
 //
-// It is the real protocol, log and recovery on a simulated network, disks and clocks, in virtual
-// time and on the test's own goroutine: time passes in calls that wait ([Group.Run],
-// [Client.MustPropose], …), and nothing happens in between. The same test is the same run every
-// time.
+// Protocol, log and recovery are the real ones; network, disks and clocks are simulated. Everything
+// runs in virtual time on the test's own goroutine: time passes only in calls that wait, such as
+// [Group.Run] and [Client.MustPropose]. The same test is the same run every time.
 //
-// After every step the run is checked: that the replicas' states and results are the same, that
-// nothing acknowledged is lost or applied twice, that reads are fresh, and that the state machine
-// keeps its contract: bodies are overwritten after Apply, and around every operation snapshots are
-// taken, written late and restored, so that the failure names the operation that breaks a rule. When
-// the test is over all faults end, and the group must become one again with equal states.
+// After every step the group is checked: replicas have equal states and results, no acknowledged
+// operation is lost or applied twice, reads are fresh, and the state machine keeps its contract. For
+// the last, bodies are overwritten after Apply, and around every operation snapshots are taken,
+// written late and restored, so that a failure names the operation that breaks a rule. When the test
+// ends, all faults end, and the replicas must agree on one state.
 //
-// options are for a group that is not the usual one; give at most one.
+// Pass at most one Options.
 func New[M smr.StateMachine](t testing.TB, n int, new func() M, options ...Options) *Group[M] {
 	t.Helper()
 	if new == nil {
@@ -45,24 +44,24 @@ func New[M smr.StateMachine](t testing.TB, n int, new func() M, options ...Optio
 	return g
 }
 
-// Options are settings of a simulated group. The zero value of each field is a good choice.
+// Options are settings of a simulated group. The zero value of each field is a good default.
 type Options struct {
-	// Seed fixes what chance does: how long messages and disks take, and what a crash leaves of
-	// writes that were not synced. Zero: 1.
+	// Seed fixes all random choices: how long messages and disks take, and which unsynced writes
+	// survive a crash. Zero: 1.
 	Seed uint64
 	// SnapshotEvery is the number of operations from one snapshot to the next. Zero: 20, so that
-	// short tests meet snapshots. Negative: none are taken.
+	// short tests take snapshots. Negative: no snapshots.
 	SnapshotEvery int
-	// Describe returns an operation as people read it, in one line, for reports and pictures. Nil:
-	// they show the first 60 bytes of its body.
+	// Describe returns an operation as one line of text, for reports and pictures. Nil: they show
+	// the first 60 bytes of its body.
 	Describe func(body []byte) string
 	// Unformed makes New return before any replica has started, so that a test can disturb the
 	// forming of the group.
 	Unformed bool
 }
 
-// Group is a simulated group of replicas. One goroutine uses it: the test's. Whatever cannot be
-// done fails the test.
+// Group is a simulated group of replicas. Only the test's goroutine may use it. A call that is not
+// possible fails the test.
 type Group[M smr.StateMachine] struct {
 	*group
 	always []func(M) error
@@ -76,16 +75,16 @@ type group struct {
 	names   []smr.ID
 	chance  *rand.Rand
 	callers int
-	script  []step // what the test did
-	inside  string // what the test's function that runs now is called for; time does not pass there
+	script  []step // the test's actions so far
+	inside  string // where the test's callback runs, if one does: time does not pass there
 
-	busy      atomic.Bool    // a goroutine is in the middle of something
-	ended     atomic.Bool    // the test has, and all that follows it
-	over      bool           // the test is
-	recording *sim.Recording // nil: it is not drawn
+	busy      atomic.Bool    // a method runs
+	ended     atomic.Bool    // the test and its cleanup have ended
+	over      bool           // the test's function has returned
+	recording *sim.Recording // nil: no picture is drawn
 
-	why    map[int]string // those that are down are so
-	doomed map[int]bool   // may have lost their memory, or find that they have
+	why    map[int]string // why replicas are down
+	doomed map[int]bool   // replicas that have lost their memory, or may find that they have
 }
 
 func newGroup(t testing.TB, n int, cfg Options, w *sim.Work) *group {
@@ -114,7 +113,7 @@ func newGroup(t testing.TB, n int, cfg Options, w *sim.Work) *group {
 	return g
 }
 
-// setup is a calm world in which snapshots, and logs that are cut behind them, are met soon.
+// setup returns a calm world in which snapshots are frequent and logs are cut right behind them.
 func (cfg *Options) setup(n int) *sim.Setup {
 	p := sim.Calm(cfg.Seed)
 	p.Replicas, p.SnapshotEvery, p.CompareEvery = n, 20, 5
@@ -128,9 +127,9 @@ func (cfg *Options) setup(n int) *sim.Setup {
 	return p
 }
 
-// Always has check called on the state of every replica after every operation from now on. It must
-// not change the state; its error fails the test. A twin of the state and the state by the log
-// alone are checked too, so check is called more often than there are replicas.
+// Always calls check with the state of every replica after every operation from now on. An error fails
+// the test. check must not change the state. It is also called with copies of the state that no
+// replica has.
 func (g *Group[M]) Always(check func(m M) error) {
 	g.t.Helper()
 	g.given("Always", "check", check != nil)
@@ -147,8 +146,8 @@ func (g *Group[M]) holds(m M) error {
 	return nil
 }
 
-// Machine returns the state of a replica that is up, to look at and not to change. It is another one
-// after a restart.
+// Machine returns the state machine of a replica that is up. The test may read it but must not change
+// it. After a restart the replica has another one.
 func (g *Group[M]) Machine(id smr.ID) M {
 	g.t.Helper()
 	defer g.alone()()
@@ -159,9 +158,9 @@ func (g *Group[M]) Machine(id smr.ID) M {
 	return h.Machine.(M)
 }
 
-// Client returns a client of the group. With an ID it uses that replica only, whatever happens to it.
-// Without one it fails over: when its replica is down, paused, in trouble or cut off from a majority,
-// the next call goes to a healthy replica.
+// Client returns a client of the group. With an ID the client uses that replica only. Without one it
+// fails over: while its replica is down, paused, in trouble or cut off from a majority, calls go to a
+// healthy replica.
 func (g *Group[M]) Client(at ...smr.ID) *Client[M] {
 	g.t.Helper()
 	switch len(at) {

@@ -9,16 +9,16 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// pictured reports whether runs are drawn: go test -artifacts keeps what tests leave.
+// pictured reports whether pictures are drawn: go test -artifacts keeps them.
 var pictured = func() bool {
 	f := flag.Lookup("test.artifacts")
 	return f != nil && f.Value.String() == "true"
 }
 
-// drawn is how many messages a picture shows: the last ones.
+// drawn is the most messages, the last ones, in a picture.
 const drawn = 50_000
 
-// watch returns what records the run, if it is to be drawn.
+// watch returns a recorder of the run; nil if no picture is drawn.
 func (g *group) watch() sim.Watcher {
 	if !pictured() {
 		return nil
@@ -28,14 +28,14 @@ func (g *group) watch() sim.Watcher {
 	return g.recording
 }
 
-// calls has the picture call what happens next as the test's report does.
+// calls gives the next fault in the picture the words that the report uses.
 func (g *group) calls(what string) {
 	if g.recording != nil {
 		g.recording.Words = what
 	}
 }
 
-// draw makes a picture of the run, once it is over.
+// draw writes the picture when the run has ended.
 func (g *group) draw() {
 	p := g.recording.Picture(g.s.Report())
 	p.Title, p.Command = g.t.Name(), g.command()

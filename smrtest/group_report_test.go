@@ -98,7 +98,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			failure := failing.Test(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
-			for _, part := range append(x.want, "the same again") {
+			for _, part := range append(x.want, "to repeat it, with a picture: ") {
 				assert.Contains(t, failure, part)
 			}
 		})

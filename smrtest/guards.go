@@ -2,7 +2,7 @@ package smrtest
 
 import "time"
 
-// enter is alone for what makes something happen: it also fails if there is no test any more.
+// enter is alone for methods that change the group: it also fails if the test has ended.
 func (g *group) enter() (leave func()) {
 	g.t.Helper()
 	if g.ended.Load() {
@@ -11,8 +11,7 @@ func (g *group) enter() (leave func()) {
 	return g.alone()
 }
 
-// alone fails the test if another goroutine is in the middle of something. The caller calls leave when
-// it has done.
+// alone fails the test if another goroutine is in a method. The caller must call leave when it is done.
 func (g *group) alone() (leave func()) {
 	g.t.Helper()
 	if !g.busy.CompareAndSwap(false, true) {
@@ -21,9 +20,9 @@ func (g *group) alone() (leave func()) {
 	return func() { g.busy.Store(false) }
 }
 
-const twoAtOnce = "smrtest: the group is used by two goroutines at once: it is for one, the test's; Client.Start has several calls under way"
+const twoAtOnce = "smrtest: two goroutines use the group at once; only the test's goroutine may. For concurrent calls use Client.Start"
 
-// waits fails the test if time cannot pass here.
+// waits fails the test if the caller is a callback, where time cannot pass.
 func (g *group) waits(what string) {
 	g.t.Helper()
 	if g.inside != "" {
@@ -31,7 +30,7 @@ func (g *group) waits(what string) {
 	}
 }
 
-// given fails the test if a function that must be given is nil.
+// given fails the test if a required function is nil.
 func (g *group) given(what, argument string, is bool) {
 	g.t.Helper()
 	if !is {
@@ -39,15 +38,15 @@ func (g *group) given(what, argument string, is bool) {
 	}
 }
 
-// notNegative fails the test if a duration is.
+// notNegative fails the test if a duration is negative.
 func (g *group) notNegative(what string, d time.Duration) {
 	g.t.Helper()
 	if d < 0 {
-		g.t.Fatalf("smrtest: %s: %v is negative, and time passes in one direction", what, d)
+		g.t.Fatalf("smrtest: %s: %v is negative; time does not pass backwards", what, d)
 	}
 }
 
-// within calls a function of the test's in the middle of the run, which may use the group.
+// within calls a callback of the test, which may use the group.
 func (g *group) within(where string, do func()) {
 	was, busy := g.inside, g.busy.Swap(false)
 	g.inside = where
@@ -58,7 +57,7 @@ func (g *group) within(where string, do func()) {
 	}
 }
 
-// sound fails the test if anything is violated.
+// sound fails the test if the simulator has found a violation.
 func (g *group) sound() {
 	g.t.Helper()
 	if v := g.s.Violation(); v != nil {

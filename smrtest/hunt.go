@@ -12,7 +12,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// hunt is many runs on all cores. They are numbered, and begun in order.
+// hunt runs a trial with many seeds on all cores. The runs are numbered and begin in order.
 type hunt struct {
 	x     *trial
 	seed  uint64 // of run 0
@@ -26,21 +26,21 @@ type hunt struct {
 	sum   sum
 }
 
-// finding is a run in which something is wrong.
+// finding is a run of a hunt, kept if it failed.
 type finding struct {
 	number int
 	seed   uint64
-	report *sim.Report // nil: its goroutine was ended by the user's code
+	report *sim.Report // nil: the user's code ended the run's goroutine
 }
 
-// sum is what happened in all runs.
+// sum is the total of all runs.
 type sum struct {
 	runs    int
 	virtual time.Duration
 	stats   sim.Stats
 	blind   bool
-	faulty  int         // runs with faults, but for lost disks
-	sorts   fault.Class // of those that happened
+	faulty  int         // runs with faults other than lost disks
+	class   fault.Class // of the faults that happened
 }
 
 func (x *trial) newHunt() *hunt {
@@ -61,7 +61,7 @@ func (x *trial) newHunt() *hunt {
 	return h
 }
 
-// seedOf is the first seed of a test.
+// seedOf returns the first seed of a test.
 func seedOf(name string) uint64 {
 	f := fnv.New32a()
 	f.Write([]byte(name))
@@ -80,7 +80,7 @@ func (h *hunt) run(t *testing.T) {
 	wg.Wait()
 }
 
-// next returns the number of the next run, if there is to be one.
+// next returns the number of the next run; false if the hunt is over.
 func (h *hunt) next() (i int, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -91,11 +91,10 @@ func (h *hunt) next() (i int, ok bool) {
 	return h.begun - 1, true
 }
 
-// careful reports whether states are compared after every operation: in every eighth run, the first of
-// all too.
+// careful reports whether the run compares states after every operation, as every eighth run does.
 func (f *finding) careful() bool { return f.number%8 == 0 }
 
-// one lets run i happen.
+// one plays run i.
 func (h *hunt) one(t *testing.T, i int) {
 	f := finding{number: i, seed: h.seed + uint64(i)}
 	defer func() { h.over(t, &f) }()
@@ -104,7 +103,7 @@ func (h *hunt) one(t *testing.T, i int) {
 	f.report = h.x.play(t, c)
 }
 
-// over takes in a run that is over, and says at once that it failed, unless an earlier one did.
+// over adds a finished run to the sum. If it is the earliest that failed so far, over announces it.
 func (h *hunt) over(t *testing.T, f *finding) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -113,7 +112,7 @@ func (h *hunt) over(t *testing.T, f *finding) {
 		h.sum.virtual += r.Virtual
 		h.sum.stats = h.sum.stats.Plus(r.Stats)
 		h.sum.blind = h.sum.blind || r.Blind
-		h.sum.sorts |= r.Classes()
+		h.sum.class |= r.Classes()
 		if faulty(r) {
 			h.sum.faulty++
 		}
@@ -127,13 +126,13 @@ func (h *hunt) over(t *testing.T, f *finding) {
 	}
 }
 
-// summary says in a line what was done.
+// summary returns the totals of the hunt as text.
 func (h *hunt) summary() string {
 	s, x, took := &h.sum.stats, &h.sum, time.Since(h.began).Seconds()
 	text := fmt.Sprintf("%d runs with seeds %d to %d: %v of virtual time, %d commands and %d reads answered, %d faults, %d crashes, %d view changes; %.0f events and %.0f virtual seconds a second",
 		x.runs, h.seed, h.seed+uint64(max(h.begun, 1))-1, x.virtual.Round(time.Second), s.Answers, s.Reads, s.Faults, s.Crashes, s.Views, float64(s.Events)/took, x.virtual.Seconds()/took)
 	if x.blind && h.x.work.Digest == nil {
-		text += "\nsnapshots of one state differ in their bytes, as those written in the order of a map do: states could not be compared. Give Config.Digest, or write snapshots in a fixed order"
+		text += "\nstates could not be compared, because snapshots of one state differ, as with the order of a map: set Config.Digest, or write snapshots in a fixed order"
 	}
 	return text
 }

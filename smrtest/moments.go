@@ -11,20 +11,21 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// On calls do right after each moment of one kind at a replica, from now on: in the middle of whatever
-// the replica is doing, so that a crash there is a crash there. The moments are those of a schedule:
+// On calls do right after each moment of one kind at a replica, from now on. The replica is in the
+// middle of its work then, so a crash in do is a crash at that point. The moments are those of a
+// schedule:
 //
-//	sent             it sent a message; "sent Prepare": one of that kind
-//	received         it received one; likewise
-//	issued           it began to write to its log: nothing of that is certain to be on disk
-//	saved            the write is durable, and the replica has not told anyone
-//	alone            likewise, and the last operation is on no other disk
+//	sent             it sent a message; "sent Prepare" is a message of that kind
+//	received         it received a message; "received Prepare" is a message of that kind
+//	issued           it began to write to its log: none of that write is certain to be on disk
+//	saved            the write is durable, and the replica has sent nothing about it
+//	alone            as saved, and the last operation is on no other disk
 //	applied          it applied operations
 //	led              it became primary
 //	changes          it gave up its primary, and takes part in choosing another
 //
-// Time does not pass in do: it may make faults, look around and Start proposals, but must not wait.
-// A moment or a kind of message that does not exist fails the test with a list of those that do.
+// Time does not pass in do: do may make faults, inspect the group and Start proposals, but must not
+// wait. An unknown moment or kind of message fails the test with a list of the known ones.
 func (g *group) On(id smr.ID, moment string, do func()) {
 	g.t.Helper()
 	g.hook(id, moment, func() bool { return true }, do)
@@ -51,7 +52,7 @@ func (g *group) hook(id smr.ID, moment string, wanted func() bool, do func()) {
 	})
 }
 
-// momentOf reads a moment, and the kind of message that it is for; 0: any.
+// momentOf parses a moment and the kind of message that it is about; 0: any kind.
 func momentOf(text string) (when fault.Moment, kind vsr.MessageKind, err error) {
 	name, message, _ := strings.Cut(text, " ")
 	var names []string

@@ -13,27 +13,27 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// course is what one run does: chance with its hazards, or faults by a schedule.
+// course determines one run: the hazards of a seed, or the faults of a schedule.
 type course struct {
 	setup   *sim.Setup
 	hazards *sim.Hazards
 	faults  []fault.Fault
-	careful bool // states are compared after each operation
+	careful bool // states are compared after every operation
 	watcher sim.Watcher
 }
 
-// chance is the course of a seed.
+// chance returns the course of a seed.
 func (x *trial) chance(seed uint64) course {
 	p, hazards := x.world(seed)
 	return course{setup: p, hazards: hazards}
 }
 
-// scheduled is the course that a schedule says.
+// scheduled returns the course of a schedule.
 func scheduled(s *sim.Schedule) course {
 	return course{setup: &s.Setup, faults: s.Faults, careful: true}
 }
 
-// play lets a run happen.
+// play runs a course.
 func (x *trial) play(t *testing.T, c course) (r *sim.Report) {
 	left := elsewhere(t, func(far func(do func())) {
 		w := x.workOf(far, c.careful)
@@ -46,7 +46,7 @@ func (x *trial) play(t *testing.T, c course) (r *sim.Report) {
 	return r
 }
 
-// workOf is the work of a run, whose copies of the machine live there too.
+// workOf returns the work of one run. far runs code in another year; copies of the machine live there.
 func (x *trial) workOf(far func(do func()), careful bool) *sim.Work {
 	w := x.work
 	var names sync.Map // a shrinking schedule has several runs at the same time
@@ -73,9 +73,9 @@ func (x *trial) workOf(far func(do func()), careful bool) *sim.Work {
 	return &w
 }
 
-// elsewhere calls use with a function that has others done where time.Now is in the year 2000, and
-// goes on by minutes from one to the next: a state machine that asks for the time gets other answers
-// there. The error is of goroutines that were left there.
+// elsewhere calls use with a function far. far runs its argument in a bubble where time.Now is in the
+// year 2000 and advances by more than a minute between calls, so that a state machine that reads the
+// clock gets different answers there. The error reports goroutines that were left there.
 func elsewhere(t *testing.T, use func(far func(do func()))) (left error) {
 	todo, ended, over := make(chan func()), make(chan bool), make(chan struct{})
 	go func() {
@@ -83,7 +83,7 @@ func elsewhere(t *testing.T, use func(far func(do func()))) (left error) {
 		left = bubble(t, func() {
 			for do := range todo {
 				time.Sleep(stride)
-				done := make(chan struct{}) // waiting for it lets time pass here, for a machine that sleeps
+				done := make(chan struct{}) // waiting for it lets time pass for a machine that sleeps
 				go func() {
 					defer close(done)
 					finish(do, ended)
@@ -101,16 +101,16 @@ func elsewhere(t *testing.T, use func(far func(do func()))) (left error) {
 		one.Lock()
 		defer one.Unlock()
 		if todo <- do; <-ended {
-			runtime.Goexit() // as it would have done here
+			runtime.Goexit() // as do would have done here
 		}
 	})
 	return nil
 }
 
-// stride lets all that a clock shows differ, but for the year.
+// stride changes every part of a clock's time except for the year.
 const stride = time.Minute + time.Second + time.Millisecond + time.Microsecond
 
-// finish does it, and says whether that has ended the goroutine.
+// finish calls do and reports whether do ended the goroutine.
 func finish(do func(), ended chan<- bool) {
 	exits := true
 	defer func() { ended <- exits }()

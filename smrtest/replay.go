@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// replay plays the schedule in a file, and fails the test if anything is wrong in that run.
+// replay plays the schedule in a file and reports whether it passed. If not, the test fails.
 func (x *trial) replay(t *testing.T, file string) bool {
 	t.Helper()
 	s, err := readSchedule(file)
@@ -24,13 +24,13 @@ func (x *trial) replay(t *testing.T, file string) bool {
 		return false
 	}
 	if len(r.Ineffective) > 0 {
-		t.Logf("%s", vain(file, s, r))
+		t.Logf("%s", ineffective(file, s, r))
 	}
-	t.Logf("%s: nothing is wrong in %v of virtual time with %d faults; %d commands and %d reads answered", file, r.Virtual, r.Stats.Faults, r.Stats.Answers, r.Stats.Reads)
+	t.Logf("%s: passed; %v of virtual time with %d faults; %d commands and %d reads answered", file, r.Virtual, r.Stats.Faults, r.Stats.Answers, r.Stats.Reads)
 	return true
 }
 
-// playSchedule plays a schedule, which is of that origin.
+// playSchedule plays a schedule and returns its failure, nil if it passes. origin describes the schedule.
 func (x *trial) playSchedule(t *testing.T, s *sim.Schedule, origin string) (*sim.Report, *failure) {
 	r, recording := x.record(t, scheduled(s))
 	if r.Violation == nil {
@@ -50,12 +50,12 @@ func readSchedule(file string) (*sim.Schedule, error) {
 	return sim.ReadSchedule(f)
 }
 
-// kept is where schedules of this test are kept.
+// kept returns the directory of the schedules that belong to this test.
 func (x *trial) kept() string {
 	return filepath.Join("testdata", "smrtest", filepath.FromSlash(x.name))
 }
 
-// playKept plays the schedules that are kept, and reports whether all is well.
+// playKept plays the schedules that belong to this test and reports whether all passed.
 func (x *trial) playKept(t *testing.T) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(x.kept(), "*.schedule"))
@@ -66,10 +66,10 @@ func (x *trial) playKept(t *testing.T) bool {
 	return well
 }
 
-// vain says which faults of a schedule did nothing.
-func vain(file string, s *sim.Schedule, r *sim.Report) string {
+// ineffective lists the faults of a schedule that had no effect.
+func ineffective(file string, s *sim.Schedule, r *sim.Report) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: of its %d faults %d did nothing, so that it may not show any more what it was kept for:", file, len(s.Faults), len(r.Ineffective))
+	fmt.Fprintf(&b, "%s: %d of its %d faults had no effect, so it may no longer show what it was kept for:", file, len(r.Ineffective), len(s.Faults))
 	for i := range r.Ineffective {
 		fmt.Fprintf(&b, "\n  %s: %s", &r.Ineffective[i].Fault, r.Ineffective[i].Why)
 	}

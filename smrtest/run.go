@@ -16,8 +16,8 @@ func (g *group) Run(d time.Duration) {
 	g.sound()
 }
 
-// RunUntil lets virtual time pass until cond holds, for a minute at most, and reports whether it
-// does. It is asked after everything that happens, and must not wait itself.
+// RunUntil lets virtual time pass until cond returns true, for at most a minute, and reports whether it
+// did. cond is called after every event and must not wait.
 func (g *group) RunUntil(cond func() bool) bool {
 	g.t.Helper()
 	g.given("RunUntil", "cond", cond != nil)
@@ -28,7 +28,7 @@ func (g *group) RunUntil(cond func() bool) bool {
 	}, patience)
 }
 
-// until is RunUntil for this package.
+// until is RunUntil without the checks of its caller.
 func (g *group) until(cond func() bool, d time.Duration) bool {
 	g.t.Helper()
 	defer g.enter()()
@@ -37,15 +37,15 @@ func (g *group) until(cond func() bool, d time.Duration) bool {
 	return held
 }
 
-// Now returns the virtual time since the beginning.
+// Now returns the virtual time since the group was made.
 func (g *group) Now() time.Duration { return g.s.Now() }
 
-// patience is how long is waited for what should happen soon.
+// patience is the time that anything expected to happen soon may take.
 const patience = time.Minute
 
-// Settle lets virtual time pass until all replicas that are up stand at the same operation with
-// equal states, and nobody waits for an answer. If that does not come about within a minute it
-// fails the test and says what is in the way: a cut that was not healed, say.
+// Settle lets virtual time pass until all replicas that are up have applied the same operations, have
+// equal states, and no call is pending. If that takes longer than a minute the test fails with the
+// causes that are known, such as a link that is still cut.
 func (g *group) Settle() {
 	g.t.Helper()
 	g.waits("Settle")
@@ -61,8 +61,8 @@ func (g *group) Settle() {
 	}
 }
 
-// finish is the end of a test that has not failed: all faults end, and the group must become one
-// again, unless more memory was lost than it can lose.
+// finish ends all faults at the end of a test that has not failed. The replicas must then agree again,
+// unless more of them lost their memory than the group survives.
 func (g *group) finish() {
 	g.t.Helper()
 	defer g.ended.Store(true)
@@ -74,7 +74,7 @@ func (g *group) finish() {
 	}
 	defer g.enter()()
 	g.over = true
-	g.did("the test is over: all faults end, and all that are down start")
+	g.did("the test is over: all faults end, and all replicas that are down start")
 	g.s.Settle()
 	g.sound()
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// stateOf is a state machine's state in a line or some: by its String method, or else by its snapshot
-// if that is text; "" if it is not.
+// stateOf returns the state of a machine as text: what its String method returns, or else its snapshot,
+// or "" if that is not text.
 func stateOf(m smr.StateMachine) (text string) {
 	err := guard("the state", func() error {
 		if s, ok := m.(fmt.Stringer); ok {
@@ -39,10 +39,10 @@ func stateOf(m smr.StateMachine) (text string) {
 	return text
 }
 
-// muchState is how much of a state is shown.
+// muchState is the most bytes of a state that are shown.
 const muchState = 300
 
-// printable reports whether a text can be shown as it is, but for an end that was cut off.
+// printable reports whether a text can be shown as it is. It ignores a rune that is cut off at the end.
 func printable(text string) bool {
 	for i, r := range text {
 		if r == utf8.RuneError && i < len(text)-utf8.UTFMax || r != '\n' && r != '\t' && r != utf8.RuneError && !unicode.IsPrint(r) {

@@ -11,15 +11,14 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// alarm is where a failure is said at once: what a test logs is lost with a process that runs out of
-// time.
+// alarm is the place for early reports: the log of a test is lost if its process runs out of time.
 var alarm io.Writer = os.Stderr
 
-// announce says that a run has failed, and how it is repeated, before it is made smaller: that takes
-// time, and go test may end it.
+// announce reports a failed run, with a file that repeats it, before the run is simplified: that takes
+// time, and go test may time out.
 func (x *trial) announce(t *testing.T, found *finding) {
 	if found.report == nil {
-		return // there is nothing to be made smaller
+		return // it is not simplified
 	}
 	f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed)}
 	if x.dir == "" {
@@ -31,15 +30,15 @@ func (x *trial) announce(t *testing.T, found *finding) {
 	}
 	schedule := f.base(x.dir) + ".schedule"
 	f.file(schedule, "", f.writeSchedule)
-	fmt.Fprintf(alarm, "smrtest: %s: seed %d: %s\nthe schedule as found: %s\nmaking it smaller, for %v at most\n",
+	fmt.Fprintf(alarm, "smrtest: %s: seed %d: %s\nthe schedule as found: %s\nsimplifying it, for at most %v\n",
 		x.name, found.seed, f.inLine(), strings.TrimSpace(schedule+" "+f.files[0].what), shrinkFor(t).Round(time.Second))
 }
 
-// shrinking is how many runs a schedule may take to become smaller.
+// shrinking is the most runs spent on simplifying a schedule.
 const shrinking = 300
 
-// shrinkFor is how long a schedule may take to become smaller, beside shrinking: never so long that
-// the test runs out of time.
+// shrinkFor returns the most time to spend on simplifying a schedule: at most half of the time that the
+// test has left.
 func shrinkFor(t *testing.T) time.Duration {
 	if end, ok := t.Deadline(); ok {
 		return min(*shrinkFlag, max(time.Until(end)/2, 0))
@@ -47,16 +46,16 @@ func shrinkFor(t *testing.T) time.Duration {
 	return *shrinkFlag
 }
 
-// by returns whether so many quarters of what was left of the test's time have gone by.
+// by returns a function that reports whether these quarters of the test's remaining time have passed.
 func by(t *testing.T, quarters time.Duration) (late func() bool) {
 	end, ok := t.Deadline()
 	end = end.Add(-time.Until(end) / 4 * (4 - quarters))
 	return func() bool { return ok && time.Now().After(end) }
 }
 
-// shrink cuts the schedule of a run down to what the violation needs, and records that run. It reports
-// whether there was no time to try all that it would. r is the careful run of what was found. Runs
-// are careful only if the violation does not show otherwise: careful ones take much longer.
+// shrink simplifies the schedule of r, a careful run, to the faults that the violation needs, and records
+// the simplified run. early reports whether it ran out of time. Runs that are not careful are much
+// faster; it uses careful ones only if the violation does not show without.
 func (x *trial) shrink(t *testing.T, r *sim.Report, recording *sim.Recording) (small *sim.Report, smallRecording *sim.Recording, early bool) {
 	end := time.Now().Add(shrinkFor(t))
 	late := func() bool {

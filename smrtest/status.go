@@ -13,8 +13,8 @@ import (
 // Members returns the names of all replicas, whether they are up or not.
 func (g *group) Members() []smr.ID { return slices.Clone(g.names) }
 
-// Primary returns the primary that a majority follows, once there is one. In a function given to On
-// it does not wait: "" is none.
+// Primary returns the primary that a majority follows. It waits for one; after a minute the test fails.
+// In a function given to On it does not wait, and returns "" without a primary.
 func (g *group) Primary() smr.ID {
 	g.t.Helper()
 	if g.inside == "" && !g.until(func() bool { return g.leading() >= 0 }, patience) {
@@ -26,7 +26,7 @@ func (g *group) Primary() smr.ID {
 	return ""
 }
 
-// leading returns the primary that a majority follows now; -1: there is none.
+// leading returns the primary that a majority follows now; -1 without one.
 func (g *group) leading() int {
 	for p := range g.names {
 		if x := g.s.Status(p); x.Up && !x.Paused && x.State.Phase == vsr.Primary && g.followers(p, x.State.Head.View) >= sim.Needed(len(g.names)) {
@@ -36,7 +36,8 @@ func (g *group) leading() int {
 	return -1
 }
 
-// followers counts those who follow a primary in its view and can talk with it, itself included.
+// followers counts the replicas, the primary included, that are in its view and exchange messages with
+// it.
 func (g *group) followers(p int, view vsr.View) (n int) {
 	for i := range g.names {
 		x := g.s.Status(i)
@@ -48,10 +49,11 @@ func (g *group) followers(p int, view vsr.View) (n int) {
 	return n
 }
 
-// talk reports whether two replicas reach each other.
+// talk reports whether messages pass between two replicas in both directions.
 func (g *group) talk(i, j int) bool { return g.s.Reaches(i, j) && g.s.Reaches(j, i) }
 
-// Status returns what a replica is and how far it is: the same that Replica.Status tells.
+// Status returns what smr.Replica.Status would. For a replica that is down, Phase is smr.Stopped and
+// Problem gives the reason.
 func (g *group) Status(id smr.ID) smr.Status {
 	g.t.Helper()
 	defer g.alone()()
@@ -82,20 +84,20 @@ func (g *group) status(i int) smr.Status {
 	return status
 }
 
-// whyDown says why a replica is down.
+// whyDown returns why a replica is down.
 func (g *group) whyDown(i int) string {
 	switch {
 	case g.s.Status(i).Lost:
-		return "its memory is lost, and so it stays out of the group"
+		return "its memory is lost, so it stays out of the group"
 	case g.why[i] != "":
 		return g.why[i]
 	case g.cfg.Unformed && g.s.Now() == 0:
 		return "it has not started yet"
 	}
-	return "it has stopped by itself, and starts again within a second"
+	return "it has stopped by itself, and restarts within a second"
 }
 
-// because lists what may keep the group from working, one thing a line; "" if nothing is known.
+// because lists the known reasons why the group may not work, one a line; "" if there are none.
 func (g *group) because() string {
 	var all []string
 	if n, needed := g.up(), sim.Needed(len(g.names)); n < needed {
@@ -110,7 +112,7 @@ func (g *group) because() string {
 			all = append(all, fmt.Sprintf("%s does not hear %s: Heal first", id, join(deaf)))
 		}
 		if x.Up && x.State.Problem != "" {
-			all = append(all, fmt.Sprintf("%s says: %s", id, x.State.Problem))
+			all = append(all, fmt.Sprintf("%s reports: %s", id, x.State.Problem))
 		}
 	}
 	if len(all) == 0 {
@@ -129,7 +131,7 @@ func (g *group) up() (n int) {
 	return n
 }
 
-// unheard returns those that are up and whose messages do not reach a replica.
+// unheard returns the replicas that are up and whose messages do not reach i.
 func (g *group) unheard(i int) (ids []smr.ID) {
 	for j, id := range g.names {
 		if g.s.Status(j).Up && !g.s.Reaches(j, i) {
@@ -153,7 +155,7 @@ func join(ids []smr.ID) string {
 	return b.String()
 }
 
-// host returns the place of a replica.
+// host returns the index of a replica.
 func (g *group) host(id smr.ID) int {
 	g.t.Helper()
 	i := slices.Index(g.names, id)

@@ -10,18 +10,17 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// Operation is one kind of thing that callers of a state machine do: a [Command] or a [Query].
+// Operation is a kind of operation that clients perform: a [Command] or a [Query].
 type Operation struct {
 	name string
 	next func(r *rand.Rand) sim.Operation
-	fits func(m smr.StateMachine) error // says why it is none for such a machine; nil: of a Command
-	lack string                         // what Command or Query was not given; "": it has all
+	fits func(m smr.StateMachine) error // returns why a Query cannot read such a machine; nil for a Command
+	lack string                         // the argument that is missing; "" if none is
 }
 
-// Command is an operation that is proposed, and applied by every replica. body returns a body for
-// Apply, as r says and by nothing else: then a seed makes the same bodies again. Many runs call it
-// at the same time. To a model the input is the body and the output what Apply returned, both
-// []byte.
+// Command returns an operation that is proposed, and that every replica applies. body returns a body for
+// Apply. It must depend on r only, so that a seed always gives the same bodies. Concurrent runs call it.
+// In a Model the input is the body, and the output the result of Apply, both []byte.
 func Command(name string, body func(r *rand.Rand) []byte) Operation {
 	return Operation{name: name, lack: lacks(body == nil, "Command(%q, body): body is nil; give a function that returns a body for Apply", name), next: func(r *rand.Rand) sim.Operation {
 		b := append([]byte{}, body(r)...)
@@ -29,14 +28,15 @@ func Command(name string, body func(r *rand.Rand) []byte) Operation {
 	}}
 }
 
-// Query is an operation that reads the state at a replica, as Replica.Read does at level
-// smr.Linearizable. input draws what is asked for, as r says and by nothing else; read returns the
-// answer, and must neither change the state nor keep parts of it. Both often exist already: with
+// Query returns an operation that reads the state at a replica, as smr.Replica.Read does with
+// smr.Linearizable. input returns the query's argument and must depend on r only; read returns the
+// answer and must neither change the state nor retain parts of it. Concurrent runs call both. Often
+// both exist already: with
 //
 //	func (s *KV) Get(key string) string
 //
-// a query is smrtest.Query("get", randomKey, (*KV).Get). To a model input and output are what the two
-// functions return.
+// a query is smrtest.Query("get", randomKey, (*KV).Get). In a Model, input and output are the values that
+// the two functions return.
 func Query[M smr.StateMachine, I, O any](name string, input func(r *rand.Rand) I, read func(m M, input I) O) Operation {
 	next := func(r *rand.Rand) sim.Operation {
 		in := input(r)
@@ -53,7 +53,7 @@ func Query[M smr.StateMachine, I, O any](name string, input func(r *rand.Rand) I
 	}}
 }
 
-// lacks is a text if something is missing.
+// lacks returns a text if an argument is missing, and "" otherwise.
 func lacks(missing bool, format string, args ...any) string {
 	if !missing {
 		return ""
@@ -61,16 +61,16 @@ func lacks(missing bool, format string, args ...any) string {
 	return fmt.Sprintf(format, args...)
 }
 
-// checkWorkload returns why callers of such a machine cannot do all of these.
+// checkWorkload returns why a workload is not possible with such a machine.
 func checkWorkload(workload []Operation, m smr.StateMachine) error {
 	if len(workload) == 0 {
-		return fmt.Errorf("Workload is empty: []smrtest.Operation{smrtest.Command(...), ...} is one")
+		return fmt.Errorf("Workload is empty; it must be like []smrtest.Operation{smrtest.Command(...), ...}")
 	}
 	commands := 0
 	for _, o := range workload {
 		switch {
 		case o.next == nil:
-			return fmt.Errorf("Workload has an Operation that neither Command nor Query returned")
+			return fmt.Errorf("Workload has a zero Operation: Command and Query return operations")
 		case o.lack != "":
 			return fmt.Errorf("Workload: %s", o.lack)
 		case o.fits == nil:
@@ -83,14 +83,14 @@ func checkWorkload(workload []Operation, m smr.StateMachine) error {
 		}
 	}
 	if commands == 0 {
-		return fmt.Errorf("Workload has no Command: without one nothing is replicated that queries could read")
+		return fmt.Errorf("Workload has no Command: queries would only ever read the initial state")
 	}
 	return nil
 }
 
-// PartitionBy returns a porcupine.Model's Partition that takes operations apart by a key of their
-// input: those of one key must not matter to those of another. Histories of many keys are checked
-// much sooner so.
+// PartitionBy returns a function for the Partition field of a porcupine.Model. It divides a history by a
+// key of the inputs, which makes checking much faster. Operations on one key must not affect those on
+// another.
 func PartitionBy[K comparable](key func(input any) K) func(history []porcupine.Operation) [][]porcupine.Operation {
 	return func(history []porcupine.Operation) (parts [][]porcupine.Operation) {
 		place := map[K]int{}
@@ -107,7 +107,7 @@ func PartitionBy[K comparable](key func(input any) K) func(history []porcupine.O
 	}
 }
 
-// described completes a model with words for what it does not describe itself.
+// described returns a model with a DescribeOperation; nil if m is zero.
 func described(m porcupine.Model, describe func(body []byte) string) *porcupine.Model {
 	if m.Step == nil && m.StepContext == nil {
 		return nil
@@ -124,7 +124,7 @@ func described(m porcupine.Model, describe func(body []byte) string) *porcupine.
 	return &m
 }
 
-// word shows a value, and bytes as text.
+// word formats a value, and bytes as text.
 func word(x any) string {
 	if b, ok := x.([]byte); ok {
 		return quote(b)
@@ -132,7 +132,7 @@ func word(x any) string {
 	return fmt.Sprintf("%+v", x)
 }
 
-// guarded returns a describe that survives a panic of the user's; nil if there is none.
+// guarded returns a function that calls describe and survives its panics; nil if describe is nil.
 func guarded(describe func(body []byte) string) func(body []byte) string {
 	if describe == nil {
 		return nil
