@@ -53,7 +53,7 @@ func (r *Run) checkMessage(m *Message) error {
 	return r.checkPlace(m.Sent, m.From, m.To)
 }
 
-// checkPlace returns an error if there is no such time, or no such lane.
+// checkPlace returns an error unless the time and the lanes exist.
 func (r *Run) checkPlace(at time.Duration, lanes ...int) error {
 	if at < 0 {
 		return fmt.Errorf("it is at %v; a run begins at 0", at)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// document is what the page's script reads. Texts that come many times are numbers, their places in
-// Texts. Times are in nanoseconds.
+// document is the input of the page's script. Its tables refer to texts by their index in Texts. Times are
+// in nanoseconds.
 type document struct {
 	Title    string   `json:"title"`
 	Failure  string   `json:"failure"`
@@ -33,7 +33,7 @@ type lane struct {
 // encoder makes a document of a run.
 type encoder struct {
 	document
-	places map[string]int64 // of what stands in Texts
+	places map[string]int64 // the indexes of Texts
 }
 
 func encode(r *Run) *document {
@@ -99,7 +99,7 @@ func (e *encoder) states(all []State) *table {
 	return t
 }
 
-// text returns the place of s in Texts.
+// text returns the index of s in Texts, and adds s if necessary.
 func (e *encoder) text(s string) int64 {
 	place, known := e.places[s]
 	if !known {
@@ -110,16 +110,16 @@ func (e *encoder) text(s string) int64 {
 	return place
 }
 
-// long returns how long something lasted; -1 if until the run's end.
+// long returns a duration; -1 if it lasts until the end of the run.
 func (e *encoder) long(from, to time.Duration) int64 {
 	e.until(from)
 	return max(int64(to-from), -1)
 }
 
-// until has the run end no earlier than at.
+// until moves the end of the run to at, if that is later.
 func (e *encoder) until(at time.Duration) { e.End = max(e.End, int64(at)) }
 
-// ordered returns a copy of all by time; what happened at one time stays in its order.
+// ordered returns a copy of all in order of time, with equal times in their order.
 func ordered[T any](all []T, at func(T) time.Duration) []T {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b T) int { return cmp.Compare(at(a), at(b)) })

@@ -84,7 +84,7 @@ func highest(present []Span) (top Span) {
 	return top
 }
 
-// continuedBy reports whether the next span says the same of the time right after s.
+// continuedBy reports whether next begins where s ends and is otherwise the same.
 func (s *Span) continuedBy(next Span) bool {
 	return s.To == next.From && s.Kind == next.Kind && s.View == next.View && s.Text == next.Text
 }

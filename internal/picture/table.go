@@ -2,8 +2,8 @@ package picture
 
 import "encoding/json"
 
-// table is rows of numbers, written as columns: half the bytes, and quickly read. The first column,
-// which rises, is written as what was added since the row before.
+// table holds rows of numbers as columns, which take half the bytes in JSON. The first column, which never
+// falls, holds the differences from row to row.
 type table struct {
 	names   []string
 	columns [][]int64
@@ -13,7 +13,7 @@ type table struct {
 func newTable(names ...string) *table {
 	t := &table{names: names, columns: make([][]int64, len(names))}
 	for i := range t.columns {
-		t.columns[i] = []int64{} // an empty column is written as one
+		t.columns[i] = []int64{} // not null in JSON
 	}
 	return t
 }

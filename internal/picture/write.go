@@ -12,12 +12,12 @@ import (
 //go:embed page
 var page embed.FS
 
-// scripts are the parts of the page's one script, in the order in which they use each other.
+// scripts are the parts of the page's script. Each part uses only those before it when it is loaded.
 var scripts = []string{"data", "kinds", "colours", "scale", "view", "axis", "bands", "network", "crowds", "arrows", "marks", "overview", "draw",
 	"point", "details", "list", "legend", "input", "main"}
 
-// Write writes the page that shows r. The same run gives the same bytes. It returns an error, and
-// has written nothing, if r speaks of a lane that is not there or of a time that cannot be.
+// Write writes the page of a run. Equal runs give equal bytes. If r has a lane or a time that does not exist,
+// Write returns an error and writes nothing.
 func Write(w io.Writer, r *Run) error {
 	if err := r.check(); err != nil {
 		return err
@@ -30,8 +30,8 @@ func Write(w io.Writer, r *Run) error {
 	return err
 }
 
-// assemble puts the parts of the page where its frame has a place for them, in one pass: what a run
-// says is never taken for such a place.
+// assemble replaces the places in the page's frame by its parts, in one pass, so that no text of a run can
+// be taken for such a place.
 func assemble(title string, data []byte) []byte {
 	places := map[string]func(*bytes.Buffer){
 		"title":  func(b *bytes.Buffer) { b.WriteString(html.EscapeString(title)) },
@@ -59,7 +59,7 @@ func writeScripts(b *bytes.Buffer) {
 	}
 }
 
-// part returns a file of the page; that it is there is known when the package is built and tested.
+// part returns a file of the page. It panics if the file does not exist, which tests exclude.
 func part(name string) []byte {
 	text, err := page.ReadFile("page/" + name)
 	if err != nil {

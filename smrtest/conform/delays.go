@@ -15,25 +15,25 @@ const (
 	delayedBytes    = 32 << 20
 )
 
-// delays holds messages until they are due, and gives them to send then, in that order. One goroutine
-// does, from newDelays to close.
+// delays holds messages until they are due and then passes them to send, in that order. Its goroutine
+// runs from newDelays to close.
 type delays struct {
 	send   func(to smr.ID, msg []byte)
 	logger hclog.Logger
-	wake   chan struct{} // holds one value when what is due first has changed, or closed has
+	wake   chan struct{} // holds one value when the first due time or closed has changed
 	ended  chan struct{} // closed when the goroutine has ended
 
 	mu     sync.Mutex
 	queue  delayQueue // len(queue) <= delayedMessages
 	bytes  int        // of the queue: bytes <= delayedBytes
 	count  uint64     // of messages so far
-	full   bool       // it was said
+	full   bool       // the warning was logged
 	closed bool
 }
 
 type delayedMessage struct {
 	due    time.Time
-	number uint64 // of those that are due at once the first goes first
+	number uint64 // orders messages with the same due time
 	to     smr.ID
 	msg    []byte
 }
@@ -44,7 +44,7 @@ func newDelays(send func(to smr.ID, msg []byte), logger hclog.Logger) *delays {
 	return d
 }
 
-// put adds a message, or drops it if there is no room.
+// put adds a message, or drops it if delays is full.
 func (d *delays) put(to smr.ID, msg []byte, delay time.Duration) {
 	due := time.Now().Add(delay)
 	d.mu.Lock()
@@ -67,11 +67,11 @@ func (d *delays) put(to smr.ID, msg []byte, delay time.Duration) {
 func (d *delays) warnOnce() {
 	if !d.full {
 		d.full = true
-		d.logger.Warn("too much is delayed: conform.Shaken drops messages", "messages", delayedMessages, "bytes", delayedBytes)
+		d.logger.Warn("conform.Shaken has too many delayed messages and drops some", "messages", delayedMessages, "bytes", delayedBytes)
 	}
 }
 
-// stir has the goroutine look again.
+// stir wakes the goroutine.
 func (d *delays) stir() {
 	select {
 	case d.wake <- struct{}{}:
@@ -86,7 +86,7 @@ func (d *delays) run() {
 	}
 }
 
-// waits waits until a message is due. It returns false once closed.
+// waits waits until a message is due. It returns false when delays is closed.
 func (d *delays) waits() bool {
 	timer := time.NewTimer(0)
 	timer.Stop()
@@ -109,7 +109,7 @@ func (d *delays) waits() bool {
 	}
 }
 
-// first returns when the first message is due, if there are some.
+// first returns the first due time, if any message waits.
 func (d *delays) first() (due time.Time, some, closed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -119,7 +119,7 @@ func (d *delays) first() (due time.Time, some, closed bool) {
 	return due, some, d.closed
 }
 
-// sendDue sends the first message, which is due, if it was not dropped meanwhile.
+// sendDue sends the first message, unless close has dropped it.
 func (d *delays) sendDue() {
 	d.mu.Lock()
 	if d.closed {
@@ -132,7 +132,7 @@ func (d *delays) sendDue() {
 	d.send(m.to, m.msg)
 }
 
-// close drops what waits. When it has returned, send is not called again.
+// close drops all messages. After it returns, send is not called.
 func (d *delays) close() {
 	d.mu.Lock()
 	d.closed, d.queue = true, nil
@@ -141,7 +141,7 @@ func (d *delays) close() {
 	<-d.ended
 }
 
-// delayQueue is a heap.
+// delayQueue is a heap ordered by due time and number.
 type delayQueue []delayedMessage
 
 func (q delayQueue) Len() int      { return len(q) }

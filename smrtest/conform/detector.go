@@ -11,12 +11,12 @@ import (
 	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
-// TestDetector checks the contract of smr.Detector on the detectors that new returns, each call a
-// new one with the same settings. The times it gives them are scaled to the trust that a detector
-// gives after its first Reset: a primary that is heard ten times as often is steady, and must
-// never be suspected. One that is silent must be, within a day.
+// TestDetector checks that detectors keep the contract of smr.Detector. new must return a new detector
+// with the same settings at every call. The times in the checks are scaled to the timeout of a detector
+// after its first Reset: a primary that is heard ten times in that time is steady, and must never be
+// suspected. A silent primary must be suspected within a day.
 //
-// Detectors run inside a testing/synctest bubble as well, and must start no goroutine.
+// Some checks run in a testing/synctest bubble. Detectors must not start goroutines.
 func TestDetector(t *testing.T, new func() smr.Detector) {
 	t.Helper()
 	if new == nil {
@@ -61,13 +61,13 @@ func elsewhen(t *testing.T, f func() error) (err error) {
 	return err
 }
 
-// sign is one call of a detector: Heard, or Reset.
+// sign is one call of Heard or Reset.
 type sign struct {
 	at    time.Time
 	reset bool
 }
 
-func (s sign) tell(d smr.Detector) {
+func (s sign) apply(d smr.Detector) {
 	if s.reset {
 		d.Reset(s.at)
 	} else {
@@ -77,7 +77,7 @@ func (s sign) tell(d smr.Detector) {
 
 var firstReset = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// beat returns a tenth of the first trust: what these tests take for a heartbeat.
+// beat returns the heartbeat of the checks: a tenth of the first timeout.
 func beat(new func() smr.Detector) (time.Duration, error) {
 	d := new()
 	if d == nil {
@@ -91,8 +91,8 @@ func beat(new func() smr.Detector) (time.Duration, error) {
 	return max(trust/10, 1), nil
 }
 
-// signs returns the calls of a lively time: heartbeats with jitter, bursts, several at once,
-// stalls, and a few resets.
+// signs returns a varied sequence of calls: heartbeats with jitter, bursts, several at one time, stalls,
+// and a few resets.
 func signs(beat time.Duration) []sign {
 	r := rand.New(rand.NewPCG(2, 6))
 	now := firstReset
@@ -113,17 +113,17 @@ func signs(beat time.Duration) []sign {
 	return all
 }
 
-// deadlines returns what d answers after each sign. between is called before every sign.
+// deadlines returns the deadline of d after each sign. between is called before every sign.
 func deadlines(d smr.Detector, all []sign, between func()) (answers []time.Time) {
 	for _, s := range all {
 		between()
-		s.tell(d)
+		s.apply(d)
 		answers = append(answers, d.Deadline())
 	}
 	return answers
 }
 
-// apart says where two runs with the same signs part; nil: nowhere.
+// apart returns an error that names the first difference of two runs with the same signs.
 func apart(all []sign, one, two []time.Time, why string) error {
 	for i, s := range all {
 		if !one[i].Equal(two[i]) {
@@ -164,7 +164,8 @@ func silenceIsSuspected(_ *testing.T, new func() smr.Detector) error {
 	return nil
 }
 
-// hear lets d hear count signs, every apart, and fails if one of them came too late.
+// hear gives d count signs at an interval of every. It returns an error if d suspected the primary before
+// one of them.
 func hear(d smr.Detector, now time.Time, count int, every time.Duration) (time.Time, error) {
 	for i := range count {
 		next := now.Add(every)

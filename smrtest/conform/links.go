@@ -8,7 +8,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// links has a random stream for each link, that is, for each two members and each direction.
+// links has a random stream for each link from self to another member.
 type links struct {
 	seed    uint64
 	self    smr.ID
@@ -17,9 +17,8 @@ type links struct {
 
 func linksOf(seed uint64) links { return links{seed: seed, streams: map[smr.ID]*rand.Rand{}} }
 
-// lot is what the stream of a link has for one message: four numbers from 0 to below 1, so many
-// whatever is made of them, so that a message's lot depends on its place among those of the link
-// alone.
+// lot holds the random numbers of one message, each in [0,1). There are always four, used or not, so that
+// a message's lot depends only on its position among the messages of its link.
 type lot struct{ lose, repeat, first, second float64 }
 
 // next draws the lot of the next message.
@@ -40,7 +39,7 @@ func (l *links) stream(to smr.ID) *rand.Rand {
 	return rand.New(rand.NewPCG(l.seed, h.Sum64()))
 }
 
-// fate is what becomes of a message: none, one or two copies that are sent, each after a delay.
+// fate is the number of copies of a message that are sent, 0 to 2, and the delay of each.
 type fate struct {
 	copies int
 	delays [2]time.Duration
@@ -57,7 +56,7 @@ func (l lot) under(d Disturbance) fate {
 	return f
 }
 
-// delay returns the delay so far between the least and the longest.
+// delay returns the delay at a fraction of the way from MinDelay to MaxDelay.
 func (d Disturbance) delay(at float64) time.Duration {
 	return d.MinDelay + time.Duration(at*float64(max(0, d.MaxDelay-d.MinDelay)))
 }

@@ -16,24 +16,25 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// patience is how long a group waits for what should happen soon.
+// patience is the time that anything expected to happen soon may take.
 const patience = time.Minute
 
-// NewReal returns a group of n replicas, 1 to 7, as smr.Start starts them, with their goroutines, in
-// directories of the test and on a Network that can be cut. They are named "a", "b", "c", and so on;
-// change, if it is not nil, changes their configurations. The group has a primary.
+// NewReal returns a group of n replicas, 1 to 7, that smr.Start started, in directories of the test and
+// on a Network with links that can be cut. new must return a state machine in its initial state at every
+// call. The replicas are named "a", "b", "c", and so on. change may be nil; otherwise it is called with
+// the configuration of each replica before it starts. The group has a primary.
 //
-// It is for what a simulated Group cannot show: code of the test's own around the replicas, their
-// contexts and goroutines, the race detector. It belongs in a testing/synctest bubble, where time is
-// virtual too; elsewhere it works, and takes its time.
+// NewReal serves tests for which a simulated smrtest.Group is not enough: tests of code that calls
+// replicas, with contexts and goroutines, under the race detector. Use it in a testing/synctest bubble,
+// where time is virtual; elsewhere it takes real time.
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		c := conform.NewReal(t, 3, newCounter, nil)
 //		…
 //	})
 //
-// Runs differ a little, for goroutines do, and nothing is checked but what the test and Settle check.
-// When the test is over the replicas are closed.
+// Goroutines make runs differ slightly. Nothing is checked except by the test and by Settle. The replicas
+// are closed when the test ends.
 func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(cfg *smr.Config)) *Real[M] {
 	t.Helper()
 	if n < 1 || n > 7 {
@@ -52,8 +53,8 @@ func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(
 	return c
 }
 
-// Real is a group of real replicas. One goroutine uses it: the test's. Others may use its replicas
-// too, and call Replica, Machine and MustPropose.
+// Real is a group of real replicas. Only the test's goroutine may call its methods, except that any
+// goroutine may call Replica, Machine and MustPropose, and use the replicas.
 type Real[M smr.StateMachine] struct {
 	t       testing.TB
 	new     func() M
@@ -68,7 +69,7 @@ type Real[M smr.StateMachine] struct {
 	cuts    map[[2]smr.ID]bool // from, to
 }
 
-// actor is a running replica, and what belongs to it.
+// actor is a running replica with its machine and its links.
 type actor[M smr.StateMachine] struct {
 	replica *smr.Replica
 	machine M
@@ -83,19 +84,19 @@ func (c *Real[M]) Members() (ids []smr.ID) {
 	return ids
 }
 
-// up returns those that run.
+// up returns the replicas that run.
 func (c *Real[M]) up() []smr.ID {
 	return slices.DeleteFunc(c.Members(), func(id smr.ID) bool { return c.running[id] == nil })
 }
 
-// Replica returns a replica that is up. It is another one after a restart.
+// Replica returns a replica that is up. A restart replaces it.
 func (c *Real[M]) Replica(id smr.ID) *smr.Replica {
 	c.t.Helper()
 	return c.actor(id).replica
 }
 
-// Machine returns the state of a replica that is up, to be looked at within its Read. It is another
-// one after a restart.
+// Machine returns the state machine of a replica that is up. Read its state only within the replica's
+// Read. A restart replaces it.
 func (c *Real[M]) Machine(id smr.ID) M {
 	c.t.Helper()
 	return c.actor(id).machine
@@ -113,7 +114,7 @@ func (c *Real[M]) actor(id smr.ID) *actor[M] {
 	return a
 }
 
-// must fails the test if there is no such replica.
+// must fails the test if the group does not have the replica.
 func (c *Real[M]) must(id smr.ID) {
 	c.t.Helper()
 	if !slices.Contains(c.Members(), id) {
@@ -121,8 +122,8 @@ func (c *Real[M]) must(id smr.ID) {
 	}
 }
 
-// Restart starts replicas on what their directories hold, all that are down if none is named. Those
-// that are up are crashed first.
+// Restart starts the named replicas, or all that are down if none is named, on their directories. A
+// replica that is up is crashed first.
 func (c *Real[M]) Restart(ids ...smr.ID) {
 	c.t.Helper()
 	if len(ids) == 0 {
@@ -161,8 +162,8 @@ func (c *Real[M]) start(id smr.ID) error {
 	return err
 }
 
-// Crash takes replicas down: the others hear no goodbye, and callers get no answer. The directory
-// keeps what was written.
+// Crash stops replicas without notice to the others. Their calls end with an error. Their directories
+// keep all writes.
 func (c *Real[M]) Crash(ids ...smr.ID) {
 	c.t.Helper()
 	for _, id := range ids {
@@ -171,7 +172,7 @@ func (c *Real[M]) Crash(ids ...smr.ID) {
 	c.Stop(ids...)
 }
 
-// CrashPrimary crashes the primary, which it waits for if there is none, and returns its name.
+// CrashPrimary crashes the primary and returns its ID. It waits for a primary, as Primary does.
 func (c *Real[M]) CrashPrimary() smr.ID {
 	c.t.Helper()
 	p := c.Primary()
@@ -179,7 +180,7 @@ func (c *Real[M]) CrashPrimary() smr.ID {
 	return p
 }
 
-// Stop closes replicas.
+// Stop closes replicas, as smr.Replica.Close does.
 func (c *Real[M]) Stop(ids ...smr.ID) {
 	c.t.Helper()
 	for _, id := range ids {
@@ -193,8 +194,8 @@ func (c *Real[M]) Stop(ids ...smr.ID) {
 	}
 }
 
-// MustPropose proposes an operation at a replica and returns its result. After a minute, or if the
-// outcome is unknown, the test fails.
+// MustPropose proposes an operation at a replica and returns its result. The test fails if Propose
+// returns an error or takes longer than a minute.
 func (c *Real[M]) MustPropose(at smr.ID, body []byte) []byte {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
@@ -206,7 +207,7 @@ func (c *Real[M]) MustPropose(at smr.ID, body []byte) []byte {
 	return result
 }
 
-// look is all replicas, a line each.
+// look returns the state of the group: a line for each replica and each link that is cut.
 func (c *Real[M]) look() (text string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,12 +229,12 @@ func (c *Real[M]) look() (text string) {
 	return text
 }
 
-// wait waits until cond holds, for a minute at most.
+// wait waits until cond holds. After a minute it fails the test.
 func (c *Real[M]) wait(what string, cond func() bool) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			c.t.Fatalf("conform: waited in vain until %s%s", what, c.look())
+			c.t.Fatalf("conform: after a minute it is not the case that %s%s", what, c.look())
 		}
 	}
 }

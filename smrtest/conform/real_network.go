@@ -11,7 +11,7 @@ func (c *Real[M]) Partition(side ...smr.ID) {
 		inside[id] = true
 	}
 	if len(inside) == 0 || len(inside) == len(c.members) {
-		c.t.Fatalf("conform: Partition: %d of %d replicas are on one side, and nobody on the other", max(len(inside), len(c.members)-len(inside)), len(c.members))
+		c.t.Fatalf("conform: Partition: %d of %d replicas are on one side, and none on the other", max(len(inside), len(c.members)-len(inside)), len(c.members))
 	}
 	for _, a := range c.Members() {
 		for _, b := range c.Members() {
@@ -29,7 +29,7 @@ func (c *Real[M]) Cut(a, b smr.ID) {
 	c.CutOneWay(b, a)
 }
 
-// CutOneWay cuts the link from one replica to another: to hears nothing of from.
+// CutOneWay cuts the link from one replica to another: no messages from from reach to.
 func (c *Real[M]) CutOneWay(from, to smr.ID) {
 	c.t.Helper()
 	if from == to {
@@ -45,7 +45,7 @@ func (c *Real[M]) CutOneWay(from, to smr.ID) {
 	}
 }
 
-// Heal mends all links that were cut.
+// Heal restores all links. A Disturbance stays.
 func (c *Real[M]) Heal() {
 	c.mu.Lock()
 	clear(c.cuts)
@@ -55,7 +55,8 @@ func (c *Real[M]) Heal() {
 	}
 }
 
-// Disturb has messages lost, repeated and delayed from now on. The zero Disturbance ends that.
+// Disturb sets the losses, repetitions and delays of all messages from now on. The zero Disturbance ends
+// them.
 func (c *Real[M]) Disturb(d Disturbance) {
 	c.t.Helper()
 	if d.Lose < 0 || d.Lose > 1 || d.Repeat < 0 || d.Repeat > 1 || d.MinDelay < 0 || d.MaxDelay < 0 {

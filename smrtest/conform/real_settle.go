@@ -11,7 +11,7 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// Primary returns the primary that a majority follows, once there is one.
+// Primary returns the primary that a majority follows. It waits for one; after a minute the test fails.
 func (c *Real[M]) Primary() (p smr.ID) {
 	c.t.Helper()
 	c.wait("a majority follows a primary", func() bool {
@@ -25,7 +25,8 @@ func (c *Real[M]) Primary() (p smr.ID) {
 	return p
 }
 
-// followers counts those who follow a primary in its view and can talk with it, itself included.
+// followers counts the replicas, the primary included, that are in its view and exchange messages with
+// it.
 func (c *Real[M]) followers(p smr.ID, view uint64) (n int) {
 	for _, id := range c.up() {
 		s := c.running[id].replica.Status()
@@ -36,15 +37,15 @@ func (c *Real[M]) followers(p smr.ID, view uint64) (n int) {
 	return n
 }
 
-// Settle waits until all replicas that are up stand at the same operation, and compares their states
-// by snapshots.
+// Settle waits until all replicas that are up have applied the same operations, and compares their states
+// by their snapshots. After a minute, or if states differ, the test fails.
 func (c *Real[M]) Settle() {
 	c.t.Helper()
 	up := c.up()
 	if len(up) == 0 {
 		c.t.Fatal("conform: no replica is up: Restart some before Settle")
 	}
-	c.wait("all that are up stand at the same operation", func() bool {
+	c.wait("all replicas that are up stand at the same operation", func() bool {
 		first := c.running[up[0]].replica.Status()
 		for _, id := range up {
 			s := c.running[id].replica.Status()
@@ -96,8 +97,8 @@ func write(m smr.StateMachine, w io.Writer) error {
 	return err
 }
 
-// differ reports whether two states differ, of each of which there are several snapshots. Where those
-// of one state vary, as with the order of a map, it compares their bytes in sorted order.
+// differ reports whether two states differ, given several snapshots of each. If snapshots of one state
+// vary, as with the order of a map, it compares their bytes in sorted order.
 func differ(a, b [][]byte) bool {
 	if vary(a) || vary(b) {
 		for _, snapshot := range slices.Concat(a, b) {
@@ -107,7 +108,7 @@ func differ(a, b [][]byte) bool {
 	return !vary(a) && !vary(b) && !bytes.Equal(a[0], b[0])
 }
 
-// vary reports whether not all are equal.
+// vary reports whether snapshots of one state differ.
 func vary(all [][]byte) bool {
 	return slices.ContainsFunc(all, func(one []byte) bool { return !bytes.Equal(one, all[0]) })
 }

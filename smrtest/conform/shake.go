@@ -8,9 +8,8 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// Shake returns a Transport that carries messages by tr and, once told to, loses, repeats and
-// delays them and cuts links: to shake replicas of a program as it runs. Give each replica's
-// Transport a Shaken of its own.
+// Shake returns a Transport that carries messages over tr and can lose, repeat and delay them and cut
+// links, to test the replicas of a running program. Each replica needs a Shaken of its own.
 //
 //	tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: ":7001"})
 //	...
@@ -18,19 +17,18 @@ import (
 //	replica, err := smr.Start(smr.Config{Transport: shaken, ...})
 //	...
 //	shaken.Disturb(conform.Disturbance{Lose: 0.05, MaxDelay: 30 * time.Millisecond})
-//	shaken.CutTo("b") // b hears this replica no more, but is heard
+//	shaken.CutTo("b") // messages to b are lost; messages from b arrive
 //
-// The seed fixes, for each member that messages are sent to, what befalls the first of them, the
-// second, and so on, whatever is sent to others: whether it is lost, whether repeated, and how far
-// from MinDelay to MaxDelay it is delayed, under the Disturbance of that moment. Links of the same
-// seed are different all the same. It does not fix which message is the first and which the
-// second, nor when they are sent: that is up to goroutines and clocks, and so a run of a program
-// is not repeated by its seed.
+// For each receiver, the seed fixes the fate of the first message, the second, and so on, independently
+// of messages to others: whether it is lost or repeated, and where between MinDelay and MaxDelay its
+// delay lies, under the Disturbance of that moment. Links with the same seed still differ from each
+// other. The seed does not fix the order and the times of messages, which depend on goroutines and
+// clocks, so it does not repeat a run of a program.
 func Shake(tr smr.Transport, seed uint64) *Shaken {
 	return &Shaken{tr: tr, links: linksOf(seed), to: map[smr.ID]bool{}, from: map[smr.ID]bool{}}
 }
 
-// Shaken is a Transport that makes faults. Its methods may be called concurrently.
+// Shaken is a Transport with faults; Shake returns one. Its methods may be called concurrently.
 type Shaken struct {
 	tr smr.Transport
 
@@ -41,31 +39,31 @@ type Shaken struct {
 	delays   *delays         // nil unless open
 }
 
-// Disturbance is what befalls the messages that a member sends. The zero value is none.
+// Disturbance describes faults of the messages that a member sends. The zero value has no faults.
 type Disturbance struct {
-	// Lose is the part of the messages that is lost: zero, none; 1, all.
+	// Lose is the fraction of messages that are lost, from 0 to 1.
 	Lose float64
-	// Repeat is the part of the others that is sent twice.
+	// Repeat is the fraction of the other messages that are sent twice, from 0 to 1.
 	Repeat float64
-	// MinDelay and MaxDelay are how long a message waits before it is sent: anything in between,
-	// drawn for each of two anew. So messages overtake each other, unless the two are equal. A
-	// MaxDelay below MinDelay counts as MinDelay. At most 32 MiB and 65,536 messages wait; what
-	// comes above is lost, with one warning.
+	// MinDelay and MaxDelay are the bounds of the random delay before each copy of a message is sent.
+	// Unless they are equal, messages overtake each other. A MaxDelay below MinDelay counts as
+	// MinDelay. At most 32 MiB and 65,536 messages wait; further messages are lost, with one warning
+	// in the log.
 	MinDelay, MaxDelay time.Duration
 }
 
-// Disturb sets what befalls messages from now on. Those that wait already are not touched.
+// Disturb sets the faults of messages from now on. It does not affect messages that already wait.
 func (s *Shaken) Disturb(d Disturbance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.disturb = d
 }
 
-// CutTo cuts the links to these members, one way: what this member sends to them is lost, also
-// what waits. What they send still arrives. Connections of the Transport below stay as they are.
+// CutTo cuts the links to these members, in one direction: messages to them are lost, including those
+// that wait. Messages from them still arrive. Connections of the underlying Transport stay open.
 func (s *Shaken) CutTo(ids ...smr.ID) { s.cut(s.to, ids) }
 
-// CutFrom cuts the links from these members, one way: what they send is lost.
+// CutFrom cuts the links from these members, in one direction: messages from them are lost.
 func (s *Shaken) CutFrom(ids ...smr.ID) { s.cut(s.from, ids) }
 
 func (s *Shaken) cut(links map[smr.ID]bool, ids []smr.ID) {
@@ -76,8 +74,8 @@ func (s *Shaken) cut(links map[smr.ID]bool, ids []smr.ID) {
 	}
 }
 
-// Heal mends what CutTo and CutFrom cut, both ways, with these members, or with all if none is
-// named. A Disturbance goes on.
+// Heal restores the links, in both directions, with these members, or with all members if none is named.
+// A Disturbance stays.
 func (s *Shaken) Heal(ids ...smr.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,14 +136,14 @@ func (s *Shaken) Send(to smr.ID, msg []byte) {
 	}
 }
 
-// sendNow sends what has waited, or need not.
+// sendNow sends a message without delay.
 func (s *Shaken) sendNow(to smr.ID, msg []byte) {
 	if !s.isCut(s.to, to) {
 		s.tr.Send(to, msg)
 	}
 }
 
-// Close implements smr.Transport. Messages that wait are lost.
+// Close implements smr.Transport. Waiting messages are lost.
 func (s *Shaken) Close() error {
 	s.mu.Lock()
 	d := s.delays

@@ -18,9 +18,9 @@ import (
 )
 
 // TestTransport checks that an implementation of smr.Transport keeps its contract. open returns a
-// transport that is not open yet, for the members "a", "b" and "c", and its address as a
-// Member's Addr would have it. It is called again with an id whose transport was closed: a
-// restart, for which the address may change.
+// transport that is not open yet, for one of the members "a", "b" and "c", and its address as in
+// smr.Member.Addr. To restart a member, open is called again with its id after its transport was
+// closed; the address may change then.
 //
 //	conform.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
 //		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0"})
@@ -28,9 +28,9 @@ import (
 //		return tcp, tcp.Addr().String()
 //	})
 //
-// Messages may be lost, but each must arrive if it is sent again and again for 10 seconds. At
-// most 128 MiB may wait for a member that takes none. A transport that greets nobody skips the
-// check of greetings. Run it with the race detector, which sees what the checks cannot.
+// Messages may be lost, but a message that is sent repeatedly for 10 seconds must arrive. At most 128
+// MiB may wait for a member that accepts none. The check of greetings is skipped if the transport never
+// calls smr.Endpoint.Check. Run TestTransport with the race detector, too.
 func TestTransport(t *testing.T, open func(t *testing.T, id smr.ID) (tr smr.Transport, addr string)) {
 	t.Helper()
 	if open == nil {
@@ -49,14 +49,14 @@ func TestTransport(t *testing.T, open func(t *testing.T, id smr.ID) (tr smr.Tran
 	}
 }
 
-// transportCheck drives members through a situation. What must hold in every situation, members
-// see for themselves (transportMember.receive).
+// transportCheck drives members through a situation. Members check in transportMember.receive what holds
+// in every situation.
 type transportCheck struct {
 	name string
 	run  func(*transportLab) error
 }
 
-// try runs the check and ends its members. An error says what of the contract is broken.
+// try runs the check and closes its members. An error describes the violation of the contract.
 func (c transportCheck) try(patience time.Duration, open func(id smr.ID) (smr.Transport, string)) (err error) {
 	lab := &transportLab{open: open, patience: patience, addrs: map[smr.ID]string{}}
 	label := stray.NewLabel()
@@ -75,7 +75,7 @@ func (c transportCheck) try(patience time.Duration, open func(id smr.ID) (smr.Tr
 // transportLab holds the members of one check.
 type transportLab struct {
 	open     func(id smr.ID) (smr.Transport, string)
-	patience time.Duration // for what must happen
+	patience time.Duration // how long expected events may take
 	sent     atomic.Uint64 // letters written
 
 	mu      sync.Mutex
@@ -143,7 +143,7 @@ func (l *transportLab) addr(id smr.ID) string {
 	return l.addrs[id]
 }
 
-// end closes what is open, and returns what any member has seen that must not be.
+// end closes all members and returns the first violation that one of them has seen.
 func (l *transportLab) end() error {
 	for _, m := range l.members {
 		if err := m.close(); err != nil {
@@ -167,7 +167,7 @@ func (l *transportLab) noneLeft(label stray.Label) error {
 	return fmt.Errorf("goroutines are left after Close:\n%s", stacks)
 }
 
-// eventually reports whether the condition came to hold while patience lasted.
+// eventually waits for the condition, no longer than patience, and reports whether it held.
 func (l *transportLab) eventually(condition func() bool) bool {
 	timeout := time.NewTimer(l.patience)
 	defer timeout.Stop()
@@ -183,7 +183,7 @@ func (l *transportLab) eventually(condition func() bool) bool {
 	return true
 }
 
-// within runs f, and says so if it takes longer than patience lasts.
+// within runs f and returns an error if it takes longer than patience.
 func (l *transportLab) within(what string, f func()) error {
 	done := make(chan struct{})
 	go func() {
@@ -198,10 +198,10 @@ func (l *transportLab) within(what string, f func()) error {
 	}
 }
 
-// A letter is a message that says who wrote it to whom, and whose other bytes follow from the
-// first 8, so that damage can be seen:
+// A letter is a message that names its sender and receiver. Its first 8 bytes determine the others, so
+// that damage is visible:
 //
-//	from (1) | to (1); 0: anyone | number (6) | bytes from a generator seeded with the first 8
+//	from (1) | to (1); 0: any | number (6) | bytes from a generator seeded with the first 8
 
 type letterNumber uint64 // the first 8 bytes
 
@@ -229,10 +229,10 @@ func fillLetter(msg []byte) {
 	}
 }
 
-// intact says what is wrong with a letter that has arrived.
+// intact returns an error if a letter has not arrived as it was sent.
 func intact(msg []byte, from, to smr.ID) error {
 	if len(msg) < letterHead {
-		return fmt.Errorf("received %d bytes that nobody sent", len(msg))
+		return fmt.Errorf("received %d bytes that no member sent", len(msg))
 	}
 	whole := bytes.Clone(msg)
 	fillLetter(whole)
@@ -240,9 +240,9 @@ func intact(msg []byte, from, to smr.ID) error {
 	case !bytes.Equal(whole, msg):
 		return fmt.Errorf("received a message of %d bytes that was changed on its way", len(msg))
 	case smr.ID(msg[:1]) != from:
-		return fmt.Errorf("Receive was told %q sent what %q sent", from, msg[:1])
+		return fmt.Errorf("Receive got sender %q for a message that %q sent", from, msg[:1])
 	case msg[1] != 0 && smr.ID(msg[1:2]) != to:
-		return fmt.Errorf("received what was sent to %q", msg[1:2])
+		return fmt.Errorf("received a message that was sent to %q", msg[1:2])
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func checkLargest(l *transportLab) error {
 	return a.reaches(b, labMaxMessage)
 }
 
-// The receivers see for themselves that nothing above MaxMessage arrives.
+// The receivers check that no message above MaxMessage arrives.
 func checkTooLarge(l *transportLab) error {
 	a, b, err := l.pair(nil)
 	if err != nil {
@@ -136,7 +136,7 @@ func checkConcurrent(l *transportLab) error {
 	return eachPair(members, func(from, to *transportMember) error { return from.reaches(to, 1_000) })
 }
 
-// c was never there and has no address; b has one where nobody listens any more.
+// c never started and has no address; b has an address at which it no longer listens.
 func checkAbsent(l *transportLab) error {
 	a, b, err := l.pair(nil)
 	if err != nil {
@@ -154,8 +154,8 @@ func checkAbsent(l *transportLab) error {
 	})
 }
 
-// b takes one message and does not return. Sends to it go on, to nowhere at last, and do not
-// hold up those to c.
+// b's Receive does not return from its first message. Further sends to b do not block, and do not delay
+// messages to c.
 func checkStuck(l *transportLab) error {
 	members, gate, err := l.stuckTrio()
 	if err != nil {
@@ -185,7 +185,7 @@ func checkStuck(l *transportLab) error {
 	return nil
 }
 
-// stuckTrio returns three members, of which b is in a Receive that waits for the gate.
+// stuckTrio returns three members. b's Receive waits for the gate.
 func (l *transportLab) stuckTrio() (members [3]*transportMember, g *gate, err error) {
 	g = newGate()
 	for i, change := range []func(*smr.Endpoint){nil, func(e *smr.Endpoint) { e.Receive = g.receive }, nil} {
@@ -243,7 +243,7 @@ func checkRestart(l *transportLab) error {
 	return nil
 }
 
-// b closes while a sends to it; what b sends afterwards goes nowhere.
+// b closes while a sends to it. Messages that b sends afterwards are not carried.
 func checkSilent(l *transportLab) error {
 	members, err := l.trio()
 	if err != nil {
@@ -261,7 +261,7 @@ func checkSilent(l *transportLab) error {
 	late := l.letter("b", "a", 100)
 	b.tr.Send("a", late)
 	err = errors.Join(err, c.reaches(a, 100), a.reaches(c, 100))
-	<-time.After(watched) // b sees a late Receive for itself
+	<-time.After(watched) // b notices a late Receive
 	close(stop)
 	if stuck := l.within("Send to a member that closes", sender.Wait); stuck != nil {
 		return stuck
@@ -283,7 +283,8 @@ func (m *transportMember) keepSending(to smr.ID, stop <-chan struct{}) {
 	}
 }
 
-// watched is how long nothing may happen where nothing must. A right transport never fails for it.
+// watched is the time for which a check waits for an event that must not happen. A correct transport never
+// fails because of it.
 const watched = 100 * time.Millisecond
 
 func checkCloseWaits(l *transportLab) error {

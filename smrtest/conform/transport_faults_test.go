@@ -27,9 +27,9 @@ const (
 var transportFaults = []transportFault{
 	{"carries nothing", "carries messages between all members", "has not arrived", atEnd,
 		bendReceive(func(smr.Endpoint, smr.ID, []byte) {})},
-	{"takes all for a's", "carries messages between all members", `told "a" sent what "b" sent`, atEnd,
+	{"takes all for a's", "carries messages between all members", `got sender "a" for a message that "b" sent`, atEnd,
 		bendReceive(func(e smr.Endpoint, _ smr.ID, msg []byte) { e.Receive("a", msg) })},
-	{"sends all to all", "carries messages between all members", `received what was sent to "b"`, atOnce,
+	{"sends all to all", "carries messages between all members", `received a message that was sent to "b"`, atOnce,
 		bendSend(func(good smr.Transport, _ <-chan struct{}) func(smr.ID, []byte) {
 			return func(_ smr.ID, msg []byte) { good.Send("a", msg); good.Send("b", msg); good.Send("c", msg) }
 		})},
@@ -43,7 +43,7 @@ var transportFaults = []transportFault{
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) {
 			e.Receive(from, append(bytes.Clone(msg[:min(len(msg), 64<<10)]), 0))
 		})},
-	{"is cut to nothing", "carries the largest message", "that nobody sent", atEnd,
+	{"is cut to nothing", "carries the largest message", "that no member sent", atEnd,
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) { e.Receive(from, nil) })},
 	{"has no limit", "refuses larger ones and goes on", "MaxMessage is 1048576", atOnce,
 		bendEndpoint(func(e smr.Endpoint) smr.Endpoint { e.MaxMessage *= 2; return e })},
@@ -113,7 +113,7 @@ var transportFaults = []transportFault{
 			e.Check(from, helloOf(from))
 			e.Receive(from, msg)
 		})},
-	{"heeds Check on one side only", "talks only to those that Check allows", "does not when b does", atOnce,
+	{"heeds Check on one side only", "talks only to those that Check allows", "but not when b sends to a", atOnce,
 		bendReceive(func(e smr.Endpoint, from smr.ID, msg []byte) {
 			if e.Check(from, helloOf(from)) == nil {
 				e.Receive(from, msg)

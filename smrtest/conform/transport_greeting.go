@@ -9,9 +9,9 @@ import (
 	"github.com/smr-go/smr"
 )
 
-var errNoGreeting = errors.New("the transport greets nobody")
+var errNoGreeting = errors.New("the transport never calls Endpoint.Check")
 
-// doorkeeper is b's Check: it refuses a until told otherwise.
+// doorkeeper is b's Check. It refuses a until relent is called.
 type doorkeeper struct {
 	mu      sync.Mutex
 	allow   bool
@@ -40,7 +40,7 @@ func (d *doorkeeper) refused() int {
 	return d.checked
 }
 
-// relent allows from now on, and returns what was wrong so far.
+// relent makes check succeed from now on. It returns the last wrong hello as an error.
 func (d *doorkeeper) relent() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -48,14 +48,14 @@ func (d *doorkeeper) relent() error {
 	return d.trouble
 }
 
-// b refuses a: nothing passes, neither way, however often it is tried. Then b allows it.
+// While b refuses a, no message passes in either direction. Then b allows a.
 func checkGreeting(l *transportLab) error {
 	if err := l.checkRefused(0, 1); err != nil {
 		return err
 	}
 	err := l.checkRefused(1, 0)
 	if err == errNoGreeting {
-		return errors.New("b greets a when a sends, and does not when b does")
+		return errors.New("b's Check is called when a sends to b, but not when b sends to a")
 	}
 	return err
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// transportMember is one end of a transport under test. It looks at everything it receives.
+// transportMember is one end of a transport under test. It checks every message that it receives.
 type transportMember struct {
 	lab *transportLab
 	id  smr.ID
@@ -17,7 +17,7 @@ type transportMember struct {
 
 	mu      sync.Mutex
 	got     map[letterNumber]bool
-	kept    []keptLetter // to see that they stay as they came
+	kept    []keptLetter // checked again at the end
 	closed  bool         // Close has returned
 	trouble error        // the first
 }
@@ -29,8 +29,8 @@ type keptLetter struct {
 
 const lettersKept = 256
 
-// receive is the Endpoint's Receive. It holds in every check that a message arrives as it was
-// sent, from whom it was sent, at whom it was sent to, not above MaxMessage, not after Close.
+// receive is the Endpoint's Receive. It checks that each message is unchanged, has the right sender and
+// receiver, is not above MaxMessage, and does not arrive after Close.
 func (m *transportMember) receive(from smr.ID, msg []byte) {
 	err := intact(msg, from, m.id)
 	if len(msg) > m.max {
@@ -60,7 +60,7 @@ func (m *transportMember) has(letter []byte) bool {
 	return m.got[numberOf(letter)]
 }
 
-// received is how many letters have arrived.
+// received returns the number of letters that have arrived.
 func (m *transportMember) received() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,7 +88,7 @@ func (m *transportMember) close() error {
 	return nil
 }
 
-// verdict returns what was wrong, and looks at the letters once more.
+// verdict returns the first violation that the member has seen. It checks the letters that it kept again.
 func (m *transportMember) verdict() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -103,7 +103,7 @@ func (m *transportMember) verdict() error {
 	return nil
 }
 
-// reaches sends a letter until it has arrived.
+// reaches sends a letter repeatedly until it arrives.
 func (m *transportMember) reaches(to *transportMember, size int) error {
 	letter := m.lab.letter(m.id, to.id, size)
 	arrived := m.lab.eventually(func() bool {

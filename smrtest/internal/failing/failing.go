@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-// recordingTB is a test that may fail without failing the test it runs in.
+// recordingTB is a test that can fail without failing the test that runs it.
 type recordingTB struct {
 	testing.TB
-	failure  string // what it said
+	failure  string // the text of all errors
 	failed   bool
 	skipped  bool
 	cleanups []func()
 }
 
-// Test runs a test to its end, cleanups and all, and returns what it failed with; "" if it passed. The
-// test is called TestCounter.
+// Test runs a test, with its cleanups, and returns its errors; "" if it passed. The name of the test is
+// TestCounter.
 func Test(t *testing.T, body func(t testing.TB)) string {
 	t.Helper()
 	r := &recordingTB{TB: t}
@@ -28,7 +28,7 @@ func Test(t *testing.T, body func(t testing.TB)) string {
 	return r.failure
 }
 
-// protect runs a part of the test that ends where it fails.
+// protect runs a part of the test in a goroutine, which FailNow ends.
 func (r *recordingTB) protect(part func()) {
 	over := make(chan struct{})
 	go func() {
