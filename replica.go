@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/smr-go/smr/internal/hello"
 	"github.com/smr-go/smr/internal/queue"
 	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/vfs"
@@ -39,7 +40,7 @@ type Replica struct {
 
 	state   state
 	status  board
-	greeter greeter
+	greeter *hello.Greeter
 	last    vsr.State // of the turn before; the loop's
 	spare   sync.Pool // of *call
 }
@@ -90,11 +91,9 @@ func (r *Replica) open(disk vfs.FS) (err error) {
 	}
 	r.state.applied.Store(uint64(r.shell.Applier.Op()))
 	list := r.cfg.membership()
-	r.greeter.own = greeting{name: r.cfg.Group, list: list.List()}
-	r.greeter.differs = func(from ID, list string) {
-		r.inbox.Add(shell.Input{Event: &vsr.Misconfigured{From: string(from), List: list}})
-	}
-	r.greeter.starts = map[vsr.Incarnation]uint64{}
+	r.greeter = hello.NewGreeter(r.cfg.Group, list.List(), func(from, list string) {
+		r.inbox.Add(shell.Input{Event: &vsr.Misconfigured{From: from, List: list}})
+	})
 	state := r.shell.Loop.Core().State()
 	r.turned(&state)
 	return nil
@@ -117,7 +116,8 @@ func (r *Replica) openTransport() error {
 	}
 	err := r.cfg.Transport.Open(Endpoint{
 		ID: r.cfg.ID, Addr: r.cfg.addr, MaxMessage: r.cfg.maxMessage(),
-		Hello: r.greeter.hello, Check: r.greeter.check, Receive: r.receive, Logger: r.log,
+		Hello: r.greeter.Hello, Receive: r.receive, Logger: r.log,
+		Check: func(from ID, greeting []byte) error { return r.greeter.Check(string(from), greeting) },
 	})
 	if err != nil {
 		return fmt.Errorf("smr: opening the transport: %w", err)

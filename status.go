@@ -106,7 +106,7 @@ func (r *Replica) Watch(ctx context.Context) iter.Seq[Status] {
 
 // turned publishes the core's state at the end of a turn.
 func (r *Replica) turned(s *vsr.State) {
-	r.greeter.update(s)
+	r.greeter.Update(s)
 	r.status.put(statusOf(s, r.cfg.ID, r.cfg.Members, r.shell.Loop.Applied()))
 	if s.Phase != r.last.Phase || s.Head.View != r.last.Head.View || s.Primary != r.last.Primary {
 		r.log.Info("role", "phase", s.Phase, "view", uint64(s.Head.View), "primary", string(primaryOf(s)), "op", uint64(s.Last.Op), "commit", uint64(s.Commit))

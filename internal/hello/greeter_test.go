@@ -1,4 +1,4 @@
-package smr
+package hello
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Members talk to each other if their greetings agree; otherwise the reason has what each says.
+// Members talk to each other if their greetings agree; otherwise the reason names both values.
 func TestGreetings(t *testing.T) {
 	one, two := vsr.GroupID{1}, vsr.GroupID{2}
 	memory, other := vsr.Incarnation{1}, vsr.Incarnation{2}
@@ -31,12 +31,13 @@ func TestGreetings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := false
-			h := &greeter{own: own, differs: func(ID, string) { told = true }, starts: map[vsr.Incarnation]uint64{},
-				members: vsr.NewMembership([]vsr.Member{{ID: "a", Incarnation: other}, {ID: "b", Incarnation: memory}})}
-			require.NoError(t, h.check("b", member.encode()))
+			h := NewGreeter("", "", func(string, string) { told = true })
+			h.own = own
+			h.members = vsr.NewMembership([]vsr.Member{{ID: "a", Incarnation: other}, {ID: "b", Incarnation: memory}})
+			require.NoError(t, h.Check("b", member.encode()))
 			theirs := member
 			c.change(&h.own, &theirs)
-			err := h.check("b", theirs.encode())
+			err := h.Check("b", theirs.encode())
 			if c.says == "" {
 				require.NoError(t, err)
 			} else {
@@ -47,12 +48,12 @@ func TestGreetings(t *testing.T) {
 	}
 }
 
-// Who greets a replica that holds no group leaves nothing behind there.
+// A replica that holds no group keeps no start numbers.
 func TestStrangersAreNotRemembered(t *testing.T) {
-	h := &greeter{own: greeting{name: "smr", list: "a b"}, starts: map[vsr.Incarnation]uint64{}}
+	h := NewGreeter("smr", "a b", func(string, string) {})
 	for i := range byte(100) {
 		theirs := greeting{group: vsr.GroupID{1}, incarnation: vsr.Incarnation{i}, start: 5, name: "smr", list: "a b"}
-		require.NoError(t, h.check("b", theirs.encode()))
+		require.NoError(t, h.Check("b", theirs.encode()))
 	}
 	require.Empty(t, h.starts)
 }
@@ -62,22 +63,22 @@ func FuzzGreeting(f *testing.F) {
 	whole := greeting{group: vsr.GroupID{1}, incarnation: vsr.Incarnation{2}, start: 3, confirmed: true, name: "smr", list: "a b c"}
 	f.Add(whole.encode())
 	f.Add(whole.encode()[:40])
-	f.Add([]byte{helloVersion + 1})
+	f.Add([]byte{version + 1})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		g, err := parseHello(b)
+		g, err := decode(b)
 		if err != nil {
 			return
 		}
-		again, err := parseHello(g.encode())
+		again, err := decode(g.encode())
 		require.NoError(t, err)
 		require.Equal(t, g, again)
 	})
 }
 
 func TestGreetingOfAnotherVersion(t *testing.T) {
-	_, err := parseHello([]byte{helloVersion + 1, 2, 3})
+	_, err := decode([]byte{version + 1, 2, 3})
 	require.ErrorContains(t, err, "version 2 of the protocol, this replica 1")
-	_, err = parseHello([]byte{helloVersion, 2, 3})
+	_, err = decode([]byte{version, 2, 3})
 	require.ErrorContains(t, err, "has 3 bytes and does not parse")
 }
