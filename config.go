@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -41,8 +42,8 @@ func (c Config) withDefaults() (Config, error) {
 // idleHeartbeat returns what the heartbeat may grow to while nothing happens: with a detector that
 // learns the slower rhythm, and room for several of them in the times that go by it.
 func (c *Config) idleHeartbeat() time.Duration {
-	if d, ok := c.Detector.(*adaptiveDetector); ok {
-		return min(4*c.Heartbeat, c.Abdication/4, d.max/4)
+	if d, ok := c.Detector.(*detector.Adaptive); ok {
+		return min(4*c.Heartbeat, c.Abdication/4, d.Max()/4)
 	}
 	return c.Heartbeat
 }

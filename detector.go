@@ -1,144 +1,35 @@
 package smr
 
 import (
-	"math"
 	"time"
+
+	"github.com/smr-go/smr/internal/detector"
 )
 
-// Detector decides how long a backup trusts a primary that is silent. It is a pure function of the
-// times it is given, and is called by one goroutine at a time. Times never decrease. A wrong answer
-// costs availability, never safety.
+// Detector decides how long a backup trusts a silent primary. When the time is over, the backup votes
+// for a view change. A Detector is a function of the times that it is given: it must not read a clock,
+// start goroutines or block. One replica uses it, one call at a time, with times that never decrease.
+// A bad decision costs availability, never safety. An implementation can be tested with
+// smrtest/conform.TestDetector.
 type Detector interface {
-	// Reset begins anew: another primary, or a gap in this replica's own clock.
+	// Reset forgets everything heard so far. The replica calls it for a new primary, and after a
+	// pause of its own that makes silences meaningless.
 	Reset(now time.Time)
-	// Heard says that the primary made itself heard.
+	// Heard records that a message of the primary arrived.
 	Heard(now time.Time)
-	// Deadline returns until when the primary is trusted if it is not heard before.
+	// Deadline returns the time until which the primary is trusted if nothing more is heard. It
+	// changes nothing.
 	Deadline() time.Time
 }
 
-const (
-	fixedTrust    = 500 * time.Millisecond // NewFixedDetector's default
-	shortestTrust = 250 * time.Millisecond // NewAdaptiveDetector's default min: five heartbeats
-)
+// NewFixedDetector returns a Detector that trusts a silent primary for timeout, which should be
+// several times Config.Heartbeat. Zero or negative: 500 ms.
+func NewFixedDetector(timeout time.Duration) Detector { return detector.NewFixed(timeout) }
 
-// NewFixedDetector returns a Detector that trusts a silent primary for timeout. Zero or negative:
-// 500 ms. It should be several times Config.Heartbeat.
-func NewFixedDetector(timeout time.Duration) Detector {
-	if timeout <= 0 {
-		timeout = fixedTrust
-	}
-	return &fixedDetector{timeout: timeout}
-}
-
-type fixedDetector struct {
-	timeout time.Duration
-	last    time.Time // heard, or reset
-}
-
-func (d *fixedDetector) Reset(now time.Time) { d.last = now }
-func (d *fixedDetector) Heard(now time.Time) { d.last = now }
-func (d *fixedDetector) Deadline() time.Time { return d.last.Add(d.timeout) }
-
-// NewAdaptiveDetector returns a Detector that learns how long the primary's silences are, and
-// trusts it for at least min and at most max. After a Reset it trusts for three times min or more,
-// until it has listened for so long. min should be several times Config.Heartbeat.
+// NewAdaptiveDetector returns a Detector that learns how long the primary's silences are, and trusts
+// it for at least min and at most max. After a Reset it trusts the primary for at least three times
+// min, up to max, until it has listened for that long. min should be several times Config.Heartbeat.
 //
 // Zero or negative: 250 ms for min, or max if that is less; 8 times min for max. A max below min
 // counts as min.
-func NewAdaptiveDetector(min, max time.Duration) Detector {
-	if min <= 0 {
-		min = shortestTrust
-		if max > 0 && max < min {
-			min = max
-		}
-	}
-	if max <= 0 {
-		max = times(8, min)
-	}
-	if max < min {
-		max = min
-	}
-	d := &adaptiveDetector{min: min, max: max}
-	d.caution = d.clamp(float64(times(3, min)))
-	return d
-}
-
-// adaptiveDetector is of the phi accrual family (Hayashibara et al. 2004): the trust is a number
-// of deviations above the mean of the silences. What is a silence makes the difference from it:
-// a busy primary is heard thousands of times between two heartbeats, and were those gaps learnt,
-// its first idle moment would look like death. So short gaps teach nothing, neither up nor down.
-type adaptiveDetector struct {
-	min, max, caution time.Duration // min <= caution <= max
-
-	last     time.Time // heard, or reset
-	heard    bool      // since the reset
-	first    time.Time // when heard was set
-	silences int       // learnt since the reset, counted up to memory
-	mean     float64   // of the silences, in ns; <= max
-	variance float64   // in ns²
-}
-
-const (
-	shortGap = 8   // a gap below min/shortGap is no silence; 31 ms by default, below a heartbeat
-	memory   = 128 // silences: six seconds of heartbeats
-
-	// An idle primary is heard once a mean. Three of them forgive two heartbeats lost in a row,
-	// even where no deviation was ever seen; six deviations are a phi of 9 where jitter is normal.
-	trustMeans      = 3
-	trustDeviations = 6
-)
-
-func (d *adaptiveDetector) Reset(now time.Time) {
-	*d = adaptiveDetector{min: d.min, max: d.max, caution: d.caution, last: now}
-}
-
-func (d *adaptiveDetector) Heard(now time.Time) {
-	gap := now.Sub(d.last)
-	d.last = now
-	if !d.heard {
-		d.heard, d.first = true, now // the gap before it is the reset's, not the primary's
-		return
-	}
-	if gap >= d.min/shortGap {
-		d.learn(float64(min(gap, d.max)))
-	}
-}
-
-// learn takes a silence, in ns, into the mean and the variance: all weigh the same until memory is
-// full, and older ones less and less from then on.
-func (d *adaptiveDetector) learn(silence float64) {
-	d.silences = min(d.silences+1, memory)
-	weight := 1 / float64(d.silences)
-	off := silence - d.mean
-	step := float64(weight * off) // rounded by the conversion: the same on machines that fuse
-	d.mean += step
-	d.variance = (1 - weight) * (d.variance + float64(step*off))
-}
-
-func (d *adaptiveDetector) Deadline() time.Time {
-	trust := d.clamp(float64(trustMeans*d.mean) + float64(trustDeviations*math.Sqrt(d.variance)))
-	if !d.heard || d.last.Sub(d.first) < d.caution {
-		trust = max(trust, d.caution)
-	}
-	return d.last.Add(trust)
-}
-
-// clamp returns ns nanoseconds, or the nearer end of [min, max].
-func (d *adaptiveDetector) clamp(ns float64) time.Duration {
-	switch {
-	case ns >= float64(d.max):
-		return d.max
-	case ns <= float64(d.min):
-		return d.min
-	}
-	return time.Duration(ns)
-}
-
-// times returns n times d, or the longest duration if that is too much.
-func times(n, d time.Duration) time.Duration {
-	if d > math.MaxInt64/n {
-		return math.MaxInt64
-	}
-	return n * d
-}
+func NewAdaptiveDetector(min, max time.Duration) Detector { return detector.NewAdaptive(min, max) }
