@@ -3,6 +3,7 @@ package smr
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -233,7 +234,12 @@ func TestDamagedSnapshot(t *testing.T) {
 				g.change = func(cfg *Config) { cfg.SnapshotEvery = 20 } // the log is cut by large segments
 			}
 			g.start()
+			g.settle()
+			first := g.firstSegment("c")
 			g.fill("a", "op ")
+			for i := 0; !whole && g.firstSegment("c") == first && i < 1000; i++ {
+				g.propose("a", fmt.Sprint("until c cuts its log ", i))
+			}
 			g.settle()
 			g.close("c")
 			file := g.damageSnapshot("c")
@@ -271,6 +277,15 @@ func TestSnapshotRotsBeforeItIsSent(t *testing.T) {
 		require.Len(t, g.history("c"), 281)
 		require.Equal(t, ID("a"), g.primary())
 	})
+}
+
+// firstSegment returns the name of the oldest segment of a member's log.
+func (g *group) firstSegment(id ID) string {
+	names, err := g.disks[id].ReadDir("data/log")
+	require.NoError(g.t, err)
+	i := slices.IndexFunc(names, func(name string) bool { return strings.HasSuffix(name, ".log") })
+	require.GreaterOrEqual(g.t, i, 0, "%q", names)
+	return names[i]
 }
 
 // damageSnapshot flips a bit in the middle of a member's snapshot, and returns its file.
