@@ -16,15 +16,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// look is for those who have changed the page: it must be seen, not only tested.
-var look = flag.String("picture", "", "write pages of made-up runs to this directory, to look at them in a browser")
+// look is for changes of the page, which must be seen in a browser.
+var look = flag.String("picture", "", "write pages to this directory, to look at them in a browser")
 
-// runs are made up, from nothing to more than one sees at once.
+// runs are made up. TestPagesOfSimulatedRuns has real ones.
 var runs = map[string]func() *Run{
-	"empty":  func() *Run { return &Run{} },
-	"sample": func() *Run { return sampleRun(3000) },
-	"crowd":  func() *Run { return sampleRun(50_000) },
-	"odd":    oddRun,
+	"empty": func() *Run { return &Run{} },
+	"odd":   oddRun,
 }
 
 func TestPages(t *testing.T) {
