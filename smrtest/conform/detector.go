@@ -25,7 +25,7 @@ func TestDetector(t *testing.T, new func() smr.Detector) {
 	for i, c := range detectorChecks {
 		kept := t.Run(c.name, func(t *testing.T) {
 			t.Helper()
-			if err := c.run(t, new); err != nil {
+			if err := c.try(t, new); err != nil {
 				t.Error(err)
 			}
 		})
@@ -36,9 +36,19 @@ func TestDetector(t *testing.T, new func() smr.Detector) {
 	}
 }
 
+// detectorCheck returns an error if detectors that new returns break a rule. beat is their heartbeat.
 type detectorCheck struct {
 	name string
-	run  func(t *testing.T, new func() smr.Detector) error
+	run  func(t *testing.T, new func() smr.Detector, beat time.Duration) error
+}
+
+// try runs the check.
+func (c *detectorCheck) try(t *testing.T, new func() smr.Detector) error {
+	beat, err := beat(new)
+	if err != nil {
+		return err
+	}
+	return c.run(t, new, beat)
 }
 
 // detectorChecks are in the order in which they run. If the first fails the others mean nothing.
@@ -134,11 +144,7 @@ func apart(all []sign, one, two []time.Time, why string) error {
 	return nil
 }
 
-func trustIsAhead(_ *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
+func trustIsAhead(_ *testing.T, new func() smr.Detector, beat time.Duration) error {
 	all := signs(beat)
 	for i, until := range deadlines(new(), all, func() {}) {
 		if !until.After(all[i].at) {
@@ -149,11 +155,7 @@ func trustIsAhead(_ *testing.T, new func() smr.Detector) error {
 	return nil
 }
 
-func silenceIsSuspected(_ *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
+func silenceIsSuspected(_ *testing.T, new func() smr.Detector, beat time.Duration) error {
 	all := signs(beat)
 	for i, until := range deadlines(new(), all, func() {}) {
 		if trust := until.Sub(all[i].at); trust > 24*time.Hour {
@@ -178,25 +180,17 @@ func hear(d smr.Detector, now time.Time, count int, every time.Duration) (time.T
 	return now, nil
 }
 
-func steadinessIsTrusted(_ *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
+func steadinessIsTrusted(_ *testing.T, new func() smr.Detector, beat time.Duration) error {
 	d := new()
 	d.Reset(firstReset)
-	_, err = hear(d, firstReset, 10_000, beat)
+	_, err := hear(d, firstReset, 10_000, beat)
 	return err
 }
 
-func burstsAreForgiven(_ *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
+func burstsAreForgiven(_ *testing.T, new func() smr.Detector, beat time.Duration) error {
 	d := new()
 	d.Reset(firstReset)
-	now := firstReset
+	now, err := firstReset, error(nil)
 	for range 3 {
 		if now, err = hear(d, now, 20_000, max(beat/5000, 1)); err != nil {
 			return fmt.Errorf("busy: %w", err)
@@ -208,11 +202,7 @@ func burstsAreForgiven(_ *testing.T, new func() smr.Detector) error {
 	return nil
 }
 
-func onlyTimesCount(t *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
+func onlyTimesCount(t *testing.T, new func() smr.Detector, beat time.Duration) error {
 	all := signs(beat)
 	here := deadlines(new(), all, func() {})
 	if err := apart(all, here, deadlines(new(), all, func() {}), "the same times again"); err != nil {
@@ -224,11 +214,7 @@ func onlyTimesCount(t *testing.T, new func() smr.Detector) error {
 	})
 }
 
-func deadlineIsPure(t *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
+func deadlineIsPure(t *testing.T, new func() smr.Detector, beat time.Duration) error {
 	all, asked := signs(beat), new()
 	once := deadlines(new(), all, func() {})
 	often := deadlines(asked, all, func() {
@@ -249,11 +235,7 @@ func deadlineIsPure(t *testing.T, new func() smr.Detector) error {
 	})
 }
 
-func resetStartsOver(_ *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
+func resetStartsOver(_ *testing.T, new func() smr.Detector, beat time.Duration) error {
 	used := new()
 	deadlines(used, signs(beat), func() {})
 	all := signs(beat)
