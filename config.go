@@ -97,8 +97,6 @@ func (c *Config) checkMembers() error {
 			return fmt.Errorf("smr: Config.Members[%d].Addr has %d bytes; the limit is %d", i, len(m.Addr), maxAddr)
 		case seen[m.ID]:
 			return fmt.Errorf("smr: Config.Members has %q twice; every member needs an ID of its own", m.ID)
-		case m.Role != Voter:
-			return fmt.Errorf("smr: Config.Members[%d].Role is %d; only Voter is there so far", i, m.Role)
 		}
 		seen[m.ID] = true
 	}
@@ -115,7 +113,7 @@ func (c *Config) checkMembers() error {
 func (c *Config) membership() vsr.Membership {
 	members := make([]vsr.Member, len(c.Members))
 	for i, m := range c.Members {
-		members[i] = vsr.Member{ID: string(m.ID), Addr: m.Addr, Role: uint8(m.Role)}
+		members[i] = vsr.Member{ID: string(m.ID), Addr: m.Addr}
 	}
 	return vsr.NewMembership(members)
 }

@@ -23,7 +23,6 @@ func TestStartRefuses(t *testing.T) {
 		"long id":            {func(c *Config) { c.Members = []Member{{ID: ID(strings.Repeat("a", 65))}} }, "must have 1 to 64 bytes"},
 		"long address":       {func(c *Config) { c.Members[1].Addr = strings.Repeat("a", 256) }, "Config.Members[1].Addr has 256 bytes"},
 		"member twice":       {func(c *Config) { c.Members[2].ID = "a" }, `Config.Members has "a" twice`},
-		"other role":         {func(c *Config) { c.Members[1].Role = 1 }, "Config.Members[1].Role is 1; only Voter"},
 		"not a member":       {func(c *Config) { c.ID = "z" }, `Config.ID "z" is not one of Config.Members`},
 		"no id":              {func(c *Config) { c.ID = "" }, "Config.ID is missing"},
 		"no state machine":   {func(c *Config) { c.StateMachine = nil }, "Config.StateMachine is missing"},

@@ -14,17 +14,10 @@ import (
 // ID names a member of a group. It is never reused, not even after the member is gone.
 type ID string
 
-// Role is what a member does in its group.
-type Role uint8
-
-// Voter acknowledges operations, votes, and may become primary. It is the only role so far.
-const Voter Role = 0
-
 // Member is one replica of a group as the others know it.
 type Member struct {
 	ID   ID     // required: 1 to 64 bytes, unique in the group
 	Addr string // where its Transport listens; may be empty for a Transport that needs none
-	Role Role   // zero: Voter
 }
 
 // Op is an operation in the group's order. It is the same on every replica.
