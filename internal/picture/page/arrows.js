@@ -10,8 +10,8 @@ function arrow(i) {
 	return [x0, y0, whole ? x1 : x0 + (x1 - x0) * way, y0 + (y1 - y0) * way];
 }
 
-// drawArrows draws the messages that are seen: a kind of which there are too many to tell them apart
-// as a crowd, and over the crowds the rare kinds, one by one.
+// drawArrows draws the messages in sight. A kind with too many messages to tell apart is drawn as a crowd,
+// and the rare kinds are drawn over the crowds, one by one.
 function drawArrows() {
 	const from = placeAt(GUTTER), to = placeAt(size.width);
 	const seenOf = kind => (kind.shown ? lastAt(kind.begins, to) - lastAt(kind.begins, from) : 0);
@@ -30,8 +30,8 @@ function drawArrows() {
 	pen.restore();
 }
 
-// drawKind draws one kind's arrows, in two passes if something is searched for: what is not found
-// fades. It leaves those that did not arrive to be drawn over all others.
+// drawKind draws the arrows of one kind. During a search it draws them in two passes, and messages that do
+// not match fade. Messages that did not arrive are left to be drawn over all others.
 function drawKind(kind, from, to, look, failed) {
 	const plain = [], found = [], last = new Float64Array(lanes.length ** 2).fill(-1e9), crowd = look.crowds.has(kind);
 	pen.strokeStyle = pen.fillStyle = colourOf(kind);
@@ -45,8 +45,8 @@ function drawKind(kind, from, to, look, failed) {
 	strokeAll(found, 1, 2.2, look.heads);
 }
 
-// apart reports whether a message can be told from the last one between the same two lanes for which
-// it said so.
+// apart reports whether a message is far enough from the last one, between the same two lanes, for which it
+// returned true.
 function apart(last, i, pixels) {
 	const pair = messages.from[i] * lanes.length + messages.to[i], x = xOf(messages.begins[i]);
 	if (x - last[pair] < pixels) return false;
@@ -82,8 +82,8 @@ function head(x0, y0, x1, y1, length) {
 	pen.lineTo(x1 - length * Math.cos(angle + spread), y1 - length * Math.sin(angle + spread));
 }
 
-// drawFailed draws what did not arrive: a broken line, and a sign where it ended; of many, some, and
-// the signs alone.
+// drawFailed draws messages that did not arrive: a broken line, and a sign where it ended. Of many it draws
+// the signs of some.
 function drawFailed(failed, look) {
 	const many = failed.length > 500, last = [0, 1, 2, 3, 4].map(() => new Float64Array(lanes.length ** 2).fill(-1e9));
 	const found = i => !search.matches || search.matches[i] === 1;
@@ -155,8 +155,8 @@ const PARTS = [0.5, 0.36, 0.64, 0.22, 0.78]; // of the way, where a label may st
 
 const upright = angle => (Math.abs(angle) > Math.PI / 2 ? angle - Math.sign(angle) * Math.PI : angle);
 
-// takes gives a label beside x, y its place, and reports whether no band and no other label has it.
-// A label is taken for a row of circles.
+// takes reserves the place of a label next to x, y, and reports whether that was free of bands and other
+// labels. A label is treated as a row of circles.
 function takes(taken, x, y, width, angle) {
 	const dx = Math.cos(angle), dy = Math.sin(angle), circles = [];
 	for (let along = -width / 2; along <= width / 2 + 4; along += 8) circles.push([x + dx * along + dy * 6, y + dy * along - dx * 6]);

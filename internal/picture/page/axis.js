@@ -1,6 +1,6 @@
-// The axis names true virtual times, and marks where time was left out.
+// The axis shows virtual times, and where time was left out.
 
-// eachStretch calls plain or stub for each piece of paper that is seen, from left to right.
+// eachStretch calls plain or stub for each piece of paper in sight, from left to right.
 function eachStretch(plain, stub) {
 	const from = placeAt(GUTTER), to = placeAt(size.width), {places, times} = scale;
 	for (let i = Math.max(0, lastAt(places, from)); i + 1 < places.length && places[i] <= to; i++) {
@@ -63,7 +63,7 @@ function drawAxis() {
 	pen.fillRect(0, AXIS - 1, size.width, 1);
 }
 
-// plainTicks draws round times, and where there is no room for one, the time at which a stretch begins.
+// plainTicks draws round times. In a stretch without room for one it draws the time of its beginning.
 function plainTicks(x0, x1, t0, t1, tick, free) {
 	if (x1 < Math.max(free(), GUTTER)) return;
 	if (x1 - x0 < LABEL) return x0 >= GUTTER ? tick(x0, t0, Infinity) : undefined;
@@ -84,7 +84,7 @@ function roundStep(d) {
 	return power * [1, 2, 5, 10].find(m => m * power >= d);
 }
 
-// drawGutter names the lanes, over whatever runs below them.
+// drawGutter draws the names of the lanes.
 function drawGutter() {
 	pen.fillStyle = ink.paper;
 	pen.fillRect(0, 0, GUTTER, size.height);

@@ -1,5 +1,5 @@
-// Bands are what a lane was for some time: a replica's place in the protocol, in the colour of its
-// view, and what ailed it over that; a client's calls; and the links that were cut.
+// Bands show the conditions of a lane: a replica's role, in the colour of its view, with its ailments over
+// it; a client's calls; and links that were cut.
 
 // eachSeen calls do for each span that is in sight, and leaves out those narrower than a pixel that lie
 // within the one before.
@@ -105,7 +105,7 @@ function write(x0, x1, y, colour, choices, grounded) {
 	pen.fillText(text, left, y + 0.5);
 }
 
-// slotOf is how many cuts lie between a lane and the stripe that says that it does not reach another.
+// slotOf is the number of stripes between a lane and the stripe of this cut.
 const slotOf = c => Math.abs(replicas.indexOf(c.from) - replicas.indexOf(c.to)) - 1;
 
 function cutY(c) {
@@ -113,8 +113,8 @@ function cutY(c) {
 	return yOf(c.from) + down * (half(c.from) + 7 + 5 * Math.max(0, slotOf(c)));
 }
 
-// drawCuts draws a stripe beside the band of who is not heard, on the side of who does not hear; two
-// neighbours that are cut off from each other have a wall between them.
+// drawCuts draws a stripe next to the band of the sender, on the side of the receiver. Two neighbours that
+// are cut off from each other have a wall between them.
 function drawCuts() {
 	eachSeenCut((c, x0, x1) => {
 		const y = cutY(c);

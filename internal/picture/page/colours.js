@@ -1,4 +1,4 @@
-// Colours are chosen so that neighbours differ in lightness too, for those who tell hues badly.
+// Neighbouring colours differ in lightness too, for viewers who cannot distinguish hues.
 // Each family of messages has a strong colour and a lighter one for answers.
 const PALETTES = {
 	light: {
@@ -11,7 +11,7 @@ const PALETTES = {
 	},
 };
 
-// VIEW_HUES are taken in turn by views; none is red, which is for what goes wrong.
+// VIEW_HUES are the hues of views, in turn. Red is left for failures.
 const VIEW_HUES = [212, 38, 150, 280, 188, 322, 95, 245];
 
 const NAMES = ["paper", "ink", "faint", "line", "lane", "gap", "bad", "bad-paper", "fault", "warn", "good", "accent", "down"];

@@ -1,5 +1,5 @@
-// Crowds are messages so many that they cannot be told apart: between two lanes, the column of pixels
-// at which a message passes is shaded in its kind's colour, the deeper the more they are.
+// A crowd is a kind with too many messages to tell apart. Between two lanes, columns of pixels are shaded in
+// the kind's colour, darker the more messages pass there.
 const CROWD = 300; // arrows of one kind
 const columns = document.createElement("canvas"); // a row of pixels for each room between lanes
 

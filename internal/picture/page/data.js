@@ -18,7 +18,7 @@ const messages = (({sent, took, from, to, kind, text, fate}) => ({
 	kind: Int32Array.from(kind), text: Int32Array.from(text), fate: Uint8Array.from(fate),
 }))(run.messages);
 
-// flight is how long a message usually takes; what got nowhere is drawn as if it had taken as long.
+// flight is the median time of messages, which also determines the length of arrows that end at once.
 const flight = (() => {
 	const took = messages.took.filter((t, i) => t > 0 && messages.fate[i] === ARRIVED).sort();
 	return took.length ? took[took.length >> 1] : end / 100;
@@ -55,7 +55,7 @@ for (const s of rows(run.states, "at")) {
 	states[s.lane].text.push(s.text);
 }
 
-// lastAt returns the index of the last of sorted times that is not above t; -1 if there is none.
+// lastAt returns the index of the last of sorted times that is not above t, or -1.
 function lastAt(times, t) {
 	let low = 0, high = times.length;
 	while (low < high) {
@@ -66,7 +66,7 @@ function lastAt(times, t) {
 	return low - 1;
 }
 
-// What a replica is, one thing at a time, is told from what ails it besides.
+// Roles of a replica do not overlap. Its other spans are ailments.
 const IN_PROTOCOL = new Set(["forming", "recovering", "backup", "primary", "view change"]);
 const ROLES = new Set([...IN_PROTOCOL, "paused", "down"]);
 const CALLS = {"answered": "", "not applied": "not applied", "unknown": "outcome unknown", "open": "no answer yet"};

@@ -1,4 +1,5 @@
-// The details say all that is known of what is pinned or pointed at, and what each replica held then.
+// The details show everything known about the item that is pinned or under the pointer, and the states of
+// the replicas at that time.
 const detailsBox = document.getElementById("details"), tip = document.getElementById("tip");
 
 // element makes an element; children may be texts, which are never taken for markup.
@@ -20,7 +21,7 @@ function describe(item) {
 	case "message": return describeMessage(item.i);
 	case "mark": return {title: `${item.look.symbol} ${item.kind}`, facts: [["at", nameOf(item.lane)], ["time", stamp(item.at)]], text: item.text};
 	case "state": return {title: `${nameOf(item.lane)}: state`, facts: [["since", stamp(item.at)]], text: item.text};
-	case "cut": return {title: `${nameOf(item.from)} ↛ ${nameOf(item.to)}`, facts: period(item), text: `Nothing gets from ${nameOf(item.from)} to ${nameOf(item.to)}.`};
+	case "cut": return {title: `${nameOf(item.from)} ↛ ${nameOf(item.to)}`, facts: period(item), text: `No messages pass from ${nameOf(item.from)} to ${nameOf(item.to)}.`};
 	case "network": return {title: "Network: " + item.text, facts: period(item), text: item.now.map(c => `${nameOf(c.from)} ↛ ${nameOf(c.to)}`).join(", ")};
 	}
 	const title = IN_PROTOCOL.has(item.kind) ? `${nameOf(item.lane)}: ${item.kind}, view ${item.view}` : `${nameOf(item.lane)}: ${CALLS[item.kind] ?? item.kind}`;
@@ -50,8 +51,8 @@ function showTip() {
 	tip.style.top = Math.max(4, pointer.y + 18 + height > size.height ? pointer.y - height - 10 : pointer.y + 18) + "px";
 }
 
-// showDetails shows what is pinned, else what is pointed at; and the states at its time, else at the
-// pointer's.
+// showDetails shows the pinned item, or else the one under the pointer, with the states at its time, or else
+// at the pointer's time.
 function showDetails() {
 	const item = pinned ?? hovered, at = item && !(item === hovered && item.until) ? item.at : pointer.time;
 	const parts = [];
@@ -64,7 +65,7 @@ function showDetails() {
 		parts.push(element("dl", {}, ...facts.flatMap(([name, value, look]) => [element("dt", {}, name), element("dd", {class: look}, value)])));
 		if (text) parts.push(element("pre", {}, text));
 	} else {
-		parts.push(element("p", {class: "hint"}, "Point at anything to see what it holds; click to keep it here."));
+		parts.push(element("p", {class: "hint"}, "Point at an item to see its details; click to keep them here."));
 	}
 	if (at !== null && at !== undefined) parts.push(...statesAt(at, item));
 	detailsBox.replaceChildren(...parts);

@@ -1,5 +1,5 @@
-// Drawing happens at most once a frame, and of three layers only what has changed: the whole run's,
-// below; the picture, while the camera stands; and what the pointer brings.
+// Drawing happens at most once a frame. Of three layers only those that changed are drawn: the overview, the
+// picture, and the items of the pointer.
 let wanted = false, staleRun = true, staleScene = true;
 const scene = document.createElement("canvas");
 
@@ -32,7 +32,7 @@ function drawNow() {
 	drawOverview();
 }
 
-// copy puts a layer below what will be drawn.
+// copy draws a layer.
 function copy(layer, onto) {
 	onto.save();
 	onto.setTransform(1, 0, 0, 1, 0, 0);
@@ -40,7 +40,7 @@ function copy(layer, onto) {
 	onto.restore();
 }
 
-// redrawScene draws all that does not depend on the pointer, and keeps a copy.
+// redrawScene draws everything that does not depend on the pointer, and keeps a copy.
 function redrawScene() {
 	pen.fillStyle = ink.paper;
 	pen.fillRect(0, 0, size.width, size.height);
@@ -62,7 +62,7 @@ function redrawScene() {
 	scene.getContext("2d").drawImage(canvas, 0, 0);
 }
 
-// drawEnds shades what is before the run's beginning and after its end.
+// drawEnds shades the time before the beginning of the run and after its end.
 function drawEnds() {
 	pen.fillStyle = ink.lane;
 	const x0 = xOf(0), x1 = xOf(scale.length);
@@ -70,7 +70,7 @@ function drawEnds() {
 	if (x1 < size.width) pen.fillRect(x1, AXIS, size.width - x1, size.height);
 }
 
-// emphasize draws once more, and stronger, what is pointed at.
+// emphasize draws an item again, and stronger.
 function emphasize(item, width) {
 	if (!item) return;
 	pen.save();
@@ -107,7 +107,7 @@ function emphasizeMessage(i, width) {
 	if (messages.fate[i] !== ARRIVED) fate(messages.fate[i], x1, y1, 1, 5);
 }
 
-// drawSelection draws what will be zoomed to.
+// drawSelection draws the stretch to zoom to.
 function drawSelection() {
 	if (!drag?.selects || !drag.moved) return;
 	pen.fillStyle = ink.accent;

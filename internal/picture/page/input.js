@@ -1,9 +1,9 @@
 // Mouse and keys.
 const KEYS = [
-	["wheel, + −", "zoom"], ["drag, ← →", "move; with Shift by a whole width"], ["Shift + wheel", "move"], ["↑ ↓", "scroll, where lanes do not fit"],
-	["Shift + drag", "zoom to what is dragged over"], ["click", "pin; click beside it or Esc to let go"], ["double click", "go near"],
+	["wheel, + −", "zoom"], ["drag, ← →", "move; with Shift by a whole width"], ["Shift + wheel", "move"], ["↑ ↓", "scroll, if the lanes do not fit"],
+	["Shift + drag", "zoom to the stretch"], ["click", "pin; click elsewhere or Esc to unpin"], ["double click", "zoom in"],
 	["f, Home", "the whole run"], ["v", "the violation"], ["n, p", "next and previous event of the list"], ["/", "find"],
-	["c", "compress time or not"], ["h", "heartbeats or not"], ["t", "light or dark"], ["Alt + click on a kind", "only that kind"], ["?", "this"],
+	["c", "compress time or not"], ["h", "heartbeats or not"], ["t", "light or dark"], ["Alt + click on a kind", "only that kind"], ["?", "this help"],
 ];
 
 // where returns an event's place on an element.
@@ -70,7 +70,7 @@ canvas.addEventListener("dblclick", event => {
 	moved();
 });
 
-// The overview moves the picture to where it is pressed.
+// A press on the overview moves the picture there.
 function moveByOverview(event) {
 	if (event.buttons !== 1) return;
 	camera.left = stripPlace(where(event, strip)[0]) - shownWidth() / 2;

@@ -1,4 +1,4 @@
-// What the protocol's messages are for, which gives them their colours, and what is shown of them.
+// The purposes of the protocol's messages, which determine their colours, and the kinds that are shown.
 const FAMILIES = {
 	order: ["Prepare", "PrepareOK", "Gap"],
 	heartbeat: ["Commit", "CommitOK"],
@@ -35,14 +35,14 @@ const drawingOrder = [...kinds].sort((a, b) => b.at.length - a.at.length);
 const kindOfMessage = new Array(messages.n);
 for (const kind of kinds) for (const i of kind.at) kindOfMessage[i] = kind;
 
-// hideHeartbeats hides them where they drown the rest.
+// hideHeartbeats hides heartbeats that would crowd out other messages.
 function hideHeartbeats(all) {
 	const beats = all.filter(kind => kind.family === "heartbeat");
 	const count = beats.reduce((n, kind) => n + kind.at.length, 0);
 	if (count > 0.2 * messages.n && count < messages.n) for (const kind of beats) kind.shown = false;
 }
 
-// markKinds that the run has: what they look like, and whether the list of events names them.
+// markKinds are the kinds of marks: their looks, and whether the list of events has them.
 const MARKS = {
 	violation: {symbol: "✕", listed: true},
 	fault: {symbol: "⚡", listed: true},

@@ -1,4 +1,4 @@
-// The legend names the colours, and chooses what is shown.
+// The legend explains the colours and turns kinds on and off.
 const legendBox = document.getElementById("legend");
 
 function showLegend() {
@@ -38,8 +38,7 @@ function signOf(kind) {
 	return e;
 }
 
-// fates explains the signs at the ends of messages that did not arrive, if there are any; pressed, it
-// finds them.
+// fates explains the signs of messages that did not arrive, if there are any. A click searches for them.
 function fates() {
 	const count = [0, 0, 0, 0, 0];
 	for (const f of messages.fate) count[f]++;

@@ -1,19 +1,19 @@
-// The list of events: faults, violations and new primaries, or whatever is searched for. It may be
-// very long: only the rows that are seen exist.
+// The list of events has faults, violations and new primaries, or the results of a search. It can be very
+// long, so only the rows in sight exist.
 const findBox = document.getElementById("find"), foundBox = document.getElementById("found");
 const listBox = document.getElementById("list"), rowsBox = document.getElementById("rows");
 const ROW_HEIGHT = 24;
 
-// search.matches says of each message whether it is found; null while nothing is searched for.
+// search.matches has 1 for each message that matches; null without a search.
 const search = {matches: null, items: [], current: -1};
 
-// notable returns what the list shows while nothing is searched for.
+// notable returns the items of the list without a search.
 function notable() {
 	const turns = spans.filter(s => s.kind === "primary" || s.kind === "down");
 	return [...marks.filter(m => m.look.listed && m.look.shown), ...turns].sort((a, b) => a.at - b.at);
 }
 
-// find fills the list with what has all words of the query, in any place.
+// find fills the list with the items that contain all words of the query.
 function find(query) {
 	const words = query.toLowerCase().split(/\s+/).filter(Boolean);
 	if (words.length === 0) {
@@ -51,7 +51,7 @@ function foundStates(words) {
 	return states.flatMap((s, lane) => s.at.map((at, i) => ({what: "state", at, lane, text: texts[s.text[i]]}))).filter(s => has(line(s), words));
 }
 
-// Marks of these kinds say in their texts what they are.
+// The texts of these kinds of marks need no name of the kind.
 const SELF_EVIDENT = new Set(["fault", "note"]);
 
 // line is an item in one line of the list.
@@ -93,7 +93,7 @@ function visit(place) {
 	pin(item);
 }
 
-// choose has the row in sight, and the current one.
+// choose makes a row the current one and scrolls to it.
 function choose(place) {
 	const top = place * ROW_HEIGHT;
 	search.current = place;

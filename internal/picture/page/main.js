@@ -1,4 +1,4 @@
-// showViolation brings the violation into view, with what led to it on its left.
+// showViolation moves to the violation, with the events before it on its left.
 function showViolation() {
 	if (!violations.length) return;
 	const v = violations[0];
@@ -10,8 +10,8 @@ function showViolation() {
 	pin(v);
 }
 
-// beforehand returns the time since which so many of the messages that are shown were sent that they
-// fill the picture, and can be told apart.
+// beforehand returns a time before t such that the messages from then to t fill the picture and can be told
+// apart.
 function beforehand(t) {
 	const sent = kinds.filter(kind => kind.shown).flatMap(kind => {
 		const last = lastAt(kind.at.map(i => messages.sent[i]), t);
@@ -20,7 +20,7 @@ function beforehand(t) {
 	return Math.min(sent[Math.min(69, sent.length - 1)] ?? 0, t - 10 * flight);
 }
 
-// dress takes the page's colours over.
+// dress applies the page's colours.
 function dress() {
 	readColours();
 	showLegend();

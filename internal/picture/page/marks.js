@@ -1,5 +1,5 @@
-// Marks are what happened at one moment: small signs in the lower half of a replica's band, faults
-// and violations from top to bottom.
+// Marks are events at one moment: small signs in the lower half of a replica's band; faults and violations
+// are lines from top to bottom.
 
 const signY = lane => yOf(lane) + (lanes[lane].client ? 0 : 7);
 
@@ -21,7 +21,7 @@ function dot(look, x, y) {
 	pen.fillRect(x - 1, y - 2, 2, 4);
 }
 
-// sign draws a mark's sign, with an edge that tells it from what is below.
+// sign draws a mark's sign, with an edge that sets it off.
 function sign(look, x, y) {
 	pen.fillStyle = markColour(look);
 	pen.strokeStyle = ink.paper;
@@ -72,7 +72,7 @@ function faultLine(m, x) {
 	pen.globalAlpha = 1;
 }
 
-// fitted cuts a text short to the room that it has.
+// fitted shortens a text to the width.
 function fitted(text, room) {
 	if (pen.measureText(text).width <= room) return text;
 	let n = Math.max(1, Math.floor(text.length * room / pen.measureText(text).width) - 1);
@@ -80,7 +80,7 @@ function fitted(text, room) {
 	return text.slice(0, n) + "…";
 }
 
-// drawViolations cannot be overlooked: a red line from top to bottom, a flag, and a ring where it is.
+// drawViolations draws a red line from top to bottom, a flag, and a ring at the lane.
 function drawViolations() {
 	for (const m of violations) {
 		const x = xOf(m.begins);
@@ -111,7 +111,7 @@ function ring(x, y) {
 	}
 }
 
-// flag says what was violated, at the foot of the line, on the side that has more room.
+// flag names the violated rule at the foot of the line, on the side with more room.
 function flag(m, x) {
 	pen.font = "bold 12px system-ui, sans-serif";
 	pen.textBaseline = "middle";

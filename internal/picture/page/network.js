@@ -1,5 +1,5 @@
-// The network, from one cut or mending to the next, in words: "a | b c" where nothing passes
-// between the sides, "a ↛ b" for a link that is cut one way.
+// The states of the network over time, as text: "a | b c" if no messages pass between the sides, "a ↛ b" for
+// a link that is cut in one direction.
 
 const networks = (() => {
 	const moments = [...new Set(cuts.flatMap(c => [c.at, c.until]))].sort((a, b) => a - b);
@@ -22,7 +22,8 @@ function inWords(now) {
 	return [...split, ...new Set(rest)].join(", ");
 }
 
-// sidesOf returns the sets of replicas that reach each other, if only over others or one way.
+// sidesOf returns the sets of replicas that reach each other, directly or over others, in one direction or
+// both.
 function sidesOf(joined) {
 	const sides = [], left = new Set(replicas);
 	for (const first of replicas) {
@@ -37,7 +38,7 @@ function sidesOf(joined) {
 	return sides;
 }
 
-// walls stand between neighbours while neither hears the other.
+// walls stand between neighbours while both links between them are cut.
 const walls = replicas.slice(1).flatMap((lower, i) => {
 	const upper = replicas[i], out = [];
 	for (const n of networks) {

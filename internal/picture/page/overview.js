@@ -1,5 +1,5 @@
-// The overview is the whole run in a strip: the replicas' bands, how much happened when, faults and
-// violations, and the piece that the picture shows.
+// The overview shows the whole run in a strip: the replicas' bands, the traffic, faults and violations, and
+// the part that the picture shows.
 const strip = document.getElementById("overview"), stripPen = strip.getContext("2d");
 const backdrop = document.createElement("canvas"); // all but the frame, which alone moves
 let stripBox = {width: 0, height: 0};
@@ -33,7 +33,7 @@ function redrawBackdrop() {
 	c.fillText(lasted(end), GUTTER - 10, h / 2 + 8);
 }
 
-// drawTraffic draws how many of the messages that are shown were sent when.
+// drawTraffic draws the number of messages over time.
 function drawTraffic(c, h) {
 	const columns = new Float64Array(Math.max(1, Math.ceil((stripBox.width - GUTTER) / 2)));
 	for (const kind of kinds) {

@@ -1,18 +1,18 @@
-// What the pointer points at, and what is pinned.
+// The item under the pointer, and the pinned item.
 const pointer = {x: 0, y: 0, time: null};
 let hovered = null, pinned = null;
 
 const same = (a, b) => a === b || (!!a && !!b && a.what === "message" && b.what === "message" && a.i === b.i);
 const asMessage = i => ({what: "message", i, at: messages.sent[i]});
 
-// itemAt returns what is drawn at a place on the canvas; null if nothing is.
+// itemAt returns the item at a place on the canvas, or null.
 function itemAt(x, y) {
 	if (x < GUTTER || y < AXIS) return null;
 	if (y < size.top) return above(x, y);
 	return markAt(x, y) ?? (laneAt(y) >= 0 ? bandAt(x, y) : null) ?? messageAt(x, y) ?? cutAt(x, y);
 }
 
-// above finds what stands in the rows above the lanes.
+// above returns the item in the rows above the lanes.
 function above(x, y) {
 	const t = toTime(placeAt(x));
 	if (y < AXIS + ROW) return nearest(marks.filter(m => m.kind === "fault"), x, m => xOf(m.begins), 12) ?? nearest(violations, x, m => xOf(m.begins), 12);
@@ -31,7 +31,7 @@ function markAt(x, y) {
 	return nearest(near.filter(m => !isBad(m)), x, m => xOf(m.begins), 5) ?? nearest(near.filter(isBad), x, m => xOf(m.begins), 23);
 }
 
-// nearest returns the one of all that is nearest to x; null if none is within reach.
+// nearest returns the item nearest to x within reach, or null.
 function nearest(all, x, place, reach) {
 	let best = null, least = reach;
 	for (const item of all) {
@@ -62,19 +62,19 @@ function distance(x, y, x0, y0, x1, y1) {
 	return Math.hypot(x - x0 - p * dx, y - y0 - p * dy);
 }
 
-// laneAt returns the lane whose band is at y; -1 if there is none.
+// laneAt returns the lane whose band is at y, or -1.
 function laneAt(y) {
 	for (let lane = 0; lane < lanes.length; lane++) if (Math.abs(yOf(lane) - y) <= half(lane)) return lane;
 	return -1;
 }
 
-// within returns a test for what lasts at x, or stands within a pixel or two of it.
+// within returns a test for spans that include x, or come within two pixels of it.
 function within(x) {
 	const place = placeAt(x), slack = 2 / camera.zoom;
 	return s => s.begins - slack <= place && place <= s.ends + slack;
 }
 
-// bandAt returns what a lane was, and what ailed it rather than its role.
+// bandAt returns a lane's span at a place: an ailment rather than a role.
 function bandAt(x, y) {
 	const lane = laneAt(y);
 	return othersOf[lane].findLast(within(x)) ?? rolesOf[lane].findLast(within(x)) ?? null;
@@ -99,7 +99,7 @@ function pointNowhere() {
 	draw();
 }
 
-// pin keeps an item in the details; null lets it go.
+// pin keeps an item in the details; null unpins it.
 function pin(item) {
 	pinned = item;
 	showDetails();

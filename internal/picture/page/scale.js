@@ -1,9 +1,8 @@
-// The scale turns virtual times into places on a strip of paper, and back. Times in which nothing
-// that is shown happens are left out but for a stub, the longer the more was left out. Where
-// something happens a nanosecond of time is one of paper.
+// The scale converts virtual times to places on a strip of paper and back. Idle times are replaced by a stub,
+// which is longer the more time it replaces. Elsewhere a nanosecond of time is one of paper.
 const scale = {compressed: true, times: [0, 1], places: [0, 1], length: 1, idle: 1};
 
-// eventful returns the times at which something that is shown happens, in order.
+// eventful returns the times of the events that are shown, in order.
 function eventful() {
 	const all = [];
 	for (const kind of kinds) {
@@ -17,7 +16,7 @@ function eventful() {
 	return Float64Array.from(all).sort();
 }
 
-// rescale lays the paper out anew, after what is shown has changed.
+// rescale computes the scale again after kinds were shown or hidden.
 function rescale() {
 	scale.times = [0];
 	scale.places = [0];
@@ -65,8 +64,8 @@ function interpolate(xs, ys, x) {
 const toPaper = t => interpolate(scale.times, scale.places, t);
 const toTime = place => Math.max(0, Math.min(end, interpolate(scale.places, scale.times, place)));
 
-// blocksOf returns for each 64 messages where the last of them ends, so that those that are seen are
-// found without looking at all of them.
+// blocksOf returns where each block of 64 messages ends, so that messages in sight are found without
+// examining all.
 const BLOCK = 64;
 function blocksOf(indices) {
 	const blocks = new Float64Array(Math.ceil(indices.length / BLOCK));

@@ -1,5 +1,5 @@
-// The view is where everything stands on the canvas: lanes from top to bottom, and the piece of
-// paper that the camera sees from left to right. Sizes are in CSS pixels.
+// The view places everything on the canvas: lanes from top to bottom, and the part of the paper in sight of
+// the camera from left to right. Sizes are in CSS pixels.
 const AXIS = 26, ROW = 19; // heights of the times, and of a row above the lanes
 const BAND = 26, CALL = 16;             // heights of a replica's band and of a client's calls
 const canvas = document.getElementById("picture"), pen = canvas.getContext("2d");
@@ -15,7 +15,7 @@ const clients = lanes.map((_, i) => i).filter(i => lanes[i].client);
 const laneY = new Float64Array(lanes.length); // of a lane's middle, before scrolling
 const half = lane => (lanes[lane].client ? CALL : BAND) / 2;
 
-// fitCanvas gives the canvas as many pixels as the screen has in its place.
+// fitCanvas matches the pixels of the canvas to those of the screen.
 function fitCanvas(c) {
 	const box = c.getBoundingClientRect(), ratio = devicePixelRatio || 1;
 	c.width = Math.max(1, Math.round(box.width * ratio));
@@ -24,7 +24,7 @@ function fitCanvas(c) {
 	return box;
 }
 
-// layOut gives each lane its place: clients close together, replicas what is left.
+// layOut places the lanes: clients close together, replicas in the remaining space.
 function layOut() {
 	const box = fitCanvas(canvas);
 	size.width = box.width;
@@ -52,7 +52,7 @@ const shownWidth = () => (size.width - GUTTER) / camera.zoom;
 const wholeZoom = () => Math.max(1, size.width - GUTTER - 48) / scale.length;
 const NEAREST = 1 / 20; // pixels for a nanosecond, at most
 
-// keepInside has the camera see some of the run, whatever was asked for.
+// keepInside moves the camera so that it sees some of the run.
 function keepInside() {
 	camera.zoom = Math.max(wholeZoom(), Math.min(camera.zoom, Math.max(NEAREST, wholeZoom())));
 	const spare = shownWidth() * 0.5;
@@ -66,7 +66,7 @@ function seeAll() {
 	camera.left = -20 / camera.zoom;
 }
 
-// zoomAt magnifies, and leaves what is at x where it is.
+// zoomAt magnifies around x.
 function zoomAt(x, factor) {
 	const place = placeAt(x);
 	camera.zoom *= factor;
@@ -75,7 +75,7 @@ function zoomAt(x, factor) {
 	keepInside();
 }
 
-// see has the camera see from one time to another.
+// see moves the camera to the stretch between two times.
 function see(from, to) {
 	const a = toPaper(from), b = toPaper(to);
 	camera.zoom = (size.width - GUTTER) / Math.max(b - a, 1);
@@ -92,10 +92,10 @@ function goTo(t) {
 	keepInside();
 }
 
-// closeZoom is such that a message is some pixels long.
+// closeZoom makes a message several pixels long.
 const closeZoom = () => 26 / flight;
 
-// again lays everything out anew, after what is shown has changed, and has the camera stay.
+// again computes the layout again after kinds were shown or hidden. The camera stays.
 function again() {
 	const middle = size.width ? toTime(camera.left + shownWidth() / 2) : 0;
 	const whole = camera.zoom <= wholeZoom() * 1.001;
