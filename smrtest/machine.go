@@ -50,23 +50,23 @@ func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 }
 
 var machineRules = []rule[machines]{
-	{name: contract.Fresh.Name, check: sharesNothing, first: true},
-	{name: contract.NoPanic.Name, check: doesNotPanic, first: true},
-	{name: contract.NoFailure.Name, check: doesNotFail, first: true},
+	{name: contract.Fresh.Name, check: exactly(contract.Fresh), first: true},
+	{name: contract.NoPanic.Name, check: exactly(contract.NoPanic), first: true},
+	{name: contract.NoFailure.Name, check: exactly(contract.NoFailure), first: true},
 	{name: contract.NoGoroutine.Name, check: leavesNothing, first: true},
-	{name: contract.Deterministic.Name, check: isDeterministic, first: true},
+	{name: contract.Deterministic.Name, check: exactly(contract.Deterministic), first: true},
 	{name: "Apply uses no clock but op.Time", check: usesNoClock},
 	{name: "Apply does not depend on GOMAXPROCS", check: ignoresProcessors},
 	{name: "Apply does not depend on the process", check: ignoresProcess},
-	{name: contract.LeavesBody.Name, check: leavesBodies},
-	{name: contract.LeavesResult.Name, check: leavesResults},
+	{name: contract.LeavesBody.Name, check: exactly(contract.LeavesBody)},
+	{name: contract.LeavesResult.Name, check: exactly(contract.LeavesResult)},
 	{name: "Snapshot changes nothing", check: snapshotsChangeNothing},
-	{name: contract.Restores.Name, check: restoresAll},
-	{name: contract.Replaces.Name, check: restoresOverOld, after: contract.Restores.Name},
+	{name: contract.Restores.Name, check: exactly(contract.Restores)},
+	{name: contract.Replaces.Name, check: exactly(contract.Replaces), after: contract.Restores.Name},
 	{name: "Restore takes what Read gives it", check: restoresByPieces, after: contract.Restores.Name},
 	{name: "Restore returns the reader's error", check: restoreFails},
 	{name: "Restore of a part does not panic", check: restoresPart},
-	{name: contract.Frozen.Name, check: snapshotsAreFrozen, after: contract.Restores.Name},
+	{name: contract.Frozen.Name, check: exactly(contract.Frozen), after: contract.Restores.Name},
 	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside, after: contract.Restores.Name},
 	{name: "WriteTo returns the writer's error", check: writeToFails},
 	{name: "ops show something", check: showsSomething},
@@ -75,24 +75,6 @@ var machineRules = []rule[machines]{
 // replays is how often a run is repeated to see whether chance, as in a map's order, changes it:
 // two keys of a map change places in one of eight runs.
 func (m machines) replays() int { return min(max(8_000/len(m.ops), 20), 100) }
-
-func isDeterministic(_ *testing.T, m machines) error {
-	const why = "two runs of the same operations"
-	first, err := m.run()
-	if err != nil {
-		return err
-	}
-	for range m.replays() {
-		again, err := m.run()
-		if err != nil {
-			return err
-		}
-		if err := first.same(again, why); err != nil {
-			return contract.Deterministic.Broken("%v", m.earlier(err, why, machines.run, machines.run))
-		}
-	}
-	return nil
-}
 
 func usesNoClock(t *testing.T, m machines) error {
 	const why = "a run now and one in the year 2000"
@@ -152,44 +134,6 @@ func onProcessors(n int) way {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
 		return m.run()
 	}
-}
-
-func leavesBodies(_ *testing.T, m machines) error {
-	const why = "two runs, one of which overwrote each body after Apply returned"
-	clean, err := m.run()
-	if err != nil {
-		return err
-	}
-	poisoned, err := m.runPoisoned()
-	if err != nil {
-		return err
-	}
-	if err := clean.same(poisoned, why); err != nil {
-		return contract.LeavesBody.Broken("%v", m.earlier(err, why, machines.run, machines.runPoisoned))
-	}
-	return nil
-}
-
-// runPoisoned applies all operations, and overwrites each body afterwards.
-func (m machines) runPoisoned() (*run, error) {
-	r, err := m.startAt(contract.Here)
-	if err != nil {
-		return nil, err
-	}
-	return r, r.apply(len(r.ops))
-}
-
-func leavesResults(_ *testing.T, m machines) error {
-	r, err := m.run()
-	if err != nil {
-		return err
-	}
-	for i, was := range r.results {
-		if err := contract.SameResult(m.name(i), was, r.returned[i], "after the other operations"); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func snapshotsChangeNothing(_ *testing.T, m machines) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
@@ -130,14 +131,14 @@ func (r *run) looks(n int) (all [][]byte, err error) {
 // occurs, for the order of a map does not change that.
 func differ(a, b [][]byte) string {
 	if alike(a, bytes.Equal) && alike(b, bytes.Equal) {
-		return difference(a[0], b[0])
+		return contract.Difference(a[0], b[0])
 	}
 	return differAnyhow(a, b)
 }
 
 // differAnyhow says how two states differ whose snapshots vary by themselves.
 func differAnyhow(a, b [][]byte) string {
-	if alike(a, sameBytes) && alike(b, sameBytes) && !sameBytes(a[0], b[0]) {
+	if alike(a, contract.Shuffled) && alike(b, contract.Shuffled) && !contract.Shuffled(a[0], b[0]) {
 		return fmt.Sprintf("their snapshots, of %d and %d bytes, hold different bytes whatever the order", len(a[0]), len(b[0]))
 	}
 	return ""
@@ -151,29 +152,4 @@ func alike(all [][]byte, equal func(a, b []byte) bool) bool {
 		}
 	}
 	return true
-}
-
-// sameBytes reports whether a and b are the same bytes in any order.
-func sameBytes(a, b []byte) bool {
-	var count [256]int
-	for _, c := range a {
-		count[c]++
-	}
-	for _, c := range b {
-		count[c]--
-	}
-	return count == [256]int{}
-}
-
-// difference shows where two snapshots part; "" if they are equal.
-func difference(a, b []byte) string {
-	if bytes.Equal(a, b) {
-		return ""
-	}
-	at := 0
-	for at < min(len(a), len(b)) && a[at] == b[at] {
-		at++
-	}
-	from := max(0, at-10)
-	return fmt.Sprintf("their snapshots, of %d and %d bytes, part at byte %d: %s and %s", len(a), len(b), at, quote(a[from:]), quote(b[from:]))
 }

@@ -3,6 +3,8 @@ package smrtest
 import (
 	"bytes"
 	"time"
+
+	"github.com/smr-go/smr/internal/contract"
 )
 
 // way is one of the ways to make a machine and have it apply all operations.
@@ -29,7 +31,7 @@ type lookout struct {
 // runs are done again, and their states looked at after each operation.
 func (m machines) earlier(err error, why string, first, second way) error {
 	best, ok := err.(*parting)
-	if !ok || m.rough {
+	if !ok {
 		return err
 	}
 	if m.watch = m.closely(); m.watch.Every == 0 {
@@ -88,7 +90,7 @@ func (r *run) watched() error {
 func (r *run) parts(other *run, why string) *parting {
 	differ := differAnyhow
 	if r.steady() && other.steady() {
-		differ = func(a, b [][]byte) string { return difference(a[0], b[0]) }
+		differ = func(a, b [][]byte) string { return contract.Difference(a[0], b[0]) }
 	}
 	for n := other.first; n <= other.next; n++ {
 		a, seen := r.states[n]
@@ -116,24 +118,4 @@ func (r *run) steady() bool {
 		}
 	}
 	return true
-}
-
-// least finds the smallest n in (good, bad] at which try fails, and returns it and its error. It
-// must fail at bad, and at all numbers from the smallest on, as a mistake does that stays.
-func (m machines) least(good, bad int, try func(m machines, n int) error) (int, error) {
-	rough := m
-	rough.rough = true
-	var err error
-	for good+1 < bad {
-		middle := good + (bad-good)/2
-		if e := try(rough, middle); e != nil {
-			bad, err = middle, e
-		} else {
-			good = middle
-		}
-	}
-	if e := try(m, bad); e != nil {
-		err = e // chance may have it that there is none this time
-	}
-	return bad, err
 }

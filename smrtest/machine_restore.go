@@ -2,7 +2,6 @@ package smrtest
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
 	"testing"
@@ -65,53 +64,6 @@ func resumed(f frozen, start way, from func() io.Reader) way {
 // reading is to read b from its beginning.
 func reading(b []byte) func() io.Reader {
 	return func() io.Reader { return bytes.NewReader(b) }
-}
-
-// each takes a snapshot at every point of a run, and calls visit with it, what it wrote, and a run
-// of all operations to compare with. If visit fails it looks for the earliest snapshot at which it
-// does, so that the operation is named that makes the difference.
-func (m machines) each(visit func(m machines, whole *run, f frozen, written []byte) error) error {
-	whole, err := m.run()
-	if err != nil {
-		return err
-	}
-	try := func(m machines, at int) error {
-		f, written, err := m.snapshotAt(at)
-		if err != nil {
-			return err
-		}
-		return visit(m, whole, f, written)
-	}
-	rough, good := m, -1
-	rough.rough = true
-	for _, at := range m.points() {
-		if err := try(rough, at); err != nil {
-			_, closer := m.least(good, at, try)
-			return cmp.Or(closer, err)
-		}
-		good = at
-	}
-	return nil
-}
-
-func restoresAll(_ *testing.T, m machines) error {
-	return m.each(func(m machines, whole *run, f frozen, written []byte) error {
-		err := m.resume(whole, f, machines.start, reading(written), "one restored from")
-		if err != nil {
-			return contract.Restores.Broken("%v", err)
-		}
-		return nil
-	})
-}
-
-func restoresOverOld(_ *testing.T, m machines) error {
-	return m.each(func(m machines, whole *run, f frozen, written []byte) error {
-		err := m.resume(whole, f, machines.run, reading(written), "one that had applied them all, and then restored")
-		if err != nil {
-			return contract.Replaces.Broken("%v", err)
-		}
-		return nil
-	})
 }
 
 func restoresByPieces(_ *testing.T, m machines) error {

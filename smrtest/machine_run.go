@@ -20,7 +20,7 @@ type machines struct {
 	more   []smr.Op // to come after ops: the same bodies once more
 	caller caller   // of the suite
 	watch  lookout
-	rough  bool // the earliest operation at which runs part is not wanted
+	exact  *verdict
 
 	patience time.Duration // with another process
 }
@@ -39,7 +39,7 @@ func machinesOf(t *testing.T, new func() smr.StateMachine, bodies [][]byte) mach
 
 func withOps(new func() smr.StateMachine, bodies [][]byte) machines {
 	all := number(slices.Concat(bodies, bodies))
-	m := machines{ops: all[:len(bodies)], more: all[len(bodies):]}
+	m := machines{exact: &verdict{}, ops: all[:len(bodies)], more: all[len(bodies):]}
 	m.kit = &contract.Kit{New: new, Watch: func(what func() string) func() bool { return timed(what, "") }, Describe: func(op smr.Op) string {
 		i, _ := slices.BinarySearchFunc(all, op.Number, func(op smr.Op, n uint64) int { return cmp.Compare(op.Number, n) })
 		return fmt.Sprintf("op %d (ops[%d] = %s)", op.Number, i%len(bodies), quote(op.Body))
@@ -92,10 +92,8 @@ type run struct {
 }
 
 // start makes a machine in its initial state.
-func (m machines) start() (*run, error) { return m.startAt(contract.Clean) }
-
-func (m machines) startAt(p contract.Place) (*run, error) {
-	machine, err := m.kit.Make(p)
+func (m machines) start() (*run, error) {
+	machine, err := m.kit.Make(contract.Clean)
 	if err != nil {
 		return nil, err
 	}

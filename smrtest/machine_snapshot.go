@@ -2,7 +2,6 @@ package smrtest
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -67,34 +66,8 @@ func (m machines) snapshotAt(at int) (frozen, []byte, error) {
 // last returns a snapshot of the state after all operations.
 func (m machines) last() (frozen, []byte, error) { return m.snapshotAt(len(m.ops)) }
 
-func snapshotsAreFrozen(_ *testing.T, m machines) error {
-	whole, err := m.run()
-	if err != nil {
-		return err
-	}
-	rough := m
-	rough.rough = true
-	for _, at := range m.points() {
-		if err := rough.writeLate(whole, at, writeAfter(len(m.ops))); err != nil {
-			return m.firstSeen(whole, at, err)
-		}
-	}
-	return nil
-}
-
-// firstSeen adds to err, of a snapshot after at operations that sees later ones, the first that it
-// sees.
-func (m machines) firstSeen(whole *run, at int, err error) error {
-	try := func(m machines, n int) error { return m.writeLate(whole, at, writeAfter(n)) }
-	if try(m, at) != nil {
-		return err // it is not a later one that matters
-	}
-	n, closer := m.least(at, len(m.ops), try)
-	return fmt.Errorf("%w; the first that it sees is %s", cmp.Or(closer, err), m.after(n))
-}
-
 func snapshotsRunBeside(t *testing.T, m machines) error {
-	if err := snapshotsAreFrozen(t, m); err != nil {
+	if err := exactly(contract.Frozen)(t, m); err != nil {
 		return fmt.Errorf("not tried, as it could crash the test: %w", err)
 	}
 	whole, err := m.run()
@@ -134,16 +107,6 @@ func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte
 		return fmt.Errorf("%w\nit was being written while operations were applied", err)
 	}
 	return nil
-}
-
-// writeAfter is to apply operations, up to n in all, and then to write f.
-func writeAfter(n int) func(*run, frozen) ([]byte, error) {
-	return func(r *run, f frozen) ([]byte, error) {
-		if err := r.apply(n); err != nil {
-			return nil, err
-		}
-		return f.bytes()
-	}
 }
 
 // writeBeside applies the rest of the operations while f is written.

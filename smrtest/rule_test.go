@@ -35,7 +35,7 @@ func TestBrokenRulesFailTheTest(t *testing.T) {
 	}
 	for what, text := range map[string]string{
 		"machine":         "--- FAIL: TestBrokenRulesFailTheTest/Restore_takes_what_Read_gives_it",
-		"forgotten field": "rule_test.go:24: a machine that applied every operation and one restored",
+		"forgotten field": "rule_test.go:24: op 3 (ops[0] = \"put a some text 0\"): after it, a machine restored",
 		"first rule":      "the other rules cannot be checked before this one is kept",
 		"no operations":   "ops is empty",
 	} {

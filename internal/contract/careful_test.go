@@ -39,7 +39,7 @@ func (d *diary) Restore(r io.Reader) error {
 
 // broken returns the error of the first operation that breaks a rule, of a few.
 func broken(t *testing.T, k *Kit) *Broken {
-	c, err := NewCareful(k)
+	c, err := NewCareful(k, 1, 3)
 	require.NoError(t, err)
 	for n := range uint64(50) {
 		if err := c.Execute(smr.Op{Number: n + 3, Body: fmt.Append(nil, "entry ", n)}); err != nil {

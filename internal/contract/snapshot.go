@@ -83,16 +83,3 @@ var sums = maphash.MakeSeed()
 
 // SumOf returns the hash of b, which is another one in every process.
 func SumOf(b []byte) uint64 { return maphash.Bytes(sums, b) }
-
-// Stable reports whether snapshots of the state have the same bytes each time. One that is written in the order of a map
-// cannot be compared with another.
-func (m *Machine) Stable() bool {
-	first, err := m.Encode()
-	for range 16 {
-		again, err2 := m.Encode()
-		if err != nil || err2 != nil || !bytes.Equal(first, again) {
-			return false
-		}
-	}
-	return true
-}

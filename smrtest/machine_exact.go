@@ -1,0 +1,68 @@
+package smrtest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/smr-go/smr/internal/contract"
+)
+
+// exactly checks the rules that are checked operation by operation: all at once, for the first of them.
+func exactly(r contract.Rule) func(t *testing.T, m machines) error {
+	return func(_ *testing.T, m machines) error {
+		if m.exact.err == nil && !m.exact.done {
+			m.exact.done, m.exact.err = true, m.find()
+		}
+		if b, ok := errors.AsType[*contract.Broken](m.exact.err); ok && b.Rule != r.Name {
+			return nil
+		}
+		return m.exact.err
+	}
+}
+
+// verdict is what find has found.
+type verdict struct {
+	done bool
+	err  error
+}
+
+const (
+	windows = 32 // in which operations are applied at first
+	closer  = 5  // looks at the window in which something was found
+)
+
+// find returns the error of the first operation that is seen to break a rule. All operations are applied once more after
+// the last: what that depended on may not have been seen yet.
+func (m machines) find() error {
+	every := 1 + len(m.ops)/windows
+	at, err := m.apart(every, len(m.ops)+len(m.more), 2*len(m.ops))
+	for range closer {
+		if err == nil || every == 1 {
+			break
+		}
+		if n, e := m.apart(every, at+1, at-2*every); e != nil && n <= at { // chance may show it elsewhere, or not at all
+			at, err = n, e
+		}
+	}
+	return err
+}
+
+// apart applies the first n operations: so many at a time, and one by one from the one on that is told. It returns the
+// operation at which a rule is seen to be broken.
+func (m machines) apart(every, n, closely int) (at int, err error) {
+	c, err := contract.NewCareful(m.kit, every, m.replays())
+	if err != nil {
+		return 0, err
+	}
+	ops := slices.Concat(m.ops, m.more)[:n]
+	for i, op := range ops {
+		if i >= closely || i == len(ops)-1 {
+			c.Every = 1
+		}
+		if err := c.Execute(op); err != nil {
+			return i, err
+		}
+	}
+	return n - 1, c.Doubt()
+}
