@@ -3,15 +3,13 @@ package sim
 import (
 	"bytes"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
-	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/wal"
-	"github.com/smr-go/smr/internal/wire"
 )
 
 // Where a replica's files are.
@@ -22,109 +20,80 @@ const (
 	headFile = logDir + "/head"
 )
 
-// flip flips a bit of the byte at off.
-func (h *host) flip(name string, off int64, f *fault.Fault) error {
-	if err := h.fs.FlipBit(name, off, int(f.Seed>>16%8)); err != nil {
+// sector is what a disk writes at once.
+const sector = 512
+
+// extent is a part of a file.
+type extent struct {
+	name      string
+	off, size int64
+}
+
+// writes remembers the writes to a log, so that one can be undone or repeated elsewhere (F10).
+type writes struct {
+	log  []extent
+	head [2]headWrite
+}
+
+// headWrite is a copy of the head before its last write; without content there was none.
+type headWrite struct {
+	content []byte
+	wal.Extent
+}
+
+// mostWrites is how many writes of the log are remembered.
+const mostWrites = 256
+
+// wrote notes a write that is about to be done.
+func (h *host) wrote(op vfs.Op) {
+	w := &h.writes
+	name := strings.TrimSuffix(op.Name, ".new") // the name of the file once it counts
+	switch {
+	case op.Name == headFile:
+		b, _ := h.fs.ReadFile(headFile)
+		for i, x := range wal.Extents(headFile, b) {
+			if x.Off == op.Offset {
+				w.head[i] = headWrite{b[x.Off:][:x.Size], x}
+			}
+		}
+	case strings.HasPrefix(name, logDir) && strings.HasSuffix(name, ".log"):
+		if len(w.log) == mostWrites {
+			w.log = slices.Delete(w.log, 0, mostWrites/2)
+		}
+		w.log = append(w.log, extent{name, op.Offset, op.Length})
+	}
+}
+
+// flip flips a bit in x.
+func (h *host) flip(x extent, f *fault.Fault) error {
+	off := x.off + int64(f.Seed%uint64(x.size))
+	if err := h.fs.FlipBit(x.name, off, int(f.Seed>>16%8)); err != nil {
 		return err
 	}
 	h.ailing.rotten = true
-	h.s.note(h.i, "has a bit flipped in", uint64(off), name, off)
+	h.s.note(h.i, "has a bit flipped in", uint64(off), x.name, off)
 	return nil
 }
 
-// rotLog flips a bit in the record of an op.
-func (h *host) rotLog(f *fault.Fault) error {
-	name, off, size, err := h.record(vsr.OpNumber(f.N))
+// put writes b as a misdirected write.
+func (h *host) put(b []byte, name string, off int64) error {
+	was, err := h.fs.ReadFile(name)
 	if err != nil {
 		return err
 	}
-	return h.flip(name, off+int64(f.Seed%uint64(size)), f)
-}
-
-// record returns where in the log's files the record of an op is that is covered by a later mark (S5).
-// What befalls one that is not cannot be told from a torn write.
-func (h *host) record(op vsr.OpNumber) (name string, off, size int64, err error) {
-	if disk := h.truth(); op > h.covered || op <= disk.Base.Op || op > disk.Last.Op {
-		return "", 0, 0, fmt.Errorf("the log holds no op %d under a mark", op)
+	if end := off + int64(len(b)); end <= int64(len(was)) && bytes.Equal(was[off:end], b) {
+		return fmt.Errorf("%s holds that already", name)
 	}
-	entry := wire.AppendEntry(nil, h.s.judge.EntryOn(h.i, op))
-	names, err := h.fs.ReadDir(logDir)
-	if err != nil {
-		return "", 0, 0, err
-	}
-	for _, name := range slices.Backward(names) {
-		name = path.Join(logDir, name)
-		b, err := h.fs.ReadFile(name)
-		if err != nil {
-			continue
-		}
-		for _, x := range slices.Backward(wal.Extents(name, b)) {
-			if x.Part == wal.RecordPart && x.Stamp.Op == uint64(op) && bytes.HasSuffix(b[x.Off:][:x.Size], entry) {
-				return name, x.Off, x.Size, nil
-			}
-		}
-	}
-	return "", 0, 0, fmt.Errorf("op %d is in no file", op)
-}
-
-// rotHead flips a bit of a copy of the head, unless only one would be left then that is out of date:
-// nobody could tell.
-func (h *host) rotHead(f *fault.Fault) error {
-	copies := h.headCopies()
-	if older, late := olderOf(copies); late && f.N != int64(older) {
-		return fmt.Errorf("copy %d of the head is out of date, and would be the only one", older)
-	}
-	if f.N < 0 || f.N >= int64(len(copies)) {
-		return fmt.Errorf("the head has no copy %d", f.N)
-	}
-	x := copies[f.N]
-	return h.flip(headFile, x.Off+int64(f.Seed%uint64(x.Size)), f)
-}
-
-// headCopies returns where the copies of the head are; none if there is no head.
-func (h *host) headCopies() []wal.Extent {
-	b, err := h.fs.ReadFile(headFile)
-	if err != nil {
-		return nil
-	}
-	return wal.Extents(headFile, b)
-}
-
-// olderOf returns which copy of the head is the older one, and whether writes are missing between the
-// two; -1 if one is not sound.
-func olderOf(copies []wal.Extent) (older int, late bool) {
-	switch {
-	case len(copies) < 2 || !copies[0].Sound || !copies[1].Sound:
-		return -1, false
-	case copies[0].Number < copies[1].Number:
-		return 0, copies[0].Number+1 < copies[1].Number
-	}
-	return 1, copies[1].Number+1 < copies[0].Number
-}
-
-// rotSnapshot flips a bit of the latest snapshot.
-func (h *host) rotSnapshot(f *fault.Fault) error {
-	name, b, err := h.snapshotFile()
-	if err != nil {
+	if err := h.fs.Damage(name, off, b); err != nil {
 		return err
 	}
-	return h.flip(name, int64(f.Seed%uint64(len(b))), f)
+	h.s.note(h.i, "has a misdirected write in", uint64(off), name, off, len(b))
+	return nil
 }
 
-// snapshotFile returns the largest file among the snapshots.
-func (h *host) snapshotFile() (largest string, content []byte, err error) {
-	names, err := h.fs.ReadDir(snapDir)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, name := range names {
-		b, err := h.fs.ReadFile(path.Join(snapDir, name))
-		if err == nil && len(b) > len(content) && !strings.Contains(name, "lock") {
-			largest, content = path.Join(snapDir, name), b
-		}
-	}
-	if len(content) == 0 {
-		return "", nil, fmt.Errorf("%s has no snapshot", Name(h.i))
-	}
-	return largest, content, nil
+// spoil is put for a place where the replica may lose its memory by it.
+func (h *host) spoil(b []byte, name string, off int64) error {
+	err := h.put(b, name, off)
+	h.ailing.rotten = h.ailing.rotten || err == nil
+	return err
 }

@@ -4,103 +4,62 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
-	"strings"
 
 	"github.com/smr-go/smr/internal/sim/fault"
-	"github.com/smr-go/smr/internal/snap"
-	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wal"
+	"github.com/smr-go/smr/internal/wire"
 )
 
-// A disk that says of a write that it is done, and it is not, or is elsewhere (F10).
-
-// sector is what a disk writes at once.
-const sector = 512
-
-// extent is where one write went.
-type extent struct {
-	name      string
-	off, size int64
-}
-
-// writes is what is remembered of what was written to a log: where, and what the copies of the head
-// were before.
-type writes struct {
-	log  []extent
-	head [2]headWrite
-}
-
-// headWrite is a copy of the head as it was before it was last written; no content: it was not there.
-type headWrite struct {
-	content []byte
-	wal.Extent
-}
-
-// mostExtents is how many writes of the log are remembered.
-const mostExtents = 256
-
-// wrote notes a write that is about to be done.
-func (h *host) wrote(op vfs.Op) {
-	w := &h.writes
-	name := strings.TrimSuffix(op.Name, ".new") // as the file is called once it counts
-	switch {
-	case op.Name == headFile:
-		b, _ := h.fs.ReadFile(headFile)
-		for i, x := range wal.Extents(headFile, b) {
-			if x.Off == op.Offset {
-				w.head[i] = headWrite{b[x.Off:][:x.Size], x}
+// record returns where the log has the record of an op that a later mark covers (S5). Damage to
+// others cannot be told from a torn write.
+func (h *host) record(op vsr.OpNumber) (extent, error) {
+	if disk := h.truth(); op > h.covered || op <= disk.Base.Op || op > disk.Last.Op {
+		return extent{}, fmt.Errorf("the log holds no op %d under a mark", op)
+	}
+	entry := wire.AppendEntry(nil, h.s.judge.EntryOn(h.i, op))
+	names, err := h.fs.ReadDir(logDir)
+	if err != nil {
+		return extent{}, err
+	}
+	for _, name := range slices.Backward(names) {
+		name = path.Join(logDir, name)
+		b, _ := h.fs.ReadFile(name)
+		for _, x := range slices.Backward(wal.Extents(name, b)) {
+			if x.Part == wal.RecordPart && x.Stamp.Op == uint64(op) && bytes.HasSuffix(b[x.Off:][:x.Size], entry) {
+				return extent{name, x.Off, x.Size}, nil
 			}
 		}
-	case strings.HasPrefix(name, logDir) && strings.HasSuffix(name, ".log"):
-		if len(w.log) == mostExtents {
-			w.log = slices.Delete(w.log, 0, mostExtents/2)
-		}
-		w.log = append(w.log, extent{name, op.Offset, op.Length})
 	}
+	return extent{}, fmt.Errorf("op %d is in no file", op)
 }
 
-// put has b lie on the disk.
-func (h *host) put(b []byte, name string, off int64) error {
-	was, err := h.fs.ReadFile(name)
+func (h *host) rotLog(f *fault.Fault) error {
+	x, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
 		return err
 	}
-	if end := off + int64(len(b)); end <= int64(len(was)) && bytes.Equal(was[off:end], b) {
-		return fmt.Errorf("%s holds that already", name)
-	}
-	if err := h.fs.Damage(name, off, b); err != nil {
-		return err
-	}
-	h.s.note(h.i, "has a misdirected write in", uint64(off), name, off, len(b))
-	return nil
+	return h.flip(x, f)
 }
 
-// spoil is put where the replica may lose its memory by it.
-func (h *host) spoil(b []byte, name string, off int64) error {
-	err := h.put(b, name, off)
-	h.ailing.rotten = h.ailing.rotten || err == nil
-	return err
-}
-
-// loseInLog leaves zeros, which were there before, in the sectors of a record, or in all that was
-// written along with it.
+// loseInLog leaves zeros, which were there before, in the sectors of a record, or in the whole write
+// that stored it.
 func (h *host) loseInLog(f *fault.Fault) error {
-	name, off, size, err := h.record(vsr.OpNumber(f.N))
+	x, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
 		return err
 	}
-	end := (off + size + sector - 1) &^ (sector - 1)
-	off &^= sector - 1
-	if x, ok := h.extentAt(name, off); ok && f.Seed&1 == 0 {
-		off, end = x.off, x.off+x.size
+	from, to := x.off&^(sector-1), (x.off+x.size+sector-1)&^(sector-1)
+	if w, ok := h.writeAt(x.name, from); ok && f.Seed&1 == 0 {
+		from, to = w.off, w.off+w.size
 	}
-	return h.spoil(make([]byte, end-off), name, off)
+	return h.spoil(make([]byte, to-from), x.name, from)
 }
 
-// extentAt returns the last write that went there.
-func (h *host) extentAt(name string, off int64) (x extent, ok bool) {
+// writeAt returns the last write that covers the offset.
+func (h *host) writeAt(name string, off int64) (x extent, ok bool) {
 	for _, x := range slices.Backward(h.writes.log) {
 		if x.name == name && x.off <= off && off < x.off+x.size {
 			return x, true
@@ -109,51 +68,25 @@ func (h *host) extentAt(name string, off int64) (x extent, ok bool) {
 	return x, false
 }
 
-// loseInHead leaves the older copy of the head as it was before it was last written, which it lives
-// with: the newer one says all, and the older one is to be written over next. (After the loss of the
-// newer one, a crash in the next write would leave nothing that is up to date.)
-func (h *host) loseInHead(*fault.Fault) error {
-	copies := h.headCopies()
-	older, late := olderOf(copies)
-	if older < 0 || late || h.writes.head[older].content == nil {
-		return errors.New("the head has no copy that it could do without")
-	}
-	was := &h.writes.head[older]
-	if !was.Sound || was.Number+1 >= copies[older].Number {
-		return errors.New("the head was not there before")
-	}
-	return h.put(was.content, headFile, was.Off)
-}
-
-// loseInSnapshot leaves zeros in a sector of the latest snapshot.
-func (h *host) loseInSnapshot(f *fault.Fault) error {
-	name, b, err := h.snapshotFile()
-	if err != nil {
-		return err
-	}
-	off := int64(f.Seed%uint64(len(b))) &^ (sector - 1)
-	return h.spoil(make([]byte, min(sector, int64(len(b))-off)), name, off)
-}
-
-// misplaceInLog has another batch lie over the one that brought a record.
+// misplaceInLog writes another batch over the one that stored a record.
 func (h *host) misplaceInLog(f *fault.Fault) error {
-	name, off, _, err := h.record(vsr.OpNumber(f.N))
+	x, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
 		return err
 	}
-	x, ok := h.extentAt(name, off)
+	x, ok := h.writeAt(x.name, x.off)
 	if !ok {
 		return fmt.Errorf("it was long ago that op %d was written", f.N)
 	}
 	x = h.batch(x)
-	b, err := h.another(x, f)
+	b, err := h.otherBatch(x, f)
 	if err != nil {
 		return err
 	}
 	return h.spoil(b[:min(int64(len(b)), x.size)], x.name, x.off)
 }
 
-// batch is what of an extent is saves: the first one of a segment begins with its header.
+// batch returns the part of a write that holds saves: the first of a segment begins with its header.
 func (h *host) batch(x extent) extent {
 	if x.off > 0 {
 		return x
@@ -167,8 +100,8 @@ func (h *host) batch(x extent) extent {
 	return x
 }
 
-// another returns a batch that was written elsewhere in the log, in the same segment if there is one.
-func (h *host) another(than extent, f *fault.Fault) ([]byte, error) {
+// otherBatch returns a batch that was written elsewhere in the log, if possible in the same segment.
+func (h *host) otherBatch(than extent, f *fault.Fault) ([]byte, error) {
 	var near, far []extent
 	for _, x := range h.writes.log {
 		switch x = h.batch(x); {
@@ -192,42 +125,66 @@ func (h *host) another(than extent, f *fault.Fault) ([]byte, error) {
 	return b[x.off:][:x.size], nil
 }
 
-// misplaceInSnapshot has one chunk lie over another.
-func (h *host) misplaceInSnapshot(f *fault.Fault) error {
-	name, b, err := h.snapshotFile()
-	if err != nil {
-		return err
-	}
-	chunks := fullChunks(b)
-	if len(chunks) < 2 {
-		return errors.New("the snapshot has one chunk only")
-	}
-	from := int(f.Seed % uint64(len(chunks)))
-	to := (from + 1 + int(f.Seed>>16%uint64(len(chunks)-1))) % len(chunks)
-	return h.spoil(b[chunks[from].Off:][:chunks[from].Size], name, chunks[to].Off)
-}
-
-// fullChunks returns where those chunks of a snapshot are that are as long as the first.
-func fullChunks(b []byte) []snap.Extent {
-	_, chunks := snap.Extents(b)
-	return slices.DeleteFunc(chunks, func(x snap.Extent) bool { return x.Size < chunks[0].Size })
-}
-
-// strayWrite has a copy of an earlier batch lie where the next one will be written.
+// strayWrite copies an earlier batch to where the next one will be written.
 func (h *host) strayWrite(f *fault.Fault) error {
 	if len(h.writes.log) == 0 {
 		return fmt.Errorf("%s has written nothing", Name(h.i))
 	}
-	last := h.writes.log[len(h.writes.log)-1]
-	end := extent{name: last.name}
+	end := extent{name: h.writes.log[len(h.writes.log)-1].name}
 	for _, x := range h.writes.log {
 		if x.name == end.name {
 			end.off = max(end.off, x.off+x.size)
 		}
 	}
-	b, err := h.another(end, f)
+	b, err := h.otherBatch(end, f)
 	if err != nil {
 		return err
 	}
 	return h.put(b, end.name, end.off)
+}
+
+// headCopies returns where the copies of the head are; none if there is no head.
+func (h *host) headCopies() []wal.Extent {
+	b, _ := h.fs.ReadFile(headFile)
+	return wal.Extents(headFile, b)
+}
+
+// olderOf returns which copy of the head is the older one, and whether writes between the two are
+// missing; -1 if one is not sound.
+func olderOf(copies []wal.Extent) (older int, late bool) {
+	switch {
+	case len(copies) < 2 || !copies[0].Sound || !copies[1].Sound:
+		return -1, false
+	case copies[0].Number < copies[1].Number:
+		return 0, copies[0].Number+1 < copies[1].Number
+	}
+	return 1, copies[1].Number+1 < copies[0].Number
+}
+
+// rotHead damages a copy of the head, unless the other one is out of date: no reader could tell.
+func (h *host) rotHead(f *fault.Fault) error {
+	copies := h.headCopies()
+	if older, late := olderOf(copies); late && f.N != int64(older) {
+		return fmt.Errorf("copy %d of the head is out of date, and would be the only one", older)
+	}
+	if f.N < 0 || f.N >= int64(len(copies)) {
+		return fmt.Errorf("the head has no copy %d", f.N)
+	}
+	return h.flip(extent{headFile, copies[f.N].Off, copies[f.N].Size}, f)
+}
+
+// loseInHead restores the older copy of the head to what it was before its last write. A replica
+// survives that: the newer copy holds everything, and the older one is the next to be overwritten.
+// After the loss of the newer one, a crash in the next write would leave no copy that is up to date.
+func (h *host) loseInHead(*fault.Fault) error {
+	copies := h.headCopies()
+	older, late := olderOf(copies)
+	if older < 0 || late || h.writes.head[older].content == nil {
+		return errors.New("the head has no copy that it could do without")
+	}
+	was := &h.writes.head[older]
+	if !was.Sound || was.Number+1 >= copies[older].Number {
+		return errors.New("the head was not there before")
+	}
+	return h.put(was.content, headFile, was.Off)
 }
