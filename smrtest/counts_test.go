@@ -12,7 +12,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// counts is how often each of some names was called, and makes a mistake if it is told to.
+// counts is a state machine that counts names. It is correct except for its bug.
 type counts struct {
 	N      map[string]int
 	bug    string

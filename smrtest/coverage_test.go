@@ -11,7 +11,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// hunted returns what came of exploring counts.
+// hunted returns the hunt of an exploration of counts.
 func hunted(t *testing.T, faults Faults, runs int, virtual time.Duration) *hunt {
 	c := countsOf(incX, getX)
 	c.Faults, c.Runs, c.Virtual = faults, runs, virtual
@@ -24,7 +24,7 @@ func hunted(t *testing.T, faults Faults, runs int, virtual time.Duration) *hunt 
 	return h
 }
 
-// Runs in which nothing happens show nothing, and that is a failure, which says what to change. A few
+// Runs in which nothing happens show nothing. They fail the test, with what to change. A few
 // runs may be calm.
 func TestExploreNeedsFaultsToHappen(t *testing.T) {
 	h := hunted(t, Faults{}, 10, time.Millisecond)
@@ -42,7 +42,7 @@ func TestExploreNeedsFaultsToHappen(t *testing.T) {
 	assert.Contains(t, h.tooLittle(), "almost nothing happened: 100 of 100 runs had no fault")
 }
 
-// A kept schedule says which of its faults do nothing any more.
+// Faults of a kept schedule that no longer have an effect are reported.
 func TestExploreSaysWhatIsVain(t *testing.T) {
 	c := countsOf(incX)
 	x, err := c.trial("TestCounts")

@@ -11,7 +11,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// The package's comment says of every kind of fault what it does.
+// The package documentation describes every kind of fault.
 func TestGuideNamesTheFaults(t *testing.T) {
 	guide, err := os.ReadFile("doc.go")
 	require.NoError(t, err)

@@ -29,7 +29,7 @@ func ledgers(bug string) Config[smr.StateMachine] {
 	}
 }
 
-// Each mistake is found in a few runs, and told with the operation at which it is made.
+// Each mistake is found in a few runs, and reported with the operation that shows it.
 func TestExploreFindsTheTen(t *testing.T) {
 	for _, b := range plantedBugs() {
 		t.Run(b.name, func(t *testing.T) {
@@ -57,7 +57,7 @@ type hoard struct {
 	seen int
 }
 
-// stuck keeps hoards that take long from returning; nobody sleeps in a bubble whose time stands still.
+// stuck blocks hoards that take long: a sleep would end at once in a bubble.
 var stuck chan struct{}
 
 // pile is what hoards of one bug share.
@@ -150,7 +150,7 @@ func TestGroupFindsMore(t *testing.T) {
 	}
 }
 
-// hanging returns what is said while do runs.
+// hanging returns the warnings while do runs.
 func hanging(t *testing.T, do func()) string {
 	var mu sync.Mutex
 	var said strings.Builder
@@ -168,7 +168,7 @@ func hanging(t *testing.T, do func()) string {
 	return said.String()
 }
 
-// A call that does not return is said while it does not.
+// A call that does not return is reported while it hangs.
 func TestHangsAreSaid(t *testing.T) {
 	said := hanging(t, func() {
 		x, err := (&Config[*hoard]{New: hoards("Apply takes long"), Workload: []Operation{Command("add", func(*rand.Rand) []byte { return []byte("x") })}}).trial("TestHoard")
@@ -189,7 +189,7 @@ func TestHangsAreSaid(t *testing.T) {
 	assert.Equal(t, "smrtest: Apply of op 3 (ops[0] = \"x\") has not returned for 50ms\n", said)
 }
 
-// A run that is another one when it is played again is told as that.
+// A run that cannot be repeated is reported as such.
 func TestExploreTellsWhatDoesNotRepeat(t *testing.T) {
 	var times atomic.Int64
 	c := countsOf(Command("inc", func(*rand.Rand) []byte { return inc(strings.Repeat("x", int(times.Add(1)))) }))

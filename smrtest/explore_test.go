@@ -77,7 +77,7 @@ func countModel(off int) porcupine.Model {
 	}
 }
 
-// Answers that the model does not allow are told, with what they answer, and porcupine's view.
+// Answers that the model does not allow are reported, with their operations and porcupine's drawing.
 func TestExploreHoldsAnswersAgainstTheModel(t *testing.T) {
 	c := countsOf(incX, getX)
 	c.Model = countModel(0)
@@ -113,7 +113,7 @@ func TestExploreComparesDigests(t *testing.T) {
 	assert.Contains(t, exploring(t, c), "digest")
 }
 
-// The lowest seed that fails is told, however many cores there are, and its schedule fails too.
+// The lowest seed that fails is reported, whatever the number of cores, and its schedule fails too.
 func TestExploreTellsTheFirst(t *testing.T) {
 	c := countsOf(incX)
 	c.New = buggy("panic")
@@ -135,7 +135,7 @@ func TestExploreTellsTheFirst(t *testing.T) {
 	assert.Equal(t, first, again)
 }
 
-// A failure is said, and its schedule kept, before anything else is done about it.
+// A failure is reported, and its schedule written, before the run is simplified.
 func TestExploreSaysAFailureAtOnce(t *testing.T) {
 	tempFiles(t)
 	said := alarms(t)
@@ -218,7 +218,7 @@ func TestExploreFlags(t *testing.T) {
 	assert.EqualValues(t, 4711, h.seed)
 }
 
-// Schedules that are kept are played first, and a file that is none is told.
+// Kept schedules are played first. A file that is not a schedule is reported.
 func TestExplorePlaysWhatIsKept(t *testing.T) {
 	t.Chdir(t.TempDir())
 	tempFiles(t)
@@ -252,7 +252,7 @@ func TestExploreCommand(t *testing.T) {
 	assert.Contains(t, command("TestKV/a+b", "-x"), `smrtest -run '^TestKV$/^a\+b$' -x`)
 }
 
-// Of runs that fail on several cores the one with the lowest number is told.
+// Of runs that fail on several cores the one with the lowest number is reported.
 func TestExploreKeepsTheLowest(t *testing.T) {
 	c := countsOf(incX)
 	x, err := c.trial("TestCounts")
@@ -281,7 +281,7 @@ func TestExploreOfOneThatSleeps(t *testing.T) {
 	assert.Empty(t, exploring(t, c))
 }
 
-// What cannot be explored is told in words of the Config.
+// A Config that is not possible is rejected, with the field to change.
 func TestExploreNeedsWhatIsRequired(t *testing.T) {
 	for want, change := range map[string]func(c *Config[*counts]){
 		"Config.New is required":  func(c *Config[*counts]) { c.New = nil },
@@ -317,14 +317,14 @@ func (*tome) len(struct{}) int               { return 0 }
 
 func nothing(*rand.Rand) (x struct{}) { return x }
 
-// A run in which too little happens is a failure that says what to change.
+// A run in which too little happens fails, with what to change.
 func TestExploreWithNothingToReplicate(t *testing.T) {
 	report := exploring(t, countsOf(append(slices.Repeat([]Operation{getX}, 1_000_000), incX)...))
 	assert.Contains(t, report, "too little happened to conclude anything\n")
 	assert.Contains(t, report, "0 commands were executed")
 }
 
-// A machine whose snapshots vary by themselves is explored, and it is said that states are not seen.
+// A machine whose snapshots vary is explored, and the log says that its states are not compared.
 func TestExploreSaysWhatItDoesNotSee(t *testing.T) {
 	c := ledgers("")
 	c.New = func() smr.StateMachine { return &jumbled{newLedger("")().(*ledger)} }

@@ -19,7 +19,7 @@ import (
 
 var writeReport = flag.Bool("report", false, "write testdata/report.txt anew")
 
-// forgetter counts, and says who counted before. That it forgets in snapshots.
+// forgetter counts, and returns the name of the previous client, which its snapshots lack.
 type forgetter struct {
 	n    int
 	last string
@@ -41,7 +41,7 @@ func (c *forgetter) Restore(r io.Reader) error {
 
 func (c *forgetter) String() string { return fmt.Sprintf("n=%d last=%q", c.n, c.last) }
 
-// What is shown as the report of a broken machine is what such a report is like, but for numbers and
+// The report in the documentation is a real one, except for numbers and
 // names of files.
 func TestReportIsAsShown(t *testing.T) {
 	if *writeReport {

@@ -30,7 +30,7 @@ func testFailover(t *testing.T) {
 	cl := c.Client()
 	cl.MustPropose(inc)
 
-	old := c.CrashPrimary() // loses what was not synced
+	old := c.CrashPrimary() // loses writes that were not synced
 	assert.Equal(t, "2", string(cl.MustPropose(inc)))
 
 	c.Restart(old)
@@ -54,7 +54,7 @@ func testPartition(t *testing.T) {
 	alone.MustRead(smr.Linearizable, func(m *counter) { assert.Equal(t, 1, m.n) })
 }
 
-// The primary crashes at the worst moment: the operation is on its disk, and nobody knows.
+// The primary crashes at the worst moment: the operation is on its disk, and no other replica has it.
 func testUnluckyCrash(t *testing.T) {
 	c := smrtest.New(t, 3, newCounter)
 	p := c.Primary()

@@ -60,7 +60,7 @@ func TestInvariantsAreReported(t *testing.T) {
 	assert.Contains(t, failure, assert.AnError.Error())
 }
 
-// What stands in the way is said, with what to do.
+// A report lists the known obstacles, and what to do about them.
 func TestWhatIsInTheWay(t *testing.T) {
 	for name, x := range map[string]struct {
 		play func(c *Group[*counts])
@@ -105,7 +105,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 	}
 }
 
-// What cannot be done fails the test, and says what can.
+// A call that is not possible fails the test, with the possible ones.
 func TestWhatCannotBeDone(t *testing.T) {
 	for name, x := range map[string]struct {
 		play func(c *Group[*counts])
@@ -142,7 +142,7 @@ func TestWhatCannotBeDone(t *testing.T) {
 	assert.Contains(t, failure, "out of paper")
 }
 
-// A group that two goroutines use at once, or one after the test, says so, and blames nothing else.
+// Use of a group by two goroutines at once, or after the test, is reported as that alone.
 func TestOneAtATime(t *testing.T) {
 	failure := failing.Test(t, func(t testing.TB) {
 		var c *Group[*meddler]
@@ -183,7 +183,7 @@ func (m *meddler) Apply(op smr.Op) []byte {
 	return m.counts.Apply(op)
 }
 
-// A test that has failed, or was skipped, is over: nothing more is said about the group.
+// After a test has failed or was skipped, its group is not checked.
 func TestNoChecksAfterAFailure(t *testing.T) {
 	failure := failing.Test(t, func(t testing.TB) {
 		c := New(t, 3, buggy("thawed"))

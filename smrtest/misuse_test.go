@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/smrtest/internal/failing"
 )
 
-// What cannot be meant fails the test at once, and says what was given and what is right.
+// An argument that makes no sense fails the test at once, with its value and the possible ones.
 func TestMisuseOfAGroup(t *testing.T) {
 	for want, do := range map[string]func(c *Group[*counts]){
 		"Run: -1s is negative":                              func(c *Group[*counts]) { c.Run(-time.Second) },
@@ -52,7 +52,7 @@ func TestMisuseOfAGroup(t *testing.T) {
 	}
 }
 
-// Nothing in the place of a function is told by its name.
+// A function that is nil is named.
 func TestMisuseByNil(t *testing.T) {
 	assert.Contains(t, failing.Test(t, func(t testing.TB) { New[*counts](t, 3, nil) }), "new is nil")
 }

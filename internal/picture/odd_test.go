@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// oddRun has what a run seldom has: more lanes than fit, cuts one way, between others, a message to
-// oneself, kinds that nobody knows, times of nanoseconds beside hours, very long texts, and two
-// violations, one of nobody's.
+// oddRun has what runs rarely have: more lanes than fit, cuts in one direction, a message from a lane to
+// itself, unknown kinds, times of nanoseconds and of hours, very long texts, and two violations, one without
+// a lane.
 func oddRun() *Run {
 	r := &Run{Title: strings.Repeat("a long title, ", 20), Failure: strings.Repeat("a long failure, ", 60), End: 3 * time.Hour}
 	for i := range 7 {

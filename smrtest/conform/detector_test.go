@@ -14,7 +14,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// watch is a good detector of a fixed timeout, but for the bug it is told to have.
+// watch is a detector with a fixed timeout, correct except for its bug.
 type watch struct {
 	bug      string
 	timeout  time.Duration

@@ -13,7 +13,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// diary keeps what was proposed, in order. A result is the number of pages.
+// diary records all operations, in order. A result is the number of pages.
 type diary struct {
 	mute bool // it cannot take snapshots
 

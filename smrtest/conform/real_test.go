@@ -132,7 +132,7 @@ func TestTimePassesWhileTheStateIsInUse(t *testing.T) {
 // nextSalt is what each salted machine adds.
 var nextSalt int
 
-// What is wrong with a real group, or cannot be done with it, fails the test and says so.
+// A problem of a real group, or a call that is not possible, fails the test with its reason.
 func TestRealFailures(t *testing.T) {
 	salted := func() *diary {
 		nextSalt++
@@ -178,7 +178,7 @@ func TestMisuseOfARealGroup(t *testing.T) {
 	}
 }
 
-// Nothing in the place of a function or a Transport is told by its name.
+// A function or Transport that is nil is named.
 func TestMisuseByNil(t *testing.T) {
 	assert.Contains(t, failing.Test(t, func(t testing.TB) { NewReal[*diary](t, 3, nil, nil) }), "new is nil")
 	s := Shake(nil, 1)

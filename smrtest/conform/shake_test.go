@@ -15,7 +15,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// A Shaken keeps the contract of what it wraps, whatever it does to messages.
+// A Shaken keeps the contract of a Transport, whatever it does to messages.
 func TestShakenConforms(t *testing.T) {
 	transports := map[string]func(t *testing.T) func(id smr.ID) (smr.Transport, string){
 		"Network": func(*testing.T) func(id smr.ID) (smr.Transport, string) {
@@ -49,7 +49,7 @@ func TestShakenConforms(t *testing.T) {
 	}
 }
 
-// outbox is a Transport that keeps what is sent.
+// outbox is a Transport that keeps the messages that are sent.
 type outbox struct {
 	mu       sync.Mutex
 	endpoint smr.Endpoint
@@ -75,7 +75,7 @@ func (o *outbox) Send(to smr.ID, msg []byte) {
 	o.sent = append(o.sent, sentNumber{to, binary.BigEndian.Uint64(msg), time.Now()})
 }
 
-// empty returns what was sent since it was called last.
+// empty returns the messages sent since the last call.
 func (o *outbox) empty() []sentNumber {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -84,7 +84,7 @@ func (o *outbox) empty() []sentNumber {
 	return sent
 }
 
-// numbers returns what was sent to a member, in order.
+// numbers returns the messages sent to a member, in order.
 func (o *outbox) numbers(to smr.ID) (numbers []uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,7 +96,7 @@ func (o *outbox) numbers(to smr.ID) (numbers []uint64) {
 	return numbers
 }
 
-// openShaken returns an open Shaken of the member, and what it wraps.
+// openShaken returns an open Shaken of the member and the Transport below it.
 func openShaken(t *testing.T, id smr.ID, seed uint64, receive func(from smr.ID, msg []byte)) (*Shaken, *outbox) {
 	o := new(outbox)
 	s := Shake(o, seed)
@@ -123,7 +123,7 @@ func lossesOf(t *testing.T, id, to smr.ID, seed uint64) []uint64 {
 	return o.numbers(to)
 }
 
-// The seed and the link decide what befalls the nth message, and nothing else.
+// Only the seed and the link determine the fate of the nth message.
 func TestShakenSeed(t *testing.T) {
 	first := lossesOf(t, "a", "b", 1)
 	require.Equal(t, first, lossesOf(t, "a", "b", 1), "again")
@@ -242,7 +242,7 @@ func TestShakenCuts(t *testing.T) {
 	})
 }
 
-// What is on its way when a link is cut is lost, and so is what waits when the transport is closed.
+// Messages that wait are lost when their link is cut, and when the transport is closed.
 func TestShakenLosesWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, o := openShaken(t, "a", 1, nil)
@@ -282,7 +282,7 @@ func TestShakenCloseWaitsForSend(t *testing.T) {
 	})
 }
 
-// The memory for what waits is bounded, in messages and in bytes, and free again when it was sent.
+// The memory for waiting messages is bounded, in messages and in bytes, and is free again when they were sent.
 func TestShakenIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, o := openShaken(t, "a", 1, nil)

@@ -182,7 +182,7 @@ func scribbling(_ *testing.T, n *smr.Network) opener {
 	}
 }
 
-// late delivers the last message once more when Close has returned.
+// late delivers the last message again when Close has returned.
 func late(_ *testing.T, n *smr.Network) opener {
 	return func(id smr.ID) smr.Transport {
 		good := n.Transport(id)

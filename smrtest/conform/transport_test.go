@@ -34,7 +34,7 @@ func checkNamed(t *testing.T, name string) transportCheck {
 	return transportChecks[i]
 }
 
-// bent is a transport of a Network with one thing wrong. What is nil is right.
+// bent is a transport of a Network with one fault. Functions that are nil have none.
 type bent struct {
 	smr.Transport
 	endpoint func(e smr.Endpoint) smr.Endpoint // what Open gets in place of e
