@@ -24,14 +24,16 @@ func (c *call) Done(result []byte, err error) { c.outcome <- outcome{result, err
 
 func newCall() any { return &call{outcome: make(chan outcome, 1)} }
 
-// Propose has the operation applied on all replicas, once, and returns its result as this
-// replica's state machine gave it: when Propose has returned, this replica has applied it. Any
-// replica takes proposals; if it is not primary it forwards them, and sends them again until the
-// outcome is known. Without a deadline that takes as long as it takes. It copies body, and the
-// result is the caller's. One caller's proposals are ordered by his waiting for each.
+// Propose submits an operation to the group, waits until this replica has applied it, and returns the
+// result that this replica's state machine returned. Every replica applies the operation exactly once.
+// Propose may be called on any replica: a replica that is not the primary forwards the operation, and
+// resends it until the outcome is known. If ctx has no deadline and there is no quorum, Propose waits
+// until there is one. It copies body, and the caller owns the result. Concurrent calls are not ordered;
+// to order two operations, wait for the first to return.
 //
-// Errors: ErrNotApplied (with ErrOverloaded and ErrTooLarge) if the operation was not applied and
-// never will be, ErrUnknown if ctx ended or the replica stopped before the outcome was known.
+// The error is an ErrNotApplied if the operation was not applied and never will be; ErrOverloaded and
+// ErrTooLarge are of this kind. It is an ErrUnknown if ctx ended or the replica stopped before the
+// outcome was known.
 func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err error) {
 	if len(body) > r.cfg.MaxOpSize {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d (Config.MaxOpSize)", ErrTooLarge, len(body), r.cfg.MaxOpSize)
@@ -55,7 +57,7 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 	return slices.Clone(o.result), o.err
 }
 
-// refusedAtDoor returns why the inbox took nothing.
+// refusedAtDoor returns the reason why the inbox did not accept a proposal.
 func (r *Replica) refusedAtDoor() error {
 	if r.stopping() {
 		return fmt.Errorf("%w: %w", ErrNotApplied, r.whyClosed())

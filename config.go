@@ -12,18 +12,19 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// maxID is the longest ID, in bytes; maxAddr the longest address.
+// maxID and maxAddr are the lengths in bytes of the longest ID and of the longest address or name.
 const (
 	maxID   = 64
 	maxAddr = 255
 )
 
-// withDefaults returns the configuration with every zero field replaced, or what is wrong with it.
+// withDefaults returns the configuration with every zero field replaced by its default, or an error if
+// the configuration is invalid.
 func (c Config) withDefaults() (Config, error) {
 	c.Members = slices.Clone(c.Members)
 	c.Group = orElse(c.Group, "smr")
 	if c.Logger == nil {
-		c.Logger = hclog.New(&hclog.LoggerOptions{Name: "smr", Level: hclog.Warn}) // a sublogger of Default would share its level
+		c.Logger = hclog.New(&hclog.LoggerOptions{Name: "smr", Level: hclog.Warn}) // not a sublogger of hclog.Default, which would share its level
 	}
 	c.Heartbeat = orElse(c.Heartbeat, 50*time.Millisecond)
 	c.Abdication = orElse(c.Abdication, time.Second)
@@ -39,8 +40,9 @@ func (c Config) withDefaults() (Config, error) {
 	return c, c.check()
 }
 
-// idleHeartbeat returns what the heartbeat may grow to while nothing happens: with a detector that
-// learns the slower rhythm, and room for several of them in the times that go by it.
+// idleHeartbeat returns the interval to which heartbeats may slow down while nothing happens. Only an
+// adaptive detector learns the slower rhythm, and both the detector's longest trust and Abdication must
+// leave room for several heartbeats.
 func (c *Config) idleHeartbeat() time.Duration {
 	if d, ok := c.Detector.(*detector.Adaptive); ok {
 		return min(4*c.Heartbeat, c.Abdication/4, d.Max()/4)
@@ -56,10 +58,11 @@ func orElse[T comparable](value, fallback T) T {
 	return value
 }
 
-// maxMaxOpSize bounds MaxOpSize: a message of one operation must fit what transports take.
+// maxMaxOpSize is the limit of MaxOpSize: a message with one operation must not exceed what transports
+// accept.
 const maxMaxOpSize = 64 << 20
 
-// check returns what is wrong with a configuration, and what to do about it.
+// check returns an error that names an invalid field and the remedy.
 func (c *Config) check() error {
 	switch {
 	case c.Heartbeat < time.Millisecond:
@@ -109,7 +112,7 @@ func (c *Config) checkMembers() error {
 	return nil
 }
 
-// membership returns the configured list as the core has it.
+// membership returns the configured members in the form of the core.
 func (c *Config) membership() vsr.Membership {
 	members := make([]vsr.Member, len(c.Members))
 	for i, m := range c.Members {
@@ -118,6 +121,7 @@ func (c *Config) membership() vsr.Membership {
 	return vsr.NewMembership(members)
 }
 
+// index returns the index of a member, or -1 if id is not a member.
 func (c *Config) index(id ID) vsr.Index {
 	for i, m := range c.Members {
 		if m.ID == id {
@@ -127,6 +131,7 @@ func (c *Config) index(id ID) vsr.Index {
 	return -1
 }
 
+// addr returns the configured address of a member, or "" if it has none.
 func (c *Config) addr(id ID) string {
 	if i := c.index(id); i >= 0 {
 		return c.Members[i].Addr
@@ -134,8 +139,8 @@ func (c *Config) addr(id ID) string {
 	return ""
 }
 
-// maxMessage is the largest message: a batch of entries that goes over its limit with its last
-// operation, or a chunk of a snapshot.
+// maxMessage returns the size of the largest message: a chunk of a snapshot, or a batch of entries whose
+// last entry exceeds the limit of a batch.
 func (c *Config) maxMessage() int {
 	return 2<<20 + c.MaxOpSize + wire.EntryOverhead + wire.MessageOverhead
 }

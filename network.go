@@ -9,21 +9,21 @@ import (
 	"github.com/smr-go/smr/internal/ratelog"
 )
 
-// Network carries messages between replicas of one process: for tests, examples, and services
-// whose replicas share a process. It keeps the order of messages, and loses one only if its
-// receiver is not open, has 64 MiB of them waiting, or takes none so large. It greets nobody:
-// Hello and Check of an Endpoint are not called. It works inside a testing/synctest bubble in
-// which it was made. Its methods may be called concurrently.
+// Network carries messages between replicas in one process: in tests, in examples, and in services
+// whose replicas share a process. It preserves the order of messages, and drops a message only if its
+// receiver is not open, has 64 MiB of messages waiting, or accepts none of that size. It exchanges no
+// greetings: it does not call Hello and Check of an Endpoint. A Network that was created inside a
+// testing/synctest bubble works there. NewNetwork creates one. Its methods may be called concurrently.
 type Network struct {
 	mu   sync.RWMutex
-	open map[ID]*memoryTransport // the open transport of each id
+	open map[ID]*memoryTransport // the open transport of each member
 }
 
-// NewNetwork returns a network without members.
+// NewNetwork returns a network to which no transport is connected.
 func NewNetwork() *Network { return &Network{open: map[ID]*memoryTransport{}} }
 
-// Transport returns the transport of the member with that id, not yet open. After it is closed,
-// another one of the same id takes its place: a restart. Of two that are not, only one can open.
+// Transport returns a new transport for the member id. At most one transport of each member can be
+// open at a time; after it is closed, another may be opened in its place, as for a restart.
 func (n *Network) Transport(id ID) Transport { return &memoryTransport{network: n, id: id} }
 
 // lookup returns the open transport of the member, or nil.
@@ -33,20 +33,20 @@ func (n *Network) lookup(id ID) *memoryTransport {
 	return n.open[id]
 }
 
-// memoryTransport is the Transport of one member of a Network. One goroutine delivers to it, whatever
-// waits at once. A message is not copied: sender and receivers share it, which is right because a
-// sender must not change what it sent, and no transport writes into what it delivers.
+// memoryTransport is the Transport of one member of a Network. One goroutine delivers its messages, all
+// that are waiting at once. Messages are not copied but shared by sender and receivers: none of them
+// may change a message.
 type memoryTransport struct {
 	network  *Network
 	id       ID
-	endpoint Endpoint // set once by Open, before the network knows of the transport
+	endpoint Endpoint // set once by Open, before the transport is in network.open
 	warnings ratelog.Warnings
 	inbox    memoryInbox
 	live     atomic.Bool   // between Open and Close
-	done     chan struct{} // closed when the delivering goroutine has ended; nil before Open
+	done     chan struct{} // closed when deliver has returned; nil before Open
 }
 
-// Open implements Transport. It fails if the id is open already.
+// Open implements Transport. It fails if another transport of the member is open.
 func (m *memoryTransport) Open(e Endpoint) error {
 	if err := e.check(); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (m *memoryTransport) Open(e Endpoint) error {
 	return nil
 }
 
-// Send implements Transport. msg goes to its receiver as it is, uncopied.
+// Send implements Transport. It does not copy msg.
 func (m *memoryTransport) Send(to ID, msg []byte) {
 	dst := m.network.lookup(to)
 	if dst == nil || !m.live.Load() {
@@ -87,7 +87,7 @@ func (m *memoryTransport) Send(to ID, msg []byte) {
 	}
 }
 
-// Close implements Transport. Messages that wait are lost.
+// Close implements Transport. It drops the messages that are waiting.
 func (m *memoryTransport) Close() error {
 	m.network.mu.Lock()
 	done := m.done
@@ -103,6 +103,7 @@ func (m *memoryTransport) Close() error {
 	return nil
 }
 
+// deliver hands messages to the endpoint until the transport is closed.
 func (m *memoryTransport) deliver() {
 	defer close(m.done)
 	var batch []memoryMessage
@@ -122,8 +123,8 @@ func (m *memoryTransport) deliver() {
 
 const (
 	memoryInboxBytes = 64 << 20
-	messageOverhead  = 64      // what a waiting message costs beside its bytes
-	batchKept        = 1 << 14 // the longest batch whose memory is kept for the next
+	messageOverhead  = 64      // bytes that a waiting message costs in addition to its own
+	batchKept        = 1 << 14 // messages: the memory of a longer batch is not reused
 )
 
 type memoryMessage struct {
@@ -131,17 +132,17 @@ type memoryMessage struct {
 	msg  []byte
 }
 
-// memoryInbox holds messages until they are delivered.
+// memoryInbox is the queue of messages that wait to be delivered to one transport.
 type memoryInbox struct {
 	mu      sync.Mutex
 	some    sync.Cond // waiting is not empty, or closed
 	waiting []memoryMessage
-	bytes   int // of waiting and taken: bytes <= memoryInboxBytes
-	taken   int // of those being delivered
+	bytes   int // of waiting messages and of those that are being delivered; <= memoryInboxBytes
+	taken   int // bytes of the messages that are being delivered; <= bytes
 	closed  bool
 }
 
-// put reports whether there was room.
+// put adds a message, or reports false if the inbox is full.
 func (b *memoryInbox) put(from ID, msg []byte) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -156,8 +157,8 @@ func (b *memoryInbox) put(from ID, msg []byte) bool {
 	return true
 }
 
-// take waits for messages and returns all, or none when the inbox is closed. done is the batch
-// before, which is delivered; its memory is used again.
+// take waits until there are messages and returns them all. It returns none if the inbox is closed.
+// done is the previous batch, which has been delivered and whose memory is reused.
 func (b *memoryInbox) take(done []memoryMessage) []memoryMessage {
 	clear(done)
 	if cap(done) > batchKept {

@@ -8,10 +8,11 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Read runs f in the caller's goroutine when the state is as fresh as level asks for. No Apply,
-// Snapshot or Restore runs meanwhile, but other readers may: f must not change the state, should
-// be short, since applying waits for it, and must not call the replica. The error says that f was
-// not run: ctx ended, or the replica has stopped (ErrClosed).
+// Read calls f, in the caller's goroutine, once the state is as recent as level demands, and returns
+// when f has returned. Apply, Snapshot and Restore do not run while f runs, but other functions given
+// to Read may: f must not change the state or call the replica. It should be short, because operations
+// are not applied until it returns. If Read returns an error, f was not called: the error wraps that of
+// ctx, or is ErrClosed if the replica has stopped.
 func (r *Replica) Read(ctx context.Context, level ReadLevel, f func()) error {
 	if err := r.await(ctx, level); err != nil {
 		return err

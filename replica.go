@@ -45,9 +45,10 @@ type Replica struct {
 	spare   sync.Pool // of *call
 }
 
-// Start starts a replica on what its directory holds. It reads its latest snapshot and its log,
-// and does not wait for other replicas: Propose and Read do. The error says what is wrong with
-// the configuration, or with the directory: ErrCorrupt, another replica's or group's, or in use.
+// Start starts a replica from the snapshot and the log in its directory, or a new one if the directory
+// is empty. It does not wait for other replicas; Propose and Read do. It returns an error if the
+// configuration is invalid, if Config.Transport cannot be opened, or if the directory is damaged
+// (ErrCorrupt), in use, or that of another replica or group.
 func Start(cfg Config) (*Replica, error) { return start(cfg, vfs.OS()) }
 
 // start is Start on that disk.
@@ -168,11 +169,12 @@ func (r *Replica) finish() {
 	close(r.done)
 }
 
-// Done is closed when the replica has stopped, by Close or because of an error, and all its
-// goroutines have ended.
+// Done returns a channel that is closed when the replica has stopped, because of Close or an error, and
+// all its goroutines have ended.
 func (r *Replica) Done() <-chan struct{} { return r.done }
 
-// Err says why the replica stopped: nil while it runs, ErrClosed after Close.
+// Err returns the reason why the replica has stopped, which is ErrClosed after Close. It returns nil
+// until Done is closed.
 func (r *Replica) Err() error {
 	select {
 	case <-r.done:
@@ -182,10 +184,10 @@ func (r *Replica) Err() error {
 	}
 }
 
-// Close stops the replica and returns when all its goroutines have ended. A primary tells the
-// others that it leaves, so that the next one takes over at once. Callers of Propose get
-// ErrUnknown, or ErrNotApplied where that is certain. Calling it again does nothing. The error is
-// what had stopped the replica before, if anything had.
+// Close stops the replica and returns when all its goroutines have ended. If the replica is the
+// primary, it first announces that it leaves, so that the next primary takes over at once. Calls of
+// Propose that are waiting return ErrNotApplied if that is certain, and ErrUnknown otherwise. Close may
+// be called more than once. If an error had already stopped the replica, Close returns that error.
 func (r *Replica) Close() error {
 	r.do(func(l *shell.Loop) {
 		l.Leave()
@@ -198,12 +200,14 @@ func (r *Replica) Close() error {
 	return r.err
 }
 
-// Handover gives the primary's role to the member, or with "" to the one that can take it
-// soonest, and returns when another replica is primary. New operations wait while that one gets
-// the last of the log, and then go to it. If it does not get it within Config.Abdication, because
-// its disk is full or slow, this replica goes on as primary, and an error says so; while it is absent
-// this replica serves on, and Handover waits for it as long as ctx allows. If this replica is not
-// primary, or the only member, there is nothing to do for "", and for another an error says who is.
+// Handover passes the primary's role to a member, and returns when another replica is primary. If to is
+// "", the role goes to the member that can take it soonest. New operations wait until that member has
+// the rest of the log, and then go to it. If the member does not store the rest of the log within
+// Config.Abdication, for example because its disk is full or slow, this replica remains primary and
+// Handover returns an error. While the member is absent, this replica continues to serve, and Handover
+// waits until ctx ends. If this replica is not the primary, or has no other members, there is nothing to
+// hand over: Handover returns nil if to is "" or the present primary, and otherwise an error that names
+// the primary.
 func (r *Replica) Handover(ctx context.Context, to ID) error {
 	i := vsr.Index(-1)
 	if to != "" {

@@ -11,121 +11,124 @@ import (
 	"github.com/smr-go/smr/internal/shell"
 )
 
-// ID names a member of a group. It is never reused, not even after the member is gone.
+// ID names a member of a group, in 1 to 64 bytes. The ID of a former member must not be given to another.
 type ID string
 
-// Member is one replica of a group as the others know it.
+// Member names one replica of a group and gives its address.
 type Member struct {
-	ID   ID     // required: 1 to 64 bytes, unique in the group
-	Addr string // where its Transport listens; may be empty for a Transport that needs none
+	ID   ID     // unique in the group; required
+	Addr string // where the other members reach its Transport; empty if the Transport needs no address
 }
 
-// Op is an operation in the group's order. It is the same on every replica.
+// Op is an operation, with its place in the group's order. It is the same on every replica.
 type Op struct {
-	Number uint64    // place in the order: rises from one Apply to the next, with gaps
-	Time   time.Time // the primary's clock when it took the operation, in UTC; never decreases
-	Body   []byte    // smr's: not to be kept or changed after Apply returns
+	Number uint64    // increases from one Apply to the next, with gaps
+	Time   time.Time // the primary's clock when it received the operation, in UTC; never decreases
+	Body   []byte    // as given to Propose; Apply must not change it, nor keep it after it returns
 }
 
-// StateMachine is the user's state, of which smr keeps identical copies. smr calls Apply and
-// Restore one at a time, and Snapshot between them; functions given to Replica.Read run when none
-// of the three does.
+// StateMachine is the state that smr replicates. smr never calls two of its methods at the same time,
+// and runs the functions given to Replica.Read only while none of them runs.
 type StateMachine interface {
-	// Apply changes the state by one operation and returns its result, nil included. It must be
-	// deterministic: state and result depend on nothing but the state before and op. So no clock
-	// (there is op.Time), no random source, no order of a map. A failure of the operation is part
-	// of the result. The result is smr's from then on and must not be changed.
+	// Apply applies one operation to the state and returns its result, which may be nil. It must be
+	// deterministic: the new state and the result depend only on the old state and op, and not on a
+	// clock (use op.Time), a random source or the iteration order of a map. An operation that fails
+	// reports that in its result. The caller must not change the result after it returns it. A panic
+	// stops the replica.
 	Apply(op Op) (result []byte)
 
-	// Snapshot freezes the state as it is now and returns at once. WriteTo of what it returns
-	// writes the frozen state, once, beside later calls of Apply, whose changes it must not see.
-	// If it also implements io.Closer, Close is called when it is no longer needed.
+	// Snapshot captures the present state and returns without writing it. smr then calls WriteTo of
+	// the returned value at most once, concurrently with further calls of Apply, whose changes must
+	// not be written. If the value implements io.Closer, smr calls Close when it no longer needs it.
 	Snapshot() (io.WriterTo, error)
 
-	// Restore replaces the whole state by one that WriteTo wrote, on this replica or another.
-	// After an error the replica stops; the state may then be anything.
+	// Restore replaces the whole state by one that WriteTo wrote, on this replica or another. If it
+	// returns an error, the replica stops, and the state is undefined.
 	Restore(r io.Reader) error
 }
 
-// Config says what a replica is. The zero value of every field that is not called required is a
-// good choice.
+// Config configures a replica. Fields that are not required have useful zero values.
 type Config struct {
-	// ID is this replica's name, one of Members. Required.
+	// ID is the name of this replica, one of Members. Required.
 	ID ID
-	// Members are the group's first members, at most 7: the same list in the same order on every
-	// replica, at every start; only addresses may change. Required. The first one forms the group
-	// once all are there (docs/PROTOCOL.md#s2-forming-the-group).
+	// Members lists the group's first members, from 1 to 7. Every replica must be given the same
+	// list in the same order, at every start; only addresses may change. The group forms when all
+	// of them are running (docs/PROTOCOL.md#s2-forming-the-group). Required.
 	Members []Member
-	// StateMachine is in its initial state, the same on all replicas. Required.
+	// StateMachine is the state machine in its initial state, which is the same on every replica.
+	// Required.
 	StateMachine StateMachine
-	// Transport carries messages to the other members. Required for more than one member. The
-	// replica opens it, and closes it when it stops.
+	// Transport carries messages to the other members. The replica opens it, and closes it when it
+	// stops. Required if there is more than one member.
 	Transport Transport
-	// Group guards against talking to another group by mistake. Zero: "smr".
+	// Group is the name of the group, at most 255 bytes. Replicas of different names refuse to talk
+	// to each other. Zero: "smr".
 	Group string
-	// Dir is the directory of the log and the snapshots, made if absent, used by one replica at a
-	// time. Required unless Volatile.
+	// Dir is the directory of the log and the snapshots, created if absent. Only one replica may use
+	// it at a time. Required unless Volatile is set.
 	Dir string
-	// Volatile keeps log and snapshots in memory. A volatile replica that stops has lost its
-	// memory, and stays out of its group; losing a quorum's memory loses the data.
+	// Volatile keeps the log and the snapshots in memory only. A volatile replica that stops cannot
+	// rejoin its group, and a group that loses a quorum of such replicas loses its state.
 	Volatile bool
 
-	// Detector decides when a silent primary is given up. Each replica needs its own instance.
-	// Nil: NewAdaptiveDetector from 5 to 40 heartbeats: 250 ms to 2 s.
+	// Detector decides when a silent primary is suspected to have failed. Each replica needs its own
+	// instance. Nil: NewAdaptiveDetector from 5 to 40 heartbeats, which is 250 ms to 2 s by default.
 	Detector Detector
-	// Heartbeat is how often a primary is heard when there is nothing to say. Zero: 50 ms.
-	// Negative: refused. A primary to whom nothing happens slows down bit by bit, to a quarter
-	// of that, if the Detector is one that learns.
+	// Heartbeat is the interval at which an otherwise idle primary sends heartbeats. With an
+	// adaptive Detector the interval grows up to fourfold while nothing happens. Zero: 50 ms. Less
+	// than 1 ms: refused.
 	Heartbeat time.Duration
-	// Abdication is how long a primary goes on without hearing from a quorum. Zero: 1 s. Negative:
-	// refused.
+	// Abdication is the time after which a primary that hears from no quorum gives up its role.
+	// Zero: 1 s. Less than Heartbeat: refused.
 	Abdication time.Duration
-	// DiskLimit is how long a write of the primary may take before it gives up its role. Zero: 5 s.
-	// Negative: no limit.
+	// DiskLimit is the time after which a primary gives up its role because a write does not end.
+	// Zero: 5 s. Negative: no limit.
 	DiskLimit time.Duration
 
-	// SnapshotEvery is the number of operations from one snapshot to the next. Zero: 100,000.
-	// Negative: not by number.
+	// SnapshotEvery is the number of operations after which the replica takes a snapshot. Zero:
+	// 100,000. Negative: no limit.
 	SnapshotEvery int
-	// SnapshotBytes is the bytes of log from one snapshot to the next. Zero: 64 MiB. Negative:
-	// not by bytes.
+	// SnapshotBytes is the number of bytes of log after which the replica takes a snapshot. Zero:
+	// 64 MiB. Negative: no limit.
 	SnapshotBytes int64
-	// KeepLog is the bytes of log below the latest snapshot kept for replicas that are behind.
-	// Zero: 256 MiB. Negative: none.
+	// KeepLog is the number of bytes of log that are kept below the latest snapshot, so that replicas
+	// that lag can catch up without a snapshot. Zero: 256 MiB. Negative: none.
 	KeepLog int64
-	// MaxOpSize is the largest body that Propose takes, in bytes. Zero: 1 MiB. Negative: refused.
-	// The same on all replicas.
+	// MaxOpSize is the size in bytes of the largest operation that Propose accepts, at most 64 MiB.
+	// It must be the same on every replica. Zero: 1 MiB. Negative: refused.
 	MaxOpSize int
-	// Window is the bytes of operations that may wait to be committed and applied at the primary, and
-	// the same for the proposals of this replica's callers; above it Propose fails with
-	// ErrOverloaded. Zero: 64 MiB. Negative: refused.
+	// Window is the number of bytes of operations that may be waiting at the primary to be committed
+	// and applied, and of those that may be waiting at this replica for the primary. Above it
+	// Propose fails with ErrOverloaded. Zero: 64 MiB. Less than MaxOpSize: refused.
 	Window int64
 
-	// Logger gets what an operator should know: changes of role at Info, trouble at Warn and
-	// Error. Nil: standard error from Warn up.
+	// Logger receives changes of role at level Info, and problems at Warn and Error. Nil: a logger
+	// that writes to standard error, from Warn up.
 	Logger hclog.Logger
 }
 
-// The errors of Propose and Read, to be told apart with errors.Is.
+// The errors of Propose, Read and Start. Use errors.Is to tell them apart.
 var (
-	// ErrNotApplied: the operation was not applied and never will be. It is safe to try again.
+	// ErrNotApplied reports that the operation was not applied and never will be. It is safe to
+	// propose it again.
 	ErrNotApplied = shell.ErrNotApplied
-	// ErrUnknown: the context ended or the replica stopped before the outcome was known. The
-	// operation may have been applied, may yet be, or never. The error wraps the cause.
+	// ErrUnknown reports that the context ended or the replica stopped before the outcome was known.
+	// The operation may have been applied, or be applied later, or never. The error wraps the cause.
 	ErrUnknown = shell.ErrUnknown
-	// ErrOverloaded is an ErrNotApplied: too much is waiting already. Try again later.
+	// ErrOverloaded reports that too many operations are waiting. It is an ErrNotApplied; try again
+	// later.
 	ErrOverloaded = shell.ErrOverloaded
-	// ErrTooLarge is an ErrNotApplied: the body is larger than MaxOpSize.
+	// ErrTooLarge reports that the operation exceeds Config.MaxOpSize. It is an ErrNotApplied.
 	ErrTooLarge = shell.NotApplied("smr: operation too large")
-	// ErrClosed: the replica has stopped. From Propose it is an ErrNotApplied too if the
-	// operation was never sent; otherwise ErrUnknown wraps it.
+	// ErrClosed reports that the replica has stopped. An error of Propose that wraps it is an
+	// ErrNotApplied as well if the operation was never sent, and an ErrUnknown otherwise.
 	ErrClosed = errors.New("smr: replica closed")
-	// ErrCorrupt: a file of Dir holds what cannot have been written, or lacks what must be there.
-	// The directory is left as it is.
+	// ErrCorrupt reports that a file in Config.Dir is damaged or missing. Dir is left unchanged.
 	ErrCorrupt = errors.New("smr: storage is corrupt")
 )
 
-// ReadLevel says how fresh the state must be that a Read sees. The zero value is Linearizable.
+// ReadLevel is how recent the state must be that a Read sees: Linearizable, AtLeast or Local. The zero
+// value is Linearizable.
 type ReadLevel struct {
 	kind readKind
 	op   uint64
@@ -140,44 +143,44 @@ const (
 )
 
 var (
-	// Linearizable reads see every operation whose Propose had returned, on any replica, and every
-	// linearizable read that had ended, when Read was called. They take a round of messages between
-	// the primary and a quorum (docs/PROTOCOL.md#r1-linearizable-reads).
+	// Linearizable reads see every operation whose Propose had returned when Read was called, on any
+	// replica, and everything that an earlier linearizable read saw. They take a round of messages
+	// between the primary and a quorum (docs/PROTOCOL.md#r1-linearizable-reads).
 	Linearizable = ReadLevel{kind: readLinearizable}
-	// Local reads see whatever this replica has applied. They work without a quorum.
+	// Local reads see the operations that this replica has applied so far. They need no quorum.
 	Local = ReadLevel{kind: readLocal}
 )
 
-// AtLeast reads wait until this replica has applied op. With the number of a caller's last write,
-// the caller sees its own writes on any replica. The number is Op.Number as Apply saw it; a state
-// machine that wants it known outside makes it part of its results.
+// AtLeast returns the level of a read that waits until this replica has applied op, an Op.Number. With
+// the number of its last write a caller sees its own writes on any replica; to make the number known to
+// callers, Apply returns it as part of its result.
 func AtLeast(op uint64) ReadLevel { return ReadLevel{kind: readAtLeast, op: op} }
 
 func init() { readlevel.Op = func(level any) uint64 { return level.(ReadLevel).op } }
 
-// Phase is what a replica is doing.
+// Phase is the phase of the protocol in which a replica is.
 type Phase string
 
 // The phases of a replica.
 const (
-	Forming    Phase = "forming"     // holds no group yet, or one that not every member has confirmed
-	Recovering Phase = "recovering"  // its group exists, but this memory is not of it: it stays out
-	ViewChange Phase = "view change" // the group is choosing its next primary
-	Normal     Phase = "normal"      // follows a primary, or is it
-	Stopped    Phase = "stopped"     // Err says why
+	Forming    Phase = "forming"     // has no group yet, or one that not every member has confirmed
+	Recovering Phase = "recovering"  // has lost its memory of an existing group, and takes no part in it
+	ViewChange Phase = "view change" // takes part in the choice of the next primary
+	Normal     Phase = "normal"      // is the primary or follows it
+	Stopped    Phase = "stopped"     // has stopped; Replica.Err returns the cause
 )
 
-// Status is a replica's view of itself and its group at one moment.
+// Status is the state of a replica, and of its group as far as the replica knows it, at one moment.
 type Status struct {
 	ID       ID
 	Phase    Phase
-	Epoch    uint64   // 0 before the group is formed
-	View     uint64   // rises with every change of primary
+	Epoch    uint64   // of the group's list of members; 0 before the group has formed
+	View     uint64   // increases with every change of primary
 	Primary  ID       // "" while unknown
-	Op       uint64   // last operation in this replica's log
-	Commit   uint64   // highest operation it knows committed
-	Applied  uint64   // highest operation its state machine has applied
-	Snapshot uint64   // last operation of its latest snapshot; 0 if none
-	Members  []Member // not to be changed
-	Problem  string   // what keeps the replica from working as it should, and what to do; "" if nothing
+	Op       uint64   // number of the last operation in the replica's log
+	Commit   uint64   // number of the last operation that the replica knows to be committed
+	Applied  uint64   // number of the last operation that its state machine has applied
+	Snapshot uint64   // number of the last operation in its latest snapshot; 0 before the first
+	Members  []Member // must not be changed
+	Problem  string   // what prevents the replica from working normally, and the remedy; "" if nothing does
 }

@@ -73,8 +73,8 @@ func (b *board) next(s *Status) <-chan struct{} {
 	return b.changed
 }
 
-// Status returns what the replica is and how far it is. It never blocks. Applied is at least the
-// number of any operation whose Propose has returned here.
+// Status returns the present status of the replica. It never blocks. Status.Applied covers every
+// operation whose Propose has returned on this replica.
 func (r *Replica) Status() Status {
 	s := *r.status.now.Load()
 	s.Applied = max(s.Applied, r.state.applied.Load()) // callers are answered before the loop publishes
@@ -82,9 +82,9 @@ func (r *Replica) Status() Status {
 	return s
 }
 
-// Watch returns the replica's status now and whenever it has changed, the latest only: a slow
-// reader misses what lies between and delays nobody. It ends with ctx, or after the status of the
-// stopped replica.
+// Watch returns a sequence of the replica's status: first the present one, then one for each change. A
+// reader that is slow misses statuses in between and does not delay the replica. The sequence ends when
+// ctx ends, or with the status of the stopped replica.
 func (r *Replica) Watch(ctx context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		for ctx.Err() == nil {

@@ -8,16 +8,16 @@ import (
 	"github.com/smr-go/smr/internal/tcp"
 )
 
-// TCPConfig says how a TCP transport listens and what it bears with.
+// TCPConfig configures a TCP transport.
 type TCPConfig struct {
-	// Listen is the address to listen on, "host:port". Required. Port 0 takes a free one. What
-	// the others dial is the member's Addr, which may differ.
+	// Listen is the address to listen on, "host:port". Port 0 picks a free port. The other members
+	// dial Member.Addr, which may differ. Required.
 	Listen string
 
-	// TLS encrypts all connections, those that are dialled and those that are accepted, and says
-	// who the other side is: its certificate must have the member's ID among its DNS names,
-	// letter for letter, so neither another certificate of the same CA nor a wildcard will do.
-	// Certificates are for client and server authentication, since a replica is both:
+	// TLS, if set, encrypts all connections and authenticates both sides of each. The certificate of
+	// a member must have the member's ID among its DNS names, letter for letter: neither another
+	// certificate of the same CA nor a wildcard is accepted. A replica is both client and server, so
+	// its certificate must permit both:
 	//
 	//	cert, err := tls.LoadX509KeyPair("a.crt", "a.key") // DNS name: a
 	//	...
@@ -25,37 +25,39 @@ type TCPConfig struct {
 	//	ca.AppendCertsFromPEM(pem)
 	//	cfg.TLS = &tls.Config{
 	//		Certificates: []tls.Certificate{cert},
-	//		RootCAs:      ca, // who may sign a server's certificate
-	//		ClientCAs:    ca, // who may sign a client's
+	//		RootCAs:      ca, // signs the certificates of servers
+	//		ClientCAs:    ca, // signs the certificates of clients
 	//		ClientAuth:   tls.RequireAndVerifyClientCert,
 	//	}
 	//
-	// ServerName is set by the transport, InsecureSkipVerify is refused, and MinVersion is 1.3 if
-	// zero. The config is copied. Nil: no encryption, and who reaches the port can claim to be
-	// any member.
+	// The transport copies the config, sets ServerName, and refuses InsecureSkipVerify. A MinVersion
+	// of zero means TLS 1.3. Nil: no encryption, and every program that reaches the port can claim
+	// to be any member.
 	TLS *tls.Config
-	// AnyClient accepts connections without a client certificate, for a TLS whose ClientAuth
-	// does not require one: only the side that dials knows whom it talks to, and who reaches the
-	// port can claim to be any member.
+	// AnyClient accepts connections without a client certificate. It requires a TLS whose ClientAuth
+	// does not demand one. Then only the dialling side knows the identity of the other, and every
+	// program that reaches the port can claim to be any member.
 	AnyClient bool
 
-	// Queue is the bytes that may wait for one member; what comes above is dropped. Zero: 64 MiB.
-	// Negative: refused.
+	// Queue is the number of bytes that may be waiting to be sent to one member. Further messages to
+	// that member are dropped. Zero: 64 MiB. Negative: refused.
 	Queue int64
-	// Timeout is how long a greeting may take, and how long a connection may make no progress
-	// while something waits to go, before it is given up. Zero: 5 s. Negative: refused.
+	// Timeout is the time within which a new connection must have exchanged greetings. It is also the
+	// time after which a connection is closed if data is waiting to be sent and none is
+	// acknowledged. Zero: 5 s. Negative: refused.
 	Timeout time.Duration
 }
 
-// TCP is a Transport over TCP, with or without TLS. A member dials each member that it sends to,
-// when it first sends; a connection carries messages one way. When one breaks it is dialled
-// again, after 50 ms to 2 s, and what is sent meanwhile is dropped. Corrupted messages are
-// noticed by checksum. Frames, greetings and queues are bounded, so that strangers who reach the
-// port cost a bounded amount of memory.
+// TCP is a Transport over TCP, with or without TLS. A member dials every member to which it sends, at
+// the first message; each connection carries messages in one direction. After a connection breaks the
+// member dials again, with pauses that grow from 50 ms to 2 s, and drops messages until then. A
+// checksum detects corrupted messages. Frames, greetings and queues are bounded, so strangers that
+// reach the port cost a bounded amount of memory. Its methods may be called concurrently.
 type TCP struct{ carrier *tcp.Transport }
 
-// ListenTCP returns a transport that listens already, so a port in use is an error here. What
-// connects waits until Open. Close ends it even if it was never opened.
+// ListenTCP returns a TCP transport that is already listening, so it fails if the port is in use.
+// Connections wait until Open accepts them. Close releases the port, also of a transport that was never
+// opened. ListenTCP returns an error for an invalid or insecure configuration.
 func ListenTCP(cfg TCPConfig) (*TCP, error) {
 	carrier, err := tcp.Listen(tcp.Config(cfg))
 	if err != nil {
@@ -64,10 +66,11 @@ func ListenTCP(cfg TCPConfig) (*TCP, error) {
 	return &TCP{carrier}, nil
 }
 
-// Addr returns the address that it listens on.
+// Addr returns the address on which the transport listens.
 func (t *TCP) Addr() net.Addr { return t.carrier.Addr() }
 
-// Open implements Transport.
+// Open implements Transport. It fails if the certificate of TCPConfig.TLS does not name the Endpoint's
+// ID, and if the transport was opened or closed before.
 func (t *TCP) Open(e Endpoint) error {
 	if err := e.check(); err != nil {
 		return err
@@ -86,8 +89,9 @@ func (t *TCP) Open(e Endpoint) error {
 	return t.carrier.Open(plain)
 }
 
-// Send implements Transport. It keeps the order of messages to one member.
+// Send implements Transport. The order of messages to one member is preserved.
 func (t *TCP) Send(to ID, msg []byte) { t.carrier.Send(string(to), msg) }
 
-// Close implements Transport. It takes up to 100 ms for messages that wait already.
+// Close implements Transport. It gives messages that are already queued up to 100 ms to be sent, and
+// returns nil.
 func (t *TCP) Close() error { return t.carrier.Close() }
