@@ -115,6 +115,10 @@ func TestCallerIsAnsweredFromASnapshot(t *testing.T) {
 		go func() { answer <- g.propose(at, "asked before") }()
 		g.wait("it was applied elsewhere", func() bool { return len(g.history(p)) == 2 })
 		g.fill(p, "meanwhile ")
+		g.wait("the primary's log no longer reaches back", func() bool {
+			base, _ := g.replica(p).shell.Log.Bounds()
+			return base.Op > g.replica(at).Status().Op
+		})
 		g.wires.heal()
 		require.Equal(t, "2", <-answer)
 		g.wait("its status shows the snapshot", func() bool { return g.replica(at).Status().Snapshot > 0 })

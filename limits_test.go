@@ -99,17 +99,22 @@ func TestCloseAnswersEverybody(t *testing.T) {
 // Watch shows the latest status until the replica has stopped.
 func TestWatch(t *testing.T) {
 	scenario(t, 3, func(g *group) {
-		g.start()
+		g.start("b") // forms no group alone
 		var seen []Phase
 		var busy sync.WaitGroup
-		r := g.replica("b")
+		r, watching := g.replica("b"), make(chan struct{})
 		busy.Go(func() {
 			for s := range r.Watch(context.Background()) {
+				if len(seen) == 0 {
+					close(watching)
+				}
 				if len(seen) == 0 || seen[len(seen)-1] != s.Phase {
 					seen = append(seen, s.Phase)
 				}
 			}
 		})
+		<-watching
+		g.start("a", "c")
 		g.propose("a", "before")
 		g.settle()
 		g.close("b")
