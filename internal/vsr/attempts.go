@@ -189,8 +189,8 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	}
 }
 
-// onReply records a rejection. A request with no attempt left is settled if the primary was
-// overloaded; otherwise it is resent.
+// onReply records a rejection. If the primary was overloaded, a request with no attempt left is settled, and one
+// with other attempts is resent soon.
 func (r *Replica) onReply(m *Reply) {
 	q := &r.requests
 	if m.Start != r.head.Start {
@@ -202,9 +202,26 @@ func (r *Replica) onReply(m *Reply) {
 			continue // settling the previous request has raised the floor
 		}
 		w := q.waiting[number-q.floor]
-		if w != nil && w.refused(m.Attempt) && m.Overloaded && len(w.attempts) == 0 {
+		switch {
+		case w == nil || !w.refused(m.Attempt) || !m.Overloaded:
+		case len(w.attempts) == 0:
 			r.settle(number, ErrOverloaded)
+		default:
+			r.retrySoon(w)
 		}
+	}
+}
+
+// retrySoon resends a request after the shortest wait, and counts its tries from one again: its latest attempt is
+// known not to be on its way. With the long wait of an attempt that may be lost, a request could meet the full
+// window of another member's equally regular retries each time.
+func (r *Replica) retrySoon(w *request) {
+	if !w.inFlight || w.view != r.head.View {
+		return
+	}
+	w.tries, w.retryAt = 1, r.after(retryAfter)
+	if q := &r.requests; w.retryAt.Before(q.retryAt) {
+		q.retryAt = w.retryAt
 	}
 }
 
