@@ -20,17 +20,17 @@ type Config[M smr.StateMachine] struct {
 	// Concurrent runs call it. A failure shows states by the machine's String method, if it has one.
 	// Required.
 	New func() M
-	// Workload lists the operations of the clients, at least one of them a Command. Each entry is
+	// Workload lists the operations of the callers, at least one of them a Command. Each entry is
 	// equally likely; list an operation several times to make it more likely. Required.
 	Workload []Operation
-	// Model defines the right answers: the answers that clients get must be linearizable by it. It
+	// Model defines the right answers: the answers that callers get must be linearizable by it. It
 	// compares the state machine with something simpler, while the other checks compare replicas
 	// with each other. Command and Query document the inputs and outputs; see also PartitionBy.
 	//
 	// Concurrent runs call Step, which must not modify anything. Step recognizes an operation by the
 	// type of its input: give each Query an input type of its own (type getInput string), unless
 	// those with one type answer alike. Step sees neither Op.Time nor Op.Number; a result that
-	// depends on them must contain them. A command whose outcome the client never learnt has the
+	// depends on them must contain them. A command whose outcome the caller never learnt has the
 	// output that Apply returned and never ends; if it was not applied Step does not see it.
 	//
 	// Zero: answers are compared with the log only.
@@ -58,7 +58,7 @@ type Config[M smr.StateMachine] struct {
 	// Virtual is the virtual time in which faults happen in each run. A few seconds without faults
 	// follow, in which the group must recover. Zero: 20 s.
 	Virtual time.Duration
-	// Callers is the number of clients at each replica; each performs one operation at a time. Zero:
+	// Callers is the number of callers at each replica; each performs one operation at a time. Zero:
 	// 1 to 3.
 	Callers int
 }

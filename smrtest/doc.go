@@ -46,7 +46,7 @@
 // and damages disks, and sets clocks wrong. [Group.On] does so at a given moment, for example right
 // after a replica's write is durable. The test is the same run every time, and takes milliseconds.
 //
-// And which failures did the author of the tests not think of? [Explore] chooses them at random: clients
+// And which failures did the author of the tests not think of? [Explore] chooses them at random: callers
 // perform the operations of a workload while faults of all kinds happen, in many runs on all cores.
 //
 //	var (
@@ -70,12 +70,12 @@
 // # Failures
 //
 // A failing run is reported on stderr at once, with a file that repeats it. For up to 20 seconds
-// (-smrtest.shrink) Explore then repeats the run with fewer faults, clients and replicas for as long as
+// (-smrtest.shrink) Explore then repeats the run with fewer faults, callers and replicas for as long as
 // it fails in the same way. The report has the rule that is broken, the operation that broke it, the
 // faults that are needed, the last calls, the last state of each replica, a picture of the run for a
 // browser, and the command that repeats it. States are shown by the machine's String method, or else by
 // the beginning of the snapshot, if that is text; operations are shown by Config.Describe. For example,
-// this is the report for a counter whose snapshots lack the name of the last client:
+// this is the report for a counter whose snapshots lack the name of the last caller:
 //
 //	this rule is broken: Restore brings the whole state back
 //	op 4, inc "bob": it returned `2, after "ann"`, and on a machine just restored from a snapshot `2, after ""`
@@ -146,7 +146,7 @@
 //
 //   - State that the given operations do not reach is not tested.
 //   - A workload cannot use earlier answers: operations depend on random numbers only. An identifier
-//     that Apply chooses must be guessed among few, or chosen by the client.
+//     that Apply chooses must be guessed among few, or chosen by the caller.
 //   - Snapshots of one state that vary, as with the order of a map, cannot be compared. Set Digest, or
 //     write snapshots in a fixed order.
 //   - Simulated machines run on one thread. Snapshots are written while Apply runs, so run

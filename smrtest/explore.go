@@ -7,7 +7,7 @@ import (
 )
 
 // Explore runs many simulated groups of the state machine in virtual time, on all cores. In each run,
-// clients perform the operations of the workload while random faults happen. Explore fails the test at
+// callers perform the operations of the workload while random faults happen. Explore fails the test at
 // the first run in which one of these does not hold:
 //
 //   - The state machine keeps its contract, as in TestStateMachine. Bodies are overwritten after Apply
@@ -32,7 +32,7 @@ import (
 //	-smrtest.shrink=20s  the most time spent on simplifying a failing run
 //
 // A failing run is reported on stderr at once, with a file that holds its schedule. Explore then repeats
-// the run with fewer faults, clients and replicas for as long as it fails in the same way. The failure
+// the run with fewer faults, callers and replicas for as long as it fails in the same way. The failure
 // of the test names the operation and the rule, the faults that are needed, the last state of each
 // replica, and the commands that repeat the run. Files are written too: the schedule, for
 // -smrtest.replay; a picture of the run, for a browser; and, if the Model rejects the answers, these as

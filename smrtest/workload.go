@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// Operation is a kind of operation that clients perform: a [Command] or a [Query].
+// Operation is a kind of operation that callers perform: a [Command] or a [Query].
 type Operation struct {
 	name string
 	next func(r *rand.Rand) sim.Operation
