@@ -8,8 +8,8 @@ import (
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
-// Careful applies operations one by one to several machines, and names the first operation that is seen to break a rule,
-// and the rule. It compares results after each operation, and whole states before and after each window of operations.
+// Careful applies operations one by one to several machines. It names the first operation at which a broken rule shows, and
+// the rule. It compares results after each operation, and whole states before and after each window of operations.
 type Careful struct {
 	// Every is the number of operations of a window. It may be changed after each operation. With 1 the operation that
 	// breaks a rule is named; otherwise, if only a state shows it, the last one of the window.
@@ -17,16 +17,16 @@ type Careful struct {
 
 	kit      *Kit
 	machine  *Machine
-	siblings []*Machine // have applied the same, elsewhere
+	siblings []*Machine // have applied the same operations, elsewhere
 	restored *Machine   // from the state before the window
 	used     *Machine   // has applied and restored all along
 	window   window
 	applied  int
-	doubt    error  // of an operation that a later one may show more simply
+	doubt    error  // held back for one operation: the next may show the mistake more simply
 	state    []byte // the last snapshot that was compared
 	initial  []byte // the first one
 	last     result
-	order    order // of the bytes in snapshots of one state
+	order    order // whether snapshots of one state have the same bytes
 }
 
 // window is the operations since whole states were compared.
@@ -44,8 +44,8 @@ type result struct {
 	returned, was []byte
 }
 
-// NewCareful returns a Careful whose machines are in the initial state. Two machines may do the same by chance, as with
-// two orders of one map; many siblings do not.
+// NewCareful returns a Careful whose machines are in the initial state. Two machines may agree by chance, for instance on
+// the order of a map; many siblings do not.
 func NewCareful(k *Kit, every, siblings int) (*Careful, error) {
 	c := &Careful{Every: every, kit: k}
 	if err := c.begin(siblings); err != nil {
@@ -97,7 +97,7 @@ func (c *Careful) Execute(op smr.Op) error {
 	return nil
 }
 
-// Doubt returns the error that the next operation would return, if it does not show the same more simply.
+// Doubt returns an error that Execute has held back, because the next operation may show the same mistake more simply.
 func (c *Careful) Doubt() error { return c.doubt }
 
 // apply applies the operation to the machine, and checks that its body is not kept.
@@ -137,7 +137,7 @@ func (c *Careful) apply(op smr.Op) (returned []byte, err error) {
 	return returned, c.machine.invariant()
 }
 
-// compare compares what the other machines do, those first whose difference tells most, and may end the window.
+// compare compares what the other machines do, the most telling ones first, and ends the window when it is full.
 func (c *Careful) compare(op smr.Op, returned []byte) error {
 	if err := c.sameNew(); err != nil {
 		return err

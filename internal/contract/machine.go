@@ -16,7 +16,7 @@ import (
 type Kit struct {
 	// New returns a machine in the initial state.
 	New func() smr.StateMachine
-	// Digest tells states apart quickly.
+	// Digest returns a number that differs for different states. It is cheap.
 	Digest func(smr.StateMachine) uint64
 	// Invariant is checked after every operation that Apply gets.
 	Invariant func(smr.StateMachine) error
@@ -24,7 +24,7 @@ type Kit struct {
 	Describe func(op smr.Op) string
 	// Elsewhere calls do where time.Now shows another time.
 	Elsewhere func(do func())
-	// Watch is called when a call of the user's code begins, and what it returns when the call has ended.
+	// Watch is called when a call of the user's code begins. The function that it returns is called when the call has ended.
 	Watch func(what func() string) (ended func() bool)
 	// Careful compares the snapshots around a query, and not only the digests.
 	Careful bool
@@ -33,21 +33,22 @@ type Kit struct {
 // Place is where a machine lives, and so how its bodies are treated.
 type Place uint8
 
-// The places. Bodies are overwritten here and there in different ways, so that two machines which have kept one differ.
+// The places. Here and There overwrite bodies in different ways, so that two machines that kept a body differ.
 const (
 	Here  Place = iota
-	There       // where Kit.Elsewhere leads
+	There       // where Kit.Elsewhere calls
 	Clean       // here, and bodies stay as they are
 )
 
-// Machine is the user's state machine. What it must not keep is overwritten, and what it must not do is noticed.
+// Machine is the user's state machine, wrapped: bodies that it must not keep are overwritten, and each breach of the
+// contract is noticed.
 type Machine struct {
 	User smr.StateMachine
 
 	kit   *Kit
 	place Place
-	lent  smr.Op // with the body that Apply has or had
-	given []byte // the body as smr has it
+	lent  smr.Op // with the body that Apply was lent
+	given []byte // the original of that body
 }
 
 // Make returns a machine in the initial state.
@@ -70,7 +71,7 @@ func (k *Kit) Name(op smr.Op) string {
 	return fmt.Sprintf("op %d, %s", op.Number, excerpt.Of(op.Body))
 }
 
-// At returns err with the operation that it is about.
+// At returns err with the name of the operation that caused it.
 func (k *Kit) At(op smr.Op, err error) error {
 	if err == nil {
 		return nil
@@ -136,7 +137,7 @@ func (m *Machine) Apply(op smr.Op) (result []byte, err error) {
 	return result, m.invariant()
 }
 
-// Lend applies an operation, and leaves the body to the machine.
+// Lend applies an operation. The machine can use the body until Spoil.
 func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
 	m.given = op.Body
 	if op.Body == nil || m.place == Clean {
@@ -154,7 +155,7 @@ func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
 	return m.act(op)
 }
 
-// act calls Apply: call would do, and take memory each time.
+// act calls Apply. The method call would do too, but allocates.
 func (m *Machine) act(op smr.Op) (result []byte, err error) {
 	defer rescue("Apply", &err)
 	return m.User.Apply(op), nil
@@ -229,7 +230,7 @@ func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) 
 	return value, err
 }
 
-// look returns what tells the state from another one: its snapshot too, in a careful run.
+// look returns the digest of the state and, with Kit.Careful, a snapshot.
 func (m *Machine) look() (state []byte, digest uint64, err error) {
 	if m.kit.Careful {
 		state, err = m.Encode()

@@ -1,6 +1,6 @@
-// Package contract handles state machines as the contract of smr.StateMachine allows at worst, and notices what it does
-// not allow. It is the one place where the rules of the contract are told and tested: smrtest.TestStateMachine applies a
-// list of operations in many ways, and the simulation applies the committed log; both drive the machines of a [Kit].
+// Package contract tests state machines against the contract of smr.StateMachine. It states each rule, treats machines as
+// badly as the contract allows, and notices when they break a rule. smrtest.TestStateMachine drives it with a list of
+// operations, and the simulation with the committed log.
 package contract
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
-// Rule is a sentence of the contract, and what to do about a machine that breaks it.
+// Rule is a sentence of the contract, with advice for machines that break it.
 type Rule struct{ Name, Remedy string }
 
 // The rules of the contract.
@@ -62,7 +62,7 @@ type Broken struct {
 
 func (b *Broken) Error() string { return b.Text }
 
-// Broken returns the error that says how the rule is broken, and what to do.
+// Broken returns an error that describes how the rule is broken, and adds the remedy.
 func (r Rule) Broken(format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	if r.Remedy != "" {
@@ -71,13 +71,13 @@ func (r Rule) Broken(format string, args ...any) error {
 	return &Broken{Rule: r.Name, Text: text}
 }
 
-// Breaks reports whether err is of that rule.
+// Breaks reports whether err is a breach of the rule.
 func (r Rule) Breaks(err error) bool {
 	b, ok := errors.AsType[*Broken](err)
 	return ok && b.Rule == r.Name
 }
 
-// SameResult returns an error if a result that an operation returned, and that was such then, is another one later.
+// SameResult returns an error if the bytes that an operation returned have changed since: was is a copy made then.
 func SameResult(op string, was, returned []byte, later string) error {
 	if bytes.Equal(was, returned) {
 		return nil

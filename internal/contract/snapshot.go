@@ -35,7 +35,7 @@ func (s Snapshot) Write(to io.Writer) error {
 	return failed("WriteTo", errors.Join(err, s.Close()))
 }
 
-// Close calls Close, where there is one: a snapshot need not be written.
+// Close calls Close, where there is one. A snapshot need not be written before it is closed.
 func (s Snapshot) Close() error {
 	if c, ok := s.to.(io.Closer); ok {
 		return failed("Close", s.of.call("Close", c.Close))
@@ -50,7 +50,7 @@ func (s Snapshot) Bytes() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// failed is the error of a method that must not return one.
+// failed turns the error of a method that must not fail into a breach of NoFailure.
 func failed(what string, err error) error {
 	if _, ok := errors.AsType[*Broken](err); ok || err == nil {
 		return err
@@ -81,5 +81,5 @@ func (m *Machine) Sum() (uint64, error) {
 
 var sums = maphash.MakeSeed()
 
-// SumOf returns the hash of b, which is another one in every process.
+// SumOf returns the hash of b. Each process has its own hash function.
 func SumOf(b []byte) uint64 { return maphash.Bytes(sums, b) }

@@ -7,13 +7,13 @@ import (
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
-// order is what snapshots of one state are like.
+// order describes the snapshots of one state.
 type order uint8
 
 const (
-	fixed    order = iota // they have the same bytes
-	shuffled              // the same bytes in one order or another, as of a map
-	loose                 // other bytes
+	fixed    order = iota // all have the same bytes
+	shuffled              // all have the same bytes, in changing order, as those of a map
+	loose                 // anything else
 )
 
 // differ reports whether two states differ by their snapshots, as far as these can be compared.
@@ -23,13 +23,13 @@ func (c *Careful) differ(a, b []byte) bool {
 	}
 	looks := 16
 	if Shuffled(a, b) {
-		looks = 100 // two keys of a map change places in one of eight looks
+		looks = 100 // the order of a map with two keys changes in one of eight snapshots
 	}
 	c.order = max(c.order, c.machine.order(looks))
 	return c.order == fixed || c.order == shuffled && !Shuffled(a, b)
 }
 
-// order looks at the state so many times.
+// order compares that many snapshots of the state.
 func (m *Machine) order(looks int) order {
 	first, err := m.Encode()
 	if err != nil {
@@ -48,8 +48,7 @@ func (m *Machine) order(looks int) order {
 	return found
 }
 
-// Stable reports whether snapshots of the state have the same bytes each time. One that is written in the order of a map
-// cannot be compared with another.
+// Stable reports whether all snapshots of the state have the same bytes. They do not if a map is written in its own order.
 func (m *Machine) Stable() bool { return m.order(16) == fixed }
 
 // Shuffled reports whether a and b are the same bytes in any order.
@@ -64,7 +63,7 @@ func Shuffled(a, b []byte) bool {
 	return count == [256]int{}
 }
 
-// Difference tells where two snapshots part; "" if they are equal.
+// Difference describes where two snapshots differ; "" if they are equal.
 func Difference(a, b []byte) string {
 	if bytes.Equal(a, b) {
 		return ""

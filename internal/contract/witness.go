@@ -21,8 +21,8 @@ type Witness struct {
 	unstable bool              // snapshots of one state differ in their bytes: they are not compared
 }
 
-// NewWitness returns a witness of no operation. It compares whole states every so many operations; with Kit.Careful,
-// after each.
+// NewWitness returns a witness in the initial state. It compares whole states after every that many operations, or after
+// each with Kit.Careful.
 func NewWitness(k *Kit, every int) (w *Witness, err error) {
 	w = &Witness{kit: k, every: uint64(every), states: map[uint64]uint64{}}
 	if w.machine, err = k.Make(Here); err != nil {
@@ -37,14 +37,14 @@ func NewWitness(k *Kit, every int) (w *Witness, err error) {
 	return w, err
 }
 
-// siblings is the number of machines that a careful witness compares with its own: two may have the same order of a map by
-// chance.
+// siblings is the number of machines that a careful witness compares with its own. Two machines may agree by chance on the
+// order of a map.
 const siblings = 3
 
 // Digest returns the digest of the state.
 func (w *Witness) Digest() uint64 { return w.machine.Digest() }
 
-// Blind reports that snapshots of one state differ in their bytes, so that whole states are not compared.
+// Blind reports whether whole states are not compared, because snapshots of one state differ in their bytes.
 func (w *Witness) Blind() bool { return w.unstable }
 
 // Execute applies the next operation of the history, and returns its result and the digest of the state after it.
@@ -85,8 +85,8 @@ func (w *Witness) applyTwin(op smr.Op, result []byte, digest uint64) error {
 	return nil
 }
 
-// Passed is called when the history has come to an operation, even if that was not executed. At times it compares machine
-// and twin, notes the state for other machines, and begins a new twin from a snapshot.
+// Passed reports that the history has reached an operation, executed or not. At regular intervals it compares machine and
+// twin, notes the state for other machines, and restores a new twin from a snapshot.
 func (w *Witness) Passed(number uint64) error {
 	if number%w.every != 0 {
 		return nil
@@ -107,7 +107,7 @@ func (w *Witness) Passed(number uint64) error {
 	return w.Same(w.twin, number, "one just restored from its snapshot")
 }
 
-// Note notes the whole state after an operation, the last one, so that other machines can be compared with it.
+// Note notes the whole state after the last operation, so that Same can compare other machines with it.
 func (w *Witness) Note(number uint64) error {
 	_, err := w.note(number)
 	return err
@@ -122,8 +122,8 @@ func (w *Witness) note(number uint64) ([]byte, error) {
 	return b, nil
 }
 
-// Same compares the whole state of a machine that has the history up to an operation with the witness's, if that was
-// noted there. Whose says which machine it is.
+// Same compares the whole state of a machine after an operation with the state of the witness, if that was noted. whose
+// names the machine in the error.
 func (w *Witness) Same(m *Machine, number uint64, whose string) error {
 	want, ok := w.states[number]
 	if !ok || w.unstable {
@@ -143,8 +143,8 @@ func (w *Witness) Same(m *Machine, number uint64, whose string) error {
 		number, whose, number-min(number, w.every))
 }
 
-// SameAfter is Same for a machine that has just applied the operation. A careful witness, by whom they were the same
-// before it, blames that.
+// SameAfter is Same for a machine that has just applied the operation. A careful witness knows that the states were the
+// same before it, so it blames the operation.
 func (w *Witness) SameAfter(op smr.Op, m *Machine, whose string) error {
 	err := w.Same(m, op.Number, whose)
 	if w.careful != nil && Restores.Breaks(err) {
@@ -153,8 +153,8 @@ func (w *Witness) SameAfter(op smr.Op, m *Machine, whose string) error {
 	return err
 }
 
-// SameFrozen checks that a snapshot taken after one operation, and written after another, is the state as it was then:
-// the two are the sums of the state and of what was written.
+// SameFrozen checks that a snapshot taken after one operation and written after a later one holds the earlier state. was
+// and written are the sums of that state and of the snapshot.
 func (w *Witness) SameFrozen(was, written, taken, now uint64) error {
 	if was == written || w.unstable {
 		return nil
