@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// most is how many bytes are shown.
+// most is the largest number of bytes that is shown.
 const most = 60
 
 // Of returns the beginning of b in quotes: in backquotes, the way JSON is best read, if double quotes would have to
@@ -23,8 +23,7 @@ func Of(b []byte) string {
 	return q
 }
 
-// Apart returns a and b in quotes; if they are long, what is around the first byte in which they
-// differ.
+// Apart returns a and b in quotes. If one of them is long, it returns the bytes around the first difference.
 func Apart(a, b []byte) (string, string) {
 	if max(len(a), len(b)) <= most {
 		return Of(a), Of(b)
