@@ -6,14 +6,14 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Disk is what a member's disk holds, by the judge's own account of the saves that became durable. Base and Last tell
-// the log (see ledger).
+// Disk is the contents of a member's disk by the judge's own account of the saves that became durable. Base and Last
+// determine the log (see ledger).
 type Disk struct {
 	Head       vsr.Head
 	Base, Last vsr.Viewstamp
 }
 
-// Opened is what a member's disk held when it was opened.
+// Opened is the contents of a member's disk when the member started.
 type Opened struct {
 	vsr.Durable
 	Log []vsr.Entry // entries above the snapshot, read back; may be left out
@@ -42,7 +42,7 @@ func (j *Judge) Issued(i int, s *vsr.Save) error {
 	return nil
 }
 
-// Saved reports that all saves of a member up to seq are durable, before its core is told.
+// Saved reports that all saves of a member up to seq are durable, before its core learns that.
 func (j *Judge) Saved(i int, seq uint64) (err error) {
 	m := &j.members[i]
 	done := 0
@@ -55,8 +55,8 @@ func (j *Judge) Saved(i int, seq uint64) (err error) {
 	return m.breaks(j.checkQuorums())
 }
 
-// Opened reports what a member's disk held when the member started: the saves known to be durable and a first part of
-// those that were pending, and nothing else (S5).
+// Opened reports that a member starts with that disk. It must hold the saves that are known to be durable, some of the
+// pending ones in their order, and nothing else (S5).
 func (j *Judge) Opened(i int, o Opened) error {
 	m := &j.members[i]
 	disk, err := m.disk.recovered(j.ledger, m.pending, &o)
@@ -70,8 +70,8 @@ func (j *Judge) Opened(i int, o Opened) error {
 	return m.breaks(j.checkQuorums())
 }
 
-// Lost reports that a member's disk is not to be trusted any more: the member takes no part from then on (S3), and its
-// log counts only for what was committed by then (N4).
+// Lost reports that a member has lost its memory. It takes no part any more (S3), and its log counts only for entries that
+// were committed before (N4).
 func (j *Judge) Lost(i int) {
 	if m := &j.members[i]; !m.lost {
 		m.lost, m.had = true, m.disk.Last
@@ -95,7 +95,7 @@ func (j *Judge) formed() bool {
 	return false
 }
 
-// cut returns what d holds once a save has dropped what it drops.
+// cut returns d without the entries that a save drops.
 func (d Disk) cut(l *ledger, s *vsr.Save) (Disk, error) {
 	d.Head = s.Head
 	if s.Base != nil {
@@ -110,7 +110,7 @@ func (d Disk) cut(l *ledger, s *vsr.Save) (Disk, error) {
 	return d, nil
 }
 
-// after returns what the disk holds once a save is durable too.
+// after returns d with a save.
 func (d Disk) after(l *ledger, s *vsr.Save) (Disk, error) {
 	d, err := d.cut(l, s)
 	if err != nil {
@@ -126,7 +126,7 @@ func (d Disk) after(l *ledger, s *vsr.Save) (Disk, error) {
 	return d, nil
 }
 
-// recovered finds out how many of the pending saves are durable. The log may begin later than the account says, but
+// recovered finds out how many of the pending saves are durable. The log may begin later than in the account, but
 // not above the snapshot.
 func (d Disk) recovered(l *ledger, pending []*vsr.Save, o *Opened) (Disk, error) {
 	states := []Disk{d}
@@ -151,7 +151,7 @@ func (d Disk) fits(l *ledger, o *Opened) bool {
 	return d.Head == o.Durable.Head && d.Last == o.Durable.Last && o.Durable.Base.Op >= d.Base.Op && l.holds(d.Last, o.Durable.Base)
 }
 
-// sound checks what was read of a log: its entries and its views.
+// sound checks the entries and the views that were read from a log.
 func (d Disk) sound(l *ledger, o *Opened) error {
 	for i := range o.Log {
 		e := &o.Log[i]

@@ -15,7 +15,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Call is what a caller does at a member. The judge remembers each call that has an input.
+// Call is an operation of a caller at a member. The judge remembers the calls that have an input.
 type Call struct {
 	Caller int
 	Body   []byte                          // of a command; nil: a read
@@ -56,9 +56,8 @@ func (j *Judge) end(c *Call, f fate) {
 	}
 }
 
-// Answered reports the result that a command's caller got for a request of a session. It returns the op at which the log
-// has the request. The result must be that of the log (11.7), and the op above everything that any caller had seen
-// before the call began (11.9).
+// Answered reports the result of a request to its caller, and returns the op of the request. The result must be that of
+// the log (11.7), and the op above every op that a caller had seen before the call began (11.9).
 func (j *Judge) Answered(c *Call, session, number uint64, result []byte) (vsr.OpNumber, error) {
 	op, err := j.checkAnswer(c, request{session, number}, result)
 	c.result, c.at = result, op
@@ -98,8 +97,8 @@ func (j *Judge) Read(c *Call, op vsr.OpNumber, value any) (err error) {
 	return err
 }
 
-// Refused reports that the caller was told that the call was not and never will be applied (X4). Session and number are
-// 0 if there is none yet.
+// Refused reports that the caller received the outcome "not applied", which is final (X4). The session and the number are
+// 0 if the call has none yet.
 func (j *Judge) Refused(c *Call, session, number uint64) (err error) {
 	if session != 0 && number != 0 {
 		r := request{session, number}
@@ -118,9 +117,8 @@ func (j *Judge) Unknown(c *Call, session, number uint64) {
 	j.end(c, unknown)
 }
 
-// History returns all calls that a model must explain, in the order of the log, and their places in it by the beginning
-// of each. If the caller of a command has seen no outcome, the log decides whether it took effect and with which result;
-// the model has to find out when.
+// History returns all calls that a model must explain, in the order of the log. If a command has no outcome, the log
+// decides whether it took effect, and with which result; the model has to find out when.
 func (j *Judge) History() []porcupine.Operation {
 	calls := slices.Clone(j.calls)
 	for _, c := range calls {
@@ -190,8 +188,8 @@ const RuleModel = "what callers see is linearizable by the model"
 
 var errPorcupine = errors.New("so says porcupine, and the order of the log explains them")
 
-// explains returns why operations cannot have taken effect one after the other as they stand; nil if
-// they can: each within its time, and with the answer that the model gives.
+// explains returns nil if the operations can have taken effect in this order: each between its beginning and its end, and
+// with the answer that the model gives.
 func explains(operations []porcupine.Operation, m *porcupine.Model) error {
 	latest := &porcupine.Operation{Call: math.MinInt64}
 	for i := range operations {

@@ -1,11 +1,11 @@
-// Package judge checks a group of replicas from the outside. Its caller reports what it observes of each member: the
-// saves that its core issues, those that became durable, the messages that it sends, its state after each turn, what
-// its disk held when it was opened, what it applies, and what callers are told. From that the judge keeps its own
-// account of the log, of every disk, of sessions and of results, and returns an error for the first observation that
-// contradicts it (docs/PROTOCOL.md, section 11).
+// Package judge checks a group of replicas from the outside. Its caller reports observations of each member: the saves
+// that its core issues, their durability, the messages that it sends, its state after each turn, the contents of its disk
+// when it starts, the entries that it applies, and the outcomes of calls. From these the judge keeps its own account of
+// the log, of every disk, of sessions and of results, and returns an error for the first observation that contradicts it
+// (docs/PROTOCOL.md, section 11).
 //
 // A judge has no goroutine, no lock and no clock, and never looks at a replica by itself. Observations must be reported
-// before their consequences: a save before the messages of its turn, durability before the core is told of it.
+// before their consequences: a save before the messages of its turn, and durability before the core learns of it.
 package judge
 
 import (
@@ -22,9 +22,10 @@ type Config struct {
 	Reference Reference
 	Initial   uint64 // Reference's digest of the initial state
 
-	// Distinct says that no two commands have the same body: a command that takes effect under two numbers is noticed.
+	// Distinct asserts that no two commands have the same body. Then a command that takes effect twice, under two numbers,
+	// is noticed.
 	Distinct bool
-	// Describe names a command in violations; nil: by op and body.
+	// Describe names a command in violations. If it is nil, that is its op and body.
 	Describe func(e *vsr.Entry) string
 }
 

@@ -6,9 +6,9 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// ledger knows every entry that any replica ever put into its log, and the one history of what is
-// committed. Since entries with the same viewstamp are the same, and all before them too (11.4),
-// the viewstamp of its last entry tells all that a log holds.
+// ledger has every entry that any member ever put into its log, and the one history of committed entries. Entries with the
+// same viewstamp are equal, and so are all entries before them (11.4); so the viewstamp of its last entry determines the
+// whole log.
 type ledger struct {
 	ops       [][]record                    // by op: usually one
 	ends      map[viewOfEpoch]vsr.Viewstamp // the last entry of each view: what its primary's log is
@@ -26,8 +26,8 @@ type record struct {
 	before vsr.Viewstamp // last entry of an earlier view in a log that ends here
 }
 
-// inOrder compares two viewstamps, epoch first, then view, then op: by itself, so that it is not the core's order that
-// says whether the core is right.
+// inOrder compares two viewstamps by epoch, then view, then op. It does not use the core's own comparison, which it helps
+// to check.
 func inOrder(a, b vsr.Viewstamp) int {
 	before := a.Epoch < b.Epoch || a.Epoch == b.Epoch && (a.View < b.View || a.View == b.View && a.Op < b.Op)
 	switch {
@@ -46,7 +46,7 @@ func newLedger() *ledger {
 // clear forgets all entries.
 func (l *ledger) clear() { l.ops, l.ends = nil, map[viewOfEpoch]vsr.Viewstamp{} }
 
-// add takes in an entry that follows prev. It returns an error if another one has its viewstamp.
+// add records an entry that follows prev. It returns an error if a different entry has its viewstamp.
 func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
 	stamp := e.Stamp()
 	if known := l.find(stamp); known != nil {
@@ -74,7 +74,7 @@ func (l *ledger) add(prev vsr.Viewstamp, e *vsr.Entry) error {
 	return nil
 }
 
-// same returns an error if an entry with the record's viewstamp is another one.
+// same returns an error if an entry with the viewstamp of the record differs from it.
 func (r *record) same(prev vsr.Viewstamp, e *vsr.Entry) error {
 	k := &r.entry
 	if r.prev != prev || k.Time != e.Time || k.Kind != e.Kind || k.Session != e.Session ||
@@ -114,8 +114,8 @@ func (l *ledger) at(last vsr.Viewstamp, op vsr.OpNumber) vsr.Viewstamp {
 	}
 }
 
-// ofView returns the viewstamp of an op in the log of a view's primary; false if that does not go so far. Before the
-// view's first entry is made nobody has heard of it but for op 1 (S2, V7).
+// ofView returns the viewstamp of an op in the log of a view's primary; false if that log ends before it. Until the
+// view has its first entry, its log can only be asked for op 1 (S2, V7).
 func (l *ledger) ofView(epoch vsr.Epoch, view vsr.View, op vsr.OpNumber) (vsr.Viewstamp, bool) {
 	end, ok := l.ends[viewOfEpoch{epoch, view}]
 	if !ok && op == 1 && len(l.ops) > 1 {
@@ -139,11 +139,11 @@ func (l *ledger) run(prev vsr.Viewstamp, entries []vsr.Entry) error {
 	return nil
 }
 
-// end is the viewstamp of the last op known to be committed.
+// end returns the viewstamp of the last op known to be committed.
 func (l *ledger) end() vsr.Viewstamp { return l.committed[len(l.committed)-1] }
 
-// commit takes in that a replica knows the entry s, and all before it, to be committed. It returns
-// the entries that were not known to be, in order.
+// commit records that a member knows the entry s, and all entries before it, to be committed. It returns the entries that
+// are newly known to be committed, in order.
 func (l *ledger) commit(s vsr.Viewstamp) ([]vsr.Viewstamp, error) {
 	if int(s.Op) < len(l.committed) {
 		if was := l.committed[s.Op]; was != s {

@@ -9,8 +9,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Sends reports that a member sends a message, with its header. Nothing may be sent that is not yet true on the disk of
-// its sender (11.6).
+// Sends reports that a member sends a message. Everything that the message claims must be true of the sender's disk already
+// (11.6).
 func (j *Judge) Sends(i int, h vsr.Header, m vsr.Message) error {
 	err := j.checkMessage(i, h, m)
 	if err == nil {
@@ -72,8 +72,8 @@ func (j *Judge) checkMessage(i int, h vsr.Header, m vsr.Message) error {
 	return nil
 }
 
-// claimsLog: an acknowledgement is of the view that is durable (V5), and of entries that are, and
-// that agree with that view's primary (N3), whether that is still there or not.
+// claimsLog checks that the view of an acknowledgement is durable (V5), and that the acknowledged entries are durable and
+// equal to those of the view's primary (N3), even if that primary is down.
 func (j *Judge) claimsLog(d *Disk, m *vsr.PrepareOK) error {
 	if m.View != d.Head.View {
 		return fmt.Errorf("view %d is left", m.View)
@@ -84,7 +84,7 @@ func (j *Judge) claimsLog(d *Disk, m *vsr.PrepareOK) error {
 	return j.claimsView(d.Head.Epoch, m.View, m.Op, j.ledger.at(d.Last, m.Op))
 }
 
-// claimsView: what stands at op is what the view's primary has there.
+// claimsView checks that the entry at op is the one in the log of the view's primary.
 func (j *Judge) claimsView(epoch vsr.Epoch, view vsr.View, op vsr.OpNumber, stamp vsr.Viewstamp) error {
 	if op == 0 {
 		return nil
@@ -119,7 +119,7 @@ func (j *Judge) claimsGap(sender *member, m *vsr.Gap) error {
 	return nil
 }
 
-// claimsState: what is given of a log is of the one that was described, and is durable (V6).
+// claimsState checks that the entries sent belong to the log whose end is named, and that this log is durable (V6).
 func (j *Judge) claimsState(d *Disk, m *vsr.NewState) error {
 	switch {
 	case m.Best != d.Last:
@@ -132,7 +132,7 @@ func (j *Judge) claimsState(d *Disk, m *vsr.NewState) error {
 	return j.ledger.run(m.Prev, m.Entries)
 }
 
-// claimsSnapshot: a snapshot ends with what is committed (C3).
+// claimsSnapshot checks that a snapshot ends with a committed entry (C3).
 func (j *Judge) claimsSnapshot(last vsr.Viewstamp) error {
 	if err := j.claimsCommit(last.Op); err != nil {
 		return err
@@ -143,7 +143,7 @@ func (j *Judge) claimsSnapshot(last vsr.Viewstamp) error {
 	return nil
 }
 
-// claimsChunk: a chunk of a snapshot is the same, whoever sends it (C2).
+// claimsChunk checks that a chunk of a snapshot is the same from every sender (C2).
 func (j *Judge) claimsChunk(m *vsr.SnapshotChunk) error {
 	if len(m.Data) == 0 {
 		return nil
@@ -169,7 +169,7 @@ func (j *Judge) claimsCommit(op vsr.OpNumber) error {
 	return nil
 }
 
-// viewOf returns the view that a message says its sender has entered.
+// viewOf returns the view that the sender of a message has entered, as it claims.
 func viewOf(m vsr.Message) vsr.View {
 	switch m := m.(type) {
 	case *vsr.Prepare:

@@ -6,15 +6,15 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// sessions is the judge's own account of which requests take effect, by the letter of X1 and X2, and without any code of
-// the table that replicas keep.
+// sessions is the judge's own account of the requests that take effect, by X1 and X2. It shares no code with the session
+// table of replicas.
 type sessions struct {
 	processes map[string]memberProcess // by member: the one whose session is open
 	open      map[uint64]*openSession  // by number
 	at        map[request]vsr.OpNumber // of every request that was executed
 }
 
-// memberProcess is the owner of a session: a member's memory, and how often that had been started.
+// memberProcess is the owner of a session: one start of a member's memory.
 type memberProcess struct {
 	incarnation string
 	start       uint64

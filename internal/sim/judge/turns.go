@@ -10,11 +10,11 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Turn is what a member is after a turn of its core.
+// Turn is the state of a member after a turn of its core.
 type Turn struct {
 	State    vsr.State
 	Check    error // of vsr.Replica.Check
-	Compacts bool  // a compaction of its log is under way or waits, or there is no log on disk
+	Compacts bool  // a compaction of the log is under way or queued, or the log is in memory only
 }
 
 // epochView names the period of one primary, and reign the process that has it.
@@ -33,7 +33,7 @@ type reign struct {
 func (j *Judge) Started(i int, state vsr.State) error {
 	m := &j.members[i]
 	m.seen = state
-	m.seen.Commit = 0 // its first turn reports what it knows to be committed, which is compared like any other
+	m.seen.Commit = 0 // the commit number that its first turn reports is compared like any other
 	if disk := m.disk.Head.Commit; state.Commit < disk {
 		return violates("11.1", "%s starts with commit number %d, and its disk holds %d", m.id, state.Commit, disk)
 	}
@@ -65,7 +65,7 @@ func (j *Judge) Knows(i int, op vsr.OpNumber) error {
 	return m.breaks(cmp.Or(j.checkHolders(stamp), j.checkQuorums()))
 }
 
-// Turned reports what a member is after a turn, when its output was performed.
+// Turned reports the state of a member after a turn whose output was performed.
 func (j *Judge) Turned(i int, t Turn) error {
 	m, now := &j.members[i], &t.State
 	was := &m.seen
@@ -150,7 +150,7 @@ func (m *member) breaks(err error) error {
 
 var leadingRule = regexp.MustCompile(`^([A-Z][0-9]+|11\.[0-9]+): `)
 
-// Of returns the violation that an error is, or one whose rule is that with which the error's text begins, or "error".
+// Of returns err as a violation. The rule of another error is the one that its text begins with, or else "error".
 func Of(err error) *Violation {
 	if v, ok := errors.AsType[*Violation](err); ok {
 		return v
