@@ -1,3 +1,3 @@
-// Package world is what surrounds the replicas of a simulation: virtual time, the clocks of machines, the links between
-// them, and the randomness of each part. It knows nothing of replicas.
+// Package world provides the surroundings of simulated replicas: virtual time, the clocks of machines, the links between
+// them, and a random stream for each part. It does not depend on replicas.
 package world

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Actor is what events can belong to: a process, which may end, and may be paused.
+// Actor is the owner of events: a process, which may end, and may be paused.
 type Actor interface {
-	Stopping() bool // it does nothing any more
+	Stopping() bool // it has ended
 	PausedUntil() time.Duration
 }
 
@@ -30,20 +30,20 @@ type event struct {
 	deed int32 // index of what happens
 }
 
-// deed is what happens.
+// deed is what happens at an event.
 type deed struct {
 	of Actor // does it, unless it has ended; nil: it happens in any case
 	do func()
 }
 
-// ordinary is the lowest seq of an event that is no fault. Faults come first, and are numbered apart, so that the order of
-// everything else is the same whether the faults are drawn or scheduled.
+// ordinary is the lowest seq of all events but faults. Faults come first and have their own numbers, so that the order of
+// all other events is the same whether the faults are drawn or scheduled.
 const ordinary = 1 << 62
 
 // Now returns the virtual time.
 func (e *Events) Now() time.Duration { return e.now }
 
-// After schedules do to be called d from now, and never before what is due already.
+// After schedules do to be called d from now, after everything that is due already.
 func (e *Events) After(d time.Duration, do func()) { e.At(e.now+max(d, 0), do) }
 
 // At schedules do to be called at that time, or now if it has passed.
@@ -52,7 +52,8 @@ func (e *Events) At(at time.Duration, do func()) {
 	e.push(at, ordinary+e.seq, deed{do: do})
 }
 
-// AfterBy is After for what an actor does: it does nothing once it has ended, and if it is paused then, it does it later.
+// AfterBy is After for an event of an actor. The event does not happen if the actor has ended by then, and happens later if
+// it is paused.
 func (e *Events) AfterBy(a Actor, d time.Duration, do func()) {
 	e.seq++
 	e.push(e.now+d, ordinary+e.seq, deed{a, do})
@@ -74,7 +75,8 @@ func (e *Events) Hasten(a Actor, which func(at time.Duration) bool) {
 	slices.SortFunc(e.heap, func(a, b event) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq)) })
 }
 
-// Step lets the next event up to the limit happen. If there is none, it reports false, and the limit is the time then.
+// Step performs the next event up to the limit and returns true. Without one it advances the time to the limit and returns
+// false.
 func (e *Events) Step(limit time.Duration) bool {
 	if len(e.heap) == 0 || e.heap[0].at > limit {
 		e.now = limit

@@ -6,7 +6,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// Conditions describes all links. Probabilities are of one message.
+// Conditions describes all links. Each probability is that of one message.
 type Conditions struct {
 	Delay, Jitter time.Duration
 	Loss          float64
@@ -17,21 +17,21 @@ type Conditions struct {
 	Corrupt       float64
 }
 
-// Group is what a network connects.
+// Group is the members that a network connects.
 type Group interface {
 	Up(i int) bool                  // member i is there to receive
 	Receive(from, to int, b []byte) // a message arrives
-	Altered(b []byte)               // a message with a flipped bit arrives, and must be noticed
-	Severed(from, to int) bool      // a link carries nothing, whatever else heals
+	Altered(b []byte)               // a message with a flipped bit arrives; the receiver must notice
+	Severed(from, to int) bool      // the link carries nothing, even once all is healed
 }
 
-// Watcher is told what becomes of messages and links. It changes nothing.
+// Watcher observes messages and links. It changes nothing.
 type Watcher interface {
 	Ended(at time.Duration, id uint64, fate Fate)
 	Linked(at time.Duration, from, to int, whole bool)
 }
 
-// Fate is what becomes of a message.
+// Fate is the end of a message.
 type Fate uint8
 
 // The fates.
@@ -39,13 +39,13 @@ const (
 	Arrived Fate = iota
 	Lost
 	CutOff  // the link was cut
-	Refused // nobody was there
+	Refused // the receiver was down
 )
 
 // Network has a link from each member to each.
 type Network struct {
-	Quiet  bool      // it loses and delays nothing
-	Healed bool      // likewise, and no fault cuts a link any more
+	Quiet  bool      // no message is lost or late
+	Healed bool      // no message is lost or late, and no fault cuts a link
 	Links  [][]*Link // [from][to]
 
 	*Conditions
@@ -67,7 +67,7 @@ func NewNetwork(seed uint64, n int, c *Conditions, e *Events, g Group, w Watcher
 	return net
 }
 
-// Each calls do for each link.
+// Each calls do for each link, and then Changed.
 func (n *Network) Each(do func(from, to int, l *Link)) {
 	for i, links := range n.Links {
 		for j, l := range links {
@@ -77,7 +77,7 @@ func (n *Network) Each(do func(from, to int, l *Link)) {
 	n.Changed()
 }
 
-// Changed tells the watcher of the links that were cut, or are whole again.
+// Changed reports to the watcher which links were cut, or are whole again.
 func (n *Network) Changed() {
 	for _, links := range n.Links {
 		for _, l := range links {
@@ -96,14 +96,14 @@ type Link struct {
 	stream   Stream
 	cutUntil time.Duration // by faults that cut it for a while
 	cutOff   bool          // until Mend
-	told     bool          // the watcher knows it as cut
-	old      [][]byte      // some of what it has carried lately, in no order: it may come again
+	told     bool          // the watcher knows that it is cut
+	old      [][]byte      // some recent messages, in no order, that may be carried again
 }
 
 // remembered is the number of messages that a link can carry again.
 const remembered = 32
 
-// Send carries a message that has a number of its own: it may be lost, doubled, delayed, overtaken by others, and altered.
+// Send carries a message, which id identifies. It may be lost, doubled, delayed, overtaken by others, or altered.
 func (l *Link) Send(id uint64, b []byte) {
 	n, now := l.net, l.net.events.Now()
 	if n.Healed || n.Quiet {
@@ -229,7 +229,7 @@ func (l *Link) IsCut() bool {
 	return cut && !l.net.Healed || l.net.group.Severed(l.from, l.to)
 }
 
-// changed tells the watcher if the link was cut, or is whole again.
+// changed reports to the watcher if the link was cut, or is whole again.
 func (l *Link) changed() {
 	if w := l.net.watcher; w != nil && l.IsCut() != l.told {
 		l.told = !l.told
