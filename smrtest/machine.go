@@ -12,28 +12,24 @@ import (
 	"github.com/smr-go/smr/internal/contract"
 )
 
-// TestStateMachine checks the contract of smr.StateMachine on the machines that new returns, each
-// call a new one in the initial state. It applies ops, which are bodies of operations, in order,
-// many times over: on twins, at other times of the day, with other numbers of processors, in
-// another process, with snapshots in between, and on machines restored from them. All must give the
-// same results and end in the same state, or it fails and names the first operation at which they
-// are seen to part: "op 12 (ops[8])" is the one with Op.Number 12, whose body is ops[8]. Op.Time
-// begins in 2026, and moves by up to 9 s from one operation to the next, by 3 s on the average: for
-// what happens after an hour it takes 1,100 operations, or a body that says how long is waited for.
+// TestStateMachine checks the contract of smr.StateMachine on the machines that new returns. Each call of new must return
+// a new machine in the initial state. TestStateMachine applies ops, which are bodies of operations, in order, many times:
+// on twins, at other times of the day, with other numbers of processors, in another process, with snapshots in between, and
+// on machines restored from them. All must give the same results and reach the same state. Otherwise it fails and names the
+// first operation at which a difference shows: "op 12 (ops[8])" is the one with Op.Number 12, whose body is ops[8]. Op.Time
+// begins in 2026, and advances by up to 9 s from one operation to the next, by 3 s on average: an hour takes 1,100
+// operations.
 //
-// States are compared by their snapshots, and by the results of ops applied once more. So ops
-// should change every part of the state, more than once, and read it back; and snapshots should
-// be written in a fixed order, for those of a machine that does not can hardly be compared. Where
-// all results are the same, and no operation changes the snapshot, there is nothing to compare, and
-// that fails the test too.
+// States are compared by their snapshots, and by the results of a second round of ops. So ops should change every part of
+// the state, more than once, and read it back; and snapshots should be written in a fixed order, because otherwise they can
+// hardly be compared. The test also fails if it has nothing to compare, because all results are the same and no operation
+// changes the snapshot.
 //
-// Machines run inside a testing/synctest bubble as well, and must leave no goroutine behind. A call
-// that has not returned after 10 seconds is said on stderr. The
-// other process is the test binary once more, in another time zone: it runs this test, and what
-// contains it, up to this call, gets ops from here, and exits. If it does not come to the call
-// within a minute, or if processes cannot be started, that check is skipped; so it is in what a
-// fuzzer makes up. Run the suite with the race detector, too: one check applies operations while a
-// snapshot is written.
+// Machines run inside a testing/synctest bubble as well, and must leave no goroutine behind. A call that has not returned
+// after 10 seconds is reported on stderr. The other process is a second run of the test binary, in another time zone: it
+// runs this test, and the tests that contain it, up to this call, receives ops from here, and exits. If it does not reach
+// the call within a minute, or if processes cannot be started, that check is skipped; so it is for the inputs that a fuzzer
+// generates. Run the suite with the race detector, too: one check applies operations while a snapshot is written.
 func TestStateMachine(t *testing.T, new func() smr.StateMachine, ops [][]byte) {
 	t.Helper()
 	if new == nil {
@@ -67,13 +63,13 @@ var machineRules = []rule[machines]{
 	{name: "Restore returns the reader's error", check: restoreFails},
 	{name: "Restore of a part does not panic", check: restoresPart},
 	{name: contract.Frozen.Name, check: exactly(contract.Frozen), after: contract.Restores.Name},
-	{name: "WriteTo runs beside Apply", check: snapshotsRunBeside, after: contract.Restores.Name},
+	{name: "WriteTo runs beside Apply", check: snapshotsRunAlongside, after: contract.Restores.Name},
 	{name: "WriteTo returns the writer's error", check: writeToFails},
 	{name: "ops show something", check: showsSomething},
 }
 
-// replays is how often a run is repeated to see whether chance, as in a map's order, changes it:
-// two keys of a map change places in one of eight runs.
+// replays is the number of runs that show whether chance changes a run: the order of a map with two keys changes in one of
+// eight.
 func (m machines) replays() int { return min(max(8_000/len(m.ops), 20), 100) }
 
 func usesNoClock(t *testing.T, m machines) error {
@@ -98,7 +94,7 @@ func usesNoClock(t *testing.T, m machines) error {
 	return nil
 }
 
-// runAtPace lets time go by between operations.
+// runAtPace sleeps between operations.
 func (m machines) runAtPace(pace time.Duration) (*run, error) {
 	return m.runWith(func(*run) error { time.Sleep(pace); return nil })
 }
@@ -128,7 +124,7 @@ func ignoresProcessors(_ *testing.T, m machines) error {
 	return nil
 }
 
-// onProcessors is to run with GOMAXPROCS at n.
+// onProcessors returns the way to run with GOMAXPROCS at n.
 func onProcessors(n int) way {
 	return func(m machines) (*run, error) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(n))
@@ -164,7 +160,7 @@ func snapshotsChangeNothing(_ *testing.T, m machines) error {
 	return nil
 }
 
-// showsSomething sees that operations do something that the other checks can compare.
+// showsSomething checks that operations have an effect that the other checks can compare.
 func showsSomething(t *testing.T, m machines) error {
 	first, err := m.start()
 	if err != nil {

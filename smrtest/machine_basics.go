@@ -10,8 +10,8 @@ import (
 	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
-// leavesNothing labels every call, and so all goroutines that it starts. What the package starts once
-// for all has been started by earlier checks.
+// leavesNothing labels every call, and so all goroutines that it starts. Goroutines that the package starts only once have
+// been started by earlier checks.
 func leavesNothing(_ *testing.T, m machines) error {
 	mine := stray.NewLabel()
 	in := func(call string, f func() error) (err error) {

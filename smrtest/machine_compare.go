@@ -8,9 +8,8 @@ import (
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
-// same checks that other, which applied all operations or the last of them, did what r did, which
-// applied all: the same results, and the same state in the end. why says what the two are. It uses
-// other's machine up, and leaves r's as it is.
+// same checks that other, which applied all operations or the last ones, has the results and the final state of r, which
+// applied all. why describes the two runs. It uses up other's machine, and leaves r's as it is.
 func (r *run) same(other *run, why string) error {
 	for i := other.first; i < other.next; i++ {
 		if p := r.sameResult(i, r.results[i], other.results[i-other.first], why); p != nil {
@@ -23,9 +22,9 @@ func (r *run) same(other *run, why string) error {
 	return r.sameEncore(other, why+", with all operations applied once more,")
 }
 
-// parting says that two runs do not do the same, and since which operation that can be seen.
+// parting is the error of two runs that differ, with the first operation at which that shows.
 type parting struct {
-	op   int // of ops; -1: before any; from len(ops) on: of those applied once more
+	op   int // of ops; -1: before any; from len(ops) on: in the second round
 	text string
 }
 
@@ -39,8 +38,7 @@ func (r *run) sameResult(i int, a, b []byte, why string) *parting {
 	return &parting{i, fmt.Sprintf("%s differ from %s on: its result is %s in the first and %s in the second", why, r.name(i), first, second)}
 }
 
-// sameEncore applies all operations once more: what the results of the last ones depended on may
-// not have been seen yet.
+// sameEncore applies a second round of all operations, because a difference that the last ones made may not have shown yet.
 func (r *run) sameEncore(other *run, why string) error {
 	if r.encored == nil {
 		twin, err := r.run()
@@ -67,14 +65,14 @@ func (r *run) sameEncore(other *run, why string) error {
 	return nil
 }
 
-// encore applies the same bodies once more to a machine that has reached the end.
+// encore applies a second round of the same bodies to a machine that has reached the end.
 func (r *run) encore() ([][]byte, error) {
 	again := &run{machines: machines{kit: r.kit, ops: r.more}, machine: r.machine}
 	err := again.apply(len(again.ops))
 	return again.results, err
 }
 
-// sameState compares the two states by what the machines write. Both are left as they are.
+// sameState compares the two states by their snapshots, and leaves both as they are.
 func (r *run) sameState(other *run, why string) error {
 	a, err := r.looks(1)
 	if err != nil {
@@ -109,12 +107,11 @@ func (m machines) after(n int) string {
 	return m.name(n - 1)
 }
 
-// manyLooks is how many snapshots of a state tell whether they vary by themselves, as those of a
-// machine do that writes in the order of a map: that two orders are taken for two states happens
-// in less than one comparison of 4^manyLooks.
+// manyLooks is the number of snapshots of one state that show whether they vary, as those written in the order of a map do.
+// Two orders are mistaken for two states in less than one of 4^manyLooks comparisons.
 const manyLooks = 24
 
-// looks returns the snapshots that the machine writes of its state when asked n times.
+// looks returns n snapshots of the same state.
 func (r *run) looks(n int) (all [][]byte, err error) {
 	for range n {
 		snapshot, err := r.snapshot()
@@ -126,9 +123,8 @@ func (r *run) looks(n int) (all [][]byte, err error) {
 	return all, nil
 }
 
-// differ says how two states differ that were looked at several times each; "" if they may be the
-// same. When the looks at one state differ among themselves, what counts is how often each byte
-// occurs, for the order of a map does not change that.
+// differ describes how two states differ, given several snapshots of each; "" if they may be equal. If the snapshots of one
+// state differ, only the number of each byte is compared, because the order of a map does not change that.
 func differ(a, b [][]byte) string {
 	if alike(a, bytes.Equal) && alike(b, bytes.Equal) {
 		return contract.Difference(a[0], b[0])
@@ -136,7 +132,7 @@ func differ(a, b [][]byte) string {
 	return differAnyhow(a, b)
 }
 
-// differAnyhow says how two states differ whose snapshots vary by themselves.
+// differAnyhow describes how two states differ whose snapshots vary.
 func differAnyhow(a, b [][]byte) string {
 	if alike(a, contract.Shuffled) && alike(b, contract.Shuffled) && !contract.Shuffled(a[0], b[0]) {
 		return fmt.Sprintf("their snapshots, of %d and %d bytes, hold different bytes whatever the order", len(a[0]), len(b[0]))

@@ -7,28 +7,27 @@ import (
 	"github.com/smr-go/smr/internal/contract"
 )
 
-// way is one of the ways to make a machine and have it apply all operations.
+// way makes a machine and applies all operations to it.
 type way func(m machines) (*run, error)
 
 const (
 	looksKept = 64 << 20 // bytes of snapshots, at most, that a watched run holds for a comparison
 
-	// What chance decides happens now here, now there. So runs are watched again and again, for a
-	// while, until so many have been seen to part.
+	// A mistake that depends on chance shows at different operations. So runs are repeated for a while, until that many
+	// have differed.
 	partings   = 5
 	reruns     = 50
 	rerunsTime = time.Second
 )
 
-// lookout says when to look at the state of a machine. The zero lookout never looks.
+// lookout decides when to look at the state of a machine. The zero lookout never looks.
 type lookout struct {
-	Every int // so many operations, and at the end
-	Looks int // at the same state, by as many snapshots: to see whether they vary by themselves
+	Every int // that many operations, and at the end
+	Looks int // snapshots of the same state, to see whether they vary
 }
 
-// earlier is err, which says that two runs part, or, where it can be found, the earliest operation
-// at which two runs of the same ways do: a state may go wrong long before a result shows it. So the
-// runs are done again, and their states looked at after each operation.
+// earlier returns the earliest parting that it finds of two runs of these ways, or else err, which is a parting: a state may
+// go wrong long before a result shows it. So it repeats the runs and looks at their states after each operation.
 func (m machines) earlier(err error, why string, first, second way) error {
 	best, ok := err.(*parting)
 	if !ok {
@@ -58,8 +57,7 @@ func (m machines) earlier(err error, why string, first, second way) error {
 	return best
 }
 
-// closely is to look after every operation, or as often as can be held; never if there is no
-// looking at the machines.
+// closely is the lookout after every operation, or as often as memory allows; never if snapshots fail.
 func (m machines) closely() lookout {
 	_, written, err := m.last()
 	if err != nil {
@@ -69,7 +67,7 @@ func (m machines) closely() lookout {
 	return lookout{Every: 1 + len(m.ops)*len(written)*twice/looksKept, Looks: twice}
 }
 
-// watched looks at the state if it is time.
+// watched looks at the state if the lookout demands it.
 func (r *run) watched() error {
 	if r.watch.Every == 0 || r.next%r.watch.Every != 0 && r.next != len(r.ops) {
 		return nil
@@ -85,8 +83,7 @@ func (r *run) watched() error {
 	return nil
 }
 
-// parts returns the first parting of two watched runs, of which other may have begun later; nil if
-// there is none.
+// parts returns the first parting of two watched runs, or nil. other may have begun later.
 func (r *run) parts(other *run, why string) *parting {
 	differ := differAnyhow
 	if r.steady() && other.steady() {

@@ -22,7 +22,7 @@ var calls = struct {
 	of map[*testing.T]int
 }{of: map[*testing.T]int{}}
 
-// callerOf counts the calls of a test. One that runs again, as by -count, counts anew.
+// callerOf counts the calls of a test. With -count, each run of the test counts from 1.
 func callerOf(t *testing.T) caller {
 	calls.Lock()
 	defer calls.Unlock()
@@ -37,9 +37,9 @@ func callerOf(t *testing.T) caller {
 	return caller{t.Name(), calls.of[t]}
 }
 
-// An errand is what a test binary sends another process of itself for: to run the same test up to
-// the same call of TestStateMachine, to apply the operations there, and to write what came of them.
-// The two meet in a directory, whose name the environment hands down:
+// An errand is the task of a second process of the test binary: to run the same test up to the same call of TestStateMachine,
+// to apply the operations there, and to write the results. The two processes share a directory, whose name is in the
+// environment:
 //
 //	errand  JSON of errandOrder, by the sender
 //	reached empty, made when the call is reached
@@ -64,7 +64,7 @@ const (
 	reportFile     = "report"
 )
 
-// errand is this process's, or nil.
+// errand is the errand of this process, or nil.
 var errand = takeErrand()
 
 type errandRun struct {
@@ -113,7 +113,7 @@ func (e *errandRun) exitOn(err error) {
 	}
 }
 
-// report applies all operations, and then once more.
+// report applies all operations, and then a second round.
 func (m machines) report() errandReport {
 	r, err := m.run()
 	if err != nil {

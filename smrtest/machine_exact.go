@@ -8,7 +8,7 @@ import (
 	"github.com/smr-go/smr/internal/contract"
 )
 
-// exactly checks the rules that are checked operation by operation: all at once, for the first of them.
+// exactly returns the check of a rule that is checked operation by operation. The first such check runs them all.
 func exactly(r contract.Rule) func(t *testing.T, m machines) error {
 	return func(_ *testing.T, m machines) error {
 		if m.exact.err == nil && !m.exact.done {
@@ -21,7 +21,7 @@ func exactly(r contract.Rule) func(t *testing.T, m machines) error {
 	}
 }
 
-// verdict is what find has found.
+// verdict is the result of find.
 type verdict struct {
 	done bool
 	err  error
@@ -32,8 +32,8 @@ const (
 	closer  = 5  // looks at the window in which something was found
 )
 
-// find returns the error of the first operation that is seen to break a rule. All operations are applied once more after
-// the last: what that depended on may not have been seen yet.
+// find returns the error of the first operation at which a broken rule shows. It applies a second round of all operations,
+// because a difference that the last ones made may not have shown yet.
 func (m machines) find() error {
 	every := 1 + len(m.ops)/windows
 	at, err := m.apart(every, len(m.ops)+len(m.more), 2*len(m.ops))
@@ -41,15 +41,15 @@ func (m machines) find() error {
 		if err == nil || every == 1 {
 			break
 		}
-		if n, e := m.apart(every, at+1, at-2*every); e != nil && n <= at { // chance may show it elsewhere, or not at all
+		if n, e := m.apart(every, at+1, at-2*every); e != nil && n <= at { // a mistake that depends on chance may show elsewhere, or not at all
 			at, err = n, e
 		}
 	}
 	return err
 }
 
-// apart applies the first n operations: so many at a time, and one by one from the one on that is told. It returns the
-// operation at which a rule is seen to be broken.
+// apart applies the first n operations, in windows of that many, and one by one from ops[closely] on. It returns the
+// operation at which a broken rule shows.
 func (m machines) apart(every, n, closely int) (at int, err error) {
 	c, err := contract.NewCareful(m.kit, every, m.replays())
 	if err != nil {

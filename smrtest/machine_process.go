@@ -32,7 +32,7 @@ func ignoresProcess(t *testing.T, m machines) error {
 	return err
 }
 
-// sameElsewhere compares a run here with one in another process, their last states by so many looks.
+// sameElsewhere compares a run here with one in another process. It compares their last states by that many snapshots.
 func (m machines) sameElsewhere(t *testing.T, why string, looks int) error {
 	m.watch = lookout{Every: len(m.ops), Looks: looks}
 	here, err := m.run()
@@ -49,8 +49,8 @@ func (m machines) sameElsewhere(t *testing.T, why string, looks int) error {
 	return here.sameEncore(there, why+", with all operations applied once more,")
 }
 
-// inProcess is to run in another process of the test binary, which gets to the same call of
-// TestStateMachine by the same test.
+// inProcess returns the way to run in another process of the test binary, which reaches the same call of TestStateMachine by
+// the same test.
 func inProcess(t *testing.T) way {
 	return func(m machines) (*run, error) {
 		if working := flag.Lookup("test.fuzzworker"); working != nil && working.Value.String() == "true" {
@@ -68,7 +68,7 @@ func inProcess(t *testing.T) way {
 	}
 }
 
-// home is where this process began, as another must.
+// home is the directory in which this process began. The other process must begin there too.
 var home = func() (h struct {
 	dir string
 	err error
@@ -77,7 +77,7 @@ var home = func() (h struct {
 	return h
 }()
 
-// send has another process run the errand, and returns what came of it.
+// send runs the errand in another process, and returns the run that it reports.
 func (m machines) send(t *testing.T, dir string) (*run, error) {
 	if err := m.order(dir); err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (m machines) send(t *testing.T, dir string) (*run, error) {
 	return m.fetch(dir, ended, output)
 }
 
-// patienceOf leaves some of the time that the test has.
+// patienceOf leaves the test some of its remaining time.
 func (m machines) patienceOf(t *testing.T) time.Duration {
 	if end, ok := t.Deadline(); ok {
 		return min(m.patience, time.Until(end)/2)
@@ -113,7 +113,7 @@ func (m machines) patienceOf(t *testing.T) time.Duration {
 	return m.patience
 }
 
-// order writes what is to be done.
+// order writes the errand.
 func (m machines) order(dir string) error {
 	o := errandOrder{For: m.caller, Watch: m.watch}
 	for _, op := range m.ops {
@@ -126,9 +126,8 @@ func (m machines) order(dir string) error {
 	return os.WriteFile(filepath.Join(dir, errandFile), text, 0o600)
 }
 
-// command is the test binary with the flags that this process has, but for those of package
-// testing, and with nothing that both would write to. What it leaves behind as it ends at the call
-// goes with the directory.
+// command runs the test binary with the flags of this process except those of package testing, so that the two write to
+// different files. Files that it leaves behind when it exits at the call are removed with the directory.
 func (c caller) command(ctx context.Context, dir string) (*exec.Cmd, error) {
 	binary, err := os.Executable()
 	if err != nil {
@@ -157,8 +156,7 @@ func (c caller) pattern() string {
 	return strings.Join(names, "/")
 }
 
-// otherZone is a time zone that few are in. If this is one of them, or if the machine does not
-// know it, it is UTC.
+// otherZone returns a time zone that few machines are in, or UTC if this machine is in it or does not know it.
 func otherZone() string {
 	const zone = "Asia/Kathmandu"
 	if time.Local.String() == zone || os.Getenv("TZ") == zone {
@@ -183,8 +181,8 @@ func (m machines) fetch(dir string, ended error, output io.ReadSeeker) (*run, er
 	return &run{machines: m, next: len(m.ops), results: report.Results, encored: report.Encored, states: report.States}, nil
 }
 
-// noReport says why there is none. If the call was not reached that is not the state machine's
-// fault: a test may begin otherwise when it runs once more.
+// noReport explains why the process wrote no report. If it did not reach the call, that is not the state machine's fault: a
+// test may begin in another way in its second run.
 func (m machines) noReport(dir string, ended error, output string) error {
 	how := "it ended"
 	if ended != nil {
@@ -196,7 +194,7 @@ func (m machines) noReport(dir string, ended error, output string) error {
 	return fmt.Errorf("another process did not come to the end of the operations: %s. Its output: %s", how, output)
 }
 
-// tail returns the end of what was written.
+// tail returns the end of the output.
 func tail(output io.ReadSeeker) string {
 	const most = 4 << 10
 	if _, err := output.Seek(-most, io.SeekEnd); err != nil {

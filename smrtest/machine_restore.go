@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/contract"
 )
 
-// restore restores f into r's machine. from reads what f wrote.
+// restore restores f into r's machine. from reads the bytes of f.
 func (r *run) restore(f frozen, from io.Reader) error {
 	if err := r.machine.Restore(from); err != nil {
 		return f.failed(err)
@@ -19,9 +19,8 @@ func (r *run) restore(f frozen, from io.Reader) error {
 	return r.watched()
 }
 
-// resume restores f into a machine of start's, compares its state with that of a machine that
-// applied the operations instead, applies the rest, and compares all with whole, a run of all
-// operations. from reads what f wrote.
+// resume restores f into a machine that start makes, compares its state with that of a machine that applied the operations
+// instead, applies the rest, and compares all with whole, a run of all operations. from returns a reader of the bytes of f.
 func (m machines) resume(whole *run, f frozen, start way, from func() io.Reader, why string) error {
 	why = fmt.Sprintf("a machine that applied every operation and %s %s", why, f.name)
 	r, err := start(m)
@@ -47,7 +46,7 @@ func (m machines) resume(whole *run, f frozen, start way, from func() io.Reader,
 	return nil
 }
 
-// resumed is to restore and to apply the rest.
+// resumed returns the way to restore and to apply the rest.
 func resumed(f frozen, start way, from func() io.Reader) way {
 	return func(m machines) (*run, error) {
 		r, err := start(m)
@@ -61,7 +60,7 @@ func resumed(f frozen, start way, from func() io.Reader) way {
 	}
 }
 
-// reading is to read b from its beginning.
+// reading returns a function that returns a reader of b.
 func reading(b []byte) func() io.Reader {
 	return func() io.Reader { return bytes.NewReader(b) }
 }

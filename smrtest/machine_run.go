@@ -13,11 +13,11 @@ import (
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
-// machines is what the suite checks.
+// machines is the subject of the suite.
 type machines struct {
 	kit    *contract.Kit
 	ops    []smr.Op // their bodies are originals: machines get copies
-	more   []smr.Op // to come after ops: the same bodies once more
+	more   []smr.Op // the second round: the same bodies again
 	caller caller   // of the suite
 	watch  lookout
 	exact  *verdict
@@ -25,8 +25,8 @@ type machines struct {
 	patience time.Duration // with another process
 }
 
-// machinesOf makes what the suite checks. In a process with an errand it does it, if it is for this
-// call, and does not return.
+// machinesOf returns the subject of the suite. In a process whose errand is for this call it runs the errand instead, and does
+// not return.
 func machinesOf(t *testing.T, new func() smr.StateMachine, bodies [][]byte) machines {
 	c := callerOf(t)
 	if errand != nil {
@@ -47,7 +47,7 @@ func withOps(new func() smr.StateMachine, bodies [][]byte) machines {
 	return m
 }
 
-// number makes operations of bodies, as a group would: numbers rise with gaps, times do not fall.
+// number makes operations of bodies like those of a group: numbers rise with gaps, and times do not fall.
 func number(bodies [][]byte) []smr.Op {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC)
 	ops, next := make([]smr.Op, len(bodies)), uint64(3)
@@ -79,12 +79,12 @@ func (m machines) points() (points []int) {
 	return points
 }
 
-// run is one machine and what it did.
+// run is one machine and its results.
 type run struct {
 	machines
 	machine  *contract.Machine
 	first    int // ops[first] was applied first
-	next     int // ops[next] is to be applied next
+	next     int // ops[next] is applied next
 	results  [][]byte
 	returned [][]byte         // the very slices that results are copies of
 	encored  [][]byte         // encore's, once asked for

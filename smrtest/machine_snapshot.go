@@ -12,7 +12,7 @@ import (
 	"github.com/smr-go/smr/internal/contract"
 )
 
-// frozen is what Snapshot returned, not yet written.
+// frozen is a snapshot that is not yet written.
 type frozen struct {
 	contract.Snapshot
 	at   int    // how many operations are in it
@@ -49,7 +49,7 @@ func (r *run) snapshot() ([]byte, error) {
 	return f.bytes()
 }
 
-// snapshotAt returns a snapshot of the state after so many operations, and what it writes at once.
+// snapshotAt returns the snapshot after that many operations, and its bytes, written at once.
 func (m machines) snapshotAt(at int) (frozen, []byte, error) {
 	r, err := m.runTo(at)
 	if err != nil {
@@ -66,7 +66,7 @@ func (m machines) snapshotAt(at int) (frozen, []byte, error) {
 // last returns a snapshot of the state after all operations.
 func (m machines) last() (frozen, []byte, error) { return m.snapshotAt(len(m.ops)) }
 
-func snapshotsRunBeside(t *testing.T, m machines) error {
+func snapshotsRunAlongside(t *testing.T, m machines) error {
 	if err := exactly(contract.Frozen)(t, m); err != nil {
 		return fmt.Errorf("not tried, as it could crash the test: %w", err)
 	}
@@ -75,15 +75,14 @@ func snapshotsRunBeside(t *testing.T, m machines) error {
 		return err
 	}
 	for quarter := range 4 {
-		if err := m.writeLate(whole, quarter*len(m.ops)/4, (*run).writeBeside); err != nil {
+		if err := m.writeLate(whole, quarter*len(m.ops)/4, (*run).writeAlongside); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeLate takes a snapshot after at operations, lets write write it, and applies the others.
-// Neither may have felt the other.
+// writeLate takes a snapshot after at operations, lets write write it, and applies the others. Neither may affect the other.
 func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte, error)) error {
 	r, err := m.runTo(at)
 	if err != nil {
@@ -109,9 +108,9 @@ func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte
 	return nil
 }
 
-// writeBeside applies the rest of the operations while f is written.
-func (r *run) writeBeside(f frozen) ([]byte, error) {
-	b := &beside{began: make(chan struct{})}
+// writeAlongside applies the rest of the operations while f is written.
+func (r *run) writeAlongside(f frozen) ([]byte, error) {
+	b := &alongside{began: make(chan struct{})}
 	wrote := make(chan error, 1)
 	go func() {
 		err := f.Write(b)
@@ -128,20 +127,20 @@ func (r *run) writeBeside(f frozen) ([]byte, error) {
 	return b.buf.Bytes(), err
 }
 
-// beside is a writer that sees to it that operations are applied between two calls of Write.
-type beside struct {
+// alongside is a writer that waits for operations to be applied between two calls of Write.
+type alongside struct {
 	buf     bytes.Buffer
 	began   chan struct{} // closed by the first Write
 	once    sync.Once
 	applied atomic.Int64
 }
 
-func (b *beside) begin() { b.once.Do(func() { close(b.began) }) }
+func (b *alongside) begin() { b.once.Do(func() { close(b.began) }) }
 
-func (b *beside) Write(p []byte) (int, error) {
+func (b *alongside) Write(p []byte) (int, error) {
 	b.begin()
 	was := b.applied.Load()
-	for range 10_000 { // not for ever: all may be applied, or Apply may wait for a lock of WriteTo
+	for range 10_000 { // bounded: all may be applied, or Apply may wait for a lock of WriteTo
 		if b.applied.Load() != was {
 			break
 		}

@@ -13,13 +13,13 @@ import (
 	"github.com/smr-go/smr/smrtest/internal/stray"
 )
 
-// rule is one check of a suite: a sentence of the contract, and what finds that it is broken.
-// Checks return errors rather than fail a test, so that they can be tested themselves.
+// rule is one check of a suite: a sentence of the contract, and a function that finds breaches. Checks return errors instead
+// of failing a test, so that they can be tested themselves.
 type rule[S any] struct {
 	name  string
 	check func(t *testing.T, subject S) error
-	first bool   // if it is broken the rules after it tell nothing
-	after string // a rule; if that is broken this one tells nothing
+	first bool   // if it is broken, the rules after it are not checked
+	after string // a rule; if that is broken, this one is not checked
 }
 
 // enforce checks the rules on subject, each in a subtest of its own.
@@ -48,13 +48,12 @@ func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 	}
 }
 
-// unable is the error of a check that cannot be made here; it says why.
+// unable is the error of a check that cannot be made here, and the reason.
 type unable string
 
 func (u unable) Error() string { return string(u) }
 
-// elsewhen runs f where time.Now is another: in a bubble of virtual time, which begins in the year
-// 2000 and passes only by time.Sleep.
+// elsewhen runs f in a bubble of virtual time, which begins in the year 2000 and passes only by time.Sleep.
 func elsewhen(t *testing.T, f func() error) (err error) {
 	left := bubble(t, func() { err = f() })
 	return cmp.Or(err, left)
@@ -74,20 +73,19 @@ func leftBehind(where, stacks string) error {
 	return contract.NoGoroutine.Broken("the state machine left a goroutine behind %s\n%.2000s", where, first)
 }
 
-// guard is contract.Guard for a call that may take too long.
+// guard is contract.Guard, and reports a call that takes too long.
 func guard(what string, f func() error) error {
 	defer timed(func() string { return what }, "")()
 	return contract.Guard(what, f)
 }
 
-// tooLong is how long a call of the user's code may take, in real time, before that is said.
+// tooLong is the real time after which a call of the user's code is reported.
 var tooLong = 10 * time.Second
 
-// say says something at once: a test that hangs shows nothing else before -timeout ends it.
+// say writes to stderr at once: a test that hangs shows nothing else before -timeout ends it.
 var say = func(text string) { fmt.Fprintln(os.Stderr, text) }
 
-// timed says so if what begins now has not ended, by a call of the function that it returns, after a
-// while.
+// timed reports a call that begins now and has not ended after tooLong. The function that it returns marks the end.
 func timed(what func() string, of string) (ended func() bool) {
 	patience, say := tooLong, say
 	return time.AfterFunc(patience, func() {
