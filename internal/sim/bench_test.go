@@ -11,9 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkThree says how many virtual seconds of a group of three pass in a second of one core, with
-// faults and all checks, at so many operations a second or more: answered ones, so that more are
-// begun. A second of a core is one of this process, whatever else the machine does.
+// BenchmarkThree measures the virtual seconds of a group of three that pass in a CPU second of this process, with faults and
+// all checks, at that many or more answered operations a second.
 func BenchmarkThree(b *testing.B) {
 	for _, rate := range []int{10, 100} {
 		b.Run(fmt.Sprintf("ops=%d", rate), func(b *testing.B) {
@@ -39,7 +38,7 @@ func BenchmarkThree(b *testing.B) {
 	}
 }
 
-// cpuTime is what this process has taken of all cores.
+// cpuTime is the CPU time of this process.
 func cpuTime(b *testing.B) time.Duration {
 	var u syscall.Rusage
 	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))

@@ -15,7 +15,7 @@ import (
 // Outcome is how a call ended.
 type Outcome uint8
 
-// The outcomes: those that smr has (X4).
+// The outcomes (X4).
 const (
 	Pending Outcome = iota
 	Answered
@@ -23,26 +23,26 @@ const (
 	Unknown
 )
 
-// Call is an operation that somebody waits for at a replica.
+// Call is an operation under way, or ended, at a replica.
 type Call struct {
 	Operation
 	Host    int
 	Outcome Outcome
 	Result  []byte        // of a command
 	Value   any           // of a read
-	At      uint64        // op: where the command was executed, or what state the read saw
+	At      uint64        // the op of a command, or of the state that a read saw
 	Began   time.Duration // virtual time
 	Ended   time.Duration
-	Caller  int // a number of his own; callers that the test makes itself too
+	Caller  int // the number of the caller
 
-	then   func() // what follows its end; may be nil
+	then   func() // called when it has ended; may be nil
 	judged judge.Call
 	at     *process
 	call   shell.Call // of a command
 	read   shell.Read // of a read
 }
 
-// waiting is a call as the shell knows it.
+// waiting is a call that the shell has.
 type waiting struct{ *Call }
 
 // Done ends a command.
@@ -73,7 +73,7 @@ func (w waiting) Ready() {
 	}
 }
 
-// take hands a call to the process.
+// take passes a call to the process.
 func (p *process) take(c *Call) {
 	c.at = p
 	switch {
@@ -90,10 +90,10 @@ func (p *process) take(c *Call) {
 	}
 }
 
-// errCancelled is why a caller gives a call up.
+// errCancelled is the reason of a cancelled call.
 var errCancelled = errors.New("the caller gives up")
 
-// cancel gives a call up.
+// cancel cancels a call.
 func (p *process) cancel(c *Call) {
 	p.queue(shell.Input{Do: func(l *shell.Loop) {
 		switch {
@@ -115,7 +115,7 @@ func without(calls []*Call, c *Call) []*Call {
 	return calls
 }
 
-// gone leaves all who wait without an answer: the process has ended.
+// gone ends all waiting calls without an outcome, because the process has ended.
 func (p *process) gone() {
 	all := slices.Concat(p.proposals, p.reads)
 	p.proposals, p.reads = nil, nil
@@ -124,7 +124,7 @@ func (p *process) gone() {
 	}
 }
 
-// asked says what the caller of a read wants, as far as that is known.
+// asked describes a read by its name and its input.
 func (c *Call) asked() string {
 	switch in := c.Input.(type) {
 	case nil:

@@ -8,8 +8,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// client is a caller at one member: it does one thing at a time, waits for its outcome, thinks,
-// and goes on.
+// client is a caller at one member. It makes one call at a time and waits for the outcome; then it thinks before the next.
 type client struct {
 	s      *Sim
 	at     *host
@@ -26,7 +25,7 @@ func (s *Sim) newClient(h *host, i int) *client {
 	return c
 }
 
-// think has the next operation follow.
+// think schedules the next operation.
 func (c *client) think() {
 	wait := c.rng.About(c.s.p.Callers.Think)
 	if c.rng.Chance(c.s.p.Callers.Burst) {
@@ -52,7 +51,7 @@ func (c *client) act() {
 	}
 }
 
-// Call begins an operation at a host; nil if it is down. The call ends in some later step.
+// Call begins an operation at a host, and returns nil if the host is down. The call ends in a later step.
 func (s *Sim) Call(host, caller int, o Operation) *Call {
 	p := s.hosts[host].proc
 	if p == nil {
@@ -90,7 +89,7 @@ func (s *Sim) ended(c *Call, outcome Outcome) {
 	}
 }
 
-// answer gives a caller its result.
+// answer ends a command with its result.
 func (s *Sim) answer(p *process, c *Call, result []byte) {
 	op, err := s.judge.Answered(&c.judged, p.shell.Applier.Session(), c.call.Number(), result)
 	if err != nil {
@@ -101,7 +100,7 @@ func (s *Sim) answer(p *process, c *Call, result []byte) {
 	s.ended(c, Answered)
 }
 
-// read runs a read on the state as it is.
+// read runs a read on the present state.
 func (s *Sim) read(p *process, c *Call) {
 	at := p.shell.Applier.Op()
 	var err error
@@ -116,7 +115,7 @@ func (s *Sim) read(p *process, c *Call) {
 	s.ended(c, Answered)
 }
 
-// refuse tells a caller that its command was not and never will be applied.
+// refuse ends a call that was not and never will be applied.
 func (s *Sim) refuse(p *process, c *Call) {
 	if err := s.judge.Refused(&c.judged, p.shell.Applier.Session(), c.call.Number()); err != nil {
 		s.broke(Name(p.h.i), err)

@@ -15,7 +15,7 @@ import (
 	"github.com/smr-go/smr/internal/wal"
 )
 
-// F6, F11, F12: whatever ails a disk, an error that does not come of that is a violation.
+// F6, F11, F12: an error is excused only if the present fault of the disk explains it.
 func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
 	for _, x := range []struct {
 		name    string

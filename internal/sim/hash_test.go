@@ -11,7 +11,7 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// The hash of a run is of what is said and done, and not of its lengths and numbers alone.
+// The hash of a run covers contents, not only lengths and numbers.
 func TestHashIsOfContents(t *testing.T) {
 	prepare := func(s *Sim, text string) {
 		m := &vsr.Prepare{Entries: []vsr.Entry{{Op: 1, Kind: vsr.Command, Body: []byte(text)}}}

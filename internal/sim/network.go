@@ -16,7 +16,7 @@ func (s *Sim) send(from, to int, b []byte, m vsr.Message) {
 	s.net.Links[from][to].Send(s.messages, b)
 }
 
-// group is what the network connects.
+// group is the members that the network connects.
 type group struct{ *Sim }
 
 func (g group) Up(i int) bool { return g.hosts[i].proc != nil }

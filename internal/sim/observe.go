@@ -161,7 +161,7 @@ func (p *process) Turned(now *vsr.State) {
 	}
 }
 
-// turned follows a change of a replica's phase or view.
+// turned notes a change of a replica's phase or view.
 func (s *Sim) turned(p *process) {
 	now := &p.seen
 	s.note(p.h.i, "is", uint64(now.Head.View), now.Phase, now.Head.View)

@@ -8,21 +8,21 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// prober wants some operations answered at a member, one after the other, and asks until they are: of
-// a group that refuses everything nobody waits for anything, and yet it is of no use.
+// prober begins operations at a member, one after the other, and repeats each until it is answered: a group that refuses
+// everything has no calls that wait, and is still of no use.
 type prober struct {
 	s      *Sim
 	at     *host
 	number int
-	left   []func() Operation // that have no answer
+	left   []func() Operation // without an answer
 	last   *Call              // nil: none yet
 }
 
-// probeAgain is how long one waits who was refused.
+// probeAgain is the time from a refusal to the next attempt.
 const probeAgain = 100 * time.Millisecond
 
-// probeAll has a command and a linearizable read asked for at each member that is within reach and has
-// kept its memory. A test that drives the group by itself asks for itself.
+// probeAll probes each member that is within reach and has its memory, with a command and a linearizable read. It probes
+// none if a test makes all calls.
 func (s *Sim) probeAll() (all []*prober) {
 	if s.work.Next == nil {
 		return nil
@@ -44,7 +44,7 @@ func (s *Sim) probeAll() (all []*prober) {
 // nothingRead is a read whose answer does not matter.
 var nothingRead = Operation{Name: "read", Read: func(smr.StateMachine) any { return nil }}
 
-// commandBy returns a command of the work; a read if it seems to have none.
+// commandBy returns a command of the work, or a read if 100 draws give none.
 func (s *Sim) commandBy(rng world.Stream) (o Operation) {
 	for range 100 {
 		if o = s.work.Next(rng.Rand); o.Body != nil {
@@ -77,7 +77,7 @@ func (a *prober) ended() {
 	a.ask()
 }
 
-// unanswered returns what was asked for, and has no answer.
+// unanswered returns an error if an operation of a prober has no answer.
 func unanswered(all []*prober) error {
 	for _, a := range all {
 		switch {
@@ -87,7 +87,7 @@ func unanswered(all []*prober) error {
 		case a.last.Outcome == Pending:
 			return fmt.Errorf("%s does not answer: %v", Name(a.at.i), a.last)
 		default:
-			return fmt.Errorf("%s is asked again and again, and in the end: %v", Name(a.at.i), a.last)
+			return fmt.Errorf("%s is asked again and again; the last time: %v", Name(a.at.i), a.last)
 		}
 	}
 	return nil

@@ -10,9 +10,9 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// An answer to the question of an earlier process of the replica comes when the present one has asked
-// under the same number, and has missed a command that somebody has seen the result of: it does not
-// confirm the read. Chance has to bring too much together for that.
+// The answer to a question of an earlier process of the replica arrives after the present process has asked a question with
+// the same number, and missed a command whose result a caller has seen. The answer does not confirm the read. Seeds would
+// hardly ever meet this.
 func TestAnEarlierProcessHasAskedForItself(t *testing.T) {
 	s, p := newDriven(t)
 	b := (p + 1) % 3

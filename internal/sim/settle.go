@@ -9,15 +9,14 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// How long a healed group may take until it is one again, and how long callers go on before that.
+// healing is the time within which a healed group must settle. Callers go on for lastUse before that.
 const (
 	healing = 40 * time.Second
 	lastUse = 2 * time.Second
 )
 
-// Settle heals all but the few who stay out of reach, then them too. Each time it expects that all
-// within reach answer, and become one group with equal logs and states, and in the end that every
-// operation has its outcome.
+// Settle heals everything but the few members that stay out of reach, and later those too. Each time it expects all members
+// within reach to answer and to settle with equal logs and states.
 func (s *Sim) Settle() {
 	s.leaveUnhealed()
 	s.heal()
@@ -35,7 +34,7 @@ func (s *Sim) Settle() {
 	}
 }
 
-// serves expects that the members within reach answer, and are one.
+// serves expects all members within reach to answer and to settle.
 func (s *Sim) serves(when string) {
 	asked := s.probeAll()
 	if open := s.until(healing, func() error { return cmp.Or(unanswered(asked), s.unsettled()) }); open != nil {
@@ -43,12 +42,11 @@ func (s *Sim) serves(when string) {
 	}
 }
 
-// Converge lets time pass until all members that run, and have kept their memory, are Normal in one
-// view with equal logs and states, and nobody waits; for at most d. It returns what is still open.
+// Converge lets time pass, at most d, until the group is settled. Otherwise it returns the reason.
 func (s *Sim) Converge(d time.Duration) (open error) { return s.until(d, s.unsettled) }
 
-// until lets time pass until nothing is open and the group is settled, for at most d. It returns
-// what is still open.
+// until lets time pass, at most d, until look returns nil; then it compares the states. Otherwise it returns look's last
+// error.
 func (s *Sim) until(d time.Duration, look func() error) (open error) {
 	for end := s.Now() + d; s.err == nil && s.Now() < end; {
 		s.RunFor(100 * time.Millisecond)
@@ -80,7 +78,7 @@ func (s *Sim) compareStates() {
 	}
 }
 
-// heal ends all faults, but for what keeps members out of reach.
+// heal ends all faults but the absences of members that stay out of reach.
 func (s *Sim) heal() {
 	s.note(-1, "all is healed", 0)
 	s.net.Healed = true
@@ -102,8 +100,8 @@ func (s *Sim) heal() {
 	}
 }
 
-// unsettled returns what is still open; nil once all members that have kept their memory are Normal
-// in one view with equal logs and states, and nobody waits.
+// unsettled returns nil if all members that have their memory and are within reach are Normal in one view, with equal
+// logs that are durable and applied, and no call waits.
 func (s *Sim) unsettled() error {
 	var first *process
 	for _, h := range s.hosts {

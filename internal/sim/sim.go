@@ -1,8 +1,8 @@
 // Package sim runs a group of replicas in virtual time, on one thread, from a seed: the real core,
 // wire codec, log, snapshots and recovery, and the user's state machine, over a network, disks and
-// clocks that fail. The same seed gives the same run, bit for bit, and so do the same faults. After
-// every step it checks the invariants of docs/PROTOCOL.md, section 11; at the end it heals everything,
-// and expects that the group does too.
+// clocks that fail. The same seed gives the same run, bit for bit, and so do the same faults. The judge
+// checks every step against docs/PROTOCOL.md, section 11. In the end the simulation heals everything,
+// and expects the group to recover.
 package sim
 
 import (
@@ -18,28 +18,28 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// Violation is what went wrong in a run.
+// Violation is the first error of a run.
 type Violation struct {
 	Rule string // of docs/PROTOCOL.md, or of the state machine's contract
 	Text string
 	At   time.Duration
-	Op   uint64 // that a state machine's rule is broken by, if that is known
+	Op   uint64 // at which a rule of the state machine is broken; 0: unknown
 }
 
 func (v *Violation) Error() string {
 	return fmt.Sprintf("at %.6f s: %s: %s", v.At.Seconds(), v.Rule, v.Text)
 }
 
-// OfMachine reports whether it is the user's state machine that is wrong.
+// OfMachine reports whether the user's state machine breaks its contract.
 func (v *Violation) OfMachine() bool { return contract.Has(v.Rule) }
 
-// Stats counts what happened.
+// Stats counts the events of a run.
 type Stats struct {
 	Commands, Answers, Reads, Refusals, Unknown    int
 	Events, Messages, Faults, Crashes, Starts      int
 	Snapshots, Transfers, Restores, Loads, Damaged int
-	Unhealed                                       int // members that stayed out of reach after the healing
-	Idle                                           int // runs in which nothing was answered before the healing
+	Unhealed                                       int // members that stayed out of reach when all else was healed
+	Idle                                           int // runs without an answer before the healing
 	Views                                          uint64
 }
 
@@ -73,9 +73,9 @@ type Sim struct {
 	callers  int
 	messages uint64
 
-	calm    time.Duration // how long all was calm at first
+	calm    time.Duration // the length of the calm beginning
 	trouble time.Duration // until when chance makes faults
-	closing bool          // clients begin nothing more
+	closing bool          // clients begin no more calls
 	stats   Stats
 }
 
@@ -122,7 +122,7 @@ func (s *Sim) Begin() {
 	}
 }
 
-// RunFor lets d of virtual time pass, or what passes until something goes wrong.
+// RunFor lets d of virtual time pass, or less if a rule is broken.
 func (s *Sim) RunFor(d time.Duration) {
 	for end := s.Now() + d; s.err == nil; {
 		if !s.Step(end) {
@@ -132,8 +132,7 @@ func (s *Sim) RunFor(d time.Duration) {
 	}
 }
 
-// RunUntil lets time pass until cond holds after some event, for at most d. It reports whether it
-// does.
+// RunUntil lets time pass until cond holds after some event, for at most d. It reports whether cond holds.
 func (s *Sim) RunUntil(cond func() bool, d time.Duration) bool {
 	for end := s.Now() + d; s.err == nil && !cond(); s.stats.Events++ {
 		if !s.Step(end) {
@@ -143,10 +142,10 @@ func (s *Sim) RunUntil(cond func() bool, d time.Duration) bool {
 	return s.err == nil
 }
 
-// Violation returns what has gone wrong; nil if nothing has.
+// Violation returns the violation of the run, or nil.
 func (s *Sim) Violation() *Violation { return s.err }
 
-// fail ends the run with the first thing that went wrong.
+// fail ends the run with a violation, unless it has one.
 func (s *Sim) fail(rule, format string, args ...any) {
 	if s.err == nil {
 		s.err = &Violation{Rule: rule, Text: fmt.Sprintf(format, args...), At: s.Now()}
@@ -154,8 +153,7 @@ func (s *Sim) fail(rule, format string, args ...any) {
 	}
 }
 
-// broke is fail for an error, whose text may begin with its rule. what says where; "" for the log as
-// such.
+// broke is fail for an error, whose text may begin with its rule. what describes the place, and may be empty.
 func (s *Sim) broke(what string, err error) {
 	v := *judge.Of(err)
 	if b, ok := errors.AsType[*contract.Broken](err); ok {
@@ -170,5 +168,5 @@ func (s *Sim) broke(what string, err error) {
 	}
 }
 
-// Name is a replica's id: a, b, c, …
+// Name returns a replica's ID: a, b, c, …
 func Name(i int) string { return string(rune('a' + i)) }

@@ -30,7 +30,7 @@ var (
 	cuts  = flag.Int("sim.shrink", 300, "how many runs a failed run's schedule may take to be made smaller; 0: it stays as it is")
 )
 
-// quick is how many seeds every test run tries.
+// quick is the number of seeds that every test run tries.
 const quick = 200
 
 func TestSeeds(t *testing.T) {
@@ -54,7 +54,7 @@ func TestNewSeeds(t *testing.T) {
 	})
 }
 
-// explore runs seeds on all cores as long as more says so, and reports the first that fails.
+// explore runs seeds on all cores while more returns true, and reports the first that fails.
 func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	var next atomic.Int64
 	var failed atomic.Bool
@@ -92,8 +92,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	}
 }
 
-// enough demands that in many seeds all that they are there for has happened: seeds in which it has
-// not pass whatever is wrong.
+// enough demands of many seeds that every kind of event has happened. Seeds that pass without it prove nothing.
 func enough(t assert.TestingT, seeds int, total *Stats, happened *fault.Counts) {
 	if seeds < many {
 		return
@@ -108,7 +107,7 @@ func enough(t assert.TestingT, seeds int, total *Stats, happened *fault.Counts) 
 		if kind.Manual() {
 			continue
 		}
-		sort := 0 // seldom a kind is not there at all, and a sort never
+		sort := 0 // a kind may be missing now and then, but no class
 		for other, n := range happened {
 			if fault.Kind(other).Class() == kind.Class() {
 				sort += n
@@ -121,7 +120,7 @@ func enough(t assert.TestingT, seeds int, total *Stats, happened *fault.Counts) 
 	}
 }
 
-// complaints counts what assertions say.
+// complaints counts failed assertions.
 type complaints []string
 
 func (c *complaints) Errorf(format string, args ...any) {
@@ -135,7 +134,7 @@ func TestEnough(t *testing.T) {
 		all[kind] = 1
 	}
 	missing := all
-	missing[fault.LostInLog] = 0 // of a sort that others are of
+	missing[fault.LostInLog] = 0 // of a class that has other kinds
 	for _, x := range []struct {
 		change   func(*Stats)
 		happened fault.Counts
@@ -158,11 +157,11 @@ func TestEnough(t *testing.T) {
 	}
 }
 
-// many seeds have everything in them.
+// many is the number of seeds in which every kind of event happens.
 const many = quick
 
-// failure is what a failed run prints. The smallest schedule that fails so and the whole trace of
-// its run go to files.
+// failure returns the report of a failed run. It writes the smallest schedule that fails in the same way, and the whole
+// trace of its run, to files.
 func failure(seed uint64, r *Report) string {
 	about := r.Violation
 	x := r.Schedule
@@ -190,7 +189,7 @@ func failure(seed uint64, r *Report) string {
 	return b.String()
 }
 
-// wholeTrace is how many lines are all that one wants to read.
+// wholeTrace is the largest number of lines of a trace.
 const wholeTrace = 200_000
 
 // keep writes a failed run's schedule and trace to a new directory, and returns the schedule's name.
@@ -203,8 +202,8 @@ func keep(seed uint64, schedule, trace string) (string, error) {
 	return name + ".schedule", errors.Join(os.WriteFile(name+".schedule", []byte(schedule), 0o644), os.WriteFile(name+".trace", []byte(trace), 0o644))
 }
 
-// The same seed gives the same run, whatever else the machine does: on any number of threads, with
-// more or less garbage collected, watched or not, and in another process.
+// The same seed gives the same run on any number of threads, with more or less garbage collection, watched or not, and in
+// another process.
 func TestSameSeedSameRun(t *testing.T) {
 	seeds := uint64(3)
 	if testing.Short() {
@@ -228,17 +227,17 @@ func TestSameSeedSameRun(t *testing.T) {
 	}
 }
 
-// runWith runs a seed on so many threads, with the garbage collector so set.
+// runWith runs a seed with that number of threads and that setting of the garbage collector.
 func runWith(procs, garbage int, seed uint64) *Report {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
 	return Run(seed, NewTrace(50))
 }
 
-// hashesOnly is set in the environment of a process that only says what its runs' hashes are.
+// hashesOnly is set in the environment of a process that only prints the hashes of its runs.
 const hashesOnly = "SIM_HASHES"
 
-// hashesElsewhere returns what another process of this test says, line by line.
+// hashesElsewhere returns the lines that another process of this test prints.
 func hashesElsewhere(t *testing.T) []string {
 	self, err := os.Executable()
 	require.NoError(t, err)
@@ -252,7 +251,7 @@ func hashesElsewhere(t *testing.T) []string {
 
 func hashLine(seed uint64, r *Report) string { return fmt.Sprintf("seed %d: %x", seed, r.Hash) }
 
-// An operation that is larger than the window is taken when no other waits: else it never would be.
+// An operation that is larger than the window is accepted when no other waits. Otherwise it never would be.
 func TestOperationsLargerThanTheWindow(t *testing.T) {
 	w := TestWork(3000, 0.1, 0)
 	next := w.Next

@@ -13,9 +13,9 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// testMachine is the state machine that smr itself is proved with: keys with lists that are appended to,
-// of which the length, a digest and the last value are kept. Its results say what was there before,
-// so that an operation lost, doubled or out of place shows in the next.
+// testMachine is the state machine that smr itself is tested with: keys with lists to append to. The state holds the
+// length, a digest and the last value of each. A result describes the list before the operation, so that an operation
+// that is lost, doubled or out of place shows in the next result.
 type testMachine struct {
 	keys   [keys]list
 	digest uint64 // of all commands applied, and their results
@@ -36,8 +36,8 @@ const (
 	commandBytes = 10
 )
 
-// TestWork is the work that smr itself is proved with. fill is how many bytes a command has more,
-// at most; reads and compares are the parts of all operations, and of all commands.
+// TestWork returns the work that smr itself is tested with. fill is the largest number of bytes that a command has beyond
+// commandBytes; reads is the part of reads in all operations, and compares that of compares in all commands.
 func TestWork(fill int, reads, compares float64) *Work {
 	return &Work{
 		New:      func() smr.StateMachine { return &testMachine{} },
@@ -48,18 +48,17 @@ func TestWork(fill int, reads, compares float64) *Work {
 	}
 }
 
-// TestCalls is what the callers of smr's own state machine do: the parameters of TestWork, as a
-// schedule has them. They are zero where the machine is another one.
+// TestCalls are the parameters of TestWork in a schedule. They are zero for other work.
 type TestCalls struct {
 	Fill     int
 	Reads    float64
 	Compares float64
 }
 
-// Work returns the work that smr itself is proved with, with such calls.
+// Work returns the TestWork with these parameters.
 func (c TestCalls) Work() *Work { return TestWork(c.Fill, c.Reads, c.Compares) }
 
-// drawCalls chooses what the callers of the seed's run do.
+// drawCalls draws the parameters for a seed.
 func drawCalls(seed uint64) TestCalls {
 	s := world.NewStream(seed, "work")
 	return TestCalls{world.OneOf(s, 10, 100, 1500), world.OneOf(s, 0.1, 0.3, 0.6), world.OneOf(s, 0, 0.3)}
@@ -166,7 +165,7 @@ type testOutput struct {
 	done          bool
 }
 
-// testModel is what lists does to one key, for porcupine.
+// testModel is the model of one key, for porcupine.
 var testModel = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		parts := make([][]porcupine.Operation, keys)
@@ -200,7 +199,7 @@ var testModel = porcupine.Model{
 	},
 }
 
-// mix takes bytes into a sum that is the same in every process.
+// mix adds bytes to a sum that is the same in every process.
 func mix(sum uint64, b []byte) uint64 {
 	for ; len(b) >= 8; b = b[8:] {
 		sum = (sum ^ binary.LittleEndian.Uint64(b)) * 0x9e3779b97f4a7c15

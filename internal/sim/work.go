@@ -9,37 +9,36 @@ import (
 	"github.com/smr-go/smr/internal/contract"
 )
 
-// Work is what a group is for: its state machine, and what its callers do.
+// Work is the state machine of a group, and the operations of its callers.
 type Work struct {
 	// New returns a machine in the initial state.
 	New func() smr.StateMachine
-	// Next returns a caller's next operation. Nil: the callers do nothing by themselves.
+	// Next returns a caller's next operation. If it is nil, the test makes all calls.
 	Next func(r *rand.Rand) Operation
-	// Digest tells states apart quickly; it is compared after every operation. Nil: states are
-	// compared by their snapshots only.
+	// Digest returns a number that differs for different states. It is compared after every operation. If it is nil,
+	// states are compared by their snapshots only.
 	Digest func(smr.StateMachine) uint64
 	// Invariant is checked after every operation on every machine. Nil: none.
 	Invariant func(smr.StateMachine) error
-	// Model is what answers are checked against by porcupine, with Operation.Input and what
-	// Operation.Output made of the answer. Nil: they are checked against the log alone.
+	// Model checks answers with porcupine, by Operation.Input and the value of Operation.Output. If it is nil, they are
+	// compared with the log only.
 	Model *porcupine.Model
-	// Distinct says that no two commands have the same body, so that one applied under two
-	// numbers is noticed.
+	// Distinct asserts that no two commands have the same body. Then a command applied under two numbers is noticed.
 	Distinct bool
 	// Describe shows a command to people. Nil: they see the beginning of its body.
 	Describe func(body []byte) string
-	// Elsewhere calls do where time.Now shows another time, which goes on from call to call: a copy
-	// of the machine lives there. Nil: there is no such place.
+	// Elsewhere calls do where time.Now shows another time, which goes on from call to call. Copies of the machine live
+	// there. If it is nil, all machines live here.
 	Elsewhere func(do func())
-	// Watch is told when a call of the user's code begins, and the function that it returns when that
-	// has ended; what says which call it is. Nil: nobody watches.
+	// Watch is called when a call of the user's code begins; what describes it. The function that it returns is called
+	// when the call has ended. It may be nil.
 	Watch func(what func() string) (ended func() bool)
-	// Careful has the first operation found that breaks a rule, and the rule, at the cost of several
-	// snapshots for each operation.
+	// Careful finds the first operation that breaks a rule, and the rule, at the cost of several snapshots for each
+	// operation.
 	Careful bool
 }
 
-// kit returns what handles the machines.
+// kit returns the kit that makes and tests the machines.
 func (w *Work) kit() *contract.Kit {
 	k := &contract.Kit{New: w.New, Digest: w.Digest, Invariant: w.Invariant, Elsewhere: w.Elsewhere, Watch: w.Watch, Careful: w.Careful}
 	if w.Describe != nil {
@@ -48,11 +47,11 @@ func (w *Work) kit() *contract.Kit {
 	return k
 }
 
-// Operation is what a caller wants: a command to be proposed, or a read.
+// Operation is a command or a read.
 type Operation struct {
 	Name   string
 	Body   []byte                          // of a command; not nil
-	Read   func(m smr.StateMachine) any    // of a read, which Body nil says
+	Read   func(m smr.StateMachine) any    // of a read; then Body is nil
 	Level  Level                           // of a read
 	Op     uint64                          // of AtLeast
 	Input  any                             // for the model
@@ -62,7 +61,7 @@ type Operation struct {
 	Describe func(body []byte) string
 }
 
-// Level is how fresh a read must be.
+// Level is the freshness that a read demands.
 type Level uint8
 
 // The levels, as smr has them.
