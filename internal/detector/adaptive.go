@@ -7,27 +7,29 @@ import (
 
 const shortestTrust = 250 * time.Millisecond // NewAdaptive's default min: five heartbeats
 
-// Adaptive is of the phi accrual family (Hayashibara et al. 2004): the trust is a number
-// of deviations above the mean of the silences. What is a silence makes the difference from it:
-// a busy primary is heard thousands of times between two heartbeats, and were those gaps learnt,
-// its first idle moment would look like death. So short gaps teach nothing, neither up nor down.
+// Adaptive is a detector of the phi accrual family (Hayashibara et al. 2004): it trusts a silent primary
+// for the mean of past silences plus a number of deviations. Unlike theirs it does not learn from every
+// gap between two messages. A busy primary sends thousands of messages between two heartbeats; if those
+// gaps counted, its first idle moment would look like a failure. So gaps much shorter than a heartbeat
+// are ignored.
 type Adaptive struct {
 	min, max, caution time.Duration // min <= caution <= max
 
-	last     time.Time // heard, or reset
-	heard    bool      // since the reset
-	first    time.Time // when heard was set
-	silences int       // learnt since the reset, counted up to memory
+	last     time.Time // of Heard or Reset
+	heard    bool      // Heard was called since the last Reset
+	first    time.Time // of the first Heard since the last Reset
+	silences int       // number learned since the last Reset, at most memory
 	mean     float64   // of the silences, in ns; <= max
 	variance float64   // in ns²
 }
 
 const (
-	shortGap = 8   // a gap below min/shortGap is no silence; 31 ms by default, below a heartbeat
+	shortGap = 8   // gaps below min/shortGap are not silences; by default 31 ms, less than a heartbeat
 	memory   = 128 // silences: six seconds of heartbeats
 
-	// An idle primary is heard once a mean. Three of them forgive two heartbeats lost in a row,
-	// even where no deviation was ever seen; six deviations are a phi of 9 where jitter is normal.
+	// The mean of an idle primary is one heartbeat, so three means tolerate the loss of two heartbeats
+	// in a row, even without any deviation. With normally distributed jitter, six deviations are a phi
+	// of 9.
 	trustMeans      = 3
 	trustDeviations = 6
 )
@@ -64,7 +66,7 @@ func (d *Adaptive) Heard(now time.Time) {
 	gap := now.Sub(d.last)
 	d.last = now
 	if !d.heard {
-		d.heard, d.first = true, now // the gap before it is the reset's, not the primary's
+		d.heard, d.first = true, now // the gap between Reset and the first message is not a silence of the primary
 		return
 	}
 	if gap >= d.min/shortGap {
@@ -72,13 +74,13 @@ func (d *Adaptive) Heard(now time.Time) {
 	}
 }
 
-// learn takes a silence, in ns, into the mean and the variance: all weigh the same until memory is
-// full, and older ones less and less from then on.
+// learn adds a silence, in ns, to the mean and the variance. All silences have the same weight until there
+// are more than memory of them; then the weight of old ones decays.
 func (d *Adaptive) learn(silence float64) {
 	d.silences = min(d.silences+1, memory)
 	weight := 1 / float64(d.silences)
 	off := silence - d.mean
-	step := float64(weight * off) // rounded by the conversion: the same on machines that fuse
+	step := float64(weight * off) // the conversion rounds, so that machines with fused multiply-add get the same result
 	d.mean += step
 	d.variance = (1 - weight) * (d.variance + float64(step*off))
 }
@@ -92,7 +94,7 @@ func (d *Adaptive) Deadline() time.Time {
 	return d.last.Add(trust)
 }
 
-// clamp returns ns nanoseconds, or the nearer end of [min, max].
+// clamp returns ns nanoseconds, limited to [min, max].
 func (d *Adaptive) clamp(ns float64) time.Duration {
 	switch {
 	case ns >= float64(d.max):

@@ -6,7 +6,7 @@ import "time"
 
 const fixedTrust = 500 * time.Millisecond // NewFixed's default
 
-// Fixed trusts a silent primary for the same time always.
+// Fixed trusts a silent primary for a fixed time.
 type Fixed struct {
 	timeout time.Duration
 	last    time.Time // of Heard or Reset

@@ -1,10 +1,10 @@
 // Package hello holds the greeting that members exchange on a new connection, before any message, and
 // the rules by which one member refuses another (S2, S4, S6).
 //
-// The greeting belongs to the protocol and not to a transport: every transport with connections
-// carries it as bytes. It is outside of internal/vsr because it is not part of the argument for
-// safety, and because transports call it at any time, from any goroutine: messages carry all that
-// safety needs, and a greeting tells an operator early, and by name, which machine is set up wrongly.
+// The greeting belongs to the protocol and not to a transport: every transport with connections carries
+// it as bytes. It is not part of internal/vsr, because safety does not depend on it (messages carry all
+// that safety requires), and because transports call it at any time, from any goroutine. Its purpose is to
+// name a machine that is set up wrongly, early and in the logs of both sides.
 package hello
 
 import (

@@ -7,11 +7,11 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// version is the version of the protocol: of messages, and of all of a greeting but this byte.
+// version is the version of the protocol that a greeting states.
 const version = 1
 
-// greeting is what a member tells another of itself before the first message. All versions must
-// understand the first byte. Numbers are in little endian:
+// greeting describes a member to another one before the first message. Its first byte has the same
+// meaning in all versions. Numbers are in little endian:
 //
 //	 0         1          17            33      41          42            43
 //	+---------+----------+-------------+-------+-----------+-------------+------+------+
@@ -21,13 +21,14 @@ type greeting struct {
 	group       vsr.GroupID     // zero if the member holds no group
 	incarnation vsr.Incarnation // of the member's memory
 	start       uint64          // how often that memory has been started
-	confirmed   bool            // the group is known to be formed
+	confirmed   bool            // the member knows that the group has formed
 	name        string          // of the group, as configured; at most 255 bytes
 	list        string          // the members as configured, for a person to read
 }
 
 const fixedSize = 1 + 16 + 16 + 8 + 1 + 1
 
+// encode returns the greeting in its format.
 func (g *greeting) encode() []byte {
 	b := append([]byte{version}, g.group[:]...)
 	b = append(b, g.incarnation[:]...)
@@ -40,6 +41,7 @@ func (g *greeting) encode() []byte {
 	return append(append(b, g.name...), g.list...)
 }
 
+// decode parses a greeting. Its error describes the sender as "it".
 func decode(b []byte) (g greeting, err error) {
 	if len(b) > 0 && b[0] != version {
 		return g, fmt.Errorf("it speaks version %d of the protocol, this replica %d; run the same version of smr on all", b[0], version)

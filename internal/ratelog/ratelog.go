@@ -1,4 +1,4 @@
-// Package ratelog writes warnings that may come a thousand times a second at most once in ten seconds.
+// Package ratelog limits the rate of warnings: one of a kind in ten seconds.
 package ratelog
 
 import (
@@ -10,11 +10,11 @@ import (
 
 const (
 	every    = 10 * time.Second
-	maxKinds = 100 // kinds may name members that are none, so there must be an end
+	maxKinds = 100 // strangers choose the names in some kinds, so their number is bounded
 )
 
-// Warnings writes at most one warning of a kind in ten seconds, with the number it held back. Log
-// must be set before the first Warn; otherwise the zero value is ready. Warn may be called
+// Warnings writes warnings to Log, at most one of a kind in ten seconds, with the number of those that it
+// has held back. Log must be set before the first Warn; no other preparation is needed. Warn may be called
 // concurrently.
 type Warnings struct {
 	Log hclog.Logger
@@ -24,11 +24,11 @@ type Warnings struct {
 }
 
 type kind struct {
-	next time.Time // when another may be written
-	held int
+	next time.Time // when another warning may be written
+	held int       // warnings since the last that was written
 }
 
-// Warn writes a warning of a kind, or counts it as held back.
+// Warn writes a warning with the arguments of hclog.Logger.Warn, or counts it as held back.
 func (w *Warnings) Warn(kind, text string, args ...any) {
 	held, ok := w.pass(kind, time.Now())
 	if !ok {
@@ -40,7 +40,8 @@ func (w *Warnings) Warn(kind, text string, args ...any) {
 	w.Log.Warn(text, args...)
 }
 
-// pass reports whether a warning may be written at that time, and how many were not since the last.
+// pass reports whether a warning may be written at the time now, and if so how many were held back since
+// the last.
 func (w *Warnings) pass(name string, now time.Time) (held int, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

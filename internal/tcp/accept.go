@@ -8,12 +8,12 @@ import (
 )
 
 const (
-	maxGreeting = 64                    // connections that have not said yet who they are
-	maxAccepted = 64                    // members whose messages are taken; a group has far fewer
-	acceptPause = 50 * time.Millisecond // after a failed accept, as when files run out
+	maxGreeting = 64                    // connections that have not greeted yet
+	maxAccepted = 64                    // members with an accepted connection; a group has far fewer
+	acceptPause = 50 * time.Millisecond // after Accept has failed, for example because the process has no more file descriptors
 )
 
-// accept takes connections until the transport closes.
+// accept accepts connections until the transport closes.
 func (t *Transport) accept() {
 	for t.stopping.Err() == nil {
 		raw, err := t.listener.Accept()
@@ -27,7 +27,7 @@ func (t *Transport) accept() {
 	}
 }
 
-// pause waits, and reports false if the transport closes meanwhile. A value on skip ends it early.
+// pause waits for d, or less if skip yields a value. It reports false if the transport closes.
 func (t *Transport) pause(d time.Duration, skip <-chan struct{}) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -39,8 +39,9 @@ func (t *Transport) pause(d time.Duration, skip <-chan struct{}) bool {
 	return t.stopping.Err() == nil
 }
 
-// admit lets a connection greet. When too many do, the one that takes longest must go: a flood of
-// strangers does not keep out members, who greet within a round trip.
+// admit starts a goroutine that serves a connection. If too many connections have not greeted yet, it
+// closes the oldest of them: members greet within a round trip, so a flood of strangers does not keep
+// them out.
 func (t *Transport) admit(raw net.Conn) {
 	if !t.track(raw) {
 		return
@@ -61,7 +62,7 @@ func (t *Transport) admit(raw net.Conn) {
 	t.others.Go(func() { t.serve(raw) })
 }
 
-// serve greets and then reads until the connection ends.
+// serve exchanges greetings on an accepted connection and then receives messages until it ends.
 func (t *Transport) serve(raw net.Conn) {
 	defer t.release(raw)
 	giveUpAfter(raw, t.cfg.Timeout)
@@ -78,6 +79,7 @@ func (t *Transport) serve(raw net.Conn) {
 	t.reportAccepted(raw, from, err)
 }
 
+// identified removes a connection from those that have not greeted yet.
 func (t *Transport) identified(raw net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,8 +88,8 @@ func (t *Transport) identified(raw net.Conn) {
 	}
 }
 
-// settle makes this the member's connection, in place of an older one, which may be half-open. A
-// member that connects is up, so one that waits to dial it need not.
+// settle makes raw the accepted connection of a member and closes an older one, which may be half-open.
+// A member that connects is up, so a pause before dialling it ends.
 func (t *Transport) settle(from string, raw net.Conn) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -105,6 +107,7 @@ func (t *Transport) settle(from string, raw net.Conn) error {
 	return nil
 }
 
+// leave removes the accepted connection of a member, unless a newer one has replaced it.
 func (t *Transport) leave(from string, raw net.Conn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -113,7 +116,7 @@ func (t *Transport) leave(from string, raw net.Conn) {
 	}
 }
 
-// receive hands out messages until the connection ends, and returns why it did.
+// receive passes messages to the endpoint until the connection ends, and returns the reason.
 func (t *Transport) receive(from string, c *conn) error {
 	for {
 		msg, err := c.frames.next()
@@ -127,6 +130,7 @@ func (t *Transport) receive(from string, c *conn) error {
 	}
 }
 
+// reportAccepted logs the end of an accepted connection: at Debug if it ended by itself, else at Warn.
 func (t *Transport) reportAccepted(raw net.Conn, from string, err error) {
 	if t.stopping.Err() != nil {
 		return

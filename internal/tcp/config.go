@@ -17,7 +17,7 @@ type Config struct {
 	Timeout   time.Duration
 }
 
-// complete checks the configuration and puts defaults for zeros.
+// complete replaces zero fields by their defaults. It returns an error if the configuration is invalid.
 func (c *Config) complete() error {
 	switch {
 	case c.Listen == "":
@@ -36,7 +36,8 @@ func (c *Config) complete() error {
 	return c.completeTLS()
 }
 
-// keepAlive notices on an idle connection that the other machine is gone.
+// keepAlive returns the keep-alive probes by which an idle connection notices that the other machine is
+// gone.
 func (c *Config) keepAlive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: c.Timeout, Interval: c.Timeout, Count: 3}
 }

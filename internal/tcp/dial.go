@@ -7,12 +7,12 @@ import (
 )
 
 const (
-	dialTimeout = 2 * time.Second  // so that a healed partition is noticed soon
-	absentLong  = 10 * time.Second // an operator should hear of a member that was not reached so long
+	dialTimeout = 2 * time.Second  // short, so that dialling succeeds soon after a partition heals
+	absentLong  = 10 * time.Second // after so long, an unreachable member is worth a warning
 )
 
-// connect dials, greets and writes until the connection ends. It returns how long messages could
-// go, 0 if it never came so far, and why it ended.
+// connect dials, exchanges greetings and writes messages until the connection ends. It returns for how
+// long messages could be sent, 0 if they never could, and the reason why the connection ended.
 func (p *peer) connect() (lasted time.Duration, err error) {
 	raw, err := p.dial()
 	if err != nil {
@@ -31,7 +31,7 @@ func (p *peer) connect() (lasted time.Duration, err error) {
 	return max(1, time.Since(began)), err
 }
 
-// dial asks for the address each time, since it may change.
+// dial dials the present address of the member, which may have changed since the last time.
 func (p *peer) dial() (net.Conn, error) {
 	addr := p.t.endpoint.Addr(p.to)
 	if addr == "" {
@@ -50,8 +50,8 @@ func (p *peer) dial() (net.Conn, error) {
 
 var errNoAddress = errors.New("the member has no address")
 
-// write sends what is queued, everything that waits at once, until the connection ends or the
-// transport closes and nothing waits.
+// write writes queued messages, all that are waiting at once. It returns when the connection ends, or when
+// the transport closes and the queue is empty.
 func (p *peer) write(c *conn) error {
 	ended := make(chan error, 1)
 	p.t.others.Go(func() { ended <- c.watch() })
@@ -76,6 +76,7 @@ func (p *peer) write(c *conn) error {
 	}
 }
 
+// writeBatch writes and flushes a batch, and releases its place in the queue.
 func (p *peer) writeBatch(c *conn, batch [][]byte) error {
 	for i, msg := range batch {
 		if err := c.out.write(msg); err != nil {
@@ -87,8 +88,8 @@ func (p *peer) writeBatch(c *conn, batch [][]byte) error {
 	return c.out.Flush()
 }
 
-// report logs why a member is not reached: what is wrong at Warn, what passes by itself at Info,
-// once, until it lasts.
+// report logs why a member is not reached. Errors that need an operator are logged at Warn. Errors that
+// pass by themselves are logged once at Info, and at Warn if they last.
 func (p *peer) report(lasted time.Duration, err error) {
 	first := p.absent.IsZero()
 	if first {

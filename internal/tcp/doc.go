@@ -1,11 +1,14 @@
-// Package tcp carries messages between the members of a group over TCP, with or without TLS. It
-// knows nothing of the protocol: messages and greetings are bytes.
+// Package tcp carries messages between the members of a group over TCP, with or without TLS. It does not
+// know the protocol: messages and the members' greetings are bytes.
 //
-//	transport.go  Transport, its peers and the connections that it must close
-//	config.go     what is configured; tls.go: what of TLS is refused, and names in certificates
-//	peer.go       the sending side to one member: its queue, and the goroutine that empties it
-//	dial.go       dialling, writing, and what is logged when a member is not reached
-//	accept.go     the receiving side: whose connections are taken, and for how long
-//	greet.go      how a connection begins, and its format
-//	conn.go       a connection; frame.go: the format of what goes over it
+//	transport.go  the Transport: opening, sending, closing
+//	config.go     the configuration, and its defaults
+//	tls.go        checks of the TLS configuration and of the names in certificates
+//	peer.go       the sending side to one member: a queue, and the goroutine that empties it
+//	dial.go       dialling a member, writing to it, reporting that it is not reached
+//	accept.go     the receiving side: accepting connections and receiving from them
+//	greet.go      the format of the first bytes of a connection, and their exchange
+//	conn.go       one connection, during the greeting and after it
+//	frame.go      the format of everything after the first bytes
+//	errors.go     refusals, and which errors are ordinary
 package tcp

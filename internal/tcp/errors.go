@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// refusal says why two members do not talk. It stands in the logs of both.
+// refusal is the reason why one member refused to talk to the other. Both log it.
 type refusal struct {
 	reason string
 	theirs bool // the other side refused
@@ -21,8 +21,8 @@ func (r *refusal) Error() string {
 	return "refused: " + r.reason
 }
 
-// ordinary reports whether an error is a connection that ended or could not be made, as they do
-// when a replica stops, and not one side that is wrong.
+// ordinary reports whether err only means that a connection ended or could not be established, as happens
+// when a replica stops. Other errors mean that one side is set up wrongly or sent bad data.
 func ordinary(err error) bool {
 	var op *net.OpError
 	if errors.As(err, &op) {

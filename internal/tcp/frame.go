@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// A frame, numbers in little endian:
+// A frame. Numbers are in little endian:
 //
 //	 0        4        8
 //	+--------+--------+-----------------+
@@ -16,37 +16,37 @@ import (
 //	+--------+--------+-----------------+
 //	         `------- crc covers -------'
 //
-// crc is CRC32C. Zeros are not a frame: the crc of four zero bytes is not zero.
+// crc is CRC32C. Zeros are not a valid frame, because the CRC of a zero length is not zero.
 
 const (
 	frameHead  = 8
-	frameChunk = 64 << 10 // what the reader reads into
-	frameLent  = 16 << 10 // longer bodies have memory of their own
+	frameChunk = 64 << 10 // size of a reader's chunk
+	frameLent  = 16 << 10 // bodies up to this size are parts of a chunk
 	frameSpace = 4 << 10  // a chunk with less room than this is full
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// frameError is a frame that no replica of this version has written, or a damaged one.
+// frameError reports bytes that no replica of this version has sent, or damage to those that it sent.
 type frameError struct{ reason string }
 
 func (e *frameError) Error() string { return e.reason }
 
-// frameReader takes frames from a stream. It is owned by one goroutine. Short bodies are handed
-// out where they were read, so that they cost neither a copy nor memory of their own; a chunk of
-// which a part was handed out is never written again.
+// frameReader reads frames from a stream. One goroutine owns it. It reads into a chunk and returns short
+// bodies as parts of the chunk, without copying or allocating; it never writes again to a part of a chunk
+// that it has returned.
 type frameReader struct {
 	r     io.Reader
-	max   int    // the longest body taken
-	chunk []byte // chunk[start:end] is read and not yet handed out
+	max   int    // size of the longest body that is accepted
+	chunk []byte // chunk[start:end] has been read and not yet returned
 	start int
 	end   int
-	lent  bool // a part of chunk[:start] was handed out
+	lent  bool // a part of chunk[:start] has been returned
 }
 
-// next returns the next body, which belongs to the caller. The error is io.EOF between frames,
-// io.ErrUnexpectedEOF within one, a *frameError, or the stream's. After an error the stream is
-// of no use.
+// next returns the body of the next frame, which the caller owns. At the end of the stream the error is
+// io.EOF, or io.ErrUnexpectedEOF within a frame. Otherwise it is a *frameError or an error of the stream.
+// After an error, next must not be called again.
 func (f *frameReader) next() ([]byte, error) {
 	if err := f.fill(frameHead); err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func (f *frameReader) next() ([]byte, error) {
 	return body, nil
 }
 
-// take returns the next n bytes, whatever they are; n <= frameHead + frameLent.
+// take returns the next n bytes unparsed; n <= frameHead + frameLent.
 func (f *frameReader) take(n int) ([]byte, error) {
 	if err := f.fill(n); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (f *frameReader) take(n int) ([]byte, error) {
 	return f.chunk[from:f.start:f.start], nil
 }
 
-// body takes the frame whose head stands at start, and returns what follows the head.
+// body reads the frame whose head begins at start, and returns its body.
 func (f *frameReader) body(size int) ([]byte, error) {
 	if size > frameLent {
 		return f.long(size)
@@ -90,7 +90,8 @@ func (f *frameReader) body(size int) ([]byte, error) {
 	return frame[frameHead:], nil
 }
 
-// long reads a body into memory of its own, what is not in the chunk yet without passing by it.
+// long is body for a body that is not part of a chunk. Bytes that are not in the chunk yet are read directly
+// into the new body.
 func (f *frameReader) long(size int) ([]byte, error) {
 	body := make([]byte, size)
 	n := copy(body, f.chunk[f.start+frameHead:f.end])
@@ -101,7 +102,7 @@ func (f *frameReader) long(size int) ([]byte, error) {
 	return body, nil
 }
 
-// fill reads until n bytes stand at start; n <= frameHead + frameLent.
+// fill reads until chunk[start:end] has n bytes; n <= frameHead + frameLent.
 func (f *frameReader) fill(n int) error {
 	for f.end-f.start < n {
 		if len(f.chunk)-f.end < frameSpace || f.start == f.end && !f.lent {
@@ -119,7 +120,8 @@ func (f *frameReader) fill(n int) error {
 	return nil
 }
 
-// makeRoom moves what is not handed out to the front, of another chunk if a part of this is lent.
+// makeRoom moves the bytes that have not been returned to the front of the chunk, or of a new chunk if a
+// part of this one has been returned.
 func (f *frameReader) makeRoom() {
 	rest := f.chunk[f.start:f.end]
 	if f.lent || f.chunk == nil {
@@ -128,6 +130,7 @@ func (f *frameReader) makeRoom() {
 	f.start, f.end = 0, copy(f.chunk, rest)
 }
 
+// cutShort turns the end of the stream within a frame into io.ErrUnexpectedEOF.
 func cutShort(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -135,13 +138,13 @@ func cutShort(err error) error {
 	return err
 }
 
-// frameWriter gathers frames. It is owned by one goroutine.
+// frameWriter gathers frames into large writes. One goroutine owns it.
 type frameWriter struct {
 	*bufio.Writer
 	head [frameHead]byte
 }
 
-// write adds a frame; an error is the stream's, and stays.
+// write adds a frame. After an error of the stream, every write returns that error.
 func (f *frameWriter) write(body []byte) error {
 	binary.LittleEndian.PutUint32(f.head[4:], uint32(len(body)))
 	sum := crc32.Checksum(f.head[4:], castagnoli)

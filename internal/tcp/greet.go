@@ -8,33 +8,47 @@ import (
 	"time"
 )
 
-// A connection carries messages one way. It begins so, inside TLS if there is TLS:
+// A connection carries messages in one direction. It begins like this, inside TLS if that is configured:
 //
-//	the member that dials                     the one that accepts
+//	the dialling member                       the accepting member
 //
 //	preface, greeting         ------------->
 //	                          <-------------  preface, talk and hello; or refusal and reason
 //	talk; or refusal, reason  ------------->
 //	message, message, ...     ------------->
 //
-// A preface is 5 bytes, the same in all versions, so that two versions can say what is wrong:
+// A preface has 5 bytes. Its format and that of a refusal are the same in all versions, so that replicas
+// of two versions can report why they do not talk:
 //
 //	+------+-----+-----+-----+---------+
 //	| 0x91 | 's' | 'm' | 'r' | version |
 //	+------+-----+-----+-----+---------+
 //
-// All else is frames (frame.go). Their bodies:
+// Everything else is frames (frame.go), whose bodies are:
 //
-//	greeting  length (1) | from | length (1) | to | hello
-//	answer    0 talk, 1 refusal (1) | hello or reason
-//	message   as it was sent
+//	           1 byte            1 byte
+//	          +--------+--------+--------+--------+-------------+
+//	greeting  | length | from   | length | to     | hello       |
+//	          +--------+--------+--------+--------+-------------+
+//
+//	          +--------+----------------------------------------+
+//	answer    | 0      | hello   (talk)                         |
+//	          +--------+----------------------------------------+
+//	          | 1      | reason  (refusal)                      |
+//	          +--------+----------------------------------------+
+//
+//	          +-------------------------------------------------+
+//	message   | as given to Send                                |
+//	          +-------------------------------------------------+
+//
+// Hello is the greeting of Endpoint.Hello, whose format tcp does not know.
 
 const (
 	version     = 1
 	prefaceSize = 5
-	greetBytes  = 16 << 10 // the longest greeting or answer
-	reasonBytes = 1 << 10  // what is told of a reason
-	maxIDBytes  = 64       // smr's limit
+	greetBytes  = 16 << 10 // bytes of the longest greeting or answer
+	reasonBytes = 1 << 10  // bytes of a reason that are sent; the rest is cut off
+	maxIDBytes  = 64       // of the longest ID, as smr limits it
 
 	answerTalk    = 0
 	answerRefusal = 1
@@ -42,7 +56,7 @@ const (
 
 var prefaceMagic = [prefaceSize - 1]byte{0x91, 's', 'm', 'r'}
 
-// dialled greets the member on a connection that was dialled to it.
+// dialled exchanges greetings on a connection that was dialled to a member.
 func (t *Transport) dialled(raw net.Conn, to string) (*conn, error) {
 	c, err := newConn(raw, &t.cfg, func(wire net.Conn) *tls.Conn { return t.cfg.client(wire, to) })
 	if err != nil {
@@ -68,8 +82,8 @@ func (t *Transport) dialled(raw net.Conn, to string) (*conn, error) {
 	return c, c.answer(answerTalk, nil)
 }
 
-// greeted takes the greeting on a connection that was accepted, and returns whose it is. from is
-// set, as far as it is known, with an error too.
+// greeted exchanges greetings on an accepted connection. It returns the member at the other side, also with
+// an error if the member is known by then.
 func (t *Transport) greeted(raw net.Conn) (c *conn, from string, err error) {
 	c, err = newConn(raw, &t.cfg, t.cfg.server)
 	if err != nil {
@@ -100,7 +114,7 @@ func (t *Transport) greeted(raw net.Conn) (c *conn, from string, err error) {
 	return c, from, nil
 }
 
-// checkGreeting says why not to talk to a member that greeted so.
+// checkGreeting returns the reason to refuse a greeting, or nil.
 func (t *Transport) checkGreeting(c *conn, from, to string, hello []byte) error {
 	own := t.endpoint.ID
 	switch {
@@ -115,7 +129,7 @@ func (t *Transport) checkGreeting(c *conn, from, to string, hello []byte) error 
 	return t.endpoint.checkHello(from, hello)
 }
 
-// sendPreface writes the preface if it is not written yet.
+// sendPreface writes the preface unless it has been written.
 func (c *conn) sendPreface() {
 	if !c.preface {
 		c.preface = true
@@ -124,6 +138,7 @@ func (c *conn) sendPreface() {
 	}
 }
 
+// sendGreeting writes the preface and the greeting of the dialling side.
 func (c *conn) sendGreeting(from, to string, hello []byte) error {
 	var b []byte
 	b = append(append(b, byte(len(from))), from...)
@@ -137,7 +152,7 @@ func (c *conn) sendGreeting(from, to string, hello []byte) error {
 	return c.out.Flush()
 }
 
-// answer writes what is thought of the other side's greeting, with hello or the reason.
+// answer writes an answer to the greeting of the other side: talk with hello, or refusal with the reason.
 func (c *conn) answer(kind byte, rest []byte) error {
 	if 1+len(rest) > greetBytes {
 		return fmt.Errorf("answer has %d bytes: at most %d go", 1+len(rest), greetBytes)
@@ -147,7 +162,7 @@ func (c *conn) answer(kind byte, rest []byte) error {
 	return c.out.Flush()
 }
 
-// refuse tells the other side why, and returns that as an error.
+// refuse sends a refusal to the other side, waits until it has been read, and returns it.
 func (c *conn) refuse(reason error) error {
 	text := reason.Error()
 	c.answer(answerRefusal, []byte(text[:min(len(text), reasonBytes)]))
@@ -155,7 +170,8 @@ func (c *conn) refuse(reason error) error {
 	return &refusal{reason: text}
 }
 
-// readPreface refuses another protocol, and another version of this one.
+// readPreface reads the preface of the other side. It refuses other versions of the protocol, and returns
+// a *frameError for other protocols.
 func (c *conn) readPreface() error {
 	p, err := c.frames.take(prefaceSize)
 	if err != nil {
@@ -170,7 +186,7 @@ func (c *conn) readPreface() error {
 	return nil
 }
 
-// readAnswer returns the other side's hello, or its refusal as an error.
+// readAnswer returns the hello of the other side, or its refusal as an error.
 func (c *conn) readAnswer() (hello []byte, err error) {
 	body, err := c.frames.next()
 	if err != nil {
@@ -188,6 +204,7 @@ func (c *conn) readAnswer() (hello []byte, err error) {
 
 var errGreeting = &frameError{"greeting does not parse"}
 
+// parseGreeting splits the body of a greeting.
 func parseGreeting(b []byte) (from, to string, hello []byte, err error) {
 	if from, b, err = cutID(b); err != nil {
 		return "", "", nil, err
@@ -198,6 +215,7 @@ func parseGreeting(b []byte) (from, to string, hello []byte, err error) {
 	return from, to, b, nil
 }
 
+// cutID splits an ID and its length off b.
 func cutID(b []byte) (string, []byte, error) {
 	if len(b) == 0 || b[0] == 0 || b[0] > maxIDBytes || len(b) < 1+int(b[0]) {
 		return "", nil, errGreeting

@@ -8,27 +8,27 @@ import (
 )
 
 const (
-	firstPause   = 50 * time.Millisecond // before the second dial
+	firstPause   = 50 * time.Millisecond // before the second attempt to dial
 	longestPause = 2 * time.Second
 
-	messageOverhead = 64      // what a waiting message costs beside its bytes
-	batchKept       = 1 << 14 // the longest batch whose memory is kept for the next
+	messageOverhead = 64      // bytes that a queued message costs in addition to its own
+	batchKept       = 1 << 14 // messages: the memory of a longer batch is not reused
 )
 
-// peer is the sending side to one member: a queue that Send fills, and a goroutine, run, that
-// dials and writes.
+// peer is the sending side to one member: a queue that Send fills, and a goroutine, run, that dials the
+// member and writes the queue to it.
 type peer struct {
 	t     *Transport
 	to    string
-	wake  chan struct{} // holds one value when the queue was empty and is not
-	skip  chan struct{} // holds one value when a pause should end
-	bytes atomic.Int64  // of the queue and of what is being written; <= cfg.Queue
+	wake  chan struct{} // holds a value after the first message was added to an empty queue
+	skip  chan struct{} // holds a value when a pause should end early
+	bytes atomic.Int64  // of queued messages and of those being written; <= cfg.Queue
 
 	mu      sync.Mutex
 	queue   [][]byte
-	resting bool // between two dials: what is sent is dropped
+	resting bool // between two attempts to dial, when messages are dropped
 
-	absent time.Time // run's: since when the member cannot be reached; zero: it can
+	absent time.Time // when the member became unreachable; zero while it is reached; owned by run
 }
 
 func newPeer(t *Transport, to string) *peer {
@@ -50,13 +50,14 @@ func (p *peer) send(msg []byte) {
 	}
 }
 
-// enqueue reports whether the queue had room, and whether it was empty.
+// enqueue adds a message if the queue has room. It reports whether it had, and whether the message is the
+// first in the queue. Between two attempts to dial it drops the message and reports that there was room.
 func (p *peer) enqueue(msg []byte) (queued, first bool) {
 	cost := int64(len(msg) + messageOverhead)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.resting {
-		return true, false // run says why the member is not reached
+		return true, false // report logs why the member is not reached
 	}
 	if p.bytes.Load()+cost > p.t.cfg.Queue {
 		return false, false
@@ -66,7 +67,7 @@ func (p *peer) enqueue(msg []byte) (queued, first bool) {
 	return true, len(p.queue) == 1
 }
 
-// take returns the whole queue; spare's memory takes what comes next.
+// take removes and returns all queued messages. The queue reuses the memory of spare.
 func (p *peer) take(spare [][]byte) [][]byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,7 +79,7 @@ func (p *peer) take(spare [][]byte) [][]byte {
 	return batch
 }
 
-// done forgets messages that were written or dropped.
+// done releases the place of messages that were written or dropped.
 func (p *peer) done(batch [][]byte) {
 	for i, msg := range batch {
 		p.bytes.Add(-int64(len(msg) + messageOverhead))
@@ -86,7 +87,7 @@ func (p *peer) done(batch [][]byte) {
 	}
 }
 
-// run dials whenever there is something to send, and writes while the connection lasts.
+// run dials the member whenever there is a message to send, and writes while the connection lasts.
 func (p *peer) run() {
 	pause := firstPause
 	for p.await() {
@@ -103,7 +104,7 @@ func (p *peer) run() {
 	}
 }
 
-// await waits for something to send, and reports false if the transport closes first.
+// await waits until the queue has a message. It reports false if the transport closes first.
 func (p *peer) await() bool {
 	for p.t.stopping.Err() == nil {
 		p.mu.Lock()
@@ -120,7 +121,7 @@ func (p *peer) await() bool {
 	return false
 }
 
-// rest drops what waits and comes, for a while. It reports false if the transport closes.
+// rest drops queued and new messages for the time d. It reports false if the transport closes.
 func (p *peer) rest(d time.Duration) bool {
 	p.setResting(true)
 	p.done(p.take(nil))
@@ -128,15 +129,17 @@ func (p *peer) rest(d time.Duration) bool {
 	return p.t.pause(d, p.skip)
 }
 
+// setResting sets whether messages are dropped.
 func (p *peer) setResting(resting bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.resting = resting
 }
 
-// hurry ends a rest: the member is known to be up.
+// hurry ends a rest early, because the member is known to be up.
 func (p *peer) hurry() { signal(p.skip) }
 
+// signal puts a value into a channel that holds one, unless it has one already.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

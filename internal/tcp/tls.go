@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// completeTLS refuses what would let a stranger speak as a member unnoticed.
+// completeTLS refuses configurations that would let a stranger pass for a member.
 func (c *Config) completeTLS() error {
 	if c.TLS == nil {
 		if c.AnyClient {
@@ -38,8 +38,8 @@ func (c *Config) completeTLS() error {
 	return nil
 }
 
-// checkOwnName says that no certificate names this replica, which all others would say later. A
-// certificate that comes from a callback is not seen here.
+// checkOwnName returns an error if no certificate names this replica. Otherwise the other members would
+// report that later. It does not see certificates that come from a callback.
 func (c *Config) checkOwnName(id string) error {
 	if c.TLS == nil || len(c.TLS.Certificates) == 0 {
 		return nil
@@ -58,6 +58,7 @@ func (c *Config) checkOwnName(id string) error {
 	return fmt.Errorf("smr: the certificate has the DNS names %q, and this replica is %q: it needs a certificate with that name", seen, id)
 }
 
+// leafOf returns the parsed leaf of a certificate.
 func leafOf(cert tls.Certificate) (*x509.Certificate, error) {
 	if cert.Leaf != nil {
 		return cert.Leaf, nil
@@ -68,17 +69,18 @@ func leafOf(cert tls.Certificate) (*x509.Certificate, error) {
 	return x509.ParseCertificate(cert.Certificate[0])
 }
 
-// client is the dialling side, which wants the server to be the member, not the address.
+// client returns the dialling side of a TLS connection. It verifies the name of the member, not the address.
 func (c *Config) client(wire net.Conn, to string) *tls.Conn {
 	config := c.TLS.Clone()
 	config.ServerName = to
 	return tls.Client(wire, config)
 }
 
+// server returns the accepting side of a TLS connection.
 func (c *Config) server(wire net.Conn) *tls.Conn { return tls.Server(wire, c.TLS) }
 
-// checkServer says why the certificate of the accepting side is not the member's. TLS has
-// verified the name already, but lets a wildcard pass.
+// checkServer returns an error if the certificate of the accepting side does not name the member. TLS has
+// verified the name already, but accepts wildcards.
 func (c *Config) checkServer(secure *tls.Conn, to string) error {
 	if secure == nil {
 		return nil
@@ -86,8 +88,8 @@ func (c *Config) checkServer(secure *tls.Conn, to string) error {
 	return checkName(secure.ConnectionState(), to)
 }
 
-// checkClient says why the certificate of the dialling side is not the member's. With AnyClient
-// there may be none.
+// checkClient returns an error if the certificate of the dialling side does not name the member. With
+// AnyClient there need not be a certificate.
 func (c *Config) checkClient(secure *tls.Conn, from string) error {
 	if secure == nil || c.AnyClient && len(secure.ConnectionState().VerifiedChains) == 0 {
 		return nil
@@ -95,6 +97,7 @@ func (c *Config) checkClient(secure *tls.Conn, from string) error {
 	return checkName(secure.ConnectionState(), from)
 }
 
+// checkName returns an error unless the verified certificate of the other side has id among its DNS names.
 func checkName(state tls.ConnectionState, id string) error {
 	if len(state.VerifiedChains) == 0 {
 		return fmt.Errorf("%q has no verified certificate", id)

@@ -13,8 +13,7 @@ import (
 	"github.com/smr-go/smr/internal/ratelog"
 )
 
-// Endpoint is smr.Endpoint, which documents the fields, with plain strings for IDs. Hello and Check
-// may be nil.
+// Endpoint is smr.Endpoint, which documents the fields, with strings for IDs. Hello and Check may be nil.
 type Endpoint struct {
 	ID         string
 	Addr       func(id string) string
@@ -25,7 +24,7 @@ type Endpoint struct {
 	Logger     hclog.Logger
 }
 
-// hello returns the greeting of an Endpoint, which may have none.
+// hello returns the greeting of the Endpoint, or nil if it has none.
 func (e *Endpoint) hello() []byte {
 	if e.Hello == nil {
 		return nil
@@ -33,6 +32,7 @@ func (e *Endpoint) hello() []byte {
 	return e.Hello()
 }
 
+// checkHello returns the reason to refuse a greeting, or nil.
 func (e *Endpoint) checkHello(from string, hello []byte) error {
 	if e.Check == nil {
 		return nil
@@ -40,7 +40,7 @@ func (e *Endpoint) checkHello(from string, hello []byte) error {
 	return e.Check(from, hello)
 }
 
-// Transport is what smr.TCP documents.
+// Transport is smr.TCP, which documents it.
 type Transport struct {
 	cfg      Config
 	listener net.Listener
@@ -56,14 +56,13 @@ type Transport struct {
 	mu       sync.RWMutex
 	open     bool                  // between Open and Close
 	closed   bool                  // Close has begun
-	peers    map[string]*peer      // those sent to
-	conns    map[net.Conn]struct{} // all that are not closed
-	greeting []net.Conn            // accepted and not yet known, oldest first; at most maxGreeting
-	accepted map[string]net.Conn   // those that messages come from; at most maxAccepted
+	peers    map[string]*peer      // of members to which messages were sent
+	conns    map[net.Conn]struct{} // all open connections
+	greeting []net.Conn            // accepted connections that have not greeted yet, oldest first; at most maxGreeting
+	accepted map[string]net.Conn   // the connection on which each member sends; at most maxAccepted
 }
 
-// Listen returns a transport that listens already, so a port in use is an error here. What
-// connects waits until Open. Close ends it even if it was never opened.
+// Listen is smr.ListenTCP.
 func Listen(cfg Config) (*Transport, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
@@ -84,10 +83,11 @@ func Listen(cfg Config) (*Transport, error) {
 	return t, nil
 }
 
-// Addr returns the address that it listens on.
+// Addr returns the address on which the transport listens.
 func (t *Transport) Addr() net.Addr { return t.listener.Addr() }
 
-// Open starts carrying messages. It fails if the certificate does not name the endpoint's ID.
+// Open starts carrying messages. It fails if the configured certificate does not name the endpoint's ID,
+// and if the transport was opened or closed before.
 func (t *Transport) Open(e Endpoint) error {
 	if err := t.cfg.checkOwnName(e.ID); err != nil {
 		return err
@@ -103,14 +103,15 @@ func (t *Transport) Open(e Endpoint) error {
 	return nil
 }
 
-// Send queues msg for the member, or drops it. It keeps the order of messages to one member.
+// Send queues msg for a member, or drops it. The order of messages to one member is preserved.
 func (t *Transport) Send(to string, msg []byte) {
 	if p := t.peer(to); p != nil {
 		p.send(msg)
 	}
 }
 
-// peer returns the sending side to the member, making it if need be, or nil if there can be none.
+// peer returns the sending side to a member, which it starts if necessary. It returns nil if the transport
+// is not open, or if the member is this replica.
 func (t *Transport) peer(to string) *peer {
 	t.mu.RLock()
 	p, open := t.peers[to], t.open
@@ -131,16 +132,17 @@ func (t *Transport) peer(to string) *peer {
 	return p
 }
 
-// closeGrace is how long Close lets messages go that wait on a working connection: the last words
-// of a replica that hands over.
+// closeGrace is the time that Close gives queued messages to be sent. The last messages of a replica that
+// hands over its role are among them.
 const closeGrace = 100 * time.Millisecond
 
-// Close stops. It takes up to 100 ms for messages that wait already.
+// Close stops the transport. It gives messages that are already queued up to 100 ms to be sent.
 func (t *Transport) Close() error {
 	t.closing.Do(t.close)
 	return nil
 }
 
+// close is Close, called once.
 func (t *Transport) close() {
 	t.mu.Lock()
 	t.open, t.closed = false, true
@@ -161,7 +163,8 @@ func (t *Transport) close() {
 	t.others.Wait()
 }
 
-// track takes a new connection into the books, so that Close ends it; false: it is closed.
+// track records a new connection, so that Close closes it. If Close has begun, it closes the connection and
+// reports false.
 func (t *Transport) track(raw net.Conn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -173,7 +176,7 @@ func (t *Transport) track(raw net.Conn) bool {
 	return true
 }
 
-// release closes a connection and takes it out of the books.
+// release closes a connection and forgets it.
 func (t *Transport) release(raw net.Conn) {
 	raw.Close()
 	t.mu.Lock()
@@ -181,6 +184,7 @@ func (t *Transport) release(raw net.Conn) {
 	delete(t.conns, raw)
 }
 
+// closeConns closes all connections.
 func (t *Transport) closeConns() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

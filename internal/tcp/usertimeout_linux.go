@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// tcpUserTimeout is TCP_USER_TIMEOUT of tcp(7), in milliseconds.
+// tcpUserTimeout is the option TCP_USER_TIMEOUT of tcp(7), whose value is in milliseconds.
 const tcpUserTimeout = 0x12
 
-// giveUpAfter breaks a connection on which sent bytes stay unacknowledged so long. Without it a
-// connection through a partition would be retried ever more seldom, for a quarter of an hour.
+// giveUpAfter makes the system close a connection on which sent bytes remain unacknowledged for the time d.
+// Otherwise the system would resend them for a quarter of an hour, at growing intervals, and after a
+// partition the members would not hear from each other until the next attempt.
 func giveUpAfter(conn net.Conn, d time.Duration) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
