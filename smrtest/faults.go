@@ -170,7 +170,7 @@ func (g *group) do(f fault.Fault, words string) {
 	g.t.Helper()
 	f.Seed = g.chance.Uint64()
 	why := map[fault.Kind]string{fault.PowerCut: "it has crashed", fault.Crash: "it was killed", fault.Stop: "it was stopped"}[f.Kind]
-	if g.s.Status(max(f.Host, 0)).Paused && (why != "" || f.Kind == fault.Wipe) {
+	if g.s.Status(f.Host).Paused && (why != "" || f.Kind == fault.Wipe) {
 		g.do(fault.Fault{Kind: fault.Resume, Host: f.Host}, "resume "+string(g.names[f.Host])) // a killed replica is not paused when it starts
 	}
 	if f.Kind.LosesMemory() {
