@@ -6,6 +6,7 @@ import (
 
 	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // failure is the report of a run that failed.
@@ -49,7 +50,7 @@ func (f *failure) text() string {
 	if len(f.report.Hosts) > 0 {
 		b.WriteString("\nthe replicas\n")
 		for i := range f.report.Hosts {
-			fmt.Fprintf(&b, "  %s  %s\n", sim.Name(i), look(&f.report.Hosts[i], ""))
+			fmt.Fprintf(&b, "  %s  %s\n", fault.Name(i), look(&f.report.Hosts[i], ""))
 		}
 	}
 	if len(f.files) > 0 {

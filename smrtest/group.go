@@ -7,6 +7,7 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // New returns a simulated group of n replicas, 1 to 7. new must return a state machine in its initial
@@ -97,7 +98,7 @@ func newGroup(t testing.TB, n int, cfg Options, w *sim.Work) *group {
 	}
 	g := &group{t: t, cfg: cfg, chance: rand.New(rand.NewPCG(cfg.Seed, 0)), why: map[int]string{}, doomed: map[int]bool{}}
 	for i := range n {
-		g.names = append(g.names, smr.ID(sim.Name(i)))
+		g.names = append(g.names, smr.ID(fault.Name(i)))
 	}
 	w.Watch = timedAs(t.Name(), cfg.Seed)
 	var err error

@@ -60,7 +60,7 @@ func (w waiting) Done(result []byte, err error) {
 	case errors.Is(err, shell.ErrUnknown):
 		p.s.unknown(p, c)
 	default:
-		p.s.fail("X4", "%s: %s ends with an error of no kind: %v", Name(p.h.i), c, err)
+		p.s.fail("X4", "%s: %s ends with an error of no kind: %v", p.h.id, c, err)
 	}
 }
 

@@ -93,7 +93,7 @@ func (s *Sim) ended(c *Call, outcome Outcome) {
 func (s *Sim) answer(p *process, c *Call, result []byte) {
 	op, err := s.judge.Answered(&c.judged, p.shell.Applier.Session(), c.call.Number(), result)
 	if err != nil {
-		s.broke(Name(p.h.i), err)
+		s.broke(p.h.id, err)
 	}
 	c.Result, c.At = result, uint64(op)
 	s.stats.Answers++
@@ -105,10 +105,10 @@ func (s *Sim) read(p *process, c *Call) {
 	at := p.shell.Applier.Op()
 	var err error
 	if c.Value, err = p.user.Query(c.asked(), uint64(at), c.Read); err != nil {
-		s.broke(Name(p.h.i), err)
+		s.broke(p.h.id, err)
 	}
 	if err := s.judge.Read(&c.judged, at, c.Value); err != nil {
-		s.broke(Name(p.h.i), err)
+		s.broke(p.h.id, err)
 	}
 	c.At = uint64(at)
 	s.stats.Reads++
@@ -118,7 +118,7 @@ func (s *Sim) read(p *process, c *Call) {
 // refuse ends a call that was not and never will be applied.
 func (s *Sim) refuse(p *process, c *Call) {
 	if err := s.judge.Refused(&c.judged, p.shell.Applier.Session(), c.call.Number()); err != nil {
-		s.broke(Name(p.h.i), err)
+		s.broke(p.h.id, err)
 	}
 	s.stats.Refusals++
 	s.ended(c, NotApplied)

@@ -1,8 +1,6 @@
 package sim
 
 import (
-	"time"
-
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -23,18 +21,6 @@ func (s *Sim) Cancel(c *Call) {
 // Reaches reports whether messages get from one host to another.
 func (s *Sim) Reaches(from, to int) bool { return from == to || !s.net.Links[from][to].IsCut() }
 
-// Covered returns the ops of a host's log in which rot is told from a torn write: from first to
-// last, none if last is lower.
-func (s *Sim) Covered(host int) (first, last uint64) {
-	h := s.hosts[host]
-	first = uint64(h.truth().Base.Op) + 1
-	if h.proc != nil && h.proc.shell.Log != nil {
-		base, _ := h.proc.shell.Log.Bounds()
-		first = base.Op + 1
-	}
-	return first, uint64(min(h.covered, h.truth().Last.Op))
-}
-
 // Heal ends all faults, and starts those that are down and have kept their memory; from now on
 // there are none.
 func (s *Sim) Heal() { s.heal() }
@@ -51,22 +37,4 @@ func MessageKinds() (names []string) {
 func Needed(n int) int {
 	m := vsr.NewMembership(make([]vsr.Member, n))
 	return max(m.Qr, m.Qv)
-}
-
-// resume ends a pause, of the process or its machine: what the process has not come to happens now.
-func (h *host) resume() {
-	was := h.pausedUntil
-	h.pausedUntil = 0
-	h.clock.Wake(h.s.Now())
-	if was <= h.s.Now() {
-		return
-	}
-	h.hasten(func(at time.Duration) bool { return at == was })
-}
-
-// hasten has happen now what the process has not come to, or its disk.
-func (h *host) hasten(which func(at time.Duration) bool) {
-	if h.proc != nil {
-		h.s.Hasten(h.proc, which)
-	}
 }

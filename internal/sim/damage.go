@@ -6,18 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/wal"
-)
-
-// Where a replica's files are.
-const (
-	dataDir  = "data"
-	logDir   = dataDir + "/" + shell.LogDir
-	snapDir  = dataDir + "/" + shell.SnapshotDir
-	headFile = logDir + "/head"
 )
 
 // sector is what a disk writes at once.
@@ -70,7 +61,7 @@ func (h *host) flip(x extent, f *fault.Fault) error {
 	if err := h.fs.FlipBit(x.name, off, int(f.Seed>>16%8)); err != nil {
 		return err
 	}
-	h.ailing.rotten = true
+	h.faults.rotten = true
 	h.s.note(h.i, "has a bit flipped in", uint64(off), x.name, off)
 	return nil
 }
@@ -94,6 +85,6 @@ func (h *host) put(b []byte, name string, off int64) error {
 // spoil is put for a place where the replica may lose its memory by it.
 func (h *host) spoil(b []byte, name string, off int64) error {
 	err := h.put(b, name, off)
-	h.ailing.rotten = h.ailing.rotten || err == nil
+	h.faults.rotten = h.faults.rotten || err == nil
 	return err
 }

@@ -36,6 +36,18 @@ func (h *host) record(op vsr.OpNumber) (extent, error) {
 	return extent{}, fmt.Errorf("op %d is in no file", op)
 }
 
+// Covered returns the ops of a host's log in which rot is told from a torn write: from first to
+// last, none if last is lower.
+func (s *Sim) Covered(host int) (first, last uint64) {
+	h := s.hosts[host]
+	first = uint64(h.truth().Base.Op) + 1
+	if h.proc != nil && h.proc.shell.Log != nil {
+		base, _ := h.proc.shell.Log.Bounds()
+		first = base.Op + 1
+	}
+	return first, uint64(min(h.covered, h.truth().Last.Op))
+}
+
 func (h *host) rotLog(f *fault.Fault) error {
 	x, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
@@ -128,7 +140,7 @@ func (h *host) otherBatch(than extent, f *fault.Fault) ([]byte, error) {
 // strayWrite copies an earlier batch to where the next one will be written.
 func (h *host) strayWrite(f *fault.Fault) error {
 	if len(h.writes.log) == 0 {
-		return fmt.Errorf("%s has written nothing", Name(h.i))
+		return fmt.Errorf("%s has written nothing", h.id)
 	}
 	end := extent{name: h.writes.log[len(h.writes.log)-1].name}
 	for _, x := range h.writes.log {

@@ -24,7 +24,7 @@ func (h *host) snapshotFile() (largest string, content []byte, err error) {
 		}
 	}
 	if len(content) == 0 {
-		return "", nil, fmt.Errorf("%s has no snapshot", Name(h.i))
+		return "", nil, fmt.Errorf("%s has no snapshot", h.id)
 	}
 	return largest, content, nil
 }

@@ -47,10 +47,10 @@ func (p *process) Fail(err error) { p.stops(err) }
 func (p *process) Note(n shell.Note) {
 	ordinary := n.Err == nil || vfs.IsFull(n.Err) || errors.Is(n.Err, snap.ErrSuperseded) || errors.Is(n.Err, snap.ErrRefused)
 	_, machineBroken := errors.AsType[*contract.Broken](n.Err)
-	if p.dead || p.h.ailing.burnt || !machineBroken && (ordinary || p.h.ailing.excuses(n.Err)) {
+	if p.dead || p.h.faults.burnt || !machineBroken && (ordinary || p.h.faults.excuses(n.Err)) {
 		return
 	}
-	p.s.broke(Name(p.h.i)+": "+n.Text, n.Err)
+	p.s.broke(p.h.id+": "+n.Text, n.Err)
 }
 
 // Background has something done that takes as long as the disk needs for it.
@@ -109,7 +109,7 @@ func (p *process) written() {
 	compaction := len(w.InFlight()) == 0
 	again, err := w.Perform()
 	switch {
-	case p.h.ailing.burnt:
+	case p.h.faults.burnt:
 		p.h.burnDown()
 	case p.dead:
 	case err != nil:
@@ -146,8 +146,8 @@ func (p *process) idle() {
 // cutOff leaves on the disk what the writer had begun: any first part of it.
 func (p *process) cutOff(h *host, rng *rand.Rand) {
 	saves := p.shell.Writer.InFlight()
-	if len(saves) > 0 && !h.ailing.burnt && rng.IntN(2) == 0 {
-		h.ailing.fuse = 1 + rng.IntN(6)
+	if len(saves) > 0 && !h.faults.burnt && rng.IntN(2) == 0 {
+		h.faults.fuse = 1 + rng.IntN(6)
 		p.shell.Log.Save(new(store.Batch).Encode(saves))
 	}
 }
@@ -172,7 +172,7 @@ func (p *process) applyNext() {
 func (p *process) stepped() {
 	done, err := p.shell.Applier.Step()
 	switch {
-	case p.h.ailing.burnt:
+	case p.h.faults.burnt:
 		p.h.burnDown()
 	case p.dead:
 	case err != nil:

@@ -3,13 +3,10 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 
-	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
-	"github.com/smr-go/smr/internal/vsr"
 )
 
 // effect performs a fault at the host that it names, or at any host if it names none. The error says
@@ -45,9 +42,9 @@ func init() { // not an initializer: effects lead to other effects
 		fault.SlowDisk:            func(h *host, f *fault.Fault) error { return h.lasts(&h.slow, f, f.N) },
 		fault.FullDisk:            (*host).fillDisk,
 		fault.Space:               func(h *host, _ *fault.Fault) error { h.full = nil; h.fill(); return nil },
-		fault.FailSync:            func(h *host, f *fault.Fault) error { h.ailing.syncs = int(f.N); return nil },
-		fault.FailReads:           func(h *host, f *fault.Fault) error { return h.lasts(&h.ailing.noReads, f, 1) },
-		fault.FailWrites:          func(h *host, f *fault.Fault) error { return h.lasts(&h.ailing.noWrites, f, 1) },
+		fault.FailSync:            func(h *host, f *fault.Fault) error { h.faults.syncs = int(f.N); return nil },
+		fault.FailReads:           func(h *host, f *fault.Fault) error { return h.lasts(&h.faults.noReads, f, 1) },
+		fault.FailWrites:          func(h *host, f *fault.Fault) error { return h.lasts(&h.faults.noWrites, f, 1) },
 		fault.RotLog:              (*host).rotLog,
 		fault.RotHead:             (*host).rotHead,
 		fault.RotSnapshot:         (*host).rotSnapshot,
@@ -99,9 +96,9 @@ func (s *Sim) perform(f *fault.Fault) error {
 	h := s.hosts[f.Host]
 	switch {
 	case f.Kind.NeedsProcess() && h.proc == nil:
-		return fmt.Errorf("%s is down", Name(h.i))
+		return fmt.Errorf("%s is down", h.id)
 	case f.Kind.NamesLink() && f.Host == f.To:
-		return fmt.Errorf("%s has no link to itself", Name(h.i))
+		return fmt.Errorf("%s has no link to itself", h.id)
 	}
 	return effects[f.Kind](h, f)
 }
@@ -109,77 +106,6 @@ func (s *Sim) perform(f *fault.Fault) error {
 // lasts begins an amount that lasts as long as the fault.
 func (h *host) lasts(x *fault.Timed, f *fault.Fault, amount int64) error {
 	x.Begin(h.s.Now(), f.For, amount)
-	return nil
-}
-
-// random returns the source of the random choices in a fault's effect.
-func random(f *fault.Fault) *rand.Rand { return rand.New(rand.NewPCG(f.Seed, 0)) }
-
-func (h *host) crash(f *fault.Fault) error {
-	h.fall(f.Kind == fault.PowerCut, random(f))
-	h.later(f.For, int(f.N))
-	return nil
-}
-
-func (h *host) crashIn(f *fault.Fault) error {
-	h.ailing.fuse, h.ailing.fault = int(f.N), f
-	return nil
-}
-
-func (h *host) startByFault(*fault.Fault) error {
-	if h.lost {
-		return fmt.Errorf("%s has lost its memory", Name(h.i))
-	}
-	h.start()
-	return nil
-}
-
-// stopTime is how long a process that stops in order stays, so that the others learn of it.
-const stopTime = 10 * time.Millisecond
-
-func (h *host) stop(f *fault.Fault) error {
-	p, rng := h.proc, random(f)
-	p.queue(shell.Input{Do: func(l *shell.Loop) { l.Leave() }})
-	p.after(stopTime, func() { h.fall(false, rng); h.later(f.For, 0) })
-	return nil
-}
-
-func (h *host) pause(f *fault.Fault) error {
-	h.pausedUntil = max(h.pausedUntil, fault.Until(h.s.Now(), f.For))
-	return nil
-}
-
-func (h *host) suspend(f *fault.Fault) error {
-	h.clock.Sleep(h.s.Now(), fault.Until(h.s.Now(), f.For))
-	return h.pause(f)
-}
-
-func (h *host) handOver(f *fault.Fault) error {
-	p := h.proc
-	x := &shell.Handover{To: vsr.Index(f.To), Done: func(error) {}}
-	p.queue(shell.Input{Do: func(l *shell.Loop) { l.Handover(x) }})
-	if f.For > 0 {
-		p.after(f.For, func() { p.queue(shell.Input{Do: func(l *shell.Loop) { l.CancelHandover(x) }}) })
-	}
-	return nil
-}
-
-func (h *host) fillDisk(f *fault.Fault) error {
-	h.full.Begin(h.s.Now(), f.For, max(h.fs.Used()+f.N, 1))
-	h.fill()
-	h.s.After(f.For, h.fill)
-	return nil
-}
-
-// fill leaves the disk as much space as it has now.
-func (h *host) fill() { h.fs.SetCapacity(h.full.Amount(h.s.Now())) }
-
-func (h *host) wipe(f *fault.Fault) error {
-	h.fall(true, random(f))
-	h.forget()
-	h.newDisk()
-	h.s.judge.Wiped(h.i)
-	h.later(f.For, 0)
 	return nil
 }
 

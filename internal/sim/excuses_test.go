@@ -37,7 +37,7 @@ func TestOnlyErrorsOfTheDiskAreExcused(t *testing.T) {
 			s, err := New(Calm(1), TestWork(10, 0, 0), nil)
 			require.NoError(t, err)
 			require.NoError(t, s.strike(fault.Fault{Kind: fault.FailReads, For: time.Second}))
-			s.hosts[0].ailing.rotten = x.rotten
+			s.hosts[0].faults.rotten = x.rotten
 			meet(&process{s: s, h: s.hosts[0]})
 			assert.Equal(t, x.excused, s.Violation() == nil, "%s: %s", what, x.name)
 		}

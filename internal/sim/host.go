@@ -11,16 +11,15 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/judge"
 	"github.com/smr-go/smr/internal/sim/world"
-	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/wal"
 )
 
 // host is a member's place: its disk and its clocks, which outlive the processes that run there.
 type host struct {
 	s    *Sim
-	i    int
+	i    int    // its index in the list of members
+	id   string // its ID
 	fs   *vfs.Mem
 	proc *process // nil: down
 	lost bool     // its memory is gone, and since S3 is not built it stays out
@@ -32,7 +31,7 @@ type host struct {
 	disk   world.Stream
 	core   world.Stream
 	starts int
-	ailing ailing
+	faults diskFaults
 	absent absence // out of reach, when all else is healed
 	writes writes
 
@@ -41,67 +40,12 @@ type host struct {
 	full        fault.Timed // bytes that the disk can hold
 }
 
-// ailing is what is wrong with a host's disk.
-type ailing struct {
-	fuse     int          // changes until the machine goes down; 0: it does not
-	fault    *fault.Fault // that has lit the fuse
-	burnt    bool         // it has
-	syncs    int          // syncs until one fails; 0: none
-	noReads  fault.Timed
-	noWrites fault.Timed
-	rotten   bool // some of what it holds is not what was written
-}
-
-// excuses reports whether an error is one that what ails the disk must lead to. Any other is a violation, whatever
-// else has failed before.
-func (a *ailing) excuses(err error) bool {
-	return errors.Is(err, errFaulty) || a.rotten && (errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt))
-}
-
 func newHost(s *Sim, i int) *host {
-	h := &host{s: s, i: i, disk: world.NewStream(s.p.Seed, "disk", i), core: world.NewStream(s.p.Seed, "core", i)}
+	h := &host{s: s, i: i, id: fault.Name(i), disk: world.NewStream(s.p.Seed, "disk", i), core: world.NewStream(s.p.Seed, "core", i)}
 	h.clock.Drift = (2*h.core.Float64() - 1) * s.p.Drift
 	h.clock.Wall = h.core.Between(0, s.p.ClockGap)
 	h.newDisk()
 	return h
-}
-
-func (h *host) newDisk() {
-	h.fs, h.covered, h.writes = vfs.NewCrashable(), 0, writes{}
-	h.fs.SetHook(h.hook)
-}
-
-var (
-	errCut    = errors.New("the machine went down")
-	errFaulty = errors.New("the disk fails")
-)
-
-// hook makes the disk fail as it ails.
-func (h *host) hook(op vfs.Op) error {
-	a := &h.ailing
-	changes := op.Kind.Changes()
-	switch {
-	case a.burnt:
-		return errCut
-	case a.fuse > 0 && changes:
-		if a.fuse--; a.fuse == 0 {
-			a.burnt = true
-			h.s.note(h.i, "goes down in", uint64(op.Length), op)
-			return errCut
-		}
-	case op.Kind == vfs.OpRead && a.noReads.Active(h.s.Now()), changes && a.noWrites.Active(h.s.Now()):
-		h.s.note(h.i, "fails", uint64(op.Length), op)
-		return fmt.Errorf("%w: %v", errFaulty, op)
-	case a.syncs > 0 && op.Kind == vfs.OpSync:
-		if a.syncs--; a.syncs == 0 {
-			h.s.note(h.i, "fails a sync", 0)
-			return fmt.Errorf("%w: %v", errFaulty, op)
-		}
-	}
-	if op.Kind == vfs.OpWrite {
-		h.wrote(op)
-	}
-	return nil
 }
 
 // now returns what the host's clocks show.
@@ -119,23 +63,23 @@ func (h *host) start() {
 	h.starts++
 	m, err := h.s.kit.Make(contract.Here)
 	if err != nil {
-		h.s.broke(Name(h.i), err)
+		h.s.broke(h.id, err)
 		return
 	}
 	p := newProcess(h, m)
 	opened, err := p.open()
 	switch {
-	case h.ailing.burnt:
+	case h.faults.burnt:
 		h.burnDown()
 		return
 	case vfs.IsFull(err), errors.Is(err, errFaulty):
 		h.down(false, h.patience()) // and later tries again
 		return
-	case h.ailing.excuses(err):
+	case h.faults.excuses(err):
 		h.loseMemory(err)
 		return
 	case err != nil:
-		h.s.broke(Name(h.i), fmt.Errorf("S5: it does not start: %w", err))
+		h.s.broke(h.id, fmt.Errorf("S5: it does not start: %w", err))
 		return
 	}
 	if err := h.takeUp(p, opened); err != nil {
@@ -207,20 +151,11 @@ func (h *host) down(power bool, later time.Duration) {
 	h.later(later, 0)
 }
 
-// burnDown is the end of a fuse: the power is cut, or in a third of cases the process is killed, and
-// what it did not sync is lost only when the power is cut later.
-func (h *host) burnDown() {
-	f := h.ailing.fault
-	rng := rand.New(rand.NewPCG(f.Seed, 0))
-	h.fall(rng.IntN(3) > 0, rng)
-	h.later(f.For, 0)
-}
-
 // fall ends the process there; rng says what a power cut leaves.
 func (h *host) fall(power bool, rng *rand.Rand) {
 	h.fuseUnburnt("the process ended before that change of the disk")
 	h.fell(rng)
-	h.ailing.fuse, h.ailing.burnt = 0, false
+	h.faults.fuse, h.faults.burnt = 0, false
 	if power {
 		h.fs.Crash(rng)
 	} else {
@@ -255,22 +190,10 @@ func (h *host) later(d time.Duration, fuse int) {
 			return
 		}
 		if fuse > 0 && !h.s.net.Healed {
-			h.ailing.fuse, h.ailing.fault = fuse, &fault.Fault{For: h.patience(), Seed: h.disk.Uint64()}
+			h.faults.fuse, h.faults.fault = fuse, &fault.Fault{For: h.patience(), Seed: h.disk.Uint64()}
 		}
 		h.start()
 	})
-}
-
-// latency is what a save takes now.
-func (h *host) latency() time.Duration {
-	if h.absent == staysHung {
-		return hangTime
-	}
-	d := h.s.p.Save/2 + h.disk.About(h.s.p.Save/2)
-	if slow := h.slow.Amount(h.s.Now()); slow > 0 {
-		d += h.disk.Between(0, time.Duration(slow))
-	}
-	return d
 }
 
 // turnWait is how long a turn of the loop waits.

@@ -57,26 +57,6 @@ func (s *Sim) ineffective() (all []Ineffective) {
 	return append(all, s.expired...)
 }
 
-// fuseUnburnt notes that a CrashIn ends without its crash.
-func (h *host) fuseUnburnt(why string) {
-	if a := &h.ailing; a.fuse > 0 && !a.burnt && a.fault != nil && a.fault.Kind == fault.CrashIn {
-		h.s.expired = append(h.s.expired, Ineffective{*a.fault, why, true})
-	}
-}
-
-// syncUnfailed notes that a FailSync ends without its sync.
-func (h *host) syncUnfailed() {
-	if h.ailing.syncs == 0 {
-		return
-	}
-	for i := len(h.s.struck) - 1; i >= 0; i-- {
-		if f := &h.s.struck[i]; f.Kind == fault.FailSync && f.Host == h.i {
-			h.s.expired = append(h.s.expired, Ineffective{*f, "that sync never came", true})
-			return
-		}
-	}
-}
-
 // Classes returns the classes of faults that have happened in the run.
 func (r *Report) Classes() fault.Class {
 	x := r.Happened().Class()

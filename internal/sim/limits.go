@@ -16,7 +16,7 @@ import (
 // checkLog: after a compaction, segments that hold nothing above the snapshot have KeepLog bytes at most.
 func (h *host) checkLog(snapshot vsr.OpNumber) error {
 	names, err := h.fs.ReadDir(logDir)
-	if err != nil || h.ailing.rotten {
+	if err != nil || h.faults.rotten {
 		return err
 	}
 	below, before := int64(0), int64(0)
@@ -49,7 +49,7 @@ func (h *host) checkLog(snapshot vsr.OpNumber) error {
 func (p *process) checkSnapshots() error {
 	h := p.h
 	names, err := h.fs.ReadDir(snapDir)
-	if err != nil || h.ailing.rotten {
+	if err != nil || h.faults.rotten {
 		return err
 	}
 	count := map[string]int{}

@@ -35,7 +35,7 @@ func (p *process) Ready(out *vsr.Output) {
 // Saved takes saves into the account of what is durable.
 func (p *process) Saved(saves []*vsr.Save) {
 	h := p.h
-	if p.dead || h.ailing.burnt {
+	if p.dead || h.faults.burnt {
 		return
 	}
 	h.saved(saves)
@@ -102,14 +102,14 @@ func (p *process) Applied(e *vsr.Entry, executed bool, result []byte, state *sto
 		return
 	}
 	if err := p.s.witness.SameAfter(opOf(e), p.user.Machine, "a replica"); err != nil {
-		p.s.broke(Name(p.h.i), err)
+		p.s.broke(p.h.id, err)
 	}
 }
 
 // Restored compares a state that was restored from a snapshot.
 func (p *process) Restored(state *store.State) {
 	if err := p.h.restored(state.Last.Op, p.user.Machine); err != nil {
-		p.s.broke(Name(p.h.i), err)
+		p.s.broke(p.h.id, err)
 		return
 	}
 	p.s.stats.Restores++
@@ -118,12 +118,12 @@ func (p *process) Restored(state *store.State) {
 
 // SnapshotWritten checks what was written, and what is on the disk then.
 func (p *process) SnapshotWritten(f *shell.Frozen, err error) {
-	if p.dead || p.h.ailing.burnt {
+	if p.dead || p.h.faults.burnt {
 		return
 	}
 	if frozen, ok := f.User.(*frozen); ok && (err == nil || frozen.written != 0) {
 		if err := p.s.witness.SameFrozen(frozen.at, frozen.written, uint64(f.Last.Op), uint64(p.shell.Applier.Op())); err != nil {
-			p.s.broke(Name(p.h.i)+": snapshot", err)
+			p.s.broke(p.h.id+": snapshot", err)
 			return
 		}
 	}
@@ -137,7 +137,7 @@ func (p *process) SnapshotWritten(f *shell.Frozen, err error) {
 
 // SnapshotReceived checks what is on the disk then.
 func (p *process) SnapshotReceived(s vsr.Snapshot) {
-	if p.dead || p.h.ailing.burnt {
+	if p.dead || p.h.faults.burnt {
 		return
 	}
 	p.s.judged(p.checkSnapshots())

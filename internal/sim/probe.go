@@ -83,11 +83,11 @@ func unanswered(all []*prober) error {
 		switch {
 		case a.at.lost || len(a.left) == 0:
 		case a.last == nil:
-			return fmt.Errorf("%s cannot be asked", Name(a.at.i))
+			return fmt.Errorf("%s cannot be asked", a.at.id)
 		case a.last.Outcome == Pending:
-			return fmt.Errorf("%s does not answer: %v", Name(a.at.i), a.last)
+			return fmt.Errorf("%s does not answer: %v", a.at.id, a.last)
 		default:
-			return fmt.Errorf("%s is asked again and again; the last time: %v", Name(a.at.i), a.last)
+			return fmt.Errorf("%s is asked again and again; the last time: %v", a.at.id, a.last)
 		}
 	}
 	return nil

@@ -91,7 +91,7 @@ func (p *process) after(d time.Duration, do func()) { p.s.AfterBy(p, d, do) }
 // onDisk does something with the disk, in which the machine may go down.
 func (p *process) onDisk(do func()) {
 	do()
-	if p.h.ailing.burnt {
+	if p.h.faults.burnt {
 		p.h.burnDown()
 	}
 }
@@ -99,11 +99,11 @@ func (p *process) onDisk(do func()) {
 // stops ends the process because of an error for which a replica stops. If the disk was not made to give it, something
 // is wrong.
 func (p *process) stops(err error) {
-	if p.dead || p.h.ailing.burnt {
+	if p.dead || p.h.faults.burnt {
 		return // it is going down anyway
 	}
-	if !p.h.ailing.excuses(err) {
-		p.s.broke(Name(p.h.i), err)
+	if !p.h.faults.excuses(err) {
+		p.s.broke(p.h.id, err)
 		return
 	}
 	p.s.note(p.h.i, "stops:", 0, err)
@@ -168,7 +168,7 @@ func (p *process) PausedUntil() time.Duration { return p.h.pausedUntil }
 func (p *process) receive(from int, b []byte) {
 	h, m, err := wire.DecodeMessage(b, p.s.tag)
 	if err != nil {
-		p.s.broke(Name(p.h.i)+": a message from "+Name(from), err)
+		p.s.broke(p.h.id+": a message from "+fault.Name(from), err)
 		return
 	}
 	p.s.mark(p.h.i, marksReceive, uint64(from))

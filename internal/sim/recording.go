@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/picture"
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -103,10 +104,10 @@ func (r *Recording) Picture(rep *Report) *picture.Run {
 func (r *Recording) Calls(n int) (lines []string) {
 	ended := r.ended.list()
 	for _, c := range ended[max(0, len(ended)-n):] {
-		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s", c.Ended.Seconds(), c, c.Caller, Name(c.Host)))
+		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s", c.Ended.Seconds(), c, c.Caller, fault.Name(c.Host)))
 	}
 	for _, c := range r.calls {
-		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s: no answer yet", c.Began.Seconds(), c, c.Caller, Name(c.Host)))
+		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s: no answer yet", c.Began.Seconds(), c, c.Caller, fault.Name(c.Host)))
 	}
 	return lines
 }
@@ -114,12 +115,12 @@ func (r *Recording) Calls(n int) (lines []string) {
 // arrange puts the callers of each replica together.
 func (r *Recording) arrange(p *picture.Run) {
 	for i := range r.replicas {
-		p.Lanes = append(p.Lanes, picture.Lane{Name: Name(i)})
+		p.Lanes = append(p.Lanes, picture.Lane{Name: fault.Name(i)})
 	}
 	order := slices.Clone(r.callers)
 	slices.SortFunc(order, func(a, b place) int { return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.caller, b.caller)) })
 	for _, c := range order {
-		p.Lanes = append(p.Lanes, picture.Lane{Name: fmt.Sprintf("caller %d at %s", c.caller, Name(c.host)), Client: true})
+		p.Lanes = append(p.Lanes, picture.Lane{Name: fmt.Sprintf("caller %d at %s", c.caller, fault.Name(c.host)), Client: true})
 	}
 	for i := range p.Spans {
 		if s := &p.Spans[i]; s.Lane >= r.replicas {

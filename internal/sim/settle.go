@@ -72,8 +72,8 @@ func (s *Sim) compareStates() {
 		if h.proc == nil || h.lost || h.absent != present {
 			continue
 		}
-		if err := s.witness.Same(h.proc.user.Machine, uint64(op), Name(h.i)); err != nil {
-			s.broke(Name(h.i), err)
+		if err := s.witness.Same(h.proc.user.Machine, uint64(op), h.id); err != nil {
+			s.broke(h.id, err)
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (s *Sim) heal() {
 		h.slow, h.dull, h.full = nil, nil, nil
 		h.fuseUnburnt("that change of the disk never came")
 		h.syncUnfailed()
-		a := &h.ailing
+		a := &h.faults
 		a.fuse, a.syncs, a.noReads, a.noWrites = 0, 0, nil, nil
 		h.fs.SetCapacity(0)
 		if !h.lost {
@@ -110,12 +110,12 @@ func (s *Sim) unsettled() error {
 		case h.lost, h.absent != present, p == nil && h.idle && !s.net.Healed:
 			continue
 		case p == nil:
-			return fmt.Errorf("%s does not run", Name(h.i))
+			return fmt.Errorf("%s does not run", h.id)
 		case first == nil:
 			first = p
 		}
 		if err := p.settledLike(first); err != nil {
-			return fmt.Errorf("%s: %w; it is %+v", Name(h.i), err, p.seen)
+			return fmt.Errorf("%s: %w; it is %+v", h.id, err, p.seen)
 		}
 	}
 	return nil
@@ -127,7 +127,7 @@ func (p *process) settledLike(first *process) error {
 	case x.Phase != vsr.Primary && x.Phase != vsr.Backup:
 		return fmt.Errorf("it is not normal")
 	case x.Head.View != y.Head.View || x.Last != y.Last || x.Commit != x.Last.Op:
-		return fmt.Errorf("view %d, log to %v, commit %d; %s has view %d, log to %v", x.Head.View, x.Last, x.Commit, Name(first.h.i), y.Head.View, y.Last)
+		return fmt.Errorf("view %d, log to %v, commit %d; %s has view %d, log to %v", x.Head.View, x.Last, x.Commit, first.h.id, y.Head.View, y.Last)
 	case p.shell.Applier.Op() != x.Commit:
 		return fmt.Errorf("applied %d of %d", p.shell.Applier.Op(), x.Commit)
 	case len(p.proposals) > 0 || len(p.reads) > 0:

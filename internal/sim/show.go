@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -15,7 +16,7 @@ func show(a any) string {
 	case *vsr.Save:
 		return showSave(a)
 	case vsr.Index:
-		return Name(int(a))
+		return fault.Name(int(a))
 	default:
 		return fmt.Sprintf("%v", a)
 	}

@@ -6,8 +6,6 @@
 package sim
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/smr-go/smr/internal/contract"
@@ -17,21 +15,6 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
-
-// Violation is the first error of a run.
-type Violation struct {
-	Rule string // of docs/PROTOCOL.md, or of the state machine's contract
-	Text string
-	At   time.Duration
-	Op   uint64 // at which a rule of the state machine is broken; 0: unknown
-}
-
-func (v *Violation) Error() string {
-	return fmt.Sprintf("at %.6f s: %s: %s", v.At.Seconds(), v.Rule, v.Text)
-}
-
-// OfMachine reports whether the user's state machine breaks its contract.
-func (v *Violation) OfMachine() bool { return contract.Has(v.Rule) }
 
 // Stats counts the events of a run.
 type Stats struct {
@@ -46,11 +29,10 @@ type Stats struct {
 // Sim is one run. One goroutine owns it.
 type Sim struct {
 	world.Events
+	journal
 	p    *Setup
 	work *Work
 	tag  wire.GroupTag
-	sum  tally
-	err  *Violation
 
 	members vsr.Membership
 	hosts   []*host
@@ -65,7 +47,6 @@ type Sim struct {
 	trigger   *fault.Trigger // of the fault that strikes now; nil: it has none
 	instant   instant
 	hooks     []hook
-	watcher   Watcher
 
 	judge    *judge.Judge
 	kit      *contract.Kit
@@ -84,14 +65,15 @@ const groupName = "sim"
 
 // New returns a run that has not begun. A watcher may be nil.
 func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
-	s := &Sim{p: p, work: w, watcher: watcher, tag: wire.TagOf(groupName), kit: w.kit(), sum: 14695981039346656037}
+	s := &Sim{p: p, work: w, tag: wire.TagOf(groupName), kit: w.kit()}
+	s.journal = journal{clock: &s.Events, watcher: watcher, sum: 14695981039346656037}
 	var err error
 	if s.witness, err = contract.NewWitness(s.kit, p.CompareEvery); err != nil {
 		return s, err
 	}
 	var members []vsr.Member
 	for i := range p.Replicas {
-		members = append(members, vsr.Member{ID: Name(i), Addr: Name(i)})
+		members = append(members, vsr.Member{ID: fault.Name(i), Addr: fault.Name(i)})
 	}
 	s.members = vsr.NewMembership(members)
 	if p.Qr > 0 {
@@ -141,32 +123,3 @@ func (s *Sim) RunUntil(cond func() bool, d time.Duration) bool {
 	}
 	return s.err == nil
 }
-
-// Violation returns the violation of the run, or nil.
-func (s *Sim) Violation() *Violation { return s.err }
-
-// fail ends the run with a violation, unless it has one.
-func (s *Sim) fail(rule, format string, args ...any) {
-	if s.err == nil {
-		s.err = &Violation{Rule: rule, Text: fmt.Sprintf(format, args...), At: s.Now()}
-		s.note(-1, "violated:", 0, rule, s.err.Text)
-	}
-}
-
-// broke is fail for an error, whose text may begin with its rule. what describes the place, and may be empty.
-func (s *Sim) broke(what string, err error) {
-	v := *judge.Of(err)
-	if b, ok := errors.AsType[*contract.Broken](err); ok {
-		v = judge.Violation{Rule: b.Rule, Text: err.Error(), Op: b.Op}
-	}
-	if what != "" {
-		what += ": "
-	}
-	if s.err == nil {
-		s.fail(v.Rule, "%s%s", what, v.Text)
-		s.err.Op = v.Op
-	}
-}
-
-// Name returns a replica's ID: a, b, c, …
-func Name(i int) string { return string(rune('a' + i)) }

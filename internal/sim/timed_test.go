@@ -26,8 +26,8 @@ func TestFaultsThatOverlap(t *testing.T) {
 		fault.SlowDisk:   func() int64 { return h.slow.Amount(s.Now()) },
 		fault.SlowTurns:  func() int64 { return h.dull.Amount(s.Now()) },
 		fault.FullDisk:   whole,
-		fault.FailReads:  func() int64 { return h.ailing.noReads.Amount(s.Now()) },
-		fault.FailWrites: func() int64 { return h.ailing.noWrites.Amount(s.Now()) },
+		fault.FailReads:  func() int64 { return h.faults.noReads.Amount(s.Now()) },
+		fault.FailWrites: func() int64 { return h.faults.noWrites.Amount(s.Now()) },
 		fault.Cut: func() int64 {
 			if l.IsCut() {
 				return 1
@@ -62,7 +62,7 @@ func TestFaultsThatOverlap(t *testing.T) {
 			if kind != fault.FullDisk {
 				require.NoError(t, s.Do(f), kind)
 			}
-			h.ailing.noReads, h.ailing.noWrites = nil, nil
+			h.faults.noReads, h.faults.noWrites = nil, nil
 			s.RunFor(5 * time.Second)
 			assert.Zero(t, much(), "%v is not ended", kind)
 		}

@@ -25,7 +25,7 @@ func NewTrace(lines int) *Trace {
 func (t *Trace) add(at time.Duration, host int, format string, args ...any) {
 	who := "-"
 	if host >= 0 {
-		who = Name(host)
+		who = fault.Name(host)
 	}
 	t.lines[t.next%len(t.lines)] = fmt.Sprintf("%12.6f %s  %s", at.Seconds(), who, fmt.Sprintf(format, args...))
 	t.next++
@@ -56,8 +56,8 @@ func (t *Trace) Note(at time.Duration, host int, what string, args []any) {
 // Sent is Watcher.Sent.
 func (t *Trace) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
 	text := showMessage(m)
-	t.sent[id] = fmt.Sprintf("%s → %s  %s", Name(from), Name(to), text)
-	t.add(at, from, "→ %s  %s", Name(to), text)
+	t.sent[id] = fmt.Sprintf("%s → %s  %s", fault.Name(from), fault.Name(to), text)
+	t.add(at, from, "→ %s  %s", fault.Name(to), text)
 }
 
 // Ended is Watcher.Ended.

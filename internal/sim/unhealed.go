@@ -67,7 +67,7 @@ func (s *Sim) leaveUnhealed() {
 	r := world.NewStream(s.p.Seed, "stay")
 	spare := len(s.hosts) - max(s.members.Qr, s.members.Qv)
 	for _, h := range s.hosts {
-		if h.lost || h.ailing.rotten {
+		if h.lost || h.faults.rotten {
 			spare--
 		}
 	}
@@ -82,7 +82,7 @@ func (s *Sim) leaveUnhealed() {
 	}
 	for i, n := range []int{x.Down, x.Mute, x.Deaf, x.Paused, x.Hung} {
 		for ; n > 0 && spare > 0; n-- {
-			if h := s.victim(r); h.absent == present && !h.lost && !h.ailing.rotten {
+			if h := s.victim(r); h.absent == present && !h.lost && !h.faults.rotten {
 				h.stayAway(absence(i+1), r)
 				spare--
 			}

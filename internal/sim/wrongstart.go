@@ -15,7 +15,7 @@ import (
 // An operator who starts a process on a directory that is another's, or in use.
 
 // identity is what a replica's directory says whose it is.
-func identity(group string, host int) string { return group + "/" + Name(host) }
+func identity(group string, host int) string { return group + "/" + fault.Name(host) }
 
 // secondStart starts a second process on the directory of a running one, which must not notice.
 func (h *host) secondStart(*fault.Fault) error {
@@ -39,11 +39,11 @@ func (h *host) refuses(rule, who string, want error) error {
 	h.fs.SetHook(nil)
 	defer h.fs.SetHook(h.hook)
 	if _, err := h.fs.ReadFile(headFile); err != nil {
-		return fmt.Errorf("%s has no directory yet: %w", Name(h.i), err)
+		return fmt.Errorf("%s has no directory yet: %w", h.id, err)
 	}
 	before := h.contents()
 	_, err := wal.Open(h.fs, logDir, wal.Options{Identity: who, SegmentSize: h.s.p.SegmentSize})
-	unreadable := h.ailing.rotten && errors.Is(err, wal.ErrCorrupt)
+	unreadable := h.faults.rotten && errors.Is(err, wal.ErrCorrupt)
 	switch {
 	case err == nil:
 		h.s.fail(rule, "%s is let in on the directory of %s", who, identity("sim", h.i))

@@ -13,7 +13,7 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/excerpt"
-	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // patience is the time that anything expected to happen soon may take.
@@ -45,7 +45,7 @@ func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(
 	}
 	c := &Real[M]{t: t, new: new, change: change, network: smr.NewNetwork(), dir: t.TempDir(), running: map[smr.ID]*actor[M]{}, cuts: map[[2]smr.ID]bool{}}
 	for i := range n {
-		c.members = append(c.members, smr.Member{ID: smr.ID(sim.Name(i))})
+		c.members = append(c.members, smr.Member{ID: smr.ID(fault.Name(i))})
 	}
 	t.Cleanup(func() { c.Stop(c.up()...) })
 	c.Restart()
