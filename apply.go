@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/statelock"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
 // state guards the user's state machine. The applier holds the lock while it changes the state, readers share it.
 type state struct {
-	stateLock
+	statelock.RWLock
 	applied atomic.Uint64 // op of the last entry applied
 }
 

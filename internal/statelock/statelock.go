@@ -1,22 +1,23 @@
-package smr
+// Package statelock is the lock that guards a state machine: a read-write lock that works in virtual time.
+package statelock
 
 import "sync"
 
-// stateLock is what sync.RWMutex is, for readers that come first, but waits on channels: in a
-// testing/synctest bubble, where time passes only while all goroutines wait on what belongs to the
-// bubble, a Read or an Apply may sleep while others wait for the state. Readers that wait when the
-// writer unlocks get the lock before the next writer. The zero value is unlocked.
-type stateLock struct {
-	mu      sync.Mutex    // held for a moment only
+// RWLock is a lock like sync.RWMutex whose waiters wait on channels. In a testing/synctest bubble time
+// passes only while all goroutines are blocked on objects of the bubble, and a mutex is not one. With this
+// lock a Read or an Apply may sleep there while others wait for the state. Readers that wait when the writer
+// unlocks get the lock before the next writer. The zero value is unlocked.
+type RWLock struct {
+	mu      sync.Mutex    // never held while waiting
 	writing bool          // a writer has the lock, or waits for readers to release it
-	readers int           // that have the lock; while a writer has it: 0
+	readers int           // readers that have the lock; 0 while a writer has it
 	waiting int           // readers that wait for the writer
-	free    chan struct{} // closed when the writer unlocks; nil if nobody waits for that
+	free    chan struct{} // closed when the writer unlocks; nil if nothing waits for that
 	drained chan struct{} // closed when the last reader unlocks; nil if no writer waits for that
 }
 
 // whenFree returns a channel that is closed when the writer unlocks. The caller holds mu.
-func (l *stateLock) whenFree() <-chan struct{} {
+func (l *RWLock) whenFree() <-chan struct{} {
 	if l.free == nil {
 		l.free = make(chan struct{})
 	}
@@ -24,7 +25,7 @@ func (l *stateLock) whenFree() <-chan struct{} {
 }
 
 // RLock takes the lock, shared with other readers.
-func (l *stateLock) RLock() {
+func (l *RWLock) RLock() {
 	l.mu.Lock()
 	if !l.writing {
 		l.readers++
@@ -37,8 +38,8 @@ func (l *stateLock) RLock() {
 	<-free // Unlock has counted this reader
 }
 
-// RUnlock releases what RLock took.
-func (l *stateLock) RUnlock() {
+// RUnlock releases a lock that RLock took.
+func (l *RWLock) RUnlock() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.readers--; l.readers == 0 && l.drained != nil {
@@ -47,8 +48,8 @@ func (l *stateLock) RUnlock() {
 	}
 }
 
-// Lock takes the lock alone.
-func (l *stateLock) Lock() {
+// Lock takes the lock exclusively.
+func (l *RWLock) Lock() {
 	l.mu.Lock()
 	for l.writing {
 		free := l.whenFree()
@@ -67,8 +68,8 @@ func (l *stateLock) Lock() {
 	<-drained
 }
 
-// Unlock releases what Lock took.
-func (l *stateLock) Unlock() {
+// Unlock releases a lock that Lock took.
+func (l *RWLock) Unlock() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.writing, l.readers, l.waiting = false, l.waiting, 0

@@ -1,4 +1,4 @@
-package smr
+package statelock
 
 import (
 	"sync"
@@ -12,7 +12,7 @@ import (
 
 // Writers are alone, readers are not, and both get their turns.
 func TestStateLock(t *testing.T) {
-	var l stateLock
+	var l RWLock
 	var wg sync.WaitGroup
 	var readers, writers atomic.Int32
 	for i := range 8 {
@@ -41,7 +41,7 @@ func TestStateLock(t *testing.T) {
 // writer waits for it; a writer that comes after a waiting reader waits for that.
 func TestStateLockInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l stateLock
+		var l RWLock
 		var order []string
 		hold := func(name string, lock, unlock func()) {
 			go func() {
@@ -66,7 +66,7 @@ func TestStateLockInVirtualTime(t *testing.T) {
 }
 
 func BenchmarkStateLock(b *testing.B) {
-	for name, l := range map[string]sync.Locker{"stateLock": rlocker{new(stateLock)}, "RWMutex": new(sync.RWMutex).RLocker()} {
+	for name, l := range map[string]sync.Locker{"RWLock": rlocker{new(RWLock)}, "RWMutex": new(sync.RWMutex).RLocker()} {
 		b.Run(name, func(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
@@ -78,7 +78,7 @@ func BenchmarkStateLock(b *testing.B) {
 	}
 }
 
-type rlocker struct{ *stateLock }
+type rlocker struct{ *RWLock }
 
 func (l rlocker) Lock()   { l.RLock() }
 func (l rlocker) Unlock() { l.RUnlock() }
