@@ -2,27 +2,12 @@ package world
 
 import (
 	"time"
-	"unsafe"
+
+	"github.com/smr-go/smr/internal/reading"
 )
 
 // began is what wall clocks show at the beginning, but for their offsets.
 var began = time.Unix(1_700_000_000, 0).UTC()
-
-// reading returns a time like that of time.Now, of a wall clock and a monotonic one: differences go by the monotonic one,
-// and a jump of the wall clock shows in dates alone. Package time cannot make such a value of two numbers; TestReadings
-// checks that its layout is still the one used here.
-func reading(wall time.Time, mono time.Duration) time.Time {
-	const (
-		hasMonotonic = 1 << 63
-		from1885     = 2_682_288_000 // seconds from 1885 to 1970
-	)
-	parts := struct {
-		wall uint64
-		ext  int64
-		loc  *time.Location
-	}{hasMonotonic | uint64(wall.Unix()+from1885)<<30 | uint64(wall.Nanosecond()), int64(mono), nil}
-	return *(*time.Time)(unsafe.Pointer(&parts))
-}
 
 // Clock is the wall clock and the monotonic clock of a machine.
 type Clock struct {
@@ -63,11 +48,11 @@ func (c *Clock) At(now time.Duration) time.Time {
 		now = c.asleep
 	}
 	mono := now + time.Duration(float64(now)*c.Drift) - c.behind
-	return reading(began.Add(mono+c.Wall), mono)
+	return reading.Of(began.Add(mono+c.Wall), mono)
 }
 
 // When returns the virtual time at which the monotonic clock shows t.
 func (c *Clock) When(t time.Time) time.Duration {
-	mono := t.Sub(reading(began, 0))
+	mono := t.Sub(reading.Of(began, 0))
 	return time.Duration(float64(mono+c.behind) / (1 + c.Drift))
 }
