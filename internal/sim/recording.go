@@ -10,6 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/words"
 )
 
 // Recording is a Watcher that makes a run into a picture. Of a long run it keeps what happened last.
@@ -143,7 +144,7 @@ func (r *Recording) mark(lane int, at time.Duration, kind picture.MarkKind, form
 func (r *Recording) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
 	r.end = max(r.end, at)
 	kind := vsr.KindOf(m).String()
-	r.flights.begin(id, picture.Message{From: from, To: to, Sent: at, Kind: kind, Text: showMessage(m)[len(kind)+1:], Fate: picture.UnderWay})
+	r.flights.begin(id, picture.Message{From: from, To: to, Sent: at, Kind: kind, Text: words.Message(m)[len(kind)+1:], Fate: picture.UnderWay})
 }
 
 // Ended is Watcher.Ended.

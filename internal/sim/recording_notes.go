@@ -11,6 +11,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/words"
 )
 
 // Note is Watcher.Note: of some notes a picture knows more than their words.
@@ -24,7 +25,7 @@ func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
 	case "is": // Turned says so
 	case "saves":
 		s := args[0].(*vsr.Save)
-		h.saves = append(h.saves, unsaved{s.Seq, showSave(s)})
+		h.saves = append(h.saves, unsaved{s.Seq, words.Save(s)})
 	case "has saved":
 		for seq := args[0].(uint64); len(h.saves) > 0 && h.saves[0].seq <= seq; h.saves = h.saves[1:] {
 			r.mark(host, at, picture.Saved, "%s", h.saves[0].text)

@@ -8,6 +8,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/words"
 )
 
 // Trace is a Watcher that remembers the last things that happened, as text.
@@ -55,7 +56,7 @@ func (t *Trace) Note(at time.Duration, host int, what string, args []any) {
 
 // Sent is Watcher.Sent.
 func (t *Trace) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
-	text := showMessage(m)
+	text := words.Message(m)
 	t.sent[id] = fmt.Sprintf("%s → %s  %s", fault.Name(from), fault.Name(to), text)
 	t.add(at, from, "→ %s  %s", fault.Name(to), text)
 }
