@@ -11,21 +11,21 @@ import (
 	"github.com/smr-go/smr/examples/bank/ledger"
 )
 
-// command is a change of the ledger as it travels: the method's name and its arguments.
+// command is a change of the ledger in the form of an operation: a method's name and arguments.
 type command struct {
 	Method   string
 	From, To string
 	Amount   int64
 }
 
-// machine is a ledger as a smr.StateMachine: commands in, the ledger's errors out.
+// machine is a smr.StateMachine that applies commands to a ledger. A result is the error of the ledger.
 type machine struct{ *ledger.Ledger }
 
-// failures are the errors that a result can carry. A result is one byte, the place of its error in
-// the list, so the list may only grow at its end.
+// failures are the errors that a result can be. A result is one byte, the index of its error in the list,
+// so the list may only grow at its end.
 var failures = []error{nil, ledger.ErrExists, ledger.ErrNoAccount, ledger.ErrNoFunds, ledger.ErrAmount, errCommand}
 
-// errCommand answers a command that this program does not know, on every replica alike.
+// errCommand is the result of a command that this program does not know. It is the same on every replica.
 var errCommand = errors.New("unknown command: all replicas must run the same version of the bank")
 
 func (m *machine) Apply(op smr.Op) []byte {
@@ -54,7 +54,7 @@ func (m *machine) run(body []byte) error {
 	return errCommand
 }
 
-// failure is the error that a result carries.
+// failure returns the error of a result.
 func failure(result []byte) error {
 	if len(result) != 1 || int(result[0]) >= len(failures) {
 		return errCommand
@@ -62,7 +62,7 @@ func failure(result []byte) error {
 	return failures[result[0]]
 }
 
-// Snapshot freezes the ledger by copying it, which is fast enough for some 100,000 accounts.
+// Snapshot copies the ledger, which is fast enough for some 100,000 accounts.
 func (m *machine) Snapshot() (io.WriterTo, error) {
 	return frozen(m.Balances()), nil
 }
@@ -76,7 +76,7 @@ func (m *machine) Restore(r io.Reader) error {
 	return nil
 }
 
-// frozen is a copy of the balances that writes itself.
+// frozen is a copy of the balances.
 type frozen map[string]int64
 
 func (f frozen) WriteTo(w io.Writer) (int64, error) {
@@ -84,7 +84,7 @@ func (f frozen) WriteTo(w io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// msgpack writes maps in the order of their keys, so that equal ledgers have equal snapshots.
+// The keys of maps are sorted, so that equal ledgers have equal snapshots.
 var msgpack = func() *codec.MsgpackHandle {
 	h := new(codec.MsgpackHandle)
 	h.Canonical = true

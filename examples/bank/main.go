@@ -1,5 +1,5 @@
-// Bank replicates an ordinary ledger. Package ledger is the service as it was; machine.go makes it
-// a state machine; bank.go gives it back its methods, replicated. This file moves some money about.
+// Bank replicates an ordinary ledger. Package ledger is the original service, machine.go makes it a state
+// machine, and bank.go provides its methods on the replicated ledger. This file moves some money around.
 package main
 
 import (
@@ -22,7 +22,7 @@ func main() {
 	}
 }
 
-// open starts a group of banks in this process, connected and kept in memory.
+// open starts a group of banks in this process, with the network and the logs in memory.
 func open(ids ...smr.ID) (banks []*Bank, err error) {
 	network := smr.NewNetwork()
 	var members []smr.Member
@@ -39,7 +39,7 @@ func open(ids ...smr.ID) (banks []*Bank, err error) {
 	return banks, nil
 }
 
-// trade uses one bank after the other, and closes the first: the others know all that it did.
+// trade uses one bank, closes it, and continues on another, which has all the changes.
 func trade(ctx context.Context, banks []*Bank) error {
 	err := errors.Join(
 		banks[0].Open(ctx, "ann"),

@@ -1,4 +1,4 @@
-// Counter is the smallest whole program: three replicas, in one process, that count together.
+// Counter is the smallest complete program: three replicas in one process that count together.
 package main
 
 import (

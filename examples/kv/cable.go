@@ -6,9 +6,9 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// cable is a Transport that can be pulled out: from then on nothing comes through, either way. To
-// the other replicas that looks like a dead machine, where closing the replica would let it hand
-// its role over first.
+// cable is a Transport that can be pulled out. After that no message passes in either direction, so the
+// machine looks dead to the other replicas. Closing the replica would be different: it would hand its
+// role over first.
 type cable struct {
 	smr.Transport
 	pulled atomic.Bool
@@ -16,7 +16,7 @@ type cable struct {
 
 func (c *cable) pull() { c.pulled.Store(true) }
 
-// Open opens the transport, with the cable before its Receive.
+// Open opens the transport, with a Receive that drops messages once the cable is pulled.
 func (c *cable) Open(e smr.Endpoint) error {
 	receive := e.Receive
 	e.Receive = func(from smr.ID, msg []byte) {

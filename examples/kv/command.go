@@ -7,44 +7,44 @@ import (
 	"github.com/hashicorp/go-msgpack/v2/codec"
 )
 
-// verb is what a command does to its key. The numbers are in logs: they may be added to, never
-// changed.
+// verb is the kind of change that a command makes. The numbers are stored in logs: new ones may be added,
+// but none may change.
 type verb uint8
 
 const (
-	put    verb = 1 // Value, whatever was there
-	remove verb = 2 // present or not
-	swap   verb = 3 // Old for Value: compare and set
-	create verb = 4 // Value, if the key is absent
+	put    verb = 1 // sets Value
+	remove verb = 2 // removes the key, if it is present
+	swap   verb = 3 // sets Value if the key holds Old
+	create verb = 4 // sets Value if the key is absent
 )
 
-// command is one write, as Propose takes it. Keys and values are any bytes.
+// command is one write, which Propose receives encoded. Keys and values are arbitrary bytes.
 type command struct {
 	Verb    verb
 	Key     string
 	Value   []byte
 	Old     []byte
-	Request string // the caller's name for this write, under which it takes effect once; "" for none
+	Request string // name that the client gave the write, which takes effect once under it; "" for none
 }
 
-// outcome is how a command ended.
+// outcome is the kind of an answer.
 type outcome uint8
 
 const (
 	done      outcome = 1
 	differs   outcome = 2 // nothing was written: the key holds Value
-	absent    outcome = 3 // nothing was written: there is no such key
+	absent    outcome = 3 // nothing was written: the key is absent
 	malformed outcome = 4 // nothing was written: this version does not know such a command
 )
 
 // answer is the result of a command.
 type answer struct {
-	Op      uint64 // the place in the order at which the command took effect
+	Op      uint64 // number of the operation at which the command took effect
 	Outcome outcome
 	Value   []byte
 }
 
-// packed is msgpack with structs as arrays: smaller, and fields may be added at the end.
+// packed encodes structs as msgpack arrays, which are small and can grow at the end.
 var packed = newPacked()
 
 func newPacked() *codec.MsgpackHandle {
@@ -53,21 +53,22 @@ func newPacked() *codec.MsgpackHandle {
 	return h
 }
 
-// encode never fails: it is given nothing but commands, answers and what a snapshot is made of.
+// encode returns v in msgpack. v is a command, an answer or a part of a snapshot, so it never fails.
 func encode(v any) (encoded []byte) {
 	codec.NewEncoderBytes(&encoded, packed).MustEncode(v)
 	return encoded
 }
 
-// decode fills v from what encode made; v shares no memory with encoded.
+// decode sets v to the value that encode encoded. v shares no memory with encoded.
 func decode(encoded []byte, v any) error {
 	return codec.NewDecoderBytes(encoded, packed).Decode(v)
 }
 
-// errAnswer: the result of a command is not one that this version knows.
+// errAnswer reports that this version does not know the result of a command.
 var errAnswer = errors.New("the replicas do not run the same version of kv")
 
-// decodeAnswer returns an answer whose Outcome is done, differs or absent, or an errAnswer.
+// decodeAnswer returns an answer whose Outcome is done, differs or absent. Otherwise the error is an
+// errAnswer.
 func decodeAnswer(encoded []byte) (answer, error) {
 	var a answer
 	if err := decode(encoded, &a); err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// group is what this program needs of a *smr.Replica.
+// group is the part of *smr.Replica that this program uses.
 type group interface {
 	Propose(ctx context.Context, body []byte) ([]byte, error)
 	Read(ctx context.Context, level smr.ReadLevel, f func()) error
@@ -18,24 +18,24 @@ type group interface {
 
 var _ group = (*smr.Replica)(nil)
 
-// maxOp is the limit of an encoded command in bytes: Config.MaxOpSize.
+// maxOp is Config.MaxOpSize, the limit of an encoded command in bytes.
 const maxOp = 1 << 20
 
-// db is the replicated store as seen through one replica: typed reads and writes. Its methods may
-// be called concurrently.
+// db provides typed reads and writes of the replicated store through one replica. Its methods may be
+// called concurrently.
 type db struct {
 	group group
 	store *store
 }
 
-// tooLarge is the error of a command that is not proposed because of its size.
+// tooLarge reports that a command was not proposed because of its size.
 type tooLarge struct{ size int }
 
 func (e tooLarge) Error() string {
 	return fmt.Sprintf("key, value and request id take %d bytes encoded, at most %d are allowed: store less under one key", e.size, maxOp)
 }
 
-// write executes the command on every replica. Its errors are tooLarge and those of Propose.
+// write executes a command on every replica. Its errors are tooLarge and those of Propose.
 func (d *db) write(ctx context.Context, c command) (answer, error) {
 	body := encode(c)
 	if len(body) > maxOp {
@@ -48,14 +48,14 @@ func (d *db) write(ctx context.Context, c command) (answer, error) {
 	return decodeAnswer(result)
 }
 
-// version is what was read under a key.
+// version is the result of reading a key.
 type version struct {
-	value   []byte // not to be changed
+	value   []byte // must not be changed
 	present bool
-	op      uint64 // the last op that the state read had applied
+	op      uint64 // number of the last operation that the state had applied when it was read
 }
 
-// get reads one key.
+// get reads a key.
 func (d *db) get(ctx context.Context, level smr.ReadLevel, key string) (v version, err error) {
 	err = d.group.Read(ctx, level, func() {
 		v.value, v.present = d.store.get(key)
@@ -64,7 +64,7 @@ func (d *db) get(ctx context.Context, level smr.ReadLevel, key string) (v versio
 	return v, err
 }
 
-// scan reads the first limit pairs from key from to key to, linearizably.
+// scan reads the first limit pairs whose keys are at least from and less than to, linearizably.
 func (d *db) scan(ctx context.Context, from, to string, limit int) (found []pair, err error) {
 	err = d.group.Read(ctx, smr.Linearizable, func() { found = d.store.scan(from, to, limit) })
 	return found, err

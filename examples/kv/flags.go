@@ -14,12 +14,12 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// options are the flags of "kv serve".
+// options holds the flags of "kv serve".
 type options struct {
 	id            smr.ID
 	members       []smr.Member
 	http          string
-	listen        string // "": the member's own address
+	listen        string // "" for the address of the member
 	dir           string
 	volatile      bool
 	cert, key, ca string
@@ -29,15 +29,15 @@ type options struct {
 	logLevel      hclog.Level
 }
 
-// usageError is a mistake on the command line: exit status 2.
+// usageError is a mistake on the command line, for which the exit status is 2.
 type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
 
-// parse reads the flags. Its error is flag.ErrHelp, when help was asked for and written to help, or
-// a usageError.
+// parse parses the flags. Its error is a usageError, or flag.ErrHelp after it has written the help that
+// was asked for.
 func parse(args []string, help io.Writer) (options, error) {
 	var o options
 	var id, members, logLevel string
@@ -51,7 +51,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.BoolVar(&o.volatile, "volatile", false, "keep everything in memory, instead of -dir")
 	flags.StringVar(&o.cert, "cert", "", "certificate `file` for mutual TLS between the replicas; its DNS name is the -id")
 	flags.StringVar(&o.key, "key", "", "private key `file` of -cert")
-	flags.StringVar(&o.ca, "ca", "", "`file` with the certificates of who may sign a replica's")
+	flags.StringVar(&o.ca, "ca", "", "`file` with the certificates of the CAs that sign those of replicas")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Second, "how long a request waits for the group before it is answered 503 or 504")
 	flags.IntVar(&o.snapshotEvery, "snapshot-every", 0, "operations from one snapshot to the next; 0: 100,000")
 	flags.DurationVar(&o.heartbeat, "heartbeat", 0, "how often the primary is heard when there is nothing to do; 0: 50ms")
@@ -82,7 +82,7 @@ func parseError(flags *flag.FlagSet, help io.Writer, err error) error {
 	return usagef("%v; see kv serve -h", err)
 }
 
-// parseMembers reads "a=host:port,b=host:port".
+// parseMembers parses a list like "a=host:port,b=host:port".
 func parseMembers(list string) ([]smr.Member, error) {
 	if list == "" {
 		return nil, usagef("-members is missing: name all replicas, as in a=127.0.0.1:7001,b=127.0.0.1:7002,c=127.0.0.1:7003")
@@ -111,7 +111,7 @@ func parseMembers(list string) ([]smr.Member, error) {
 	return members, nil
 }
 
-// checkAddress reports what is not host:port.
+// checkAddress returns an error if an address is not of the form host:port.
 func checkAddress(addr string) error {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -121,7 +121,7 @@ func checkAddress(addr string) error {
 	return err
 }
 
-// check reports flags that are missing or do not go together.
+// check returns an error if flags are missing or contradict each other.
 func (o *options) check() error {
 	if o.id == "" {
 		return usagef("-id is missing: which of -members is this replica?")
@@ -153,7 +153,7 @@ func (o *options) check() error {
 	return nil
 }
 
-// member returns this replica's entry in the members.
+// member returns the entry of this replica in the list of members.
 func (o *options) member() (smr.Member, bool) {
 	for _, m := range o.members {
 		if m.ID == o.id {

@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// server answers HTTP requests through one replica. It does without http.ServeMux, which would
-// clean keys such as ".." and "a//b" out of the paths.
+// server answers HTTP requests through one replica. It does not use http.ServeMux, which would rewrite
+// paths with keys such as ".." and "a//b".
 type server struct {
 	db       *db
-	timeout  time.Duration   // what a request may wait for the group
+	timeout  time.Duration   // of a request, while it waits for the group
 	stopping context.Context // ends when the server shuts down
 	metrics  *metrics
 }
@@ -35,7 +35,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// only serves GET, and refuses the rest.
+// only serves GET and refuses other methods.
 func (s *server) only(w http.ResponseWriter, r *http.Request, serve http.HandlerFunc) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
@@ -86,7 +86,7 @@ func (s *server) serveWrite(w http.ResponseWriter, r *http.Request, key string) 
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	// Nothing is proposed before the whole body is there.
+	// The command is proposed only after the whole body has arrived.
 	if c.Value, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxOp)); err != nil {
 		refuseBody(w, err)
 		return
@@ -114,12 +114,12 @@ func respondAnswer(w http.ResponseWriter, a answer) {
 	}
 }
 
-// respond sends a value as it was written.
+// respond sends a value unchanged.
 func respond(w http.ResponseWriter, code int, value []byte) {
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(len(value)))
 	w.WriteHeader(code)
-	_, _ = w.Write(value) // it fails only if the client is gone
+	_, _ = w.Write(value) // fails only if the client is gone
 }
 
 func setOp(w http.ResponseWriter, op uint64) {

@@ -8,7 +8,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// listenTCP opens the address on which the other replicas reach this one.
+// listenTCP listens on the address at which the other replicas reach this one.
 func listenTCP(o options) (*smr.TCP, error) {
 	config, err := loadTLS(o)
 	if err != nil {
@@ -26,7 +26,7 @@ func listenTCP(o options) (*smr.TCP, error) {
 	return transport, nil
 }
 
-// listenFailed explains why an address cannot be listened on.
+// listenFailed returns an error that names the flag of an address that cannot be used, and the remedy.
 func listenFailed(flag string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("%s: %w; stop what listens there, or give another port", flag, err)

@@ -8,8 +8,8 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// pair is a key and its value. The value is never changed in place, so that whoever has taken it
-// out of a store under Read may keep it.
+// pair is a key and its value. A value is never changed in place, so a reader may keep it after Read has
+// returned.
 type pair struct {
 	Key   string
 	Value []byte
@@ -17,12 +17,12 @@ type pair struct {
 
 func keyBefore(a, b pair) bool { return a.Key < b.Key }
 
-// store is the replicated state, a smr.StateMachine. Only smr changes it; it is read under
-// Replica.Read.
+// store is the replicated state, a smr.StateMachine. Only smr changes it, and functions given to
+// Replica.Read read it.
 type store struct {
 	pairs    *btree.BTreeG[pair]
 	requests requests
-	applied  uint64 // number of the last op applied
+	applied  uint64 // number of the last operation applied
 }
 
 const degree = 32 // of the trees: some 60 entries in a node
@@ -31,7 +31,8 @@ func newStore() *store {
 	return &store{pairs: btree.NewG(degree, keyBefore), requests: newRequests()}
 }
 
-// Apply executes a command, or repeats the answer that its request got before.
+// Apply executes a command. If a request with its name has taken effect before, it only repeats the
+// answer.
 func (s *store) Apply(op smr.Op) []byte {
 	s.applied = op.Number
 	var c command
@@ -64,14 +65,14 @@ func (s *store) execute(c command) answer {
 	return answer{Outcome: done}
 }
 
-// get returns the value of a key, which must not be changed.
+// get returns the value of a key. It must not be changed.
 func (s *store) get(key string) (value []byte, ok bool) {
 	p, ok := s.pairs.Get(pair{Key: key})
 	return p.Value, ok
 }
 
-// scan returns the first limit pairs from key from, included, to key to, not included. An empty to
-// is the end of all keys.
+// scan returns the first limit pairs whose keys are at least from and less than to. If to is empty, there
+// is no upper bound.
 func (s *store) scan(from, to string, limit int) []pair {
 	var found []pair
 	s.pairs.AscendGreaterOrEqual(pair{Key: from}, func(p pair) bool {

@@ -1,6 +1,6 @@
-// Kv is a replicated key-value server, and smr's main example.
+// Kv is a replicated key-value server, the main example of smr.
 //
-//	kv          tells the story of a group of three, in this process
+//	kv          runs a group of three in this process, kills the primary and restarts it
 //	kv serve    runs one replica of a group; kv serve -h lists its flags
 package main
 
@@ -21,14 +21,14 @@ kv serve    runs one replica of a group; kv serve -h lists its flags
 `
 
 func main() {
-	// After the first signal, which asks to stop in order, the next one ends the process.
+	// The first signal stops the replica in order; a second one ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run returns the exit status: 2 for a mistake on the command line, 1 for other failures, which
-// take one line on errs.
+// run runs the program and returns the exit status: 2 for a mistake on the command line, and 1 for other
+// failures. It reports a failure in one line on errs.
 func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	err := dispatch(ctx, args, out, errs)
 	var mistake usageError

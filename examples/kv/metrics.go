@@ -15,27 +15,27 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// buckets are the upper bounds of the latencies counted, in seconds.
+// buckets holds the upper bounds of the histogram of latencies, in seconds.
 var buckets = [...]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// answered is a kind of answer: what is counted together.
+// answered identifies the answers that are counted together.
 type answered struct {
 	method string
 	code   int
 }
 
-// metrics counts the requests for keys. Its methods may be called concurrently.
+// metrics counts requests for keys. Its methods may be called concurrently.
 type metrics struct {
 	mu      sync.Mutex
 	answers map[answered]uint64
-	within  [len(buckets)]uint64 // requests by the first bucket that holds them
+	within  [len(buckets)]uint64 // number of requests by the first bucket that they fit into
 	total   uint64
-	seconds float64 // of all requests together
+	seconds float64 // total of all requests
 }
 
 func newMetrics() *metrics { return &metrics{answers: map[answered]uint64{}} }
 
-// recorder notes the status of an answer on its way.
+// recorder is an http.ResponseWriter that records the status of the answer.
 type recorder struct {
 	http.ResponseWriter
 	code int
@@ -46,7 +46,7 @@ func (r *recorder) WriteHeader(code int) {
 	r.ResponseWriter.WriteHeader(code)
 }
 
-// observe counts a request, its answer, and how long serve takes.
+// observe calls serve and counts the request with its answer and latency.
 func (m *metrics) observe(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter)) {
 	began := time.Now()
 	recorded := &recorder{w, http.StatusOK}
@@ -65,7 +65,7 @@ func (m *metrics) add(a answered, seconds float64) {
 	}
 }
 
-// methodLabel bounds the number of labels: a client may send any method.
+// methodLabel returns the label of a method. Clients may send any method, so unknown ones share a label.
 func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete:

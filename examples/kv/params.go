@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	defaultLimit = 100         // of pairs in a range
-	maxLimit     = 1000        // larger limits are taken for this one
-	maxRequest   = 256         // of a Smr-Request header, in bytes
-	maxWait      = time.Minute // of /status
+	defaultLimit = 100         // pairs in a range
+	maxLimit     = 1000        // pairs in a range; larger limits are reduced to it
+	maxRequest   = 256         // bytes of a Smr-Request header
+	maxWait      = time.Minute // of a request for /status
 )
 
-// query parses the query of the URL, and does not overlook what it cannot parse.
+// query parses the query of the URL. Unlike URL.Query, it reports errors.
 func query(r *http.Request) (url.Values, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -28,7 +28,7 @@ func query(r *http.Request) (url.Values, error) {
 	return q, nil
 }
 
-// writeCommand returns the command of a PUT, DELETE or POST, but for its value.
+// writeCommand returns the command of a PUT, DELETE or POST without its value.
 func writeCommand(r *http.Request, key string) (command, error) {
 	c := command{Key: key, Request: r.Header.Get("Smr-Request")}
 	if len(c.Request) > maxRequest {
@@ -56,7 +56,7 @@ func writeCommand(r *http.Request, key string) (command, error) {
 	return c, nil
 }
 
-// readLevel returns the level that a GET asks for.
+// readLevel returns the level in the query of a GET.
 func readLevel(r *http.Request) (smr.ReadLevel, error) {
 	q, err := query(r)
 	if err != nil {
@@ -78,7 +78,7 @@ func readLevel(r *http.Request) (smr.ReadLevel, error) {
 	return smr.Linearizable, fmt.Errorf("level is %q: use linearizable, atleast:OP or local", q.Get("level"))
 }
 
-// pairLimit returns how many pairs a range may have.
+// pairLimit returns the largest number of pairs that a range may have.
 func pairLimit(q url.Values) (int, error) {
 	if !q.Has("limit") {
 		return defaultLimit, nil
@@ -90,13 +90,13 @@ func pairLimit(q url.Values) (int, error) {
 	return int(min(limit, maxLimit)), nil
 }
 
-// waiting is what a client of /status waits for: a view above after, for at most wait.
+// waiting describes a wait for /status: until the view is above after, but not longer than wait.
 type waiting struct {
 	after uint64
-	wait  time.Duration // 0: answer at once
+	wait  time.Duration // 0 for an immediate answer
 }
 
-// statusWait returns what the client waits for. Longer waits than maxWait are cut to it.
+// statusWait returns the wait in the query of /status, at most maxWait.
 func statusWait(q url.Values, fallback time.Duration) (waiting, error) {
 	if !q.Has("after") {
 		return waiting{}, nil

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// rangePair is a pair in the answer of GET /kv. JSON cannot hold a key that is not UTF-8: there
-// Key has U+FFFD for what it cannot say, and KeyBytes has the key itself.
+// rangePair is a pair in the answer of GET /kv. JSON cannot represent a key that is not valid UTF-8: then
+// Key has U+FFFD in place of the invalid bytes, and KeyBytes is the key.
 type rangePair struct {
 	Key      string `json:"key"`
 	KeyBytes []byte `json:"key_base64,omitempty"`
@@ -36,11 +36,11 @@ func (s *server) serveRange(w http.ResponseWriter, r *http.Request) {
 }
 
 func rangePairs(found []pair) []rangePair {
-	pairs := make([]rangePair, len(found)) // never nil: an empty range is [], not null
+	pairs := make([]rangePair, len(found)) // not nil, so that an empty range is [] and not null
 	for i, p := range found {
 		pairs[i] = rangePair{Key: p.Key, Value: p.Value}
 		if p.Value == nil {
-			pairs[i].Value = []byte{} // an empty value is "", not null
+			pairs[i].Value = []byte{} // so that an empty value is "" and not null
 		}
 		if !utf8.ValidString(p.Key) {
 			pairs[i].KeyBytes = []byte(p.Key)

@@ -8,26 +8,26 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// refusal is the body of an answer that is not a success. Outcome is there where the client must
-// know whether his write may have taken effect.
+// refusal is the body of an answer that is not a success. Outcome is set if the client must know whether
+// its write may have taken effect.
 type refusal struct {
 	Outcome string `json:"outcome,omitempty"`
 	Error   string `json:"error"`
 }
 
-// refuse answers what the client must not send again as it is.
+// refuse answers a request that the client must not repeat unchanged.
 func refuse(w http.ResponseWriter, code int, text string) {
 	respondJSON(w, code, refusal{Error: text})
 }
 
-// notApplied answers what had no effect and may be sent again.
+// notApplied answers a request that had no effect and may be repeated.
 func notApplied(w http.ResponseWriter, err error) {
 	w.Header().Set("Retry-After", "1")
 	respondJSON(w, http.StatusServiceUnavailable, refusal{"not applied", err.Error()})
 }
 
-// writeFailed answers a write that has no result. What is not known not to have been applied may
-// have been.
+// writeFailed answers a write that has no result. Unless the error shows that the write was not applied,
+// it may have been.
 func writeFailed(w http.ResponseWriter, err error) {
 	var large tooLarge
 	switch {
@@ -47,5 +47,5 @@ func respondJSON(w http.ResponseWriter, code int, v any) {
 	w.WriteHeader(code)
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v) // it fails only if the client is gone
+	_ = encoder.Encode(v) // fails only if the client is gone
 }

@@ -2,7 +2,7 @@ package main
 
 import "github.com/google/btree"
 
-// remembered is the number of requests whose answers are kept. All replicas must agree on it.
+// remembered is the number of requests whose answers are kept. It must be the same on all replicas.
 const remembered = 10_000
 
 // request is a named write that has taken effect.
@@ -11,9 +11,9 @@ type request struct {
 	Answer answer
 }
 
-// requests holds the answers of the last named writes, in both orders: by name to find them, by op
-// to forget the oldest. It is part of the replicated state: what is forgotten depends on nothing
-// but the order of the ops.
+// requests holds the answers of the most recent named writes, by name in order to find them and by op in
+// order to forget the oldest. It is part of the replicated state: which requests are forgotten depends
+// only on the order of the operations.
 type requests struct {
 	byID *btree.BTreeG[request]
 	byOp *btree.BTreeG[request]
@@ -26,15 +26,15 @@ func newRequests() requests {
 	}
 }
 
-// answer returns what the request was answered when it took effect. A write without a name never
-// has.
+// answer returns the answer of a request that has taken effect, and whether it has. A write without a
+// name is always new.
 func (r requests) answer(id string) (answer, bool) {
 	known, ok := r.byID.Get(request{ID: id})
 	return known.Answer, ok
 }
 
-// remember keeps the answer of a request that has just taken effect, and forgets the oldest one
-// too many.
+// remember stores the answer of a request that has just taken effect, and forgets the oldest request if
+// there are more than remembered.
 func (r requests) remember(id string, a answer) {
 	if id == "" {
 		return

@@ -15,9 +15,9 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// serve runs one replica of a group and answers clients, until ctx ends. Then it hands the
-// primary's role over if it has it, and answers what is under way. It fails if it cannot start, or
-// if the replica stops by itself.
+// serve runs one replica of a group and answers clients until ctx ends. Then it hands over the role of
+// primary, if the replica has it, and answers the requests that are under way. It returns an error if the
+// replica cannot start or stops by itself.
 func serve(ctx context.Context, o options, logs io.Writer) error {
 	log := hclog.New(&hclog.LoggerOptions{Name: string(o.id), Level: o.logLevel, Output: logs})
 	listener, err := net.Listen("tcp", o.http)
@@ -32,12 +32,12 @@ func serve(ctx context.Context, o options, logs io.Writer) error {
 	store := newStore()
 	replica, err := smr.Start(config(o, store, transport, log))
 	if err != nil {
-		_ = transport.Close() // if Start has not: closing twice is harmless
+		_ = transport.Close() // if Start has not; closing it twice is harmless
 		return startFailed(o, err)
 	}
 	log.Info("serving", "http", listener.Addr(), "dir", o.dir)
 	if err := serveUntil(ctx, listener, &db{replica, store}, replica, o.timeout, log); err != nil {
-		_ = replica.Close() // err says what came first
+		_ = replica.Close() // err has the first cause
 		return err
 	}
 	return replica.Close()
@@ -68,7 +68,7 @@ func serveUntil(ctx context.Context, l net.Listener, d *db, replica *smr.Replica
 	go func() { failed <- web.Serve(l) }()
 	select {
 	case <-ctx.Done():
-		stop() // those who wait for a view need not wait on
+		stop() // ends the waits of /status
 		handOver(replica, log)
 		drain(web, timeout, log)
 		return nil
@@ -80,8 +80,8 @@ func serveUntil(ctx context.Context, l net.Listener, d *db, replica *smr.Replica
 	}
 }
 
-// newWeb bounds what a client can hold: the time for the headers and for a body of maxOp, and the
-// headers' size, which has room for an old value of maxOp, percent-encoded.
+// newWeb returns an HTTP server with limits on the time for the headers, the time for a body of maxOp, and
+// the size of the headers, which have room for an old value of maxOp in percent-encoding.
 func newWeb(s *server, log hclog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           s,
@@ -93,12 +93,12 @@ func newWeb(s *server, log hclog.Logger) *http.Server {
 	}
 }
 
-// handoverLimit is how long a replica that stops looks for another to take its role. It usually
-// takes some milliseconds, and for ever when the whole group is stopped at once.
+// handoverLimit is the time that a replica that stops allows for handing over its role. That usually takes
+// some milliseconds, but never succeeds if the whole group is stopped at once.
 const handoverLimit = time.Second
 
-// handOver gives the primary's role to another replica, so that the group need not notice that
-// this one is gone.
+// handOver hands the role of primary over to another replica, so that the group need not detect that this
+// one is gone.
 func handOver(replica *smr.Replica, log hclog.Logger) {
 	st := replica.Status()
 	if st.Primary != st.ID {
@@ -108,14 +108,14 @@ func handOver(replica *smr.Replica, log hclog.Logger) {
 	defer cancel()
 	switch err := replica.Handover(ctx, ""); {
 	case errors.Is(err, context.DeadlineExceeded): // nothing is wrong if all stop
-		log.Info("nobody is there yet to take the primary's role; others that are will notice that this replica is gone", "error", err)
+		log.Info("no replica is there yet to take over the role of primary; those that come will detect that this one is gone", "error", err)
 	case err != nil:
-		log.Warn("nobody took the primary's role; the others will notice that this replica is gone", "error", err)
+		log.Warn("no replica took over the role of primary; the others will detect that this one is gone", "error", err)
 	}
 }
 
-// drain answers the requests under way and takes no new ones. A client who sends his request too
-// slowly is not waited for.
+// drain answers the requests that are under way and accepts no new ones. It does not wait for clients that
+// send their requests too slowly.
 func drain(web *http.Server, timeout time.Duration, log hclog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout+time.Second)
 	defer cancel()
@@ -125,8 +125,8 @@ func drain(web *http.Server, timeout time.Duration, log hclog.Logger) {
 	}
 }
 
-// startFailed explains why a replica does not start on its directory. smr's own errors say what to
-// do; the file system's do not.
+// startFailed returns an error that explains why a replica does not start. Errors of smr name the remedy;
+// to those of the file system it adds one.
 func startFailed(o options, err error) error {
 	var path *fs.PathError
 	if o.dir != "" && errors.As(err, &path) {

@@ -11,7 +11,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// site is the place of one replica of the story: its directory and address, and what runs there.
+// site is where one replica of the story runs: its directory and address, and the running replica.
 type site struct {
 	member  smr.Member
 	members []smr.Member
@@ -22,8 +22,8 @@ type site struct {
 	db      *db
 }
 
-// openSites starts a group of replicas over TCP, each with a directory under root. On an error it
-// returns the sites to be closed all the same.
+// openSites starts a group of replicas over TCP, each with a directory below root. The caller must close
+// the sites that it returns, also if it returns an error.
 func openSites(root string, ids ...smr.ID) ([]*site, error) {
 	var sites []*site
 	var transports []*smr.TCP
@@ -64,7 +64,7 @@ func (s *site) start(transport smr.Transport) error {
 		Group:        "kv",
 		Dir:          s.dir,
 		MaxOpSize:    maxOp,
-		Logger:       hclog.NewNullLogger(), // the story tells what happens
+		Logger:       hclog.NewNullLogger(), // the story reports what happens
 	})
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", s.member.ID, err)
@@ -73,7 +73,7 @@ func (s *site) start(transport smr.Transport) error {
 	return nil
 }
 
-// restart starts the replica again, from its directory and at its old address.
+// restart starts the replica again from its directory, at its old address.
 func (s *site) restart() error {
 	transport, err := smr.ListenTCP(smr.TCPConfig{Listen: s.member.Addr})
 	if err != nil {
@@ -97,7 +97,7 @@ func closeSites(sites []*site) error {
 	return err
 }
 
-// awaitPrimary waits until the replica follows a primary other than dead, and returns its id.
+// awaitPrimary waits until the replica follows a primary other than dead, and returns that primary's ID.
 func (s *site) awaitPrimary(ctx context.Context, dead smr.ID) (smr.ID, error) {
 	for st := range s.replica.Watch(ctx) {
 		if st.Phase == smr.Normal && st.Primary != "" && st.Primary != dead {

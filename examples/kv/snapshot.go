@@ -10,12 +10,12 @@ import (
 	"github.com/hashicorp/go-msgpack/v2/codec"
 )
 
-// A snapshot is a sequence of msgpack values: a header, the pairs in the order of their keys, the
+// A snapshot is a sequence of msgpack values: a header, the pairs in the order of their keys, and the
 // remembered requests in the order of their ops.
 //
 //	[format, applied, P, R]  [key, value] × P  [id, [op, outcome, value]] × R
 
-// snapshotFormat is the version of the above.
+// snapshotFormat is the version of this format.
 const snapshotFormat = 1
 
 type snapshotHeader struct {
@@ -25,15 +25,14 @@ type snapshotHeader struct {
 	Requests int
 }
 
-// frozen is a store as it was at one moment. The trees share what has not changed since with the
-// store's own.
+// frozen is a copy of a store at one moment. Its trees share their unchanged nodes with those of the store.
 type frozen struct {
 	header   snapshotHeader
 	pairs    *btree.BTreeG[pair]
 	requests *btree.BTreeG[request]
 }
 
-// Snapshot clones the trees, in O(1).
+// Snapshot clones the trees in O(1).
 func (s *store) Snapshot() (io.WriterTo, error) {
 	f := &frozen{pairs: s.pairs.Clone(), requests: s.requests.byOp.Clone()}
 	f.header = snapshotHeader{snapshotFormat, s.applied, f.pairs.Len(), f.requests.Len()}
@@ -57,7 +56,7 @@ func (f *frozen) WriteTo(w io.Writer) (int64, error) {
 	return counted.n, errors.Join(err, buffered.Flush())
 }
 
-// countingWriter counts what passes through.
+// countingWriter counts the bytes written to an io.Writer.
 type countingWriter struct {
 	w io.Writer
 	n int64
@@ -69,7 +68,7 @@ func (c *countingWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Restore reads a snapshot and takes its place only when all of it was read.
+// Restore reads a snapshot. It replaces the store only after it has read the whole snapshot.
 func (s *store) Restore(r io.Reader) error {
 	decoder := codec.NewDecoder(bufio.NewReader(r), packed)
 	var h snapshotHeader

@@ -55,8 +55,8 @@ func (s *server) serveStatus(w http.ResponseWriter, r *http.Request) {
 	respondJSON(w, http.StatusOK, newStatusJSON(s.db.group.Status()))
 }
 
-// awaitView returns when the view is above until.after, when the wait is over, when the client is
-// gone, or when the server stops.
+// awaitView returns when the view is above until.after, the wait is over, the client is gone, or the
+// server stops.
 func (s *server) awaitView(ctx context.Context, until waiting) {
 	ctx, cancel := context.WithTimeout(ctx, until.wait)
 	defer cancel()

@@ -12,26 +12,26 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// storyLimit is when a story that hangs is given up. It usually takes a few seconds.
+// storyLimit is the time after which the story fails. It usually takes a few seconds.
 const storyLimit = time.Minute
 
-// part is the number of keys that are written before the primary dies, and again after, by so many
-// writers at once.
+// part is the number of keys that are written before the primary dies, and the number written afterwards,
+// each time by as many concurrent writers as writers says.
 const (
 	part    = 1000
 	writers = 16
 )
 
-// story is a group of three that loses its primary and gets it back.
+// story is a group of three replicas whose primary dies and comes back.
 type story struct {
 	out   io.Writer
 	sites []*site
 
 	mu    sync.Mutex
-	acked map[string]string // every write that was acknowledged, by key
+	acked map[string]string // acknowledged values by key
 }
 
-// tellStory runs the story, in temporary directories, and fails if anything acknowledged is lost.
+// tellStory runs the story in temporary directories. It fails if an acknowledged write is lost.
 func tellStory(ctx context.Context, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, storyLimit, errors.New("the story hangs"))
 	defer cancel()
@@ -73,7 +73,7 @@ func (s *story) tell(ctx context.Context) error {
 
 func (s *story) sayf(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
 
-// split tells the site of a replica from the others.
+// split returns the site of a replica, and the other sites.
 func (s *story) split(id smr.ID) (one *site, others []*site) {
 	for _, site := range s.sites {
 		if site.member.ID == id {
@@ -85,7 +85,7 @@ func (s *story) split(id smr.ID) (one *site, others []*site) {
 	return one, others
 }
 
-// takeover kills the primary and writes at once, at another replica: that write waits for the next
+// takeover kills the primary and immediately writes at another replica. That write waits for the next
 // primary.
 func (s *story) takeover(ctx context.Context, dead *site, alive []*site) error {
 	began := time.Now()
@@ -104,7 +104,7 @@ func (s *story) takeover(ctx context.Context, dead *site, alive []*site) error {
 	return dead.close()
 }
 
-// writePart writes new keys, through all the given sites at once.
+// writePart writes new keys at all the given sites concurrently.
 func (s *story) writePart(ctx context.Context, sites []*site) error {
 	began, first := time.Now(), len(s.acked)
 	errs := make([]error, writers)
@@ -125,7 +125,7 @@ func (s *story) writePart(ctx context.Context, sites []*site) error {
 	return nil
 }
 
-// write writes one key and notes that it was acknowledged.
+// write writes a key and records that the write was acknowledged.
 func (s *story) write(ctx context.Context, at *site, key, value string) error {
 	if _, err := at.db.write(ctx, command{Verb: put, Key: key, Value: []byte(value)}); err != nil {
 		return fmt.Errorf("writing %s at %s: %w", key, at.member.ID, err)
@@ -136,7 +136,8 @@ func (s *story) write(ctx context.Context, at *site, key, value string) error {
 	return nil
 }
 
-// catchUp restarts the dead replica and waits until it has applied all that another one has.
+// catchUp restarts the dead replica and waits until it has applied every operation that another replica
+// has applied.
 func (s *story) catchUp(ctx context.Context, dead, other *site) error {
 	target := other.replica.Status().Applied
 	began := time.Now()

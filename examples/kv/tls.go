@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// loadTLS returns the configuration of mutual TLS between the replicas, nil without -cert.
+// loadTLS returns the configuration of mutual TLS between the replicas, or nil without -cert.
 func loadTLS(o options) (*tls.Config, error) {
 	if o.cert == "" {
 		return nil, nil
@@ -33,7 +33,8 @@ func loadTLS(o options) (*tls.Config, error) {
 	}, nil
 }
 
-// checkName says now what the other replicas would say on every connection.
+// checkName returns an error if the certificate does not name the replica. Otherwise the other replicas
+// would report that on every connection.
 func checkName(o options, leaf *x509.Certificate) error {
 	if slices.Contains(leaf.DNSNames, string(o.id)) {
 		return nil

@@ -1,4 +1,4 @@
-// Package ledger keeps the accounts of a bank in memory. It knows nothing of replication.
+// Package ledger keeps the accounts of a bank in memory. It does not know about replication.
 package ledger
 
 import (
@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// What may be wrong with a request. None of them has changed anything.
+// The errors of a Ledger. A method that returns one has changed nothing.
 var (
 	ErrExists    = errors.New("the account exists already")
 	ErrNoAccount = errors.New("no such account")
@@ -16,22 +16,21 @@ var (
 	ErrAmount    = errors.New("the amount is not positive, or too large for the account")
 )
 
-// Ledger holds accounts by name and their balances in cents, never below zero. Its methods may be
-// called concurrently.
+// Ledger holds the balances of named accounts, in cents. They are never negative. Its methods may be called
+// concurrently.
 type Ledger struct {
 	mu       sync.Mutex
 	balances map[string]int64
 }
 
-// New returns a ledger that begins with a copy of the given balances; nil is a ledger without
-// accounts.
+// New returns a ledger with a copy of the given balances. Nil balances make a ledger without accounts.
 func New(balances map[string]int64) *Ledger {
 	l := &Ledger{balances: map[string]int64{}}
 	maps.Copy(l.balances, balances)
 	return l
 }
 
-// Open opens an empty account. It fails with ErrExists if there is one of that name.
+// Open opens an empty account. It returns ErrExists if the account exists.
 func (l *Ledger) Open(name string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -42,7 +41,7 @@ func (l *Ledger) Open(name string) error {
 	return nil
 }
 
-// Deposit puts amount into the account. It fails with ErrAmount or ErrNoAccount.
+// Deposit adds amount to the balance of an account. It returns ErrAmount or ErrNoAccount if it fails.
 func (l *Ledger) Deposit(name string, amount int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,8 +56,8 @@ func (l *Ledger) Deposit(name string, amount int64) error {
 	return nil
 }
 
-// Transfer moves amount from one account to another, wholly or not at all. It fails with
-// ErrAmount, ErrNoAccount or ErrNoFunds.
+// Transfer moves amount from one account to another. It returns ErrAmount, ErrNoAccount or ErrNoFunds if it
+// fails.
 func (l *Ledger) Transfer(from, to string, amount int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,7 +76,7 @@ func (l *Ledger) Transfer(from, to string, amount int64) error {
 	return nil
 }
 
-// Balance returns what the account holds. It fails with ErrNoAccount.
+// Balance returns the balance of an account. It returns ErrNoAccount if the account does not exist.
 func (l *Ledger) Balance(name string) (int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,7 +87,7 @@ func (l *Ledger) Balance(name string) (int64, error) {
 	return balance, nil
 }
 
-// Balances returns a copy of all balances, the caller's to keep.
+// Balances returns a copy of all balances.
 func (l *Ledger) Balances() map[string]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
