@@ -120,35 +120,11 @@ func (g *group) Fault(format string, args ...any) {
 
 // sensible returns an error if a fault would have no effect, or one that the test cannot intend.
 func (g *group) sensible(f *fault.Fault) error {
-	all := int64(1)<<len(g.names) - 1
-	switch f.Kind {
-	case fault.Split, fault.SplitOneWay, fault.Bridge:
-		if f.N&^all != 0 || f.N == 0 || f.N == all {
-			return fmt.Errorf("one side must be some of the replicas %s, and not all", join(g.names))
-		}
-	case fault.SlowTurns, fault.SlowLink, fault.SlowDisk:
-		if f.N < 0 {
-			return fmt.Errorf("by %v is negative", time.Duration(f.N))
-		}
-	case fault.LossyLink:
-		if f.N < 0 || f.N > 1000 {
-			return fmt.Errorf("losing must be from 0/1000 to 1000/1000, not %d/1000", f.N)
-		}
-	case fault.Suspend:
-		if f.For == 0 {
-			return fmt.Errorf("give a time: %s for 5s", f.Kind)
-		}
-	case fault.FailSync, fault.CrashIn:
-		if f.N < 1 {
-			return fmt.Errorf("n must be 1, the next one, or higher, not %d", f.N)
-		}
-	case fault.RotLog, fault.LostInLog, fault.MisplacedInLog:
-		if first, last := g.s.Covered(f.Host); f.N < int64(first) || f.N > int64(last) {
-			return fmt.Errorf("the log of %s holds operations %d to %d for certain, and not %d: earlier ones are in its snapshot; later ones are certain once the replica has been idle for a moment: Run(time.Second)",
-				g.names[f.Host], first, last, f.N)
-		}
+	if first, last := g.s.Covered(f.Host); f.Kind.NamesOp() && (f.N < int64(first) || f.N > int64(last)) {
+		return fmt.Errorf("the log of %s holds operations %d to %d for certain, and not %d: earlier ones are in its snapshot; later ones are certain once the replica has been idle for a moment: Run(time.Second)",
+			g.names[f.Host], first, last, f.N)
 	}
-	return nil
+	return f.Sensible(len(g.names))
 }
 
 // awaitFault lets time pass until a stop or a handover is complete. was is the primary before the fault.

@@ -57,7 +57,7 @@ func (c *chance) rot(r world.Stream) {
 		return
 	}
 	f.Host = h.i
-	if f.Kind == fault.RotLog {
+	if f.Kind.NamesOp() {
 		f.N = h.anyCovered(r)
 	} else if older, late := olderOf(h.headCopies()); f.Kind == fault.RotHead && late {
 		f.N = int64(older)
@@ -123,7 +123,7 @@ func (c *chance) misdirect(r world.Stream) {
 		return
 	}
 	f.Host = h.i
-	if f.Kind == fault.LostInLog || f.Kind == fault.MisplacedInLog {
+	if f.Kind.NamesOp() {
 		f.N = h.anyCovered(r)
 		if r.Chance(0.4) { // one of the latest
 			f.N = max(1, int64(h.covered)-r.Int64N(6))

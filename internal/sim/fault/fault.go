@@ -39,6 +39,26 @@ func (f *Fault) Check(replicas int) error {
 	return nil
 }
 
+// Sensible reports why the fault would have no effect on a group of that many replicas, or none that
+// a test can intend. Schedules may contain such faults.
+func (f *Fault) Sensible(replicas int) error {
+	all := int64(1)<<replicas - 1
+	row := f.Kind.row()
+	switch {
+	case row.amount == side && (f.N&^all != 0 || f.N == 0 || f.N == all):
+		return fmt.Errorf("one side must be some of the replicas a to %s, and not all", Name(replicas-1))
+	case row.amount == span && f.N < 0:
+		return fmt.Errorf("by %v is negative", time.Duration(f.N))
+	case row.amount == share && (f.N < 0 || f.N > 1000):
+		return fmt.Errorf("losing must be from 0/1000 to 1000/1000, not %d/1000", f.N)
+	case row.amount == count && f.N < 1:
+		return fmt.Errorf("n must be 1, the next one, or higher, not %d", f.N)
+	case row.ends && f.For == 0:
+		return fmt.Errorf("give a time: %s for 5s", f.Kind)
+	}
+	return nil
+}
+
 // Cuts reports whether the fault cuts the link between two of n replicas in that direction.
 func (f *Fault) Cuts(from, to, n int) bool {
 	cuts := f.Kind.row().cuts

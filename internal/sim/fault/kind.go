@@ -62,12 +62,15 @@ const (
 	everyone           // none
 )
 
-// amount says how a schedule writes N.
+// amount is the meaning of N, which a schedule writes accordingly.
 type amount uint8
 
 const (
 	number amount = iota // n 3
+	count                // n 3, from 1
+	op                   // n 3: an op in the log
 	span                 // by 20ms
+	shift                // by 20ms or by -20ms
 	share                // losing 250/1000
 	side                 // of a,c
 )
@@ -79,6 +82,7 @@ type row struct {
 	names       names
 	amount      amount
 	running     bool                                 // it strikes running processes only
+	ends        bool                                 // a test must give the time for which it lasts
 	losesMemory bool                                 // it may make a member lose what it has acknowledged
 	manual      bool                                 // only schedules and tests use it, chance does not
 	cuts        func(f *Fault, from, to, n int) bool // the links that it cuts
@@ -89,12 +93,12 @@ type row struct {
 var table = [Kinds]row{
 	Crash:     {name: "crash", class: CrashClass, running: true, script: below16},
 	PowerCut:  {name: "power-cut", class: CrashClass, running: true, simpler: []Kind{Crash}, script: below16},
-	CrashIn:   {name: "crash-in", class: CrashClass, simpler: []Kind{Crash, PowerCut}, script: from1to16},
+	CrashIn:   {name: "crash-in", class: CrashClass, amount: count, simpler: []Kind{Crash, PowerCut}, script: from1to16},
 	Start:     {name: "start", class: CrashClass, manual: true},
 	Stop:      {name: "stop", class: CrashClass, running: true, simpler: []Kind{Crash, PowerCut}, script: zero},
 	Pause:     {name: "pause", class: PauseClass, running: true, script: zero},
 	Resume:    {name: "resume", class: PauseClass, running: true, manual: true},
-	Suspend:   {name: "suspend", class: PauseClass, running: true, simpler: []Kind{Pause}, script: zero},
+	Suspend:   {name: "suspend", class: PauseClass, running: true, ends: true, simpler: []Kind{Pause}, script: zero},
 	SlowTurns: {name: "slow-turns", class: PauseClass, amount: span, running: true, simpler: []Kind{Pause}, script: times(time.Microsecond)},
 
 	Isolate:     {name: "isolate", class: PartitionClass, cuts: isolates, script: zero},
@@ -109,22 +113,22 @@ var table = [Kinds]row{
 
 	SlowLink:  {name: "slow-link", class: NetworkClass, names: link, amount: span, simpler: []Kind{Cut}, script: times(100 * time.Microsecond)},
 	LossyLink: {name: "lossy-link", class: NetworkClass, names: link, amount: share, simpler: []Kind{Cut}, script: func(n int64) int64 { return n % 1001 }},
-	ClockJump: {name: "clock-jump", class: ClockClass, amount: span, script: func(n int64) int64 { return (n - 1<<15) * int64(time.Second) }},
+	ClockJump: {name: "clock-jump", class: ClockClass, amount: shift, script: func(n int64) int64 { return (n - 1<<15) * int64(time.Second) }},
 
 	SlowDisk:   {name: "slow-disk", class: DiskClass, amount: span, script: times(time.Millisecond)},
 	FullDisk:   {name: "full-disk", class: DiskClass, script: same},
 	Space:      {name: "space", class: DiskClass, manual: true},
-	FailSync:   {name: "fail-sync", class: DiskClass, script: from1to16},
+	FailSync:   {name: "fail-sync", class: DiskClass, amount: count, script: from1to16},
 	FailReads:  {name: "fail-reads", class: DiskClass, script: zero},
 	FailWrites: {name: "fail-writes", class: DiskClass, script: zero},
 
-	RotLog:              {name: "rot-log", class: DiskClass, losesMemory: true},
+	RotLog:              {name: "rot-log", class: DiskClass, amount: op, losesMemory: true},
 	RotHead:             {name: "rot-head", class: DiskClass, losesMemory: true},
 	RotSnapshot:         {name: "rot-snapshot", class: DiskClass, losesMemory: true},
-	LostInLog:           {name: "lost-in-log", class: DiskClass, losesMemory: true},
+	LostInLog:           {name: "lost-in-log", class: DiskClass, amount: op, losesMemory: true},
 	LostInHead:          {name: "lost-in-head", class: DiskClass, running: true},
 	LostInSnapshot:      {name: "lost-in-snapshot", class: DiskClass, losesMemory: true},
-	MisplacedInLog:      {name: "misplaced-in-log", class: DiskClass, losesMemory: true},
+	MisplacedInLog:      {name: "misplaced-in-log", class: DiskClass, amount: op, losesMemory: true},
 	MisplacedInSnapshot: {name: "misplaced-in-snapshot", class: DiskClass, losesMemory: true},
 	StrayWrite:          {name: "stray-write", class: DiskClass, running: true},
 	Wipe:                {name: "wipe", class: LostDiskClass, losesMemory: true},
@@ -176,6 +180,9 @@ func (k Kind) NamesNone() bool { return k.row().names == everyone }
 
 // HasSide reports whether N says which replicas are on one side.
 func (k Kind) HasSide() bool { return k.row().amount == side }
+
+// NamesOp reports whether N is an op in the log.
+func (k Kind) NamesOp() bool { return k.row().amount == op }
 
 // NeedsProcess reports whether faults of the kind strike running processes only.
 func (k Kind) NeedsProcess() bool { return k.row().running }

@@ -39,3 +39,26 @@ func TestBudget(t *testing.T) {
 	b.Spend(0, true)
 	assert.True(t, b.Overdrawn)
 }
+
+// What a test cannot mean is told with the value that is wrong.
+func TestSensible(t *testing.T) {
+	for line, wrong := range map[string]string{
+		"split of a":                "",
+		"split of a,b,c":            "some of the replicas a to c",
+		"bridge a":                  "some of the replicas a to c",
+		"slow-disk a by -1s":        "by -1s is negative",
+		"clock-jump a by -1s":       "",
+		"lossy-link a b n 1001":     "not 1001/1000",
+		"crash-in a":                "n must be 1",
+		"suspend a":                 "give a time",
+		"hand-over a any for 500ms": "",
+	} {
+		f, err := Parse("at 0s " + line)
+		require.NoError(t, err)
+		if err = f.Sensible(3); wrong == "" {
+			assert.NoError(t, err, line)
+		} else {
+			assert.ErrorContains(t, err, wrong, line)
+		}
+	}
+}

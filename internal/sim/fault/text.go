@@ -48,7 +48,7 @@ func (f *Fault) amountText() string {
 		if 0 < f.N && f.N < 1<<7 {
 			return " of " + strings.Join(f.sideNames(), ",")
 		}
-	case span:
+	case span, shift:
 		if f.N != 0 {
 			return " by " + time.Duration(f.N).String()
 		}
