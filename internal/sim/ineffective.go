@@ -12,26 +12,24 @@ type Ineffective struct {
 
 // scheduled is a fault that a schedule asks for.
 type scheduled struct {
-	fault.Fault
-	left   int    // events until its trigger fires
-	why    string // it has no effect; "": it has one
-	struck bool   // it is among those that have happened
+	Ineffective     // while Why is not ""
+	left        int // moments until its trigger fires
 }
 
 // Inject schedules a fault: it strikes at its time, or now if that has passed, or when its trigger
 // fires after that.
 func (s *Sim) Inject(f fault.Fault) {
-	x := &scheduled{Fault: f, why: "its time never came"}
+	x := &scheduled{Ineffective: Ineffective{Fault: f, Why: "its time never came"}}
 	s.scheduled = append(s.scheduled, x)
 	s.inject(x)
 }
 
 func (s *Sim) inject(x *scheduled) {
 	switch {
-	case x.At > s.Now():
-		s.FaultAt(x.At, func() { s.inject(x) })
-	case x.After != nil:
-		x.why, x.left = "its moment never came", max(x.After.Nth, 1)
+	case x.Fault.At > s.Now():
+		s.FaultAt(x.Fault.At, func() { s.inject(x) })
+	case x.Fault.After != nil:
+		x.Why, x.left = "its moment never came", max(x.Fault.After.Nth, 1)
 		s.waiting = append(s.waiting, x)
 	default:
 		s.strikeScheduled(x)
@@ -39,10 +37,9 @@ func (s *Sim) inject(x *scheduled) {
 }
 
 func (s *Sim) strikeScheduled(x *scheduled) {
-	before := len(s.struck)
-	x.why = ""
+	x.Why = ""
 	if err := s.strike(x.Fault); err != nil {
-		x.why, x.struck = err.Error(), len(s.struck) > before
+		x.Why = err.Error()
 	}
 }
 
@@ -50,8 +47,8 @@ func (s *Sim) strikeScheduled(x *scheduled) {
 // that struck and then waited in vain for the disk.
 func (s *Sim) ineffective() (all []Ineffective) {
 	for _, x := range s.scheduled {
-		if x.why != "" {
-			all = append(all, Ineffective{x.Fault, x.why, x.struck})
+		if x.Why != "" {
+			all = append(all, x.Ineffective)
 		}
 	}
 	return append(all, s.expired...)

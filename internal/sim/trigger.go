@@ -59,7 +59,7 @@ func (s *Sim) fire(h *host, when fault.Moment, m vsr.MessageKind) {
 	var due []*scheduled
 	kept := s.waiting[:0]
 	for _, x := range s.waiting {
-		if x.After.Matches(h.i, when, m) {
+		if x.Fault.After.Matches(h.i, when, m) {
 			x.left--
 		}
 		if x.left == 0 {
@@ -70,7 +70,8 @@ func (s *Sim) fire(h *host, when fault.Moment, m vsr.MessageKind) {
 	}
 	s.waiting = kept
 	for _, x := range due {
-		s.trigger = s.instant.trigger(x.After.Host, x.After.When, x.After.Message)
+		t := x.Fault.After
+		s.trigger = s.instant.trigger(t.Host, t.When, t.Message)
 		s.strikeScheduled(x)
 		s.trigger = nil
 	}
