@@ -49,6 +49,8 @@ type Machine struct {
 	place Place
 	lent  smr.Op // with the body that Apply was lent
 	given []byte // the original of that body
+
+	memory []byte // of bodies
 }
 
 // Make returns a machine in the initial state.
@@ -143,14 +145,13 @@ func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
 	if op.Body == nil || m.place == Clean {
 		op.Body = bytes.Clone(op.Body)
 	} else {
-		body := append(m.lent.Body[:0], op.Body...)
-		op.Body = body[:len(body):len(body)]
+		m.memory = append(m.memory[:0], op.Body...)
+		op.Body = m.memory[:len(op.Body):len(op.Body)]
 	}
 	m.lent = op
 	defer m.watched("Apply")()
 	if m.far() {
-		m.kit.Elsewhere(func() { result, err = m.act(op) })
-		return result, err
+		return m.actFar(op)
 	}
 	return m.act(op)
 }
@@ -159,6 +160,12 @@ func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
 func (m *Machine) act(op smr.Op) (result []byte, err error) {
 	defer rescue("Apply", &err)
 	return m.User.Apply(op), nil
+}
+
+// actFar calls Apply elsewhere. It is a function of its own so that act allocates nothing.
+func (m *Machine) actFar(op smr.Op) (result []byte, err error) {
+	m.kit.Elsewhere(func() { result, err = m.act(op) })
+	return result, err
 }
 
 // Spoil overwrites the body that was lent last: Apply must not have changed it, and the result must not be a part of it.
