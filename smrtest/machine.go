@@ -63,7 +63,7 @@ var machineRules = []rule[machines]{
 	{name: "Restore returns the reader's error", check: restoreFails},
 	{name: "Restore of a part does not panic", check: restoresPart},
 	{name: contract.Frozen.Name, check: exactly(contract.Frozen), after: contract.Restores.Name},
-	{name: "WriteTo runs beside Apply", check: snapshotsRunAlongside, after: contract.Restores.Name},
+	{name: "WriteTo runs alongside Apply", check: snapshotsRunAlongside, after: contract.Restores.Name},
 	{name: "WriteTo returns the writer's error", check: writeToFails},
 	{name: "ops show something", check: showsSomething},
 }

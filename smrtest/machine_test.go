@@ -80,7 +80,7 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "Restore panics", only: true, rule: "Restore of a part does not panic", text: `from the first 0 of`},
 		{bug: "snapshot not frozen", rule: "WriteTo writes the state as Snapshot found it", text: `must copy what later operations change in place`},
 		{bug: "snapshot shares slices", rule: "WriteTo writes the state as Snapshot found it", text: `must copy what later operations change in place`},
-		{bug: "busy while a snapshot is written", rule: "WriteTo runs beside Apply", text: `in the first and "busy" in the second`},
+		{bug: "busy while a snapshot is written", rule: "WriteTo runs alongside Apply", text: `in the first and "busy" in the second`},
 		{bug: "no change", only: true, rule: "ops show something", text: `all 3 operations return "", and none changes the snapshot`, ops: [][]byte{[]byte("idle"), []byte("idle"), []byte("idle")}},
 		{bug: "writer's error dropped", only: true, rule: "WriteTo returns the writer's error", text: `though the disk was full after 0 of`},
 	} {
