@@ -13,7 +13,7 @@ import (
 	"github.com/smr-go/smr/smrtest"
 )
 
-// apply runs commands as the replicated log would and returns what the last caller is told.
+// apply applies commands in order and returns the result of the last one.
 func apply(m *machine, commands ...command) (err error) {
 	for i, c := range commands {
 		err = failure(m.Apply(smr.Op{Number: uint64(i), Body: encode(c)}))
@@ -78,7 +78,7 @@ func TestSnapshotIsOfItsMoment(t *testing.T) {
 	assert.Error(t, restored.Restore(errReader{}))
 }
 
-// errReader is a snapshot that cannot be read.
+// errReader is an io.Reader that fails.
 type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, errors.New("unreadable") }

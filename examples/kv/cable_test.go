@@ -9,7 +9,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// echo is a Transport that delivers what is sent to its own endpoint.
+// echo is a Transport that delivers every message to its own endpoint.
 type echo struct {
 	smr.Transport
 	endpoint smr.Endpoint

@@ -20,8 +20,8 @@ const (
 	chaosClients = 6
 )
 
-// chaos does to a cluster what a bad day does, one fault after the other. It goes on when the
-// clients do, so that each fault is met by requests.
+// chaos inflicts one fault after the other on a cluster. It waits for the clients to make progress in
+// between, so that requests meet each fault.
 type chaos struct {
 	t       *testing.T
 	cluster *cluster
@@ -30,8 +30,8 @@ type chaos struct {
 	faults  map[string]int
 }
 
-// Processes are killed and paused while clients write. What the clients were told must be what one
-// kv that never fails could have told them.
+// Processes are killed and paused while clients write. The answers must be those that a single kv could
+// have given that never fails.
 func TestNothingIsLostWhenProcessesDie(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -82,7 +82,7 @@ func (x *chaos) run() {
 	x.progress(50)
 }
 
-// victim is a process, most often the primary's.
+// victim returns a process, most often that of the primary.
 func (x *chaos) victim() *process {
 	primary, _ := x.cluster.awaitPrimary()
 	if x.rand.IntN(3) > 0 {
@@ -91,8 +91,8 @@ func (x *chaos) victim() *process {
 	return x.cluster.other(primary)
 }
 
-// fault hits the victims and brings them back: after the others went on without them, if they are a
-// majority, and else at once.
+// fault strikes the victims and brings them back: after the others have made progress without them if
+// they are a majority, and otherwise at once.
 func (x *chaos) fault(kind string, victims ...*process) {
 	x.faults[fmt.Sprint(kind, " ", len(victims))]++
 	for _, p := range victims {
@@ -109,14 +109,14 @@ func (x *chaos) fault(kind string, victims ...*process) {
 	}
 }
 
-// progress waits until n more operations are acknowledged.
+// progress waits until n more operations have been acknowledged.
 func (x *chaos) progress(n int) {
 	x.t.Helper()
 	target := x.history.acked.Load() + int64(n)
 	x.cluster.eventually(func() bool { return x.history.acked.Load() >= target }, "the clients do not get on")
 }
 
-// readAll reads every key at every replica, so that the history ends with what is there.
+// readAll reads every key at every replica, so that the history ends with the final state.
 func (x *chaos) readAll() {
 	for i, p := range x.cluster.processes {
 		c := &client{number: chaosClients + i, cluster: x.cluster, history: x.history}

@@ -16,15 +16,15 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// client sends one request after another to a cluster and notes in a history what it was told.
+// client sends one request after another to a cluster and records the answers in a history.
 type client struct {
 	number  int
 	cluster *cluster
 	history *history
 	rand    *rand.Rand
-	at      int               // the replica that it talks to, until that one fails it
+	at      int               // index of the replica that it sends to, until that one fails
 	sent    int               // requests so far
-	seen    map[string]string // the last value seen of each key
+	seen    map[string]string // last value seen of each key
 }
 
 // run sends requests until ctx ends.
@@ -34,8 +34,8 @@ func (c *client) run(ctx context.Context) {
 	}
 }
 
-// next makes up an operation. Keys change with time, so that each has a history of a size that is
-// soon checked. Values are unique.
+// next returns a random operation. Keys change with time, so that the history of each is short enough to
+// be checked quickly. Values are unique.
 func (c *client) next() input {
 	c.sent++
 	in := input{key: fmt.Sprintf("%d/%d", c.history.acked.Load()/1000, c.rand.IntN(3)), value: fmt.Sprintf("%d.%d", c.number, c.sent)}
@@ -54,8 +54,8 @@ func (c *client) next() input {
 	return in
 }
 
-// do sends an operation, to other replicas when one fails, until its outcome is known. Every second
-// write has no Smr-Request: it is not sent again once it may have been applied.
+// do sends an operation until its outcome is known, to another replica after each failure. Every second
+// write has no Smr-Request; it is not resent once it may have been applied.
 func (c *client) do(ctx context.Context, in input) {
 	call := c.history.now()
 	name, maybe := "", false
@@ -83,7 +83,7 @@ func (c *client) do(ctx context.Context, in input) {
 	}
 }
 
-// learn notes which value the client has seen of a key.
+// learn records the value of a key that the client has seen.
 func (c *client) learn(in input, out output) {
 	switch {
 	case in.verb == get, out.outcome == differs:
@@ -93,7 +93,7 @@ func (c *client) learn(in input, out output) {
 	}
 }
 
-// send sends an operation once. Without an outcome, sure says that it was not applied.
+// send sends an operation once. If there is no outcome, sure reports that it was not applied.
 func (c *client) send(ctx context.Context, at int, in input, name string) (out output, sure bool) {
 	response, err := c.cluster.web.Do(c.request(ctx, at, in, name))
 	if err != nil {
@@ -139,7 +139,7 @@ func (c *client) request(ctx context.Context, at int, in input, name string) *ht
 	return request
 }
 
-// pause waits, less than d if ctx ends.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():

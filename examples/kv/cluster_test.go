@@ -23,8 +23,8 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// asProgram makes the test binary be kv itself, so that what is killed are real processes, and
-// built as the tests are, with the race detector or without.
+// asProgram lets the test binary run as kv, so that tests kill real processes, which are built like the
+// tests, with or without the race detector.
 const asProgram = "KV_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -33,22 +33,22 @@ func TestMain(m *testing.M) {
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(3) // the test is gone, and nobody else would end this process
+		os.Exit(3) // the test is gone, and nothing else would end this process
 	}()
 	main()
 }
 
-// patience is how long what must happen may take, on a machine that is busy with other tests.
+// patience is the time that tests wait for something that must happen, on a machine busy with other tests.
 const patience = 20 * time.Second
 
-// process is one kv serve, running or not.
+// process is one "kv serve", running or not.
 type process struct {
 	t      testing.TB
 	id     smr.ID
 	dir    string
-	url    string // of its HTTP
+	url    string // of its HTTP server
 	args   []string
-	logs   *bytes.Buffer // to be read when it has exited
+	logs   *bytes.Buffer // must not be read before exited is closed
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when cmd has ended
 }
@@ -60,7 +60,7 @@ func (p *process) start() {
 	cmd, exited := exec.Command(program, p.args...), make(chan struct{})
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	cmd.Stderr = p.logs
-	_, err = cmd.StdinPipe() // held open until the test is gone
+	_, err = cmd.StdinPipe() // open until the test is gone
 	require.NoError(p.t, err)
 	require.NoError(p.t, cmd.Start())
 	go func() {
@@ -72,13 +72,13 @@ func (p *process) start() {
 
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// kill ends the process as a power cut would, and waits for its end.
+// kill ends the process by SIGKILL and waits until it has ended.
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.exited
 }
 
-// end kills the process, and shows its log if the test has failed.
+// end kills the process and shows its log if the test has failed.
 func (p *process) end() {
 	p.kill()
 	if p.t.Failed() {
@@ -86,7 +86,7 @@ func (p *process) end() {
 	}
 }
 
-// exit waits for the process to end by itself and returns its exit status.
+// exit waits until the process ends by itself, and returns its exit status.
 func (p *process) exit() int {
 	p.t.Helper()
 	select {
@@ -104,9 +104,8 @@ type cluster struct {
 	web       *http.Client
 }
 
-// newCluster starts a group, with more flags for all; {id} in them stands for each one's id. Its
-// addresses are on a host of its own, so that no other program takes a port while a process is
-// dead.
+// newCluster starts a group with additional flags, in which {id} stands for the ID of each process. Its
+// addresses are on a host of its own, so that no other program takes a port while a process is dead.
 func newCluster(t testing.TB, flags ...string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, web: &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
@@ -126,7 +125,7 @@ func newCluster(t testing.TB, flags ...string) *cluster {
 	return c
 }
 
-// freeAddrs returns n addresses on the host that nobody listens on.
+// freeAddrs returns n addresses on the host on which no program listens.
 func freeAddrs(t testing.TB, host string, n int) (addrs []string) {
 	t.Helper()
 	for range n {
@@ -154,7 +153,7 @@ func (c *cluster) status(p *process) (st statusJSON, ok bool) {
 	return st, json.NewDecoder(response.Body).Decode(&st) == nil
 }
 
-// awaitPrimary waits until a primary is followed by another process, and returns it and its view.
+// awaitPrimary waits until another process follows a primary. It returns the primary and its view.
 func (c *cluster) awaitPrimary() (primary *process, view uint64) {
 	c.t.Helper()
 	c.eventually(func() bool {
@@ -173,7 +172,7 @@ func (c *cluster) awaitPrimary() (primary *process, view uint64) {
 	return primary, view
 }
 
-// other is a process that is not p.
+// other returns a process other than p.
 func (c *cluster) other(p *process) *process {
 	for _, i := range rand.Perm(len(c.processes)) {
 		if c.processes[i] != p {
@@ -183,7 +182,7 @@ func (c *cluster) other(p *process) *process {
 	return nil
 }
 
-// ask sends a request to one process. The code is 0 if there was no answer.
+// ask sends a request to a process. The code is 0 if there is no answer.
 func (c *cluster) ask(p *process, method, path, body string) (code int, got string) {
 	request, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 	if err != nil {
@@ -201,7 +200,7 @@ func (c *cluster) ask(p *process, method, path, body string) (code int, got stri
 	return response.StatusCode, string(text)
 }
 
-// must sends a request to one process until it is answered as wanted, and returns the body.
+// must sends a request to a process until the answer has the code want, and returns the body.
 func (c *cluster) must(want int, p *process, method, path, body string) (got string) {
 	c.t.Helper()
 	c.eventually(func() bool {

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// From SIGKILL of the primary to the first write accepted at another replica, on defaults:
+// The time from SIGKILL of the primary to the first write that another replica accepts, by default:
 //
 //	go test ./examples/kv -run '^$' -bench Failover -benchtime 20x
 func BenchmarkFailoverAfterSIGKILL(b *testing.B) { failover(b, syscall.SIGKILL) }
 
-// From SIGTERM of the primary, which hands its role over.
+// The same from SIGTERM, at which the primary hands over its role.
 func BenchmarkFailoverAfterSIGTERM(b *testing.B) { failover(b, syscall.SIGTERM) }
 
 func failover(b *testing.B, s syscall.Signal) {
@@ -36,7 +36,7 @@ func failover(b *testing.B, s syscall.Signal) {
 	b.ReportMetric(took[len(took)-1].Seconds()*1e3, "max-ms")
 }
 
-// awaitAll waits until every process reads its own state and the group's.
+// awaitAll waits until every process serves local and linearizable reads.
 func (c *cluster) awaitAll() {
 	c.t.Helper()
 	for _, p := range c.processes {

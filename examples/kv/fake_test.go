@@ -16,8 +16,8 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// fakeGroup is a group of one in this goroutine: it applies what is proposed at once, or fails as
-// it is told.
+// fakeGroup is a group of one replica without goroutines. It applies a proposal at once, or fails if
+// proposed or read is set.
 type fakeGroup struct {
 	mu       sync.Mutex
 	store    *store
@@ -75,7 +75,7 @@ type web struct {
 	*httptest.Server
 	t     *testing.T
 	group *fakeGroup
-	stop  context.CancelFunc // tells the server that it is stopping
+	stop  context.CancelFunc // stops the server
 }
 
 func newTestWeb(t *testing.T) *web {
@@ -91,14 +91,14 @@ func newTestWeb(t *testing.T) *web {
 	return &web{Server: server, t: t, group: g, stop: stop}
 }
 
-// reply is what a client got.
+// reply is an answer that a client received.
 type reply struct {
 	code   int
 	header http.Header
 	body   string
 }
 
-// do sends a request, with headers as "Name: value".
+// do sends a request with headers of the form "Name: value".
 func (w *web) do(method, path, body string, headers ...string) reply {
 	w.t.Helper()
 	request, err := http.NewRequest(method, w.URL+path, strings.NewReader(body))

@@ -34,7 +34,7 @@ func TestDefaultsOfFlags(t *testing.T) {
 		timeout: 5 * time.Second, logLevel: hclog.Info}, o)
 }
 
-// Each mistake is one line that names the flag and what was wrong with it.
+// Each mistake is reported in one line that names the flag and the reason.
 func TestMistakesInFlags(t *testing.T) {
 	fine := []string{"-id", "a", "-members", three, "-http", ":8001", "-dir", "data"}
 	for _, test := range []struct{ extra, says string }{

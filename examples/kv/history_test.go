@@ -15,19 +15,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// get is the verb of a read, which is no command.
+// get is the verb of a read, which is not a command.
 const get verb = 0
 
-// input is what a client asked for, once, however often he sent it.
+// input is an operation that a client requested, however often it sent the request.
 type input struct {
 	verb            verb
 	key, value, old string
 }
 
-// output is what he was told; unknown if he was never told.
+// output is the answer to the client; unknown if there was none.
 type output struct {
 	outcome outcome // of a get: done or absent
-	value   string  // of a get that is done, and of what differs
+	value   string  // of a get that is done, and of a write that differs
 	op      uint64
 	unknown bool
 }
@@ -38,7 +38,7 @@ type register struct {
 	value   string
 }
 
-// model is what a single, unreplicated kv would do with one key.
+// model is the behaviour of a single, unreplicated kv for one key.
 var model = porcupine.Model{
 	Partition: byKey,
 	Init:      func() any { return register{} },
@@ -61,8 +61,8 @@ func byKey(operations []porcupine.Operation) [][]porcupine.Operation {
 	return all
 }
 
-// step says whether the register can answer so, and what it is afterwards. What is unknown may have
-// been answered in any way.
+// step reports whether the register can give this answer, and returns the register afterwards. An unknown
+// answer may have been any.
 func step(r register, in input, out output) (bool, register) {
 	want, next := output{outcome: done}, register{true, in.value}
 	switch {
@@ -78,7 +78,8 @@ func step(r register, in input, out output) (bool, register) {
 	return out.unknown || out.outcome == want.outcome && out.value == want.value, next
 }
 
-// history is what the clients of one run saw. Its methods may be called concurrently.
+// history holds the operations and answers of all clients in one run. Its methods may be called
+// concurrently.
 type history struct {
 	began      time.Time
 	acked      atomic.Int64
@@ -90,8 +91,8 @@ func newHistory() *history { return &history{began: time.Now()} }
 
 func (h *history) now() int64 { return time.Since(h.began).Nanoseconds() }
 
-// add notes an operation that ends now, or never if its outcome is unknown. A read that was never
-// answered says nothing.
+// add records an operation that ends now, or never if its outcome is unknown. A read without an answer
+// proves nothing and is not recorded.
 func (h *history) add(client int, call int64, in input, out output) {
 	if out.unknown && in.verb == get {
 		return
@@ -107,7 +108,7 @@ func (h *history) add(client int, call int64, in input, out output) {
 	h.operations = append(h.operations, porcupine.Operation{ClientId: client, Input: in, Call: call, Output: out, Return: end})
 }
 
-// linearizable reports the first reason why the history is not that of one kv without replicas.
+// linearizable returns the first reason why a single, unreplicated kv could not have produced the history.
 func (h *history) linearizable(limit time.Duration) error {
 	if err := h.numbersFollowTime(); err != nil {
 		return err
@@ -120,8 +121,8 @@ func (h *history) linearizable(limit time.Duration) error {
 	return nil
 }
 
-// numbersFollowTime checks the ops' numbers: no two writes have the same, and a write that began
-// after another had ended has a higher one. That is complete, for all keys together.
+// numbersFollowTime checks the numbers of operations: no two writes have the same number, and a write that
+// began after another had ended has a higher number. It checks all keys together.
 func (h *history) numbersFollowTime() error {
 	var writes []porcupine.Operation
 	for _, o := range h.operations {
@@ -146,12 +147,12 @@ func (h *history) numbersFollowTime() error {
 	return nil
 }
 
-// at is an operation from time call to end, for histories written by hand.
+// at returns an operation from time call to end, for histories written by hand.
 func at(call, end int64, in input, out output) porcupine.Operation {
 	return porcupine.Operation{Input: in, Call: call, Output: out, Return: end}
 }
 
-// The checker is itself tested: it must accept what is right and catch each wrong.
+// The checker accepts linearizable histories and rejects each kind of violation.
 func TestTheCheckerCatches(t *testing.T) {
 	put1, put2, read := input{verb: put, key: "k", value: "1"}, input{verb: put, key: "k", value: "2"}, input{verb: get, key: "k"}
 	wrote := func(op uint64) output { return output{outcome: done, op: op} }
@@ -178,7 +179,7 @@ func TestTheCheckerCatches(t *testing.T) {
 	}
 }
 
-// The model is checked against the store itself, on every command in every state of a key.
+// The model agrees with the store on every command in every state of a key.
 func TestTheModelIsTheStore(t *testing.T) {
 	verbs, values := []verb{put, remove, swap, create}, []string{"", "1", "2"}
 	for _, before := range []register{{}, {true, ""}, {true, "1"}, {true, "2"}} {

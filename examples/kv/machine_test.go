@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/smrtest"
 )
 
-// apply applies a command as op number n, over a body that is overwritten as smr would.
+// apply applies a command as op number n and then overwrites the body, as smr may.
 func apply(t *testing.T, s *store, n uint64, c command) answer {
 	t.Helper()
 	body := encode(c)

@@ -45,7 +45,7 @@ func assertOneLine(t *testing.T, errs string) {
 	assert.True(t, strings.HasSuffix(errs, "\n"), errs)
 }
 
-// occupied is an address on which something listens.
+// occupied returns an address on which a listener is open.
 func occupied(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -58,7 +58,7 @@ func TestHistogramIsCumulative(t *testing.T) {
 	}
 }
 
-// The text format: every sample stands under the HELP and TYPE of its family.
+// In the text format every sample follows the HELP and TYPE of its family.
 func TestMetricsAreWellFormed(t *testing.T) {
 	w := newTestWeb(t)
 	w.do("PUT", "/kv/k", "v")

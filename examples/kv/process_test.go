@@ -29,7 +29,7 @@ func TestSIGTERMHandsOver(t *testing.T) {
 	assert.Equal(t, "v", c.must(200, next, "GET", "/kv/k", ""))
 }
 
-// The last of a group that is stopped as a whole finds nobody to hand over to, and nothing wrong with that.
+// When a whole group is stopped, the last replica has no other to hand over to, and logs no warning.
 func TestSIGTERMOfAll(t *testing.T) {
 	c := newCluster(t)
 	primary, _ := c.awaitPrimary()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// filled is a store with some pairs and requests.
+// filled returns a store with some pairs and requests.
 func filled(t *testing.T) *store {
 	t.Helper()
 	s := newStore()
@@ -24,7 +24,7 @@ func filled(t *testing.T) *store {
 	return s
 }
 
-// image is a snapshot of the store as bytes.
+// image returns a snapshot of the store.
 func image(t *testing.T, s *store) []byte {
 	t.Helper()
 	frozen, err := s.Snapshot()

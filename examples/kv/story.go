@@ -15,8 +15,7 @@ import (
 // storyLimit is the time after which the story fails. It usually takes a few seconds.
 const storyLimit = time.Minute
 
-// part is the number of keys that are written before the primary dies, and the number written afterwards,
-// each time by as many concurrent writers as writers says.
+// part keys are written before the primary dies and part keys afterwards, by that many concurrent writers.
 const (
 	part    = 1000
 	writers = 16

@@ -55,7 +55,7 @@ func (a *authority) write(name, kind string, der []byte) {
 
 func (a *authority) path(name string) string { return filepath.Join(a.dir, name) }
 
-// issue writes a certificate for a member, as client and server, and its key.
+// issue writes a certificate of a member, for client and server, and its key.
 func (a *authority) issue(id smr.ID) {
 	a.t.Helper()
 	key := a.newKey()

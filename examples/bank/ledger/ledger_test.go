@@ -34,16 +34,16 @@ func TestRefusalsChangeNothing(t *testing.T) {
 	for name, test := range map[string]struct {
 		got, want error
 	}{
-		"open twice":           {l.Open("ann"), ErrExists},
-		"deposit to nobody":    {l.Deposit("eve", 1), ErrNoAccount},
-		"deposit nothing":      {l.Deposit("ann", 0), ErrAmount},
-		"deposit a debt":       {l.Deposit("ann", -1), ErrAmount},
-		"deposit too much":     {l.Deposit("rich", 1), ErrAmount},
-		"transfer from nobody": {l.Transfer("eve", "ann", 1), ErrNoAccount},
-		"transfer to nobody":   {l.Transfer("ann", "eve", 1), ErrNoAccount},
-		"transfer a debt":      {l.Transfer("ann", "rich", -1), ErrAmount},
-		"transfer too much":    {l.Transfer("ann", "rich", 1), ErrAmount},
-		"transfer unfunded":    {l.Transfer("ann", "ann", 101), ErrNoFunds},
+		"open twice":         {l.Open("ann"), ErrExists},
+		"deposit to none":    {l.Deposit("eve", 1), ErrNoAccount},
+		"deposit nothing":    {l.Deposit("ann", 0), ErrAmount},
+		"deposit a debt":     {l.Deposit("ann", -1), ErrAmount},
+		"deposit too much":   {l.Deposit("rich", 1), ErrAmount},
+		"transfer from none": {l.Transfer("eve", "ann", 1), ErrNoAccount},
+		"transfer to none":   {l.Transfer("ann", "eve", 1), ErrNoAccount},
+		"transfer a debt":    {l.Transfer("ann", "rich", -1), ErrAmount},
+		"transfer too much":  {l.Transfer("ann", "rich", 1), ErrAmount},
+		"transfer unfunded":  {l.Transfer("ann", "ann", 101), ErrNoFunds},
 	} {
 		assert.ErrorIs(t, test.got, test.want, name)
 	}
