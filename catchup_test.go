@@ -12,18 +12,18 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// snapshots makes a group take snapshots often and keep no log below them for those that are away.
-// The log is cut by segments, which are small when snapshots are.
+// snapshots configures a group that takes snapshots often and keeps no log below them for members that
+// lag. The log is cut by segments, whose size follows SnapshotBytes.
 func snapshots(cfg *Config) { cfg.SnapshotEvery, cfg.SnapshotBytes, cfg.KeepLog = 20, 64<<10, -1 }
 
-// fill writes more than two segments of the log, in small saves.
+// fill proposes enough operations for more than two segments of the log.
 func (g *group) fill(at ID, prefix string) {
 	for i := range 280 {
 		g.propose(at, fmt.Sprint(prefix, i))
 	}
 }
 
-// N3. A backup that was away gets what it lacks from the log.
+// N3. A backup that was down catches up from the log.
 func TestCatchUpFromTheLog(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -38,7 +38,7 @@ func TestCatchUpFromTheLog(t *testing.T) {
 	})
 }
 
-// C1. A backup that needs what the log no longer holds gets a snapshot, while operations go on.
+// C1. A backup that needs entries that the log no longer holds receives a snapshot, while the group goes on.
 func TestCatchUpFromASnapshot(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.wires.latency = time.Millisecond
@@ -56,7 +56,7 @@ func TestCatchUpFromASnapshot(t *testing.T) {
 	})
 }
 
-// C2. The primary that sends the snapshot is lost midway; the next one sees it through.
+// C2. The primary crashes while it sends a snapshot, and the next primary completes the transfer.
 func TestSnapshotSurvivesItsSender(t *testing.T) {
 	scenarioWith(t, 5, snapshots, func(g *group) {
 		g.wires.latency = 20 * time.Millisecond
@@ -65,7 +65,7 @@ func TestSnapshotSurvivesItsSender(t *testing.T) {
 		sender, away := g.primary(), g.backup()
 		g.crash(away)
 		g.fill(sender, strings.Repeat("x", 5<<10))
-		var written atomic.Int32 // parts of the snapshot, its head first
+		var written atomic.Int32 // writes to the snapshot, the first of its head
 		g.disks[away].SetHook(func(op vfs.Op) error {
 			if op.Kind == vfs.OpWrite && strings.HasSuffix(op.Name, ".part") {
 				time.Sleep(100 * time.Millisecond)
@@ -74,7 +74,7 @@ func TestSnapshotSurvivesItsSender(t *testing.T) {
 			return nil
 		})
 		g.start(away)
-		g.wait("a chunk is there", func() bool { return written.Load() > 1 })
+		g.wait("the first chunk is written", func() bool { return written.Load() > 1 })
 		require.Equal(t, sender, g.replica(away).Status().Primary)
 		require.Zero(t, g.replica(away).Status().Snapshot, "the transfer is under way")
 		g.crash(sender)
@@ -86,7 +86,7 @@ func TestSnapshotSurvivesItsSender(t *testing.T) {
 	})
 }
 
-// S5, C3. Restarted replicas go on from their snapshots and the logs above them.
+// S5, C3. Restarted replicas continue from their snapshots and the logs above them.
 func TestRestartFromSnapshotAndLog(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
@@ -102,18 +102,18 @@ func TestRestartFromSnapshotAndLog(t *testing.T) {
 	})
 }
 
-// X3. A caller whose replica installs a snapshot that holds his operation gets its result from it.
+// X3. If a replica installs a snapshot that covers a waiting operation, the caller gets the result from it.
 func TestCallerIsAnsweredFromASnapshot(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
 		at := g.backup()
 		g.propose(at, "opens the session")
 		p := g.primary()
-		g.wires.cutOneWay(p, at) // it is heard, but hears no more of the primary
+		g.wires.cutOneWay(p, at) // at is heard, but no longer hears the primary
 		g.wires.cutOneWay(g.others(p, at)[0], at)
 		answer := make(chan string, 1)
 		go func() { answer <- g.propose(at, "asked before") }()
-		g.wait("it was applied elsewhere", func() bool { return len(g.history(p)) == 2 })
+		g.wait("the others apply it", func() bool { return len(g.history(p)) == 2 })
 		g.fill(p, "meanwhile ")
 		g.wait("the primary's log no longer reaches back", func() bool {
 			base, _ := g.replica(p).shell.Log.Bounds()
@@ -125,8 +125,8 @@ func TestCallerIsAnsweredFromASnapshot(t *testing.T) {
 	})
 }
 
-// F9, F15. A chunk of a damaged snapshot is being read, slowly, while the same snapshot is taken anew: the
-// news of the damage comes after it, and means the one before. The backup that waits gets the new one.
+// F9, F15. A slow read of a damaged snapshot ends after the primary has taken the same snapshot again. The
+// damage belongs to the old file, so the waiting backup gets the new one.
 func TestDamageIsNotTheNextSnapshots(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
@@ -140,7 +140,7 @@ func TestDamageIsNotTheNextSnapshots(t *testing.T) {
 		for i := 0; i < 45 && !atSnapshot(); i++ {
 			g.propose("a", fmt.Sprint("more ", i))
 			g.settle()
-			time.Sleep(100 * time.Millisecond) // the snapshot is written
+			time.Sleep(100 * time.Millisecond) // until the snapshot is written
 		}
 		require.True(t, atSnapshot(), "no snapshot ends with the last operation: the next would not be the same")
 		disk := g.disks["a"]

@@ -14,22 +14,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clients write at all replicas without pause, each operation another one, and remember how each
-// ended.
+// clients propose distinct operations at all replicas without pause, and record the outcome of each.
 type clients struct {
 	g    *group
 	over atomic.Bool
 	busy sync.WaitGroup
 
 	mu           sync.Mutex
-	acknowledged map[string]string // body: result
-	refused      []string          // ErrNotApplied
+	acknowledged map[string]string // results by body
+	refused      []string          // bodies that failed with ErrNotApplied
 	unknown      []string
 }
 
 var clientNumber atomic.Int64
 
-// clients starts some at each member.
+// clients starts that many clients at each member.
 func (g *group) clients(each int) *clients {
 	c := &clients{g: g, acknowledged: map[string]string{}}
 	g.t.Cleanup(c.stop)
@@ -73,13 +72,13 @@ func (c *clients) ended(body, result string, err error) {
 	}
 }
 
-// stop ends the clients and waits for them.
+// stop stops the clients and waits until they have returned.
 func (c *clients) stop() {
 	c.over.Store(true)
 	c.busy.Wait()
 }
 
-// check checks the settled group's history against what the clients were told.
+// check compares the history of the settled group with the outcomes that the clients received.
 func (c *clients) check() {
 	t := c.g.t
 	t.Helper()

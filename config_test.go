@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Start says what is wrong with a configuration, by the field's name.
+// Start reports an invalid configuration by the name of the field.
 func TestStartRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Config)
@@ -49,8 +49,8 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
-// On a real directory: a second replica is refused while the first runs, and then finds what it
-// left.
+// A second replica on a real directory is refused while the first runs. After that it continues with the
+// data of the first.
 func TestDirectoryInUse(t *testing.T) {
 	cfg := Config{ID: "a", Members: []Member{{ID: "a"}}, Dir: t.TempDir() + "/new/dir", Logger: hclog.NewNullLogger()}
 	start := func() (*Replica, *recorder, error) {
@@ -73,7 +73,7 @@ func TestDirectoryInUse(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// The caller's list of members stays the caller's, and the default logger's level as it is.
+// Start changes neither the caller's list of members nor the level of the default logger.
 func TestStartChangesNothingOfTheCallers(t *testing.T) {
 	level := hclog.Default().GetLevel()
 	members := []Member{{ID: "a", Addr: "here"}}
@@ -87,7 +87,7 @@ func TestStartChangesNothingOfTheCallers(t *testing.T) {
 	assert.ErrorIs(t, r.Err(), ErrClosed)
 }
 
-// The result of Propose is the caller's: what he does to it shows nowhere.
+// The caller owns the result of Propose: changing it affects nothing else.
 func TestResultIsTheCallers(t *testing.T) {
 	state := &echo{}
 	r, err := Start(Config{ID: "a", Members: []Member{{ID: "a"}}, StateMachine: state, Volatile: true, SnapshotEvery: 1})
@@ -102,7 +102,7 @@ func TestResultIsTheCallers(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// echo returns the operation as its result, in the memory that it shares with the log.
+// echo is a state machine whose result is the body of the operation, in the same memory.
 type echo struct{}
 
 func (*echo) Apply(op Op) []byte             { return op.Body }

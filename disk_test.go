@@ -14,34 +14,34 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// F13. The primary's disk is full: it says so and gives up its role, and refuses at once what it could
-// not learn the result of. When there is space it goes on without a restart.
+// F13. A primary whose disk is full reports it, gives up its role and refuses proposals whose result it
+// could not learn. When there is space again, it resumes without a restart.
 func TestFullDisk(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
 		g.propose("a", "before")
 		p := g.primary()
 		g.disks[p].SetCapacity(g.disks[p].Used())
-		for i := range 400 { // until its segment is used up
+		for i := range 400 { // until the segment is full
 			g.propose(g.others(p)[i%2], fmt.Sprint("meanwhile ", i))
 		}
 		r := g.replica(p)
-		g.wait("it says that the disk is full", func() bool { return strings.Contains(r.Status().Problem, "full") })
-		g.wait("another leads", func() bool { return g.replica(g.others(p)[0]).Status().Primary != p })
+		g.wait("it reports that the disk is full", func() bool { return strings.Contains(r.Status().Problem, "full") })
+		g.wait("another member is primary", func() bool { return g.replica(g.others(p)[0]).Status().Primary != p })
 		_, err := r.Propose(g.in(time.Second), []byte("through it"))
 		require.ErrorIs(t, err, ErrNotApplied)
 		require.ErrorContains(t, err, "disk is full")
 		require.NoError(t, r.Read(g.t.Context(), Local, func() {}))
 
 		g.disks[p].SetCapacity(1 << 30)
-		g.wait("it goes on", func() bool { return r.Status().Problem == "" })
+		g.wait("it resumes", func() bool { return r.Status().Problem == "" })
 		g.propose(p, "afterwards")
 		g.settle()
 		require.Len(t, g.history(p), 402)
 	})
 }
 
-// F13. A save lacks the space that a compaction behind it would give: the compaction does not wait for it.
+// F13. A save waits for space that a compaction queued behind it would free: the compaction goes first.
 func TestFullDiskIsCompacted(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
@@ -57,12 +57,12 @@ func TestFullDiskIsCompacted(t *testing.T) {
 			}
 		})
 		large := strings.Repeat("x", 8<<10)
-		for i := range 100 { // segments that are to be given back
+		for i := range 100 { // segments for the compaction to free
 			g.propose("a", fmt.Sprint(large, i))
 		}
 		g.durable(b)
 		over := g.hang(b)
-		for i := range 40 { // saves of more than a segment, and behind most of them a compaction
+		for i := range 40 { // saves of more than a segment, most of them followed by a compaction
 			if i == 20 {
 				due.Store(true)
 			}
@@ -77,16 +77,16 @@ func TestFullDiskIsCompacted(t *testing.T) {
 	})
 }
 
-// durable waits until a member's log holds all that it shows.
+// durable waits until the log of a member holds every entry that its status shows.
 func (g *group) durable(id ID) {
 	g.t.Helper()
-	g.wait("all is durable", func() bool {
+	g.wait("all entries are durable", func() bool {
 		_, last := g.replica(id).shell.Log.Bounds()
 		return last.Op == g.replica(id).Status().Op
 	})
 }
 
-// hang keeps a member's log from being synced, until the function that it returns is called.
+// hang makes syncs of a member's log hang until the returned function is called.
 func (g *group) hang(id ID) (end func()) {
 	over := make(chan struct{})
 	g.disks[id].SetHook(func(op vfs.Op) error {
@@ -98,7 +98,7 @@ func (g *group) hang(id ID) (end func()) {
 	return func() { close(over) }
 }
 
-// F12. After a failed sync a replica stops with the error; it comes back on its directory.
+// F12. A replica stops with the error of a failed sync, and can be restarted on its directory.
 func TestFailedSync(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -123,7 +123,7 @@ func TestFailedSync(t *testing.T) {
 	})
 }
 
-// F6. Damage in the log is an error that names file and offset, and the directory stays as it is.
+// F6. Damage in the log is an error that names the file and the offset. The directory is left unchanged.
 func TestDamagedLog(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -155,7 +155,7 @@ func TestDamagedLog(t *testing.T) {
 	})
 }
 
-// F17, F18. A directory is used by one replica at a time, and always by the same.
+// F17, F18. A directory can be used by one replica at a time, and always by the same one.
 func TestDirectoryOfAnother(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -171,7 +171,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 	})
 }
 
-// D3. The primary's disk hangs: another takes over. A backup's may hang without harm.
+// D3. If the disk of the primary hangs, another member takes over. If that of a backup hangs, nothing happens.
 func TestHungDisk(t *testing.T) {
 	for _, primary := range []bool{true, false} {
 		scenario(t, 3, func(g *group) {
@@ -193,7 +193,7 @@ func TestHungDisk(t *testing.T) {
 	}
 }
 
-// F15. A disk that takes a second for each sync, and goes on, costs nobody his role, and a backup's not even time.
+// F15. A disk that takes a second for each sync costs no member its role. On a backup it costs no time either.
 func TestSlowDisk(t *testing.T) {
 	for _, primary := range []bool{true, false} {
 		scenario(t, 3, func(g *group) {
@@ -225,13 +225,13 @@ func TestSlowDisk(t *testing.T) {
 	}
 }
 
-// F9. A damaged snapshot is never restored: the log does without it if it reaches back far enough,
-// and else the replica does not start, and the directory stays as it is.
+// F9. A damaged snapshot is never restored. If the log reaches back far enough, the replica starts without
+// it. Otherwise the replica does not start, and the directory is left unchanged.
 func TestDamagedSnapshot(t *testing.T) {
 	for _, whole := range []bool{true, false} {
 		scenarioWith(t, 3, snapshots, func(g *group) {
 			if whole {
-				g.change = func(cfg *Config) { cfg.SnapshotEvery = 20 } // the log is cut by large segments
+				g.change = func(cfg *Config) { cfg.SnapshotEvery = 20 } // large segments, so the log is not cut
 			}
 			g.start()
 			g.settle()
@@ -261,8 +261,8 @@ func TestDamagedSnapshot(t *testing.T) {
 	}
 }
 
-// F9. The primary's snapshot rots while it runs: it is not offered for ever, another is taken, though no
-// operation comes that would make one due.
+// F9. The snapshot of a running primary rots. The primary takes another one, although no operation makes
+// one due, and does not offer the rotten one again and again.
 func TestSnapshotRotsBeforeItIsSent(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
@@ -279,7 +279,7 @@ func TestSnapshotRotsBeforeItIsSent(t *testing.T) {
 	})
 }
 
-// firstSegment returns the name of the oldest segment of a member's log.
+// firstSegment returns the name of the oldest segment in the log of a member.
 func (g *group) firstSegment(id ID) string {
 	names, err := g.disks[id].ReadDir("data/log")
 	require.NoError(g.t, err)
@@ -288,7 +288,7 @@ func (g *group) firstSegment(id ID) string {
 	return names[i]
 }
 
-// damageSnapshot flips a bit in the middle of a member's snapshot, and returns its file.
+// damageSnapshot flips a bit in the middle of a member's snapshot and returns the name of the file.
 func (g *group) damageSnapshot(id ID) string {
 	names, err := g.disks[id].ReadDir("data/snapshots")
 	require.NoError(g.t, err)

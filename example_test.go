@@ -12,8 +12,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// motto is the smallest state that is not a number: the operation replaces it, and the result is
-// what it was before.
+// motto is a state machine whose state is a text. An operation replaces it, and the result is the old text.
 type motto struct{ text string }
 
 func (m *motto) Apply(op smr.Op) []byte {
@@ -53,7 +52,7 @@ func stop(replicas map[smr.ID]*smr.Replica) {
 	}
 }
 
-// A group of one, on a directory of its own. It finds there what it had when it is started again.
+// A group of one replica. When it is started again, it continues with the state in its directory.
 func ExampleStart() {
 	dir, err := os.MkdirTemp("", "smr")
 	if err != nil {
@@ -76,7 +75,7 @@ func ExampleStart() {
 	// "per aspera ad astra" <nil>
 }
 
-// Three replicas in one process, which is enough for tests and to see how it works.
+// Three replicas in one process, for tests and to see how smr works.
 func ExampleNewNetwork() {
 	network := smr.NewNetwork()
 	members := []smr.Member{{ID: "a"}, {ID: "b"}, {ID: "c"}}
@@ -95,7 +94,7 @@ func ExampleNewNetwork() {
 	// Output: <nil> a
 }
 
-// Any replica takes operations. The errors say whether it is safe to try again.
+// Every replica accepts operations. The errors show whether it is safe to try again.
 func ExampleReplica_Propose() {
 	_, replicas := startGroup()
 	defer stop(replicas)
@@ -110,7 +109,7 @@ func ExampleReplica_Propose() {
 	// true true false
 }
 
-// A linearizable read sees what was acknowledged before it, on whichever replica.
+// A linearizable read on any replica sees every operation that was acknowledged before.
 func ExampleReplica_Read() {
 	mottos, replicas := startGroup()
 	defer stop(replicas)
@@ -123,7 +122,7 @@ func ExampleReplica_Read() {
 	// <nil>
 }
 
-// A caller sees its own writes on any replica, without a message, by the number of the last one.
+// With the number of its last write, a caller sees its own writes on any replica. The read needs no messages.
 func ExampleAtLeast() {
 	mottos, replicas := startGroup()
 	defer stop(replicas)
@@ -137,7 +136,7 @@ func ExampleAtLeast() {
 	// <nil>
 }
 
-// The primary's role moves without a pause that callers would notice.
+// The role of primary passes to another replica without a pause that callers would notice.
 func ExampleReplica_Handover() {
 	_, replicas := startGroup()
 	defer stop(replicas)
@@ -148,7 +147,7 @@ func ExampleReplica_Handover() {
 	// Output: <nil> c
 }
 
-// Watch follows a replica, here until it has found its group and a primary.
+// Watch follows the status of a replica, here until its group has a primary.
 func ExampleReplica_Watch() {
 	_, replicas := startGroup()
 	defer stop(replicas)

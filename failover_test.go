@@ -7,11 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// detection is longer than a backup trusts a silent primary by default, once it has heard it for
-// a while, and than the change of views that follows.
+// detection is a time within which backups that have listened for a while suspect a silent primary and
+// replace it, with the default detector.
 const detection = 1500 * time.Millisecond
 
-// V1. The primary loses power, and another takes its place with nothing lost.
+// V1. The primary loses power. Another member replaces it, and nothing is lost.
 func TestBackupReplacesCrashedPrimary(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -25,7 +25,7 @@ func TestBackupReplacesCrashedPrimary(t *testing.T) {
 	})
 }
 
-// V2. A primary that is closed in order hands over: callers elsewhere hardly wait.
+// V2. A primary that is closed hands over its role, so that callers at other members hardly wait.
 func TestClosedPrimaryHandsOverAtOnce(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.wires.latency = time.Millisecond
@@ -38,7 +38,7 @@ func TestClosedPrimaryHandsOverAtOnce(t *testing.T) {
 	})
 }
 
-// N3. The old primary returns as a backup, drops what was never committed, and catches up.
+// N3. The old primary comes back as a backup, drops entries that were never committed, and catches up.
 func TestOldPrimaryReturnsAsBackup(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -56,7 +56,7 @@ func TestOldPrimaryReturnsAsBackup(t *testing.T) {
 	})
 }
 
-// V2. A primary that restarts before anybody missed it does not lead its old view again.
+// V2. A primary that restarts before its backups suspect it does not lead its old view again.
 func TestQuickRestartOfThePrimary(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -69,7 +69,7 @@ func TestQuickRestartOfThePrimary(t *testing.T) {
 	})
 }
 
-// One failure after another: each time the group goes on, as long as a majority is there.
+// Members fail one after another. The group goes on as long as a majority is up.
 func TestPrimariesFailInTurn(t *testing.T) {
 	for _, n := range []int{3, 5, 7} {
 		scenario(t, n, func(g *group) {
@@ -89,7 +89,7 @@ func TestPrimariesFailInTurn(t *testing.T) {
 	}
 }
 
-// Two of two must be there: the other one's loss stops the group, and its return revives it.
+// A group of two needs both: it stops when one is lost, and resumes when that one is back.
 func TestTwoReplicasSurviveNoLoss(t *testing.T) {
 	scenario(t, 2, func(g *group) {
 		g.start()
@@ -102,8 +102,8 @@ func TestTwoReplicasSurviveNoLoss(t *testing.T) {
 	})
 }
 
-// X2. Clients at all replicas write without pause while the primaries crash and return: what was
-// acknowledged is there once, with the result that was given.
+// X2. Clients at all replicas write without pause while primaries crash and come back. Every acknowledged
+// operation is in the history once, at the place that its result names.
 func TestExactlyOnceThroughFailovers(t *testing.T) {
 	for _, n := range []int{3, 5} {
 		scenarioWith(t, n, func(cfg *Config) { cfg.SnapshotEvery, cfg.KeepLog = 200, -1 }, func(g *group) {
@@ -125,7 +125,7 @@ func TestExactlyOnceThroughFailovers(t *testing.T) {
 	}
 }
 
-// The same with primaries that are closed in order, handed over, and backups that crash.
+// The same with primaries that are closed or hand over their role, and backups that crash.
 func TestExactlyOnceThroughHandovers(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.wires.latency = time.Millisecond
@@ -150,7 +150,7 @@ func TestExactlyOnceThroughHandovers(t *testing.T) {
 	})
 }
 
-// All lose power at once, and come back with all that was acknowledged.
+// All members lose power at once, and come back with every acknowledged operation.
 func TestWholeGroupLosesPower(t *testing.T) {
 	for range 5 {
 		scenarioWith(t, 3, func(cfg *Config) { cfg.SnapshotEvery = 150 }, func(g *group) {
@@ -168,7 +168,7 @@ func TestWholeGroupLosesPower(t *testing.T) {
 	}
 }
 
-// The group is closed in order and started again.
+// All members are closed and started again.
 func TestWholeGroupRestarts(t *testing.T) {
 	scenarioWith(t, 3, func(cfg *Config) { cfg.SnapshotEvery = 30 }, func(g *group) {
 		g.start()

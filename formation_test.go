@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// S2. A group of any size forms by itself, and the list's first member leads it.
+// S2. A group of any size forms by itself, and the first member in the list leads it.
 func TestGroupForms(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 5, 7} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -29,8 +29,8 @@ func TestGroupForms(t *testing.T) {
 	}
 }
 
-// S2. Until the last member is there, nothing is taken; then the group forms, in whatever order
-// they came.
+// S2. The group accepts no operation until the last member is running. Then it forms, in whatever order
+// the members started.
 func TestGroupWaitsForItsLastMember(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start("c", "b")
@@ -43,14 +43,14 @@ func TestGroupWaitsForItsLastMember(t *testing.T) {
 	})
 }
 
-// S2. Members whose lists differ do not form a group, and say both lists.
+// S2. Members whose lists differ do not form a group. They report both lists.
 func TestDifferingListsAreRefused(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start("a", "b")
 		require.NoError(t, g.tryStart("c", func(cfg *Config) {
 			cfg.Members = []Member{{ID: "a"}, {ID: "c"}, {ID: "b"}}
 		}))
-		g.wait("a and c say what is wrong", func() bool {
+		g.wait("a and c report both lists", func() bool {
 			return g.replica("a").Status().Problem != "" && g.replica("c").Status().Problem != ""
 		})
 		assert.Contains(t, g.replica("a").Status().Problem, "configured with another member list")
@@ -60,14 +60,14 @@ func TestDifferingListsAreRefused(t *testing.T) {
 	})
 }
 
-// S3. A member that lost its memory stays out and says so, and the others go on without it.
+// S3. A member that has lost its memory stays out of the group and reports that. The others go on.
 func TestMemberThatLostItsMemoryStaysOut(t *testing.T) {
 	scenarioWith(t, 3, func(cfg *Config) { cfg.Volatile, cfg.Dir = true, "" }, func(g *group) {
 		g.start()
 		g.propose("c", "before")
 		g.close("c")
 		g.start("c")
-		g.wait("c knows", func() bool { return g.replica("c").Status().Phase == Recovering })
+		g.wait("c is recovering", func() bool { return g.replica("c").Status().Phase == Recovering })
 		assert.Contains(t, g.replica("c").Status().Problem, "stays out")
 		g.propose("a", "without c")
 		require.Empty(t, g.history("c"))
@@ -77,14 +77,14 @@ func TestMemberThatLostItsMemoryStaysOut(t *testing.T) {
 	})
 }
 
-// S2. A member that crashes while the group forms does not keep it from forming when it is back.
+// S2. If a member crashes while the group forms, the group forms once that member is back.
 func TestCrashDuringFormation(t *testing.T) {
 	for _, victim := range []ID{"a", "b"} {
 		t.Run(string(victim), func(t *testing.T) {
 			scenario(t, 3, func(g *group) {
 				g.wires.latency = 10 * time.Millisecond
 				g.start()
-				time.Sleep(25 * time.Millisecond) // a has asked all, and fixes the list
+				time.Sleep(25 * time.Millisecond) // a has asked all members, and fixes the list
 				g.crash(victim)
 				time.Sleep(time.Second)
 				g.start(victim)

@@ -16,8 +16,8 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// group is a group of real replicas in the virtual time of a synctest bubble: on disks that lose
-// power and fail, over a network that loses, repeats, delays and cuts. Its members are a, b, c, …
+// group is a group of real replicas in the virtual time of a synctest bubble. Their disks lose power and
+// fail, and their network loses, repeats, delays and cuts messages. The members are a, b, c, …
 type group struct {
 	t       *testing.T
 	wires   *wires
@@ -28,17 +28,17 @@ type group struct {
 
 	mu      sync.Mutex
 	running map[ID]*Replica
-	states  map[ID]*recorder // of the running, and of those that ran last
+	states  map[ID]*recorder // of running members, and the last of those that are down
 }
 
-// scenario plays with a group of n replicas that has not been started, and at its end checks that
-// every replica's history is the beginning of one.
+// scenario calls play with a group of n replicas, none of them started. Then it checks that the histories
+// of all replicas are prefixes of one history.
 func scenario(t *testing.T, n int, play func(g *group)) {
 	t.Helper()
 	scenarioWith(t, n, func(*Config) {}, play)
 }
 
-// scenarioWith is scenario on a configuration that differs from the usual one.
+// scenarioWith is scenario with a change to the configuration of every replica.
 func scenarioWith(t *testing.T, n int, change func(*Config), play func(g *group)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,14 +60,14 @@ func newGroup(t *testing.T, n int, change func(*Config)) *group {
 	return g
 }
 
-// end stops whatever still runs, so that the bubble can end.
+// end stops the replicas that still run, so that the bubble can end.
 func (g *group) end() {
 	for _, id := range g.ids() {
 		g.close(id)
 	}
 }
 
-// all returns the ids of all members.
+// all returns the IDs of all members.
 func (g *group) all() (ids []ID) {
 	for _, m := range g.members {
 		ids = append(ids, m.ID)
@@ -75,17 +75,17 @@ func (g *group) all() (ids []ID) {
 	return ids
 }
 
-// ids returns the ids of the running members.
+// ids returns the IDs of the running members.
 func (g *group) ids() []ID {
 	return slices.DeleteFunc(g.all(), func(id ID) bool { return g.replica(id) == nil })
 }
 
-// others returns the running members but for these.
+// others returns the running members except these.
 func (g *group) others(not ...ID) []ID {
 	return slices.DeleteFunc(g.ids(), func(id ID) bool { return slices.Contains(not, id) })
 }
 
-// replica returns the running replica of that id, nil if it is down.
+// replica returns the replica of a member, or nil if it is down.
 func (g *group) replica(id ID) *Replica {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -99,7 +99,7 @@ func (g *group) config(id ID, state *recorder) Config {
 	return cfg
 }
 
-// start starts members, all if none is named, on what their disks hold.
+// start starts members from their disks, all members if none is named.
 func (g *group) start(ids ...ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
@@ -110,7 +110,7 @@ func (g *group) start(ids ...ID) {
 	}
 }
 
-// tryStart starts a member on a configuration of its own.
+// tryStart starts a member with a change to its configuration.
 func (g *group) tryStart(id ID, change func(*Config)) error {
 	state := newRecorder()
 	cfg := g.config(id, state)
@@ -126,7 +126,7 @@ func (g *group) tryStart(id ID, change func(*Config)) error {
 	return nil
 }
 
-// close stops a member in order.
+// close closes a member.
 func (g *group) close(id ID) error {
 	r := g.replica(id)
 	if r == nil {
@@ -139,8 +139,8 @@ func (g *group) close(id ID) error {
 	return err
 }
 
-// crash cuts a member's power: it says no goodbye, and keeps what it had synced, and of the rest
-// what chance leaves.
+// crash cuts the power of members. They announce nothing. Their disks keep what was synced, and a random
+// part of the rest.
 func (g *group) crash(ids ...ID) {
 	for _, id := range ids {
 		g.wires.isolate(id)
@@ -159,12 +159,12 @@ func (g *group) wait(what string, cond func() bool) {
 			for _, id := range g.ids() {
 				g.t.Logf("%+v", g.replica(id).Status())
 			}
-			require.Fail(g.t, "waited in vain until "+what)
+			require.Fail(g.t, "not within two minutes: "+what)
 		}
 	}
 }
 
-// primary waits until a majority follows a primary, itself included, and returns it.
+// primary waits until a majority, the primary included, follows one primary, and returns it.
 func (g *group) primary() (p ID) {
 	g.t.Helper()
 	g.wait("a majority follows a primary", func() bool {
@@ -185,16 +185,16 @@ func (g *group) primary() (p ID) {
 	return p
 }
 
-// backup returns a running member that is not primary.
+// backup returns a running member that is not the primary.
 func (g *group) backup() ID {
 	g.t.Helper()
 	return g.others(g.primary())[0]
 }
 
-// settle waits until all that run are normal in one view, with everything applied.
+// settle waits until all running members are in phase Normal, in one view, and have applied the same op.
 func (g *group) settle() {
 	g.t.Helper()
-	g.wait("all that run stand at the same op", func() bool {
+	g.wait("all running members have applied the same op", func() bool {
 		first := g.replica(g.ids()[0]).Status()
 		for _, id := range g.ids() {
 			s := g.replica(id).Status()
@@ -213,7 +213,7 @@ func (g *group) in(d time.Duration) context.Context {
 	return ctx
 }
 
-// propose proposes body at a member and returns its place in the history.
+// propose proposes body at a member and returns the result, which is its place in the history.
 func (g *group) propose(at ID, body string) string {
 	g.t.Helper()
 	result, err := g.replica(at).Propose(g.in(time.Minute), []byte(body))
@@ -221,7 +221,7 @@ func (g *group) propose(at ID, body string) string {
 	return string(result)
 }
 
-// proposeMany proposes n different bodies at a member, several at a time.
+// proposeMany proposes n distinct bodies at a member, several at a time.
 func (g *group) proposeMany(at ID, n int, prefix string) {
 	g.t.Helper()
 	var busy sync.WaitGroup
@@ -238,7 +238,7 @@ func (g *group) proposeMany(at ID, n int, prefix string) {
 	}
 }
 
-// history returns what a member's state machine holds.
+// history returns the operations that the state machine of a member holds.
 func (g *group) history(id ID) (bodies []string) {
 	if r := g.replica(id); r != nil && r.Read(g.t.Context(), Local, func() { bodies = g.states[id].bodies() }) == nil {
 		return bodies
@@ -246,8 +246,8 @@ func (g *group) history(id ID) (bodies []string) {
 	return g.states[id].bodies()
 }
 
-// sameHistory checks that all replicas applied the same operations in the same order, as far as
-// they got, each once.
+// sameHistory checks that the histories of all replicas are prefixes of the longest one, and that it holds
+// every operation once.
 func (g *group) sameHistory() {
 	g.t.Helper()
 	var longest []string

@@ -11,7 +11,7 @@ import (
 	"github.com/smr-go/smr/internal/shell"
 )
 
-// V2. The primary's role goes to the member named, with nothing refused meanwhile.
+// V2. The role of primary passes to the named member, and no proposal is refused while it passes.
 func TestHandoverToANamedMember(t *testing.T) {
 	scenario(t, 5, func(g *group) {
 		g.wires.latency = time.Millisecond
@@ -35,7 +35,7 @@ func TestHandoverToANamedMember(t *testing.T) {
 	})
 }
 
-// Where there is nothing to hand over, Handover says what is so.
+// If there is nothing to hand over, Handover returns nil or an error that names the primary.
 func TestHandoverElsewhere(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -58,15 +58,15 @@ func TestHandoverElsewhere(t *testing.T) {
 	})
 }
 
-// A primary that waits for an absent member to hand over to serves on, and stays when its caller
-// gives up.
+// While a handover waits for an absent member, the primary continues to serve. It remains primary if the
+// caller gives up.
 func TestHandoverCancelled(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
 		require.Equal(t, ID("a"), g.primary())
 		g.propose("a", "before")
 		g.crash("c")
-		time.Sleep(2 * time.Second) // a has missed it
+		time.Sleep(2 * time.Second) // long enough for a to notice the absence
 		ended := make(chan error, 1)
 		go func() { ended <- g.replica("a").Handover(g.in(time.Second), "c") }()
 		time.Sleep(time.Millisecond)
@@ -79,8 +79,8 @@ func TestHandoverCancelled(t *testing.T) {
 	})
 }
 
-// A member that is there but does not come to hold the log, since its disk hangs, is given up: the
-// operations that wait go on at this primary.
+// A handover to a member that cannot store the log because its disk hangs is abandoned. The operations that
+// wait for it go on at the old primary.
 func TestHandoverGivenUp(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -102,7 +102,7 @@ func TestHandoverGivenUp(t *testing.T) {
 	})
 }
 
-// A handover ends when the view does, whoever is primary then.
+// A handover ends with the view, whichever member is primary afterwards.
 func TestHandoverOvertakenByEvents(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -121,7 +121,7 @@ func TestHandoverOvertakenByEvents(t *testing.T) {
 	})
 }
 
-// A handover is over when the replica is closed.
+// A handover ends when the replica is closed.
 func TestHandoverEndsWithClose(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -136,8 +136,8 @@ func TestHandoverEndsWithClose(t *testing.T) {
 	})
 }
 
-// D4. A process that was paused deposes nobody, and a primary that was paused finds out that it is
-// one no more before it answers anything.
+// D4. A backup that was paused does not depose the primary. A primary that was paused learns that it has
+// been replaced before it answers anything.
 func TestPausedProcess(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -159,5 +159,5 @@ func TestPausedProcess(t *testing.T) {
 	})
 }
 
-// pause keeps a replica's loop from running for d, as a stopped process or a long collection does.
+// pause keeps the loop of a replica from running for d, like a stopped process.
 func (g *group) pause(id ID, d time.Duration) { g.replica(id).do(func(*shell.Loop) { time.Sleep(d) }) }

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// N1. What does not fit the window is refused at once and was not applied; afterwards all is well.
+// N1. Proposals that exceed the window are refused at once and not applied. Later ones succeed.
 func TestOverload(t *testing.T) {
 	scenarioWith(t, 3, func(cfg *Config) { cfg.MaxOpSize, cfg.Window = 100, 2000 }, func(g *group) {
 		g.wires.latency = 10 * time.Millisecond
@@ -51,7 +51,7 @@ func TestTooLarge(t *testing.T) {
 	})
 }
 
-// A context that has ended before is answered at once, for certain.
+// If the context has already ended, Propose returns ErrNotApplied at once.
 func TestContextEndedBefore(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -66,7 +66,7 @@ func TestContextEndedBefore(t *testing.T) {
 	})
 }
 
-// Close leaves nobody waiting, and no goroutine: the bubble could not end.
+// Close leaves no caller waiting and no goroutine running; otherwise the bubble could not end.
 func TestCloseAnswersEverybody(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -96,10 +96,10 @@ func TestCloseAnswersEverybody(t *testing.T) {
 	})
 }
 
-// Watch shows the latest status until the replica has stopped.
+// Watch yields the latest status until the replica has stopped.
 func TestWatch(t *testing.T) {
 	scenario(t, 3, func(g *group) {
-		g.start("b") // forms no group alone
+		g.start("b") // cannot form a group alone
 		var seen []Phase
 		var busy sync.WaitGroup
 		r, watching := g.replica("b"), make(chan struct{})
@@ -123,7 +123,7 @@ func TestWatch(t *testing.T) {
 	})
 }
 
-// R4. A read at any replica sees the caller's own writes.
+// R4. With AtLeast a caller sees its own writes at any replica.
 func TestReadYourWrites(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -137,7 +137,7 @@ func TestReadYourWrites(t *testing.T) {
 	})
 }
 
-// Groups of every size that is allowed do the same.
+// Groups of every permitted size behave in the same way.
 func TestGroupSizes(t *testing.T) {
 	for n := 1; n <= 7; n++ {
 		scenario(t, n, func(g *group) {

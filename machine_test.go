@@ -19,25 +19,25 @@ func (g *group) spoil(id ID, change func(s *recorder)) {
 	change(g.states[id])
 }
 
-// stopped waits until a member has stopped by itself, and returns why.
+// stopped waits until a member has stopped by itself, and returns the cause.
 func (g *group) stopped(id ID) error {
 	g.t.Helper()
 	r := g.replica(id)
 	select {
 	case <-r.Done():
 	case <-time.After(time.Minute):
-		require.Fail(g.t, "waited in vain until it stopped")
+		require.Fail(g.t, "it has not stopped")
 	}
 	require.Equal(g.t, Stopped, r.Status().Phase)
 	return r.Err()
 }
 
-// A panic in Apply, or the end of its goroutine, stops that replica, which says at which op and keeps
-// it; the others go on, and with a mended program it goes on too.
+// A panic in Apply, or the end of its goroutine, stops that replica. The error names the op, which stays in
+// the log. The others go on, and so does the replica once the program is corrected.
 func TestPanicInApply(t *testing.T) {
 	for says, bug := range map[string]func(Op){
 		"a bug":          func(Op) { panic("a bug") },
-		"runtime.Goexit": func(Op) { runtime.Goexit() }, // as t.FailNow does
+		"runtime.Goexit": func(Op) { runtime.Goexit() }, // like t.FailNow
 	} {
 		scenario(t, 3, func(g *group) {
 			g.start()
@@ -59,7 +59,7 @@ func TestPanicInApply(t *testing.T) {
 	}
 }
 
-// A panic in Snapshot, or the end of its goroutine, stops that replica, as one in Apply does.
+// A panic in Snapshot, or the end of its goroutine, stops that replica like one in Apply.
 func TestPanicInSnapshot(t *testing.T) {
 	for says, bug := range map[string]func() error{
 		"a bug":          func() error { panic("a bug") },
@@ -82,7 +82,7 @@ func TestPanicInSnapshot(t *testing.T) {
 	}
 }
 
-// Restore fails on the snapshot that a replica starts from, or is sent: it says so and stops.
+// If Restore fails, on the snapshot on disk or on a received one, the replica stops with the error.
 func TestRestoreFails(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
@@ -103,7 +103,7 @@ func TestRestoreFails(t *testing.T) {
 	})
 }
 
-// A snapshot that cannot be taken or written costs nothing but the snapshot.
+// A snapshot that cannot be taken or written has no other consequence.
 func TestSnapshotFails(t *testing.T) {
 	for name, spoil := range map[string]func(s *recorder){
 		"Snapshot fails": func(s *recorder) { s.refuse = func() error { return errors.New("not now") } },
@@ -127,8 +127,8 @@ func TestSnapshotFails(t *testing.T) {
 	}
 }
 
-// N7. A slow Apply delays results, but no heartbeat: nobody is deposed. Close does not wait for what
-// is left.
+// N7. A slow Apply delays results but not heartbeats, so the primary keeps its role. Close does not wait for
+// the operations that are left.
 func TestSlowApply(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()

@@ -20,7 +20,7 @@ func TestNetworkConforms(t *testing.T) {
 	})
 }
 
-// endpoint returns an Endpoint that has all that is required.
+// endpoint returns an Endpoint with all required fields.
 func endpoint(id smr.ID, receive func(from smr.ID, msg []byte)) smr.Endpoint {
 	return smr.Endpoint{
 		ID:         id,
@@ -33,7 +33,7 @@ func endpoint(id smr.ID, receive func(from smr.ID, msg []byte)) smr.Endpoint {
 
 func ignore(smr.ID, []byte) {}
 
-// Inside a bubble a network is idle when nothing waits, keeps the order, and leaves no goroutine.
+// In a synctest bubble a network blocks when no message waits, preserves the order, and leaves no goroutine.
 func TestNetworkInVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := smr.NewNetwork()
@@ -61,7 +61,7 @@ func TestNetworkDropsWhatDoesNotFit(t *testing.T) {
 		count := 0
 		require.NoError(t, a.Open(endpoint("a", ignore)))
 		require.NoError(t, b.Open(endpoint("b", func(smr.ID, []byte) { <-gate; count++ })))
-		msg := make([]byte, 1<<20-64) // 64 go into 64 MiB
+		msg := make([]byte, 1<<20-64) // 64 of them fit into 64 MiB
 		for range 100 {
 			a.Send("b", msg)
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// R1, V2. A primary that is cut off serves no linearizable read, acknowledges nothing, and steps
-// down; Local reads work. The others go on, and it follows when it is back.
+// R1, V2. A primary that is cut off serves only Local reads, acknowledges nothing, and steps down. The
+// others go on, and it follows them when the network heals.
 func TestPrimaryCutOff(t *testing.T) {
 	for _, n := range []int{3, 5} {
 		scenario(t, n, func(g *group) {
@@ -37,7 +37,7 @@ func TestPrimaryCutOff(t *testing.T) {
 	}
 }
 
-// X4. What is proposed where no primary is known was not applied; what was sent may have been.
+// X4. A proposal at a member that knows no primary was not applied. One that was sent may have been.
 func TestErrorsOfAMinority(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -46,7 +46,7 @@ func TestErrorsOfAMinority(t *testing.T) {
 		g.wires.isolate(p)
 		_, err := g.replica(p).Propose(g.in(100*time.Millisecond), []byte("in its log"))
 		require.ErrorIs(t, err, ErrUnknown)
-		time.Sleep(3 * time.Second) // it has stepped down
+		time.Sleep(3 * time.Second) // until it has stepped down
 		_, err = g.replica(p).Propose(g.in(time.Second), []byte("nowhere"))
 		require.ErrorIs(t, err, ErrNotApplied)
 		g.wires.heal()
@@ -55,7 +55,7 @@ func TestErrorsOfAMinority(t *testing.T) {
 	})
 }
 
-// V1. A backup that is cut off and comes back does not disturb the others.
+// V1. A backup that was cut off does not disturb the others when it comes back.
 func TestBackupCutOff(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -71,7 +71,7 @@ func TestBackupCutOff(t *testing.T) {
 	})
 }
 
-// V3. Every link but those of one member is down: the group goes on around that one.
+// V3. If only the links of one member work, the group goes on around that member.
 func TestOneMemberHearsAll(t *testing.T) {
 	for _, hub := range []ID{"a", "c", "e"} {
 		scenario(t, 5, func(g *group) {
@@ -89,7 +89,7 @@ func TestOneMemberHearsAll(t *testing.T) {
 	}
 }
 
-// V2. The primary sends and hears nothing, or hears and is not heard: either way another takes over.
+// V2. If the primary sends but hears nothing, or hears but is not heard, another member takes over.
 func TestOneWayCuts(t *testing.T) {
 	for _, deaf := range []bool{true, false} {
 		scenario(t, 3, func(g *group) {
@@ -111,7 +111,7 @@ func TestOneWayCuts(t *testing.T) {
 	}
 }
 
-// Messages are lost, repeated, delayed and overtake each other, while clients write at all replicas.
+// Clients write at all replicas while messages are lost, repeated, delayed and reordered.
 func TestBadNetwork(t *testing.T) {
 	for _, lose := range []float64{0.02, 0.2} {
 		scenarioWith(t, 3, snapshots, func(g *group) {
@@ -129,7 +129,7 @@ func TestBadNetwork(t *testing.T) {
 	}
 }
 
-// Partitions come and go while clients write; what was acknowledged is there once.
+// Clients write while partitions come and go. Every acknowledged operation is in the history once.
 func TestPartitionsInTurn(t *testing.T) {
 	scenario(t, 5, func(g *group) {
 		g.wires.latency = time.Millisecond

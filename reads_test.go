@@ -14,14 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// register is the history of one value that clients read and write: what a read of the group's
-// last operation sees, and what each operation wrote.
+// register is the history of one value that clients read and write. A write is an operation, and a read
+// returns the last operation applied.
 type register struct {
 	mu  sync.Mutex
 	ops []porcupine.Operation
 }
 
-// access is a call as porcupine sees it: a write of a value, or a read.
+// access is a call in the model of porcupine: a write of a value, or a read.
 type access struct {
 	write bool
 	value string
@@ -37,7 +37,7 @@ var registerModel = porcupine.Model{
 	},
 }
 
-// note takes a call into the history; whoever does not know how it ended says so with unknown.
+// note adds a call to the history. If unknown is set, its outcome is not known.
 func (h *register) note(client int, in access, out string, from time.Time, unknown bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -48,7 +48,7 @@ func (h *register) note(client int, in access, out string, from time.Time, unkno
 	h.ops = append(h.ops, porcupine.Operation{ClientId: client, Input: in, Output: out, Call: from.UnixNano(), Return: end})
 }
 
-// R1. Linearizable reads on all replicas are never stale, whatever happens to primaries and links.
+// R1. Linearizable reads on all replicas are never stale, while primaries crash and links fail.
 func TestLinearizableReadsAreNeverStale(t *testing.T) {
 	var h register
 	scenario(t, 3, func(g *group) {
@@ -77,7 +77,7 @@ func TestLinearizableReadsAreNeverStale(t *testing.T) {
 	require.Equal(t, porcupine.Ok, result)
 }
 
-// readersAndWriters has one of each at every member, until stop is called.
+// readersAndWriters runs a reader and a writer at every member until stop is called.
 func (g *group) readersAndWriters(h *register) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var busy sync.WaitGroup
@@ -97,7 +97,7 @@ func (g *group) readersAndWriters(h *register) (stop func()) {
 }
 
 func (g *group) access(ctx context.Context, h *register, i int, id ID, write bool, n int) {
-	g.mu.Lock() // members are started meanwhile
+	g.mu.Lock() // other goroutines start members
 	r, state := g.running[id], g.states[id]
 	g.mu.Unlock()
 	if r == nil {
@@ -119,8 +119,8 @@ func (g *group) access(ctx context.Context, h *register, i int, id ID, write boo
 	}
 }
 
-// R1. A primary that is cut off answers no linearizable read, but local ones, and its readers get
-// their answer when it is back.
+// R1. A primary that is cut off serves Local reads but no linearizable ones. Those are served when it is
+// back.
 func TestReadsOfAPrimaryCutOff(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -143,7 +143,7 @@ func TestReadsOfAPrimaryCutOff(t *testing.T) {
 	})
 }
 
-// R4. AtLeast waits for its op, however long that takes, and then sees it.
+// R4. A read with AtLeast waits until its op is applied, however long that takes, and then sees it.
 func TestReadAtLeastWaits(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -160,8 +160,8 @@ func TestReadAtLeastWaits(t *testing.T) {
 	})
 }
 
-// A Read whose function takes long delays applying on that replica, and nothing else: no view
-// changes, and the others go on.
+// A slow function given to Read only delays operations on that replica: the view does not change, and the
+// others go on.
 func TestLongReadDelaysOnlyApplying(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
@@ -184,7 +184,7 @@ func TestLongReadDelaysOnlyApplying(t *testing.T) {
 	})
 }
 
-// Op.Number rises and Op.Time never falls, and both are the same on all replicas.
+// Op.Number increases, Op.Time never decreases, and both are the same on all replicas.
 func TestOpsAreTheSameEverywhere(t *testing.T) {
 	ops := map[ID][]Op{}
 	scenario(t, 3, func(g *group) {

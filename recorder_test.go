@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// recorder is a state machine that is its own history: all operations it has applied, in order.
-// The result of an operation is its place in the history.
+// recorder is a state machine whose state is the history of the operations that it has applied. The result
+// of an operation is its place in the history.
 type recorder struct {
-	history []string // not to hold line breaks
+	history []string // bodies, without line breaks
 	numbers []uint64 // of the ops applied in this life
 	before  func(Op) // called by Apply first
 	fail    func(io.Writer) (io.Writer, error)
@@ -68,7 +68,7 @@ func (s *recorder) Restore(r io.Reader) error {
 	return nil
 }
 
-// last returns the operation applied last, "" if there is none.
+// last returns the last operation applied, or "" before the first.
 func (s *recorder) last() string {
 	if len(s.history) == 0 {
 		return ""

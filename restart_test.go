@@ -7,12 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// S2. A restart with other members, or in another order, is refused: the list in the log holds.
+// S2. A restart with other members, or in another order, is refused, because the list in the log is binding.
 func TestRestartWithAnotherList(t *testing.T) {
 	for name, members := range map[string][]Member{
 		"reordered": {{ID: "c"}, {ID: "b"}, {ID: "a"}},
 		"replaced":  {{ID: "a"}, {ID: "d"}, {ID: "c"}},
-		"alone":     {{ID: "a"}}, // it would form a quorum of itself
+		"alone":     {{ID: "a"}}, // would be a quorum by itself
 	} {
 		t.Run(name, func(t *testing.T) {
 			scenarioWith(t, 3, snapshots, func(g *group) {
@@ -34,7 +34,8 @@ func TestRestartWithAnotherList(t *testing.T) {
 	}
 }
 
-// A replica that is alone says that there is no quorum, and who is missing, and leads nobody.
+// A replica that hears no other reports that there is no quorum and which members are missing, and does not
+// call itself primary.
 func TestStatusWithoutAQuorum(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()

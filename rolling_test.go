@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// V2. The members are closed and started again, one after another, twice over. A member's own
-// clients pause while it is down; the calls of all others succeed, those under way included.
+// V2. The members are closed and started again, one after another, in two rounds. The clients of a member
+// pause while it is down. All other calls succeed, including those under way.
 func TestRollingRestartLosesNoCall(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.wires.latency = time.Millisecond
@@ -38,8 +38,7 @@ func TestRollingRestartLosesNoCall(t *testing.T) {
 	})
 }
 
-// steadyClient proposes at one member without a break between resume and pause, and wants every
-// call to succeed.
+// steadyClient proposes at one member without pause between resume and pause. Every call must succeed.
 type steadyClient struct {
 	g     *group
 	at    ID

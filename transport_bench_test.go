@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr"
 )
 
-// BenchmarkTransport sends messages one way, with 4 MiB of them on their way at most.
+// BenchmarkTransport sends messages in one direction, with at most 4 MiB of them in flight.
 func BenchmarkTransport(b *testing.B) {
 	for _, size := range []int{128, 64 << 10} {
 		b.Run(fmt.Sprintf("memory/%d", size), func(b *testing.B) {

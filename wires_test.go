@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// wires is a Network whose links misbehave as told. Its methods may be called concurrently.
+// wires is a Network with faulty links. Its methods may be called concurrently.
 type wires struct {
 	network *Network
 
 	mu      sync.Mutex
 	cuts    map[[2]ID]bool // from, to
 	random  *rand.Rand
-	lose    float64       // of messages, the part that is lost
-	repeat  float64       // of messages, the part that arrives twice
-	delay   time.Duration // each message takes up to this long, and so they overtake each other
-	latency time.Duration // each message takes so long
+	lose    float64       // fraction of messages that are lost
+	repeat  float64       // fraction of messages that arrive twice
+	delay   time.Duration // random, up to this; reorders messages
+	latency time.Duration // fixed
 	sent    int
-	// receivers take what arrives late
+	// receivers are the Receive functions of open members
 	receivers map[ID]func(ID, []byte)
 }
 
@@ -28,7 +28,7 @@ func newWires() *wires {
 
 func (w *wires) transport(id ID) Transport { return &plug{w.network.Transport(id), w, id} }
 
-// plug is one member's Transport.
+// plug is the Transport of one member.
 type plug struct {
 	Transport
 	wires *wires
@@ -64,7 +64,7 @@ func (w *wires) set(id ID, receive func(ID, []byte)) {
 	w.receivers[id] = receive
 }
 
-// arrive delivers a message that was on its way for a while; its sender may be gone.
+// arrive delivers a delayed message. The sender may be closed by then.
 func (w *wires) arrive(from, to ID, msg []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,7 +73,7 @@ func (w *wires) arrive(from, to ID, msg []byte) {
 	}
 }
 
-// fate returns when the copies of a message arrive.
+// fate returns after which times the copies of a message arrive.
 func (w *wires) fate(from, to ID) (arrivals []time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -95,34 +95,34 @@ func (w *wires) time() time.Duration {
 	return w.latency + time.Duration(w.random.Int64N(int64(w.delay)))
 }
 
-// disturb has messages lost, repeated and delayed from now on.
+// disturb sets how messages are lost, repeated and delayed.
 func (w *wires) disturb(lose, repeat float64, delay time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.lose, w.repeat, w.delay = lose, repeat, delay
 }
 
-// cutOneWay loses what goes from one member to another.
+// cutOneWay drops messages from one member to another.
 func (w *wires) cutOneWay(from, to ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cuts[[2]ID{from, to}] = true
 }
 
-// cut loses what goes between two members.
+// cut drops messages between two members.
 func (w *wires) cut(a, b ID) {
 	w.cutOneWay(a, b)
 	w.cutOneWay(b, a)
 }
 
-// isolate cuts a member off from all others, itself being among seven at most.
+// isolate cuts a member off from all others, in a group of at most seven.
 func (w *wires) isolate(id ID) {
 	for other := 'a'; other < 'a'+7; other++ {
 		w.cut(id, ID(other))
 	}
 }
 
-// heal mends all that was cut, or what was cut at these members.
+// heal restores the links that were cut: all of them, or those of the given members.
 func (w *wires) heal(ids ...ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
