@@ -81,7 +81,7 @@ func (s *Sim) other(r world.Stream, than int) int {
 	return (than + 1 + r.IntN(max(n-1, 1))) % n
 }
 
-// primary returns the host of the latest view's primary; nil if there is none.
+// primary returns the host of the latest view's primary, or nil.
 func (s *Sim) primary() (h *host) {
 	for _, x := range s.hosts {
 		if p := x.proc; p != nil && p.seen.Phase == vsr.Primary && (h == nil || p.seen.Head.View > h.proc.seen.Head.View) {

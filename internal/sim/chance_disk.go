@@ -21,7 +21,7 @@ func (c *chance) failSync(r world.Stream) {
 	c.strike(fault.Fault{Kind: fault.FailSync, Host: c.running(r).i, N: 1 + r.Int64N(8)})
 }
 
-// failIO has reads or writes fail. Since a replica reads rarely, it then goes down and starts.
+// failIO makes reads or writes fail. Because a replica reads rarely, it is then often restarted.
 func (c *chance) failIO(r world.Stream) {
 	h := c.running(r)
 	f := fault.Fault{Kind: world.OneOf(r, fault.FailReads, fault.FailWrites), Host: h.i, For: r.Scale(10*time.Millisecond, 5*time.Second)}
@@ -30,7 +30,7 @@ func (c *chance) failIO(r world.Stream) {
 	}
 }
 
-// reread has a member go down in a while, and not for long, so that it reads what is on its disk.
+// reread crashes a member after a delay, for a short time, so that it reads its disk.
 func (c *chance) reread(r world.Stream, h *host, in, down time.Duration) {
 	f := fault.Fault{Kind: fault.Crash, Host: h.i, For: r.Scale(time.Millisecond, max(down, time.Millisecond)), Seed: r.Uint64()}
 	if r.Chance(c.PowerCut) {
@@ -46,7 +46,7 @@ func (c *chance) reread(r world.Stream, h *host, in, down time.Duration) {
 	})
 }
 
-// rot flips a bit on a disk that may be lost.
+// rot flips a bit on a disk that the budget allows to be lost.
 func (c *chance) rot(r world.Stream) {
 	f := fault.Fault{Kind: world.OneOf(r, fault.RotLog, fault.RotLog, fault.RotHead, fault.RotSnapshot), N: r.Int64N(2), Seed: r.Uint64()}
 	if c.SparesLog {
@@ -67,7 +67,7 @@ func (c *chance) rot(r world.Stream) {
 	}
 }
 
-// forgetful chooses a member that may lose its memory so, and has not lost it yet; nil: there is none.
+// forgetful chooses a member that still has its memory, and may lose it by a fault of that kind; nil if no member may.
 func (c *chance) forgetful(r world.Stream, by fault.Kind) *host {
 	will := func(h *host) bool { return !h.lost && c.mayForget(h) && h.damageable(by) }
 	if h := c.pick(r, will); will(h) {
@@ -85,7 +85,7 @@ func (h *host) damageable(kind fault.Kind) bool {
 	return err == nil && (kind != fault.MisplacedInSnapshot || len(fullChunks(b)) > 1)
 }
 
-// anyCovered chooses an op of the log that a later mark covers: often the last.
+// anyCovered chooses an op of the log that a later mark covers, often the last.
 func (h *host) anyCovered(r world.Stream) int64 {
 	first, last := h.s.Covered(h.i)
 	if r.Chance(0.4) {
@@ -94,8 +94,8 @@ func (h *host) anyCovered(r world.Stream) int64 {
 	return int64(first) + r.Int64N(max(1, int64(last+1)-int64(first)))
 }
 
-// loseMemory takes everything from a member's disk, for good: since S3 is not built it never comes
-// back in. Not before the group is confirmed.
+// loseMemory wipes a member's disk once the group is confirmed. The member stays out of the group
+// until S3 is built.
 func (c *chance) loseMemory(r world.Stream) {
 	h := c.victim(r)
 	if c.active() && c.mayForget(h) {
@@ -103,8 +103,9 @@ func (c *chance) loseMemory(r world.Stream) {
 	}
 }
 
-// misdirect has a write be lost or elsewhere: on a disk that may be lost, or so that the replica does
-// not lose its memory by it. Then it often goes down at once, before the next write is over that.
+// misdirect undoes a write or misplaces one, on a disk that the budget allows to be lost or in a
+// place that the replica can do without. It often crashes the replica at once, before the next write
+// covers the damage.
 func (c *chance) misdirect(r world.Stream) {
 	f := fault.Fault{Seed: r.Uint64()}
 	f.Kind = world.OneOf(r, fault.LostInLog, fault.LostInSnapshot, fault.MisplacedInLog, fault.MisplacedInSnapshot, fault.LostInHead, fault.StrayWrite, fault.StrayWrite)
@@ -129,7 +130,7 @@ func (c *chance) misdirect(r world.Stream) {
 			f.N = max(1, int64(h.covered)-r.Int64N(6))
 		}
 	}
-	if (f.Kind == fault.LostInSnapshot || f.Kind == fault.MisplacedInSnapshot) && r.Chance(0.7) { // while somebody wants it
+	if (f.Kind == fault.LostInSnapshot || f.Kind == fault.MisplacedInSnapshot) && r.Chance(0.7) { // while another member fetches it
 		c.offers[h] = f
 		return
 	}

@@ -18,7 +18,7 @@ func (c *chance) crashAll(r world.Stream) {
 	}
 }
 
-// crash takes a machine down, and sometimes once more while it starts.
+// crash crashes a host, sometimes a second time while it restarts.
 func (c *chance) crash(r world.Stream, h *host) {
 	f := fault.Fault{Kind: fault.Crash, Host: h.i, For: c.downTime(r), Seed: r.Uint64()}
 	if r.Chance(c.PowerCut) {
@@ -57,7 +57,7 @@ func (c *chance) jumpClock(r world.Stream) {
 		N: int64(r.Scale(time.Millisecond, 24*time.Hour)) * world.OneOf[int64](r, -1, 1)})
 }
 
-// handOver asks the primary, now and then another member, to hand over.
+// handOver asks the primary, occasionally another member, to hand over.
 func (c *chance) handOver(r world.Stream) {
 	h := c.primary()
 	if r.Chance(0.1) {
@@ -76,7 +76,7 @@ func (c *chance) handOver(r world.Stream) {
 	c.strike(f)
 }
 
-// startWrongly starts a process on a directory that is another's, or in use.
+// startWrongly starts a process on a directory of another replica, or on one in use.
 func (c *chance) startWrongly(r world.Stream) {
 	f := fault.Fault{Kind: fault.SecondStart, Host: c.running(r).i}
 	for _, h := range c.hosts {

@@ -7,7 +7,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// partition cuts the members into two sides, or one off from the others, in both directions or one.
+// partition splits the members into two sides, or isolates one, in both directions or one.
 func (c *chance) partition(r world.Stream) {
 	n := len(c.hosts)
 	f := fault.Fault{For: r.Scale(50*time.Millisecond, 8*time.Second), Host: c.victim(r).i}
@@ -25,7 +25,7 @@ func (c *chance) partition(r world.Stream) {
 	c.strike(f)
 }
 
-// side chooses some of the members, but not all; of those that a bridge joins, if the fault is one.
+// side chooses some of the members, but not all. A bridge belongs to neither side.
 func (c *chance) side(r world.Stream, kind fault.Kind, bridge int) (mask int64) {
 	all := int64(1)<<len(c.hosts) - 1
 	if kind == fault.Bridge {
@@ -67,8 +67,8 @@ func (c *chance) badLink(r world.Stream) {
 
 func (c *chance) rotatePrimaries(r world.Stream) { c.rotate(r, 1+r.IntN(6)) }
 
-// rotate cuts the primary off until there is another, then cuts that one off when the first comes
-// back, so that old logs meet new ones with no better informed replica between them.
+// rotate isolates the primary until another one is elected, and then that one as the first returns,
+// so that an old log meets a newer one without a better informed replica in between.
 func (c *chance) rotate(r world.Stream, rounds int) {
 	h := c.primary()
 	if h == nil || rounds == 0 || !c.active() || len(c.hosts) == 1 {

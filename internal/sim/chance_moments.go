@@ -8,22 +8,22 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// triggered makes chance strike after something that the protocol does: by time alone it rarely hits
-// the moments that matter.
+// triggered makes chance strike after a moment of the protocol: by time alone it rarely hits the
+// moments that matter.
 type triggered struct {
 	when     fault.Moment
 	message  vsr.MessageKind
-	odds     float64 // that such a moment is followed by a fault
+	odds     float64 // that a fault follows such a moment
 	response response
 }
 
-// response is what follows such a moment.
+// response is the fault that follows such a moment.
 type response uint8
 
 const (
-	byCrash     response = iota // the machine goes down
-	byIsolation                 // it is cut off from all others for a while
-	byPause                     // its process stands still for a while
+	byCrash     response = iota // the process or its machine crashes
+	byIsolation                 // the member is isolated for a while
+	byPause                     // the process stands still for a while
 )
 
 func (x response) class() fault.Class {
@@ -95,7 +95,7 @@ func (c *chance) respond(x response, h *host, r world.Stream) {
 		c.isolate(h, d)
 	case byPause:
 		c.strike(fault.Fault{Kind: world.OneOf(r, fault.Pause, fault.Pause, fault.Suspend), Host: h.i, For: d})
-		if c.Every[partitions]+c.Every[cutLinks]+c.Every[rotations] > 0 && r.Chance(0.4) { // so that it learns late what it missed
+		if c.Every[partitions]+c.Every[cutLinks]+c.Every[rotations] > 0 && r.Chance(0.4) { // so that it catches up late
 			c.isolate(h, d+r.Scale(10*time.Millisecond, time.Second))
 		}
 	}

@@ -5,24 +5,23 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Do lets a fault happen now. The error says why it cannot.
+// Do strikes with a fault now. The error reports why it cannot strike.
 func (s *Sim) Do(f fault.Fault) error {
 	f.At, f.After = s.Now(), nil
 	return s.strike(f)
 }
 
-// Cancel gives a call up, as a caller does whose context ends; it ends when its replica comes to it.
+// Cancel cancels a call, as the end of its caller's context does. The call ends in the next turn of its replica.
 func (s *Sim) Cancel(c *Call) {
 	if p := s.hosts[c.Host].proc; p != nil && c.Outcome == Pending {
 		p.cancel(c)
 	}
 }
 
-// Reaches reports whether messages get from one host to another.
+// Reaches reports whether the link from one host to another is whole.
 func (s *Sim) Reaches(from, to int) bool { return from == to || !s.net.Links[from][to].IsCut() }
 
-// Heal ends all faults, and starts those that are down and have kept their memory; from now on
-// there are none.
+// Heal ends all faults for good, and starts the hosts that are down and have kept their memory.
 func (s *Sim) Heal() { s.heal() }
 
 // MessageKinds returns the names of all kinds of messages.
@@ -33,7 +32,7 @@ func MessageKinds() (names []string) {
 	return names
 }
 
-// Needed returns how many members must be up, and reach each other, for a group of n to work.
+// Needed returns the number of members that must be up and reach each other for a group of n to serve.
 func Needed(n int) int {
 	m := vsr.NewMembership(make([]vsr.Member, n))
 	return max(m.Qr, m.Qv)

@@ -20,22 +20,23 @@ type extent struct {
 	off, size int64
 }
 
-// writes remembers the writes to a log, so that one can be undone or repeated elsewhere (F10).
+// writes remembers the latest writes to a log, so that a fault can undo one or repeat it elsewhere
+// (F10).
 type writes struct {
 	log  []extent
 	head [2]headWrite
 }
 
-// headWrite is a copy of the head before its last write; without content there was none.
+// headWrite is a copy of the head before its last write; content is nil if there was no copy.
 type headWrite struct {
 	content []byte
 	wal.Extent
 }
 
-// mostWrites is how many writes of the log are remembered.
+// mostWrites is the number of writes of the log that are remembered.
 const mostWrites = 256
 
-// wrote notes a write that is about to be done.
+// wrote notes a write before it is performed.
 func (h *host) wrote(op vfs.Op) {
 	w := &h.writes
 	name := strings.TrimSuffix(op.Name, ".new") // the name of the file once it counts
@@ -73,7 +74,7 @@ func (h *host) put(b []byte, name string, off int64) error {
 		return err
 	}
 	if end := off + int64(len(b)); end <= int64(len(was)) && bytes.Equal(was[off:end], b) {
-		return fmt.Errorf("%s holds that already", name)
+		return fmt.Errorf("%s already holds that", name)
 	}
 	if err := h.fs.Damage(name, off, b); err != nil {
 		return err
@@ -82,7 +83,7 @@ func (h *host) put(b []byte, name string, off int64) error {
 	return nil
 }
 
-// spoil is put for a place where the replica may lose its memory by it.
+// spoil is put at a place where the damage may cost the replica its memory.
 func (h *host) spoil(b []byte, name string, off int64) error {
 	err := h.put(b, name, off)
 	h.faults.rotten = h.faults.rotten || err == nil

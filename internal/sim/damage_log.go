@@ -13,8 +13,8 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// record returns where the log has the record of an op that a later mark covers (S5). Damage to
-// others cannot be told from a torn write.
+// record returns where the log has the record of an op that a later mark covers (S5). A replica takes
+// damage to other records for a torn write.
 func (h *host) record(op vsr.OpNumber) (extent, error) {
 	if disk := h.truth(); op > h.covered || op <= disk.Base.Op || op > disk.Last.Op {
 		return extent{}, fmt.Errorf("the log holds no op %d under a mark", op)
@@ -36,8 +36,8 @@ func (h *host) record(op vsr.OpNumber) (extent, error) {
 	return extent{}, fmt.Errorf("op %d is in no file", op)
 }
 
-// Covered returns the ops of a host's log in which rot is told from a torn write: from first to
-// last, none if last is lower.
+// Covered returns the range of ops in a host's log in which the host cannot take rot for a torn
+// write. The range is empty if last is lower than first.
 func (s *Sim) Covered(host int) (first, last uint64) {
 	h := s.hosts[host]
 	first = uint64(h.truth().Base.Op) + 1
@@ -56,8 +56,8 @@ func (h *host) rotLog(f *fault.Fault) error {
 	return h.flip(x, f)
 }
 
-// loseInLog leaves zeros, which were there before, in the sectors of a record, or in the whole write
-// that stored it.
+// loseInLog restores the zeros that preceded a record in its sectors, or those that preceded the
+// whole write that stored it.
 func (h *host) loseInLog(f *fault.Fault) error {
 	x, err := h.record(vsr.OpNumber(f.N))
 	if err != nil {
@@ -88,7 +88,7 @@ func (h *host) misplaceInLog(f *fault.Fault) error {
 	}
 	x, ok := h.writeAt(x.name, x.off)
 	if !ok {
-		return fmt.Errorf("it was long ago that op %d was written", f.N)
+		return fmt.Errorf("the write of op %d is too old to be known", f.N)
 	}
 	x = h.batch(x)
 	b, err := h.otherBatch(x, f)
@@ -132,7 +132,7 @@ func (h *host) otherBatch(than extent, f *fault.Fault) ([]byte, error) {
 	x := near[f.Seed>>1%uint64(len(near))]
 	b, err := h.fs.ReadFile(x.name)
 	if err != nil || int64(len(b)) < x.off+x.size {
-		return nil, fmt.Errorf("what was written to %s is gone", x.name)
+		return nil, fmt.Errorf("the earlier write to %s no longer exists", x.name)
 	}
 	return b[x.off:][:x.size], nil
 }
@@ -155,7 +155,7 @@ func (h *host) strayWrite(f *fault.Fault) error {
 	return h.put(b, end.name, end.off)
 }
 
-// headCopies returns where the copies of the head are; none if there is no head.
+// headCopies returns the extents of the head's copies; none before the head exists.
 func (h *host) headCopies() []wal.Extent {
 	b, _ := h.fs.ReadFile(headFile)
 	return wal.Extents(headFile, b)
@@ -173,11 +173,12 @@ func olderOf(copies []wal.Extent) (older int, late bool) {
 	return 1, copies[1].Number+1 < copies[0].Number
 }
 
-// rotHead damages a copy of the head, unless the other one is out of date: no reader could tell.
+// rotHead damages a copy of the head, unless the other copy is out of date: a replica could not
+// notice that.
 func (h *host) rotHead(f *fault.Fault) error {
 	copies := h.headCopies()
 	if older, late := olderOf(copies); late && f.N != int64(older) {
-		return fmt.Errorf("copy %d of the head is out of date, and would be the only one", older)
+		return fmt.Errorf("copy %d of the head is out of date, and would be the only one left", older)
 	}
 	if f.N < 0 || f.N >= int64(len(copies)) {
 		return fmt.Errorf("the head has no copy %d", f.N)
@@ -185,18 +186,17 @@ func (h *host) rotHead(f *fault.Fault) error {
 	return h.flip(extent{headFile, copies[f.N].Off, copies[f.N].Size}, f)
 }
 
-// loseInHead restores the older copy of the head to what it was before its last write. A replica
-// survives that: the newer copy holds everything, and the older one is the next to be overwritten.
+// loseInHead undoes the last write of the head's older copy. A replica survives that: the newer copy holds everything, and the older one is the next to be overwritten.
 // After the loss of the newer one, a crash in the next write would leave no copy that is up to date.
 func (h *host) loseInHead(*fault.Fault) error {
 	copies := h.headCopies()
 	older, late := olderOf(copies)
 	if older < 0 || late || h.writes.head[older].content == nil {
-		return errors.New("the head has no copy that it could do without")
+		return errors.New("the head has no copy that is safe to lose")
 	}
 	was := &h.writes.head[older]
 	if !was.Sound || was.Number+1 >= copies[older].Number {
-		return errors.New("the head was not there before")
+		return errors.New("the head has no earlier version")
 	}
 	return h.put(was.content, headFile, was.Off)
 }

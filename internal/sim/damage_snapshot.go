@@ -37,7 +37,7 @@ func (h *host) rotSnapshot(f *fault.Fault) error {
 	return h.flip(extent{name, 0, int64(len(b))}, f)
 }
 
-// loseInSnapshot leaves zeros in a sector.
+// loseInSnapshot zeroes a sector.
 func (h *host) loseInSnapshot(f *fault.Fault) error {
 	name, b, err := h.snapshotFile()
 	if err != nil {
@@ -55,14 +55,14 @@ func (h *host) misplaceInSnapshot(f *fault.Fault) error {
 	}
 	chunks := fullChunks(b)
 	if len(chunks) < 2 {
-		return errors.New("the snapshot has one chunk only")
+		return errors.New("the snapshot has only one chunk")
 	}
 	from := int(f.Seed % uint64(len(chunks)))
 	to := (from + 1 + int(f.Seed>>16%uint64(len(chunks)-1))) % len(chunks)
 	return h.spoil(b[chunks[from].Off:][:chunks[from].Size], name, chunks[to].Off)
 }
 
-// fullChunks returns where the chunks are that are as long as the first.
+// fullChunks returns the extents of the chunks that are as long as the first.
 func fullChunks(b []byte) []snap.Extent {
 	_, chunks := snap.Extents(b)
 	return slices.DeleteFunc(chunks, func(x snap.Extent) bool { return x.Size < chunks[0].Size })

@@ -21,19 +21,19 @@ const (
 	headFile = logDir + "/head"
 )
 
-// diskFaults is what is wrong with a host's disk.
+// diskFaults are the faults of a host's disk.
 type diskFaults struct {
-	fuse     int          // changes until the machine goes down; 0: it does not
-	fault    *fault.Fault // that has lit the fuse
-	burnt    bool         // it has
+	fuse     int          // changes of the disk until the host goes down; 0: it does not
+	fault    *fault.Fault // the fault that lit the fuse
+	burnt    bool         // the fuse has burnt down
 	syncs    int          // syncs until one fails; 0: none
 	noReads  fault.Timed
 	noWrites fault.Timed
-	rotten   bool // some of what it holds is not what was written
+	rotten   bool // some of its content is damaged
 }
 
-// excuses reports whether an error is one that what ails the disk must lead to. Any other is a violation, whatever
-// else has failed before.
+// excuses reports whether the disk's faults must lead to an error. Any other error is a violation, whatever else has
+// failed before.
 func (a *diskFaults) excuses(err error) bool {
 	return errors.Is(err, errFaulty) || a.rotten && (errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt))
 }
@@ -48,7 +48,7 @@ var (
 	errFaulty = errors.New("the disk fails")
 )
 
-// hook makes the disk fail as it ails.
+// hook makes operations of the disk fail.
 func (h *host) hook(op vfs.Op) error {
 	a := &h.faults
 	changes := op.Kind.Changes()
@@ -96,8 +96,8 @@ func (h *host) syncUnfailed() {
 	}
 }
 
-// burnDown is the end of a fuse: the power is cut, or in a third of cases the process is killed, and
-// what it did not sync is lost only when the power is cut later.
+// burnDown ends the process when the fuse has burnt down: by a power cut, or in a third of the cases
+// by a kill, which leaves unsynced writes to a later power cut.
 func (h *host) burnDown() {
 	f := h.faults.fault
 	rng := rand.New(rand.NewPCG(f.Seed, 0))
@@ -105,7 +105,7 @@ func (h *host) burnDown() {
 	h.later(f.For, 0)
 }
 
-// latency is what a save takes now.
+// latency returns the time that the next operation of the disk takes.
 func (h *host) latency() time.Duration {
 	if h.absent == staysHung {
 		return hangTime
@@ -117,5 +117,5 @@ func (h *host) latency() time.Duration {
 	return d
 }
 
-// fill leaves the disk as much space as it has now.
+// fill sets the space that the disk has now.
 func (h *host) fill() { h.fs.SetCapacity(h.full.Amount(h.s.Now())) }

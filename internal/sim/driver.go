@@ -13,8 +13,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// A process is the driver of its shell: what a real replica has goroutines for happens here as events, each of which
-// takes time.
+// A process drives its shell with events that take time, where a real replica has goroutines.
 var _ shell.Driver = (*process)(nil)
 
 // Send puts a message on the links to its receivers.
@@ -43,7 +42,7 @@ func (p *process) Stopping() bool { return p.dead }
 // Fail ends the process.
 func (p *process) Fail(err error) { p.stops(err) }
 
-// Note decides whether an error that a replica survives may happen.
+// Note decides whether an error that the replica survives is a violation.
 func (p *process) Note(n shell.Note) {
 	ordinary := n.Err == nil || vfs.IsFull(n.Err) || errors.Is(n.Err, snap.ErrSuperseded) || errors.Is(n.Err, snap.ErrRefused)
 	_, machineBroken := errors.AsType[*contract.Broken](n.Err)
@@ -53,7 +52,7 @@ func (p *process) Note(n shell.Note) {
 	p.s.broke(p.h.id+": "+n.Text, n.Err)
 }
 
-// Background has something done that takes as long as the disk needs for it.
+// Background schedules a task for when the disk has completed it.
 func (p *process) Background(task shell.Task, do func()) {
 	d := p.h.latency()
 	if task == shell.WriteSnapshot {
@@ -62,7 +61,7 @@ func (p *process) Background(task shell.Task, do func()) {
 	p.after(d, func() { p.onDisk(do) })
 }
 
-// Write has something written in its turn.
+// Write queues a write.
 func (p *process) Write(w shell.Write) {
 	if p.dead {
 		return
@@ -77,7 +76,7 @@ func (p *process) Write(w shell.Write) {
 	p.s.happened(p.h, fault.Issued, 0)
 }
 
-// issued notes that a save is to be made durable.
+// issued records a save that is not durable yet.
 func (p *process) issued(s *vsr.Save) {
 	p.s.mark(p.h.i, marksSave, s.Seq)
 	p.s.sum.mix(uint64(s.Head.View)<<32 ^ uint64(s.Head.Commit)<<16 ^ uint64(s.From))
@@ -87,7 +86,7 @@ func (p *process) issued(s *vsr.Save) {
 	}
 }
 
-// writeNext begins the next thing to be written. When there is none, the log is idle.
+// writeNext begins the next write. Without one, the log is idle.
 func (p *process) writeNext() {
 	switch {
 	case p.writing.busy:
@@ -103,7 +102,7 @@ func (p *process) writeNext() {
 	}
 }
 
-// written is the end of a write, successful or not.
+// written ends a write, successful or not.
 func (p *process) written() {
 	w := &p.shell.Writer
 	compaction := len(w.InFlight()) == 0
@@ -125,12 +124,12 @@ func (p *process) written() {
 	}
 }
 
-// idle writes the mark of a log that has been idle for long enough.
+// idle writes the idle mark if the log has been idle for long enough.
 func (p *process) idle() {
 	p.markDue = false
 	switch {
 	case p.writing.busy || p.h.absent == staysHung:
-		return // comes again when it has nothing to do
+		return // writeNext schedules it again
 	case p.s.Now() < p.markAt:
 		p.markDue = true
 		p.after(p.markAt-p.s.Now(), p.idle)
@@ -143,7 +142,7 @@ func (p *process) idle() {
 	})
 }
 
-// cutOff leaves on the disk what the writer had begun: any first part of it.
+// cutOff leaves a random prefix of the write in flight on the disk.
 func (p *process) cutOff(h *host, rng *rand.Rand) {
 	saves := p.shell.Writer.InFlight()
 	if len(saves) > 0 && !h.faults.burnt && rng.IntN(2) == 0 {
@@ -152,7 +151,7 @@ func (p *process) cutOff(h *host, rng *rand.Rand) {
 	}
 }
 
-// Apply has the applier do something in its turn.
+// Apply queues a job of the applier.
 func (p *process) Apply(j shell.Job) {
 	if p.dead {
 		return
@@ -168,7 +167,7 @@ func (p *process) applyNext() {
 	}
 }
 
-// stepped is a step of the applier.
+// stepped performs a step of the applier.
 func (p *process) stepped() {
 	done, err := p.shell.Applier.Step()
 	switch {
@@ -189,7 +188,7 @@ func (p *process) stepped() {
 	}
 }
 
-// Fetch has a step of a snapshot's transfer done in its turn.
+// Fetch queues a step of a snapshot's transfer.
 func (p *process) Fetch(f vsr.FetchStep) {
 	if p.dead {
 		return
@@ -205,7 +204,7 @@ func (p *process) fetchNext() {
 	}
 }
 
-// fetched is a step of the fetcher.
+// fetched performs a step of the fetcher.
 func (p *process) fetched() {
 	p.fetching.busy = false
 	p.onDisk(func() { p.shell.Fetcher.Step() })

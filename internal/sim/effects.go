@@ -9,8 +9,8 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// effect performs a fault at the host that it names, or at any host if it names none. The error says
-// why the fault cannot strike; nothing has changed then.
+// effect performs a fault at the host that it names, or at any host if it names none. Its error
+// reports why the fault cannot strike; nothing has changed in that case.
 type effect func(h *host, f *fault.Fault) error
 
 // effects holds the effect of each kind of fault.
@@ -61,10 +61,11 @@ func init() { // not an initializer: effects lead to other effects
 	}
 }
 
-// strike makes a fault happen now. The error says why it cannot; nothing has changed then.
+// strike performs a fault now. The error reports why it cannot strike; nothing has changed in that
+// case.
 func (s *Sim) strike(f fault.Fault) error {
 	if s.net.Healed || s.err != nil {
-		return errors.New("the run has no faults any more")
+		return errors.New("the faults of the run have ended")
 	}
 	f.At, f.After = s.Now(), s.trigger
 	if f.Kind.NamesNone() {
@@ -89,7 +90,7 @@ func (s *Sim) strike(f fault.Fault) error {
 	return nil
 }
 
-// Struck returns the faults that have happened so far, in order, without those that could not.
+// Struck returns the faults that have struck so far, in order.
 func (s *Sim) Struck() []fault.Fault { return slices.Clone(s.struck) }
 
 func (s *Sim) perform(f *fault.Fault) error {

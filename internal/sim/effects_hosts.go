@@ -32,7 +32,8 @@ func (h *host) startByFault(*fault.Fault) error {
 	return nil
 }
 
-// stopTime is how long a process that stops in order stays, so that the others learn of it.
+// stopTime is the time for which a process that stops in order stays up, so that the others learn of
+// it.
 const stopTime = 10 * time.Millisecond
 
 func (h *host) stop(f *fault.Fault) error {
@@ -78,7 +79,7 @@ func (h *host) wipe(f *fault.Fault) error {
 	return nil
 }
 
-// resume ends a pause, of the process or its machine: what the process has not come to happens now.
+// resume ends a pause of the process or its machine. The events that the pause delayed happen now.
 func (h *host) resume() {
 	was := h.pausedUntil
 	h.pausedUntil = 0
@@ -89,7 +90,7 @@ func (h *host) resume() {
 	h.hasten(func(at time.Duration) bool { return at == was })
 }
 
-// hasten has happen now what the process has not come to, or its disk.
+// hasten moves those delayed events of the process to the present.
 func (h *host) hasten(which func(at time.Duration) bool) {
 	if h.proc != nil {
 		h.s.Hasten(h.proc, which)

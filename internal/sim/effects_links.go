@@ -8,7 +8,7 @@ import (
 // linkTo returns the link that a fault names.
 func (h *host) linkTo(f *fault.Fault) *world.Link { return h.s.net.Links[h.i][f.To] }
 
-// cutLinks cuts the links that the fault says.
+// cutLinks cuts all links that the fault cuts.
 func (h *host) cutLinks(f *fault.Fault) error {
 	h.s.net.Each(func(from, to int, l *world.Link) {
 		if f.Cuts(from, to, len(h.s.hosts)) {
@@ -40,7 +40,7 @@ func (h *host) join(*fault.Fault) error {
 	return nil
 }
 
-// Rejoin ends all that faults did to the links.
+// Rejoin undoes the effects of all faults on links.
 func (s *Sim) Rejoin() {
 	s.net.Each(func(_, _ int, l *world.Link) { l.Reset() })
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// Hazards says how chance makes faults in a run, and how often.
+// Hazards are the faults that chance makes in a run.
 type Hazards struct {
-	Every      [sources]time.Duration // the mean time between two faults of a source; 0: it makes none
+	Every      [sources]time.Duration // the mean time between two faults of a source; 0: none
 	Triggered  []triggered            // faults that follow moments of the protocol
 	MemoryLoss bool                   // one member loses its memory while the others go on
-	Rereads    bool                   // crashes follow damage to disks, so that a replica reads what is there
-	SparesLog  bool                   // damage strikes snapshots only: else the log uses up most of the budget
+	Rereads    bool                   // crashes follow damage to disks, so that a replica reads it
+	SparesLog  bool                   // damage strikes only snapshots; otherwise the log uses up most of the budget
 	PowerCut   float64                // the part of crashes that cut the power
 	Down       time.Duration          // the longest time for which a crashed process is down
 }
@@ -52,7 +52,7 @@ type source struct {
 	odds          float64 // that a run has it
 	least, most   time.Duration
 	class         fault.Class
-	endsProcesses bool // which volatile replicas do not survive
+	endsProcesses bool // volatile replicas do not survive it
 	strike        func(c *chance, r world.Stream)
 }
 

@@ -15,24 +15,24 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// host is a member's place: its disk and its clocks, which outlive the processes that run there.
+// host is a member's machine: its disk and its clocks, which outlive its processes.
 type host struct {
 	s    *Sim
 	i    int    // its index in the list of members
 	id   string // its ID
 	fs   *vfs.Mem
 	proc *process // nil: down
-	lost bool     // its memory is gone, and since S3 is not built it stays out
-	idle bool     // it is down until told to start
+	lost bool     // its memory is gone, and it stays out of the group until S3 is built
+	idle bool     // it is down until a fault starts it
 
-	covered vsr.OpNumber // up to here rot is told from a torn write: a later save says so (S5)
+	covered vsr.OpNumber // the highest op for which a later mark distinguishes rot from a torn write (S5)
 
 	clock  world.Clock
 	disk   world.Stream
 	core   world.Stream
 	starts int
 	faults diskFaults
-	absent absence // out of reach, when all else is healed
+	absent absence // the reason why it is out of reach when all else is healed
 	writes writes
 
 	pausedUntil time.Duration
@@ -48,10 +48,10 @@ func newHost(s *Sim, i int) *host {
 	return h
 }
 
-// now returns what the host's clocks show.
+// now returns the time on the host's clocks.
 func (h *host) now() time.Time { return h.clock.At(h.s.Now()) }
 
-// start runs a process there, unless one does.
+// start starts a process, unless one runs.
 func (h *host) start() {
 	if h.absent == staysDown {
 		return
@@ -99,7 +99,7 @@ func (h *host) start() {
 // truth returns what the disk holds, by the judge's account.
 func (h *host) truth() judge.Disk { return h.s.judge.Disk(h.i) }
 
-// open opens what the disk holds, and reads all of the log, to see whether it is what was written.
+// open opens the files on the disk and reads the whole log, for the judge to compare.
 func (p *process) open() (o judge.Opened, err error) {
 	if p.shell, o.Durable, err = shell.Open(p.config(), p.h.now()); err != nil {
 		return o, err
@@ -108,7 +108,7 @@ func (p *process) open() (o judge.Opened, err error) {
 	return o, err
 }
 
-// takeUp compares what was found with what the disk may hold.
+// takeUp compares the content of the disk with the judge's account.
 func (h *host) takeUp(p *process, o judge.Opened) error {
 	err := h.s.judge.Opened(h.i, o)
 	if err == nil && o.Snapshot != nil {
@@ -126,32 +126,32 @@ func (h *host) restored(op vsr.OpNumber, m *contract.Machine) error {
 	return h.s.witness.Same(m, uint64(op), "one restored from a snapshot")
 }
 
-// loseMemory takes the host out for good: what its disk holds is not to be trusted (S5).
+// loseMemory takes the host out of the group for good, because its disk cannot be trusted (S5).
 func (h *host) loseMemory(err error) {
 	h.s.note(h.i, "has lost its memory", 0, err)
-	h.fs.Kill() // whoever has read it is gone
+	h.fs.Kill() // the process that read it has ended
 	h.forget()
 	h.idle = true
 	h.s.stats.Damaged++
 }
 
-// forget notes that the host's memory is lost: what its log held counts no more, but for what was committed by then.
+// forget notes that the host's memory is lost. Its log counts only for the ops committed until now.
 func (h *host) forget() {
 	h.lost = true
 	h.s.judge.Lost(h.i)
 }
 
-// patience is how long an operator waits before he starts a replica that stopped by itself.
+// patience is the time after which an operator restarts a replica that stopped by itself.
 func (h *host) patience() time.Duration { return h.disk.Scale(10*time.Millisecond, time.Second) }
 
-// down ends the process there, by a power cut or as SIGKILL does, and has it started again later;
-// 0: when it is told.
+// down ends the process, by a power cut or as SIGKILL does, and schedules its restart; no restart
+// if later is 0.
 func (h *host) down(power bool, later time.Duration) {
 	h.fall(power, h.disk.Rand)
 	h.later(later, 0)
 }
 
-// fall ends the process there; rng says what a power cut leaves.
+// fall ends the process. rng chooses the writes that survive a power cut.
 func (h *host) fall(power bool, rng *rand.Rand) {
 	h.fuseUnburnt("the process ended before that change of the disk")
 	h.fell(rng)
@@ -178,7 +178,7 @@ func (h *host) fell(rng *rand.Rand) {
 	}
 }
 
-// later has the host started again; with fuse > 0 it goes down again at that change of its disk.
+// later schedules a restart; with fuse > 0 the host goes down again at that change of its disk.
 func (h *host) later(d time.Duration, fuse int) {
 	if d == 0 {
 		h.idle = true
@@ -196,7 +196,7 @@ func (h *host) later(d time.Duration, fuse int) {
 	})
 }
 
-// turnWait is how long a turn of the loop waits.
+// turnWait returns the delay of the next turn of the loop.
 func (h *host) turnWait() time.Duration {
 	return h.core.Between(0, max(h.s.p.Turn, time.Duration(h.dull.Amount(h.s.Now()))))
 }

@@ -13,19 +13,19 @@ import (
 // journal records what happens in a run: in its hash, for its watcher, and the first violation.
 type journal struct {
 	clock   *world.Events
-	watcher Watcher // nil: there is none
+	watcher Watcher // may be nil
 	sum     tally
 	err     *Violation // nil: nothing is wrong
 }
 
-// mark takes into the hash that a host did something with a number.
+// mark adds an action of a host and its number to the hash.
 func (j *journal) mark(host int, what uint64, number uint64) {
 	j.sum.mix(uint64(j.clock.Now()))
 	j.sum.mix(uint64(host)<<32 ^ what)
 	j.sum.mix(number)
 }
 
-// What is marked where there is no note.
+// Actions that are marked without a note.
 const (
 	marksSend = 1<<16 + iota
 	marksReceive
@@ -33,7 +33,7 @@ const (
 	marksSaved
 )
 
-// note tells the watcher something in words, and takes it into the hash: number stands for args.
+// note passes an event to the watcher and adds it to the hash, with number in place of args.
 func (j *journal) note(host int, what string, number uint64, args ...any) {
 	j.sum.mixBytes([]byte(what))
 	j.mark(host, uint64(len(what)), number)

@@ -10,10 +10,10 @@ import (
 	"github.com/smr-go/smr/internal/wal"
 )
 
-// What a replica keeps on its disk has limits too (11.10). They are looked at when it has just tidied up;
-// its memory's are in the core's own check.
+// The limits of a replica's disk (11.10), which are checked right after a compaction or a snapshot. The core checks the limits
+// of its memory itself.
 
-// checkLog: after a compaction, segments that hold nothing above the snapshot have KeepLog bytes at most.
+// checkLog checks after a compaction that segments without an op above the snapshot have at most KeepLog bytes.
 func (h *host) checkLog(snapshot vsr.OpNumber) error {
 	names, err := h.fs.ReadDir(logDir)
 	if err != nil || h.faults.rotten {
@@ -44,8 +44,8 @@ func (h *host) checkLog(snapshot vsr.OpNumber) error {
 	return nil
 }
 
-// checkSnapshots checks that once a snapshot is complete it is the only one, but for those that are kept for others, and
-// that nothing else is there but what is being received. A damaged one is left where it is (F9).
+// checkSnapshots checks after a snapshot is complete that the disk holds no other, except for those that are kept for
+// other members and for the one that is being received. A damaged snapshot stays where it is (F9).
 func (p *process) checkSnapshots() error {
 	h := p.h
 	names, err := h.fs.ReadDir(snapDir)

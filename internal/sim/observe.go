@@ -13,10 +13,10 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// A process is also the observer of its shell: the judge and the witness learn here what it does.
+// A process also observes its shell, and reports to the judge and the witness.
 var _ shell.Observer = (*process)(nil)
 
-// Ready reports what a turn gives out, before anything of it is performed.
+// Ready reports the output of a turn, before any of it is performed.
 func (p *process) Ready(out *vsr.Output) {
 	if p.dead {
 		return
@@ -32,7 +32,7 @@ func (p *process) Ready(out *vsr.Output) {
 	}
 }
 
-// Saved takes saves into the account of what is durable.
+// Saved reports saves that became durable.
 func (p *process) Saved(saves []*vsr.Save) {
 	h := p.h
 	if p.dead || h.faults.burnt {
@@ -51,11 +51,11 @@ func (p *process) Saved(saves []*vsr.Save) {
 	}
 }
 
-// saved notes up to where rot is told from a torn write now (S5).
+// saved updates the highest op for which a later mark distinguishes rot from a torn write (S5).
 func (h *host) saved(batch []*vsr.Save) {
 	h.covered = h.truth().Last.Op
 	for _, s := range batch {
-		switch { // what it replaces is of this batch now
+		switch { // the replaced records are in this batch now
 		case s.From > 0:
 			h.covered = min(h.covered, s.From-1)
 		case s.Base != nil:
@@ -74,22 +74,22 @@ func (h *host) alone() bool {
 	return true
 }
 
-// Marked notes that rot anywhere in the log is told from a torn write.
+// Marked notes that a mark covers the whole log.
 func (p *process) Marked() { p.h.covered = p.h.truth().Last.Op }
 
-// Compacted notes where the log begins.
+// Compacted notes the new beginning of the log.
 func (p *process) Compacted(c vsr.Compact, first vsr.OpNumber) {
 	p.compacted = c.Snapshot
 	p.s.note(p.h.i, "has compacted to", uint64(first), first)
 }
 
-// Loaded notes that entries were read from the log.
+// Loaded notes a read of entries from the log.
 func (p *process) Loaded(l vsr.Load, entries int) {
 	p.s.stats.Loads++
 	p.s.note(p.h.i, "loads", uint64(entries), l, entries)
 }
 
-// Applied compares what was done with an entry, and the state after it, with the judge's and the witness's.
+// Applied compares the result of an entry, and the state after it, with those of the judge and the witness.
 func (p *process) Applied(e *vsr.Entry, executed bool, result []byte, state *store.State) {
 	out := judge.Outcome{Executed: executed, Result: result, Kept: state.Sessions.Kept()}
 	if executed {
@@ -116,7 +116,7 @@ func (p *process) Restored(state *store.State) {
 	p.s.note(p.h.i, "has restored", uint64(state.Last.Op), state.Last)
 }
 
-// SnapshotWritten checks what was written, and what is on the disk then.
+// SnapshotWritten checks a snapshot that was written, and the files on the disk after it.
 func (p *process) SnapshotWritten(f *shell.Frozen, err error) {
 	if p.dead || p.h.faults.burnt {
 		return
@@ -135,7 +135,7 @@ func (p *process) SnapshotWritten(f *shell.Frozen, err error) {
 	p.s.note(p.h.i, "has a snapshot at", uint64(f.Last.Op), f.Last)
 }
 
-// SnapshotReceived checks what is on the disk then.
+// SnapshotReceived checks the files on the disk after a snapshot was received.
 func (p *process) SnapshotReceived(s vsr.Snapshot) {
 	if p.dead || p.h.faults.burnt {
 		return
@@ -145,7 +145,7 @@ func (p *process) SnapshotReceived(s vsr.Snapshot) {
 	p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
 }
 
-// Turned reports what the process is after a turn.
+// Turned reports the state of the process after a turn.
 func (p *process) Turned(now *vsr.State) {
 	if p.dead {
 		return
@@ -174,7 +174,7 @@ func (s *Sim) turned(p *process) {
 	}
 }
 
-// user is the user's state machine as the shell of a process has it.
+// user adapts the user's state machine to the shell.
 type user struct {
 	p *process
 	*contract.Machine
@@ -199,11 +199,11 @@ func (u *user) Snapshot() (io.WriterTo, error) {
 	return nil, u.p.s.kit.At(opOf(u.p.s.judge.Entry(u.p.shell.Applier.Op())), err)
 }
 
-// frozen is a state to be written as a snapshot while later operations are applied.
+// frozen is a state that is written as a snapshot while later operations are applied.
 type frozen struct {
 	user    contract.Snapshot
-	at      uint64 // hash of the state as it was written when it was frozen
-	written uint64 // and later
+	at      uint64 // hash of the state, written when it was frozen
+	written uint64 // hash of the state, written later
 }
 
 // WriteTo writes the whole state at once.
@@ -216,7 +216,7 @@ func (f *frozen) WriteTo(w io.Writer) (int64, error) {
 	return bytes.NewReader(state).WriteTo(w)
 }
 
-// whole is the log that a process found when it started, above its snapshot.
+// whole returns the log above the snapshot that a process found when it started.
 func whole(sh *shell.Shell, d *vsr.Durable) (log []vsr.Entry, err error) {
 	if sh.Log == nil {
 		return nil, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// process is one run of a replica. It drives the shell that a real replica has: each part does one thing at a time, and
-// takes time for it. Here are its loop and its life; driver.go has the other parts, observe.go what the judge learns.
+// process is one run of a replica. It drives the shell of a real replica; each of its parts does one thing at a time and
+// takes time for it. This file has its loop and its life, driver.go the other parts, observe.go the reports to the judge.
 type process struct {
 	s     *Sim
 	h     *host
@@ -22,26 +22,26 @@ type process struct {
 	dead  bool
 
 	inputs   []shell.Input // for the next turn
-	spare    []shell.Input // memory for those after it
-	nextTurn func()        // turn, made once
-	wakeUp   func()        // awake, likewise
+	spare    []shell.Input // memory for the inputs after it
+	nextTurn func()        // the method turn, bound once
+	wakeUp   func()        // the method awake, bound once
 	turnDue  bool
-	tickAt   time.Duration // when the loop wakes up by itself
+	tickAt   time.Duration // the time at which the loop wakes up by itself
 
 	writing, applying, fetching activity
 	markAt                      time.Duration
 	markDue                     bool
 	compacted                   vsr.OpNumber // the snapshot below which the log was last compacted
 
-	proposals, reads []*Call // that wait, in the order in which they began
+	proposals, reads []*Call // waiting calls, in the order of their beginnings
 
 	seen vsr.State // after the last turn
 }
 
-// activity is a part of the shell that is doing something. Only one thing at a time is done.
+// activity is a part of the shell that performs one thing at a time.
 type activity struct {
 	busy bool
-	done func() // the end of the present thing, made once
+	done func() // ends it; bound once
 }
 
 func newProcess(h *host, m *contract.Machine) *process {
@@ -52,7 +52,7 @@ func newProcess(h *host, m *contract.Machine) *process {
 	return p
 }
 
-// config returns what the replica is started with.
+// config returns the configuration of the replica.
 func (p *process) config() shell.Config {
 	s, h := p.s, p.h
 	c := vsr.Config{
@@ -69,26 +69,26 @@ func (p *process) config() shell.Config {
 		SnapshotEvery: s.p.SnapshotEvery, User: p.user, Driver: p, Observer: p}
 }
 
-// core returns the core, to be looked at.
+// core returns the core, for inspection.
 func (p *process) core() *vsr.Replica { return p.shell.Loop.Core() }
 
-// begin begins the process's life.
+// begin begins the life of the process.
 func (p *process) begin() {
 	p.seen = p.core().State()
 	p.s.judged(p.s.judge.Started(p.h.i, p.seen))
 	p.wake()
 }
 
-// end is the end of the process: nothing of it happens any more.
+// end ends the process, and drops all its events.
 func (p *process) end() {
 	p.dead = true
 	p.gone()
 }
 
-// after has do called then, by this process: not if it has ended, and later if it is paused.
+// after calls do after d, unless the process has ended by then; a pause delays the call.
 func (p *process) after(d time.Duration, do func()) { p.s.AfterBy(p, d, do) }
 
-// onDisk does something with the disk, in which the machine may go down.
+// onDisk uses the disk, in which the machine may go down.
 func (p *process) onDisk(do func()) {
 	do()
 	if p.h.faults.burnt {
@@ -96,8 +96,8 @@ func (p *process) onDisk(do func()) {
 	}
 }
 
-// stops ends the process because of an error for which a replica stops. If the disk was not made to give it, something
-// is wrong.
+// stops ends the process because of an error that a replica does not survive. Unless the disk's faults excuse it, the
+// error is a violation.
 func (p *process) stops(err error) {
 	if p.dead || p.h.faults.burnt {
 		return // it is going down anyway
@@ -110,13 +110,13 @@ func (p *process) stops(err error) {
 	p.h.down(false, p.h.patience())
 }
 
-// queue adds an input for the loop, whose next turn is due soon.
+// queue adds an input for the next turn of the loop.
 func (p *process) queue(in shell.Input) {
 	p.inputs = append(p.inputs, in)
 	p.wake()
 }
 
-// wake has the loop come round soon.
+// wake schedules a turn of the loop.
 func (p *process) wake() {
 	if !p.turnDue {
 		p.turnDue = true
@@ -124,7 +124,7 @@ func (p *process) wake() {
 	}
 }
 
-// turn is one turn of the loop, with all inputs that wait. The process may go down at any point of it.
+// turn performs one turn of the loop, with all waiting inputs. The process may go down at any point in it.
 func (p *process) turn() {
 	p.turnDue = false
 	inputs, loop := p.inputs, &p.shell.Loop
@@ -141,11 +141,11 @@ func (p *process) turn() {
 	}
 }
 
-// sleep has the loop wake up when the core wants to be told the time.
+// sleep schedules the loop's wake-up for the deadline of the core.
 func (p *process) sleep() {
 	at := max(p.h.clock.When(p.shell.Loop.Deadline()), p.s.Now()+time.Microsecond)
 	if p.tickAt > p.s.Now() && p.tickAt <= at {
-		return // wakes up before, and sees then
+		return // the earlier wake-up looks again
 	}
 	p.tickAt = at
 	p.after(at-p.s.Now(), p.wakeUp)
@@ -161,7 +161,7 @@ func (p *process) awake() {
 	}
 }
 
-// PausedUntil returns the end of the pause of the process or its machine.
+// PausedUntil returns the end of a pause of the process or its machine.
 func (p *process) PausedUntil() time.Duration { return p.h.pausedUntil }
 
 // receive takes a message off the network.

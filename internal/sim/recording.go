@@ -13,36 +13,36 @@ import (
 	"github.com/smr-go/smr/internal/words"
 )
 
-// Recording is a Watcher that makes a run into a picture. Of a long run it keeps what happened last.
+// Recording is a Watcher that draws a run. Of a long run it keeps the latest events.
 type Recording struct {
-	// Words is what faults are called from now on; "": as a schedule writes them.
+	// Words describes the faults from now on; "" is their line in a schedule.
 	Words string
 
 	replicas int
 	end      time.Duration
-	over     bool // something was violated: what comes then is no part of the story
+	over     bool // a rule is broken; later events are not drawn
 
 	flights flights
 	spans   latest[picture.Span] // that are over
-	cuts    latest[picture.Cut]  // likewise
+	cuts    latest[picture.Cut]  // that are over
 	marks   latest[picture.Mark]
 	states  latest[picture.State]
 
 	hosts   []recorded
-	severed map[[2]int]time.Duration // links that are cut, and since when
-	callers []place                  // a caller at each replica that he has used, in the order of first calls; their lanes follow the replicas'
+	severed map[[2]int]time.Duration // the cut links, and the time of each cut
+	callers []place                  // in the order of their first calls; their lanes follow those of the replicas
 	calls   []*Call                  // under way
 	ended   latest[*Call]
 }
 
-// recorded is what is known of a host that is not over.
+// recorded is the present state of a host.
 type recorded struct {
-	role   picture.Span // what it is in the protocol, or that it is down; no kind: nothing yet
+	role   picture.Span // its role, or that it is down; without a kind at the beginning
 	ails   []picture.Span
 	state  vsr.State
-	saves  []unsaved        // begun
-	why    string           // it goes down
-	absent picture.SpanKind // what keeps it out of reach while all else is healed; "": nothing that is drawn
+	saves  []unsaved        // under way
+	why    string           // the reason why it goes down
+	absent picture.SpanKind // the reason why it is out of reach at the end, if that is drawn
 }
 
 // place is a caller at a replica.
@@ -54,8 +54,8 @@ type unsaved struct {
 	text string
 }
 
-// NewRecording returns a recording of a group of so many replicas, which keeps that many messages,
-// and as many of everything else.
+// NewRecording returns a recording of a group. It keeps at most that many messages, and as many of
+// everything else.
 func NewRecording(replicas, most int) *Recording {
 	most = max(most, 1)
 	r := &Recording{replicas: replicas, hosts: make([]recorded, replicas), severed: map[[2]int]time.Duration{},
@@ -68,7 +68,7 @@ func NewRecording(replicas, most int) *Recording {
 	return r
 }
 
-// Picture returns the picture of the run so far, but for its title, its command and its history.
+// Picture returns the picture of the run so far, without title, command and history.
 func (r *Recording) Picture(rep *Report) *picture.Run {
 	p := &picture.Run{Messages: r.flights.messages(), Spans: r.spans.list(), Cuts: r.cuts.list(),
 		Marks: r.marks.list(), States: r.states.list(), End: max(r.end, rep.Virtual)}
@@ -101,7 +101,7 @@ func (r *Recording) Picture(rep *Report) *picture.Run {
 	return p
 }
 
-// Calls returns the last n calls that have ended, and then those that are under way, in words.
+// Calls describes the last n calls that have ended, and then all calls under way.
 func (r *Recording) Calls(n int) (lines []string) {
 	ended := r.ended.list()
 	for _, c := range ended[max(0, len(ended)-n):] {
@@ -113,7 +113,7 @@ func (r *Recording) Calls(n int) (lines []string) {
 	return lines
 }
 
-// arrange puts the callers of each replica together.
+// arrange groups the lanes of callers by replica.
 func (r *Recording) arrange(p *picture.Run) {
 	for i := range r.replicas {
 		p.Lanes = append(p.Lanes, picture.Lane{Name: fault.Name(i)})
@@ -130,7 +130,7 @@ func (r *Recording) arrange(p *picture.Run) {
 	}
 }
 
-// lane returns a caller's lane, before they are arranged.
+// lane returns the lane of a caller before arrange.
 func (r *Recording) lane(c *Call) int {
 	return r.replicas + slices.IndexFunc(r.callers, func(x place) bool { return x == place{c.Host, c.Caller} })
 }
@@ -179,7 +179,7 @@ func stateInWords(s *vsr.State) string {
 	return text
 }
 
-// becomes ends what a host is, and begins the next.
+// becomes ends the role of a host and begins the next.
 func (r *Recording) becomes(host int, next picture.Span) {
 	h := &r.hosts[host]
 	if h.role.Kind != "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/smr-go/smr/internal/words"
 )
 
-// Note is Watcher.Note: of some notes a picture knows more than their words.
+// Note is Watcher.Note.
 func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
 	if host < 0 {
 		r.ofWorld(at, what, args)
@@ -22,7 +22,7 @@ func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
 	}
 	h := &r.hosts[host]
 	switch what {
-	case "is": // Turned says so
+	case "is": // Turned has drawn it
 	case "saves":
 		s := args[0].(*vsr.Save)
 		h.saves = append(h.saves, unsaved{s.Seq, words.Save(s)})
@@ -77,7 +77,7 @@ func (r *Recording) ofWorld(at time.Duration, what string, args []any) {
 	}
 }
 
-// brokenInWords says that a rule is broken, and not that it holds.
+// brokenInWords describes a violation. A rule alone would read as if it held.
 func brokenInWords(rule, text string) string {
 	switch rule {
 	case "liveness", "too little", "error", "panic":
@@ -86,7 +86,7 @@ func brokenInWords(rule, text string) string {
 	return "broken: " + rule + ": " + text
 }
 
-// inANote is a note as a picture has it.
+// inANote describes a note for a picture.
 func inANote(what string, args []any) string {
 	switch what {
 	case "starts, log":
@@ -137,7 +137,7 @@ func (r *Recording) Faulted(at time.Duration, f *fault.Fault) {
 	case fault.Resume:
 		r.recovers(f.Host, at, picture.Paused)
 	case fault.SlowDisk:
-		r.recovers(f.Host, at, picture.DiskSlow) // the last one counts
+		r.recovers(f.Host, at, picture.DiskSlow) // the latest one counts
 		if f.N > 0 {
 			r.suffers(at, f, picture.DiskSlow)
 		}
@@ -148,7 +148,7 @@ func (r *Recording) Faulted(at time.Duration, f *fault.Fault) {
 	}
 }
 
-// suffers begins what ails a host for as long as the fault says.
+// suffers begins a span that lasts as long as the fault.
 func (r *Recording) suffers(at time.Duration, f *fault.Fault, kind picture.SpanKind) {
 	s := picture.Span{Lane: f.Host, From: at, To: at + f.For, Kind: kind}
 	if f.For == 0 {
@@ -164,7 +164,7 @@ func (r *Recording) suffers(at time.Duration, f *fault.Fault, kind picture.SpanK
 	h.ails = append(h.ails, s)
 }
 
-// recovers ends what ails a host.
+// recovers ends the spans of these kinds.
 func (r *Recording) recovers(host int, at time.Duration, kind picture.SpanKind) {
 	h := &r.hosts[host]
 	for i := range h.ails {
@@ -174,7 +174,7 @@ func (r *Recording) recovers(host int, at time.Duration, kind picture.SpanKind) 
 	}
 }
 
-// latest keeps the last of what is added.
+// latest keeps the elements that were added last.
 type latest[T any] struct {
 	all  []T
 	most int
@@ -188,11 +188,11 @@ func (l *latest[T]) add(x T) {
 
 func (l *latest[T]) list() []T { return append([]T(nil), l.all[max(0, len(l.all)-l.most):]...) }
 
-// flights are the messages that were sent last, by their ids.
+// flights are the messages that were sent last, by their numbers.
 type flights struct {
 	ring   []flight
 	last   uint64
-	copies latest[picture.Message] // of those that arrived more than once
+	copies latest[picture.Message] // of messages that arrived more than once
 }
 
 type flight struct {
@@ -207,7 +207,7 @@ func (f *flights) begin(id uint64, m picture.Message) {
 func (f *flights) end(id uint64, at time.Duration, fate world.Fate) {
 	x := &f.ring[id%uint64(len(f.ring))]
 	if x.id != id {
-		return // long ago
+		return // no longer kept
 	}
 	m := x.message
 	m.Arrived, m.Fate = at, [...]picture.Fate{world.Arrived: picture.Arrived, world.Lost: picture.Lost, world.CutOff: picture.CutOff, world.Refused: picture.Refused}[fate]
@@ -218,7 +218,7 @@ func (f *flights) end(id uint64, at time.Duration, fate world.Fate) {
 	}
 }
 
-// messages returns all, in the order of their sending, then the copies.
+// messages returns all messages in the order of sending, then the copies.
 func (f *flights) messages() (all []picture.Message) {
 	n := uint64(len(f.ring))
 	for id := f.last + 1 - min(f.last, n); id <= f.last; id++ {

@@ -11,31 +11,32 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Report is what happened in a run.
+// Report describes a run.
 type Report struct {
 	Violation   *Violation    // nil: none
-	Schedule    Schedule      // makes the same run again
-	Ineffective []Ineffective // faults that did nothing
-	Hash        uint64        // of everything that happened, in order
+	Schedule    Schedule      // repeats the run
+	Ineffective []Ineffective // scheduled faults without effect
+	Hash        uint64        // of all events in order
 	Virtual     time.Duration
-	Calm        time.Duration // how long all was calm at first
+	Calm        time.Duration // the length of the calm beginning
 	Stats       Stats
-	Beyond      bool // the faults were more than the budget allows: a group may stand still then
-	Blind       bool // snapshots of one state differ in their bytes: states were not compared
+	Beyond      bool // the faults exceeded the budget, so that the group may stop serving
+	Blind       bool // states were not compared, because snapshots of one state differ in their bytes
 
-	// Of a run with a violation only.
+	// Set after a violation only.
 	Hosts   []HostStatus          // at the end
-	History []porcupine.Operation // of a work with a model
+	History []porcupine.Operation // if the work has a model
 }
 
-// Run lets the seed's run of smr's own state machine happen. A watcher may be nil.
+// Run performs the run of a seed with smr's own state machine. The watcher may be nil.
 func Run(seed uint64, watcher Watcher) *Report {
 	p, t := Draw(seed)
 	p.Lists = drawCalls(seed)
 	return Play(p, t, nil, p.Lists.Work(), watcher)
 }
 
-// Play lets a run happen: chance makes troubles, which may be nil, and the faults happen too.
+// Play performs a run, with the faults of chance, if h is not nil, and these faults. The watcher may
+// be nil.
 func Play(p *Setup, h *Hazards, faults []fault.Fault, w *Work, watcher Watcher) *Report {
 	s, err := New(p, w, watcher)
 	if err != nil {
@@ -49,7 +50,7 @@ func Play(p *Setup, h *Hazards, faults []fault.Fault, w *Work, watcher Watcher) 
 	return s.Report()
 }
 
-// goThrough begins, and lets pass what is calm at first, and the time in which faults happen.
+// goThrough performs the calm beginning of a run and the time of its faults.
 func (s *Sim) goThrough(h *Hazards, faults []fault.Fault) {
 	s.Begin()
 	for _, f := range faults {
@@ -68,7 +69,7 @@ func (s *Sim) goThrough(h *Hazards, faults []fault.Fault) {
 	}
 }
 
-// guarded makes a violation of a panic.
+// guarded turns a panic into a violation.
 func (s *Sim) guarded(do func()) {
 	defer func() {
 		if x := recover(); x != nil {
@@ -78,12 +79,12 @@ func (s *Sim) guarded(do func()) {
 	do()
 }
 
-// Report says what has happened so far.
+// Report describes the run so far.
 func (s *Sim) Report() *Report {
 	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.Now(), Calm: s.calm, Stats: s.stats, Beyond: s.budget.Overdrawn,
 		Schedule: Schedule{Setup: *s.p, Faults: s.Struck()}}
 	if s.err == nil {
-		r.Ineffective = s.ineffective() // else its time might have come
+		r.Ineffective = s.ineffective() // after a violation, the time of some has not come
 	}
 	if s.judge != nil {
 		r.Stats.Commands, r.Blind = s.judge.Executed(), s.witness.Blind()
@@ -112,15 +113,15 @@ func (s Stats) Plus(o Stats) Stats {
 	return s
 }
 
-// HostStatus is what a host is for those outside.
+// HostStatus describes a host.
 type HostStatus struct {
 	Up, Lost, Paused bool
 	State            vsr.State // of a process that is up
 	Applied          uint64
-	Machine          smr.StateMachine // of a process that is up; not to be changed
+	Machine          smr.StateMachine // of a process that is up; read-only
 }
 
-// Status returns what a host is now.
+// Status returns the present state of a host.
 func (s *Sim) Status(host int) HostStatus {
 	h := s.hosts[host]
 	x := HostStatus{Up: h.proc != nil, Lost: h.lost, Paused: s.Now() < h.pausedUntil}
@@ -130,7 +131,7 @@ func (s *Sim) Status(host int) HostStatus {
 	return x
 }
 
-// Primary returns the primary of the latest view that has one; -1 if none has.
+// Primary returns the primary of the latest view that has one, or -1.
 func (s *Sim) Primary() int {
 	if h := s.primary(); h != nil {
 		return h.i

@@ -12,8 +12,8 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// Schedule is a run written down: the world, and the faults. With the same build and the same work
-// it makes the same run. As text it is a line for each setting and each fault:
+// Schedule is a run in writing: its world and its faults. With the same build and the same work it
+// repeats the run. Its text has a line for each setting and each fault:
 //
 //	# 11.3: 4@1.0 is committed; a view change could choose the log that ends with 3@1.0, …
 //	set Seed 4711
@@ -24,7 +24,7 @@ import (
 //	at 5s slow-link a b by 20ms for 1s
 //	at 5s lossy-link b a losing 250/1000 for 1s
 type Schedule struct {
-	About  string // what it shows
+	About  string // the failure that it shows
 	Setup  Setup
 	Faults []fault.Fault
 }
@@ -94,7 +94,7 @@ func (x *Schedule) read(line string, settings map[string]reflect.Value) error {
 		}
 		return setTo(v, words[2])
 	case words[0] == "set":
-		return fmt.Errorf("a setting is: set NAME VALUE")
+		return fmt.Errorf("a setting has the form: set NAME VALUE")
 	default:
 		f, err := fault.Parse(line)
 		if err != nil {
@@ -130,12 +130,12 @@ func setTo(v reflect.Value, text string) error {
 		v.SetInt(n)
 	}
 	if v.CanInt() && v.Int() < 0 || v.CanFloat() && !(v.Float() >= 0 && v.Float() <= math.MaxFloat64) {
-		return fmt.Errorf("%s: a setting is a number from 0", text)
+		return fmt.Errorf("%s: a setting must not be negative", text)
 	}
 	return err
 }
 
-// check says whether a run can be made of it.
+// check returns an error if no run can be made of the schedule.
 func (x *Schedule) check() error {
 	p := &x.Setup
 	if p.Replicas < 1 || p.Replicas > 7 {

@@ -6,48 +6,48 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// Setup is what the world of one run is like, but for the faults. Durations are virtual.
+// Setup describes the world of a run, except for its faults. Durations are virtual.
 type Setup struct {
-	Seed      uint64 // of all that chance does
+	Seed      uint64 // of all random choices
 	Replicas  int
 	Qr, Qv    int           // 0: the default quorums
-	Calm      time.Duration // before that all is calm until a command is answered; so long at most
-	Trouble   time.Duration // how long faults are made and callers are busy
+	Calm      time.Duration // the longest calm beginning, which ends with the first answer
+	Trouble   time.Duration // the time of faults and busy callers after that
 	Heartbeat time.Duration
-	Trust     time.Duration // of a detector that trusts for a fixed time; 0: the one that learns
+	Trust     time.Duration // the fixed timeout of the detector; 0: an adaptive one
 	DiskLimit time.Duration
 	Window    int64
 	Tail      int64
 	KeepLog   int64
-	Volatile  bool // the cores keep their logs in memory, and who goes down has lost it
+	Volatile  bool // logs are in memory, and a process that ends loses its log
 
 	SnapshotEvery int
-	CompareEvery  int // operations from one comparison of whole states to the next
+	CompareEvery  int // operations between two comparisons of whole states
 	SegmentSize   int64
 	ChunkSize     int
 
 	Network  world.Conditions
 	Callers  Callers
-	Lists    TestCalls // what callers do if the state machine is smr's own
-	Unhealed Unhealed  // who stays out of reach for a while when all else is healed
+	Lists    TestCalls // the operations of callers of smr's own state machine
+	Unhealed Unhealed  // members that stay out of reach when all else is healed
 
-	Save     time.Duration // what a save takes, at the median
-	Apply    time.Duration // what applying takes
-	Turn     time.Duration // what a turn of the loop waits, at most
-	Drift    float64       // how much the clocks' rates differ from the true one, at most
-	ClockGap time.Duration // how far the wall clocks are apart, at most
+	Save     time.Duration // the median time of a save
+	Apply    time.Duration // the mean time of applying
+	Turn     time.Duration // the longest wait before a turn of the loop
+	Drift    float64       // the largest error of a clock's rate
+	ClockGap time.Duration // the largest difference between wall clocks
 }
 
-// Callers is what those do who call the replicas.
+// Callers describes the callers of the replicas.
 type Callers struct {
 	PerReplica int
-	Think      time.Duration // between a caller's operations, the mean
-	Cancels    float64       // of all operations: given up after a while
-	Patience   time.Duration // how long those wait, at most
-	Burst      float64       // probability of the next operation following at once
+	Think      time.Duration // the mean time between a caller's operations
+	Cancels    float64       // the part of operations that are cancelled
+	Patience   time.Duration // the longest time until they are cancelled
+	Burst      float64       // the part of operations that follow at once
 }
 
-// Calm is a world without accidents: three replicas, a quick network, quick disks.
+// Calm returns a world without accidents: three replicas, a fast network, fast disks.
 func Calm(seed uint64) *Setup {
 	return &Setup{
 		Seed: seed, Replicas: 3, Trouble: 10 * time.Second, Heartbeat: 50 * time.Millisecond,
@@ -59,8 +59,8 @@ func Calm(seed uint64) *Setup {
 	}
 }
 
-// Draw chooses what the seed's world is like, and what goes wrong in it: each kind of trouble on or
-// off, and more or less frequent, so that many seeds together try very different worlds.
+// Draw chooses the world of a seed and its hazards. Each source of faults is on or off, and more or
+// less frequent, so that many seeds try very different worlds.
 func Draw(seed uint64) (*Setup, *Hazards) {
 	s := world.NewStream(seed, "setup")
 	p := &Setup{
@@ -92,7 +92,7 @@ func Draw(seed uint64) (*Setup, *Hazards) {
 		h.drawSilent(world.NewStream(seed, "mistakes"))
 	}
 	switch x := s.Float64(); {
-	case x < 0.1: // whoever is behind needs a snapshot
+	case x < 0.1: // a replica that is behind needs a snapshot
 		p.SnapshotEvery, p.KeepLog, p.SegmentSize, p.ChunkSize = 20, 0, 4<<10, world.OneOf(s, 64, 256)
 	case x < 0.13: // long and quiet
 		p.Trouble, p.Callers.Think = s.Scale(2*time.Minute, 20*time.Minute), s.Scale(time.Second, 10*time.Second)
@@ -108,7 +108,7 @@ func Draw(seed uint64) (*Setup, *Hazards) {
 		p.Qv = 1 + s.IntN(p.Replicas)
 		p.Qr = p.Replicas - p.Qv + 1 + s.IntN(p.Qv)
 	}
-	if world.NewStream(seed, "calm").Chance(0.8) { // in the others the group forms among faults
+	if world.NewStream(seed, "calm").Chance(0.8) { // in other runs the group forms among faults
 		p.Calm = 20*time.Second + 10*p.Callers.Think
 	}
 	return p, h

@@ -12,14 +12,13 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// Shrink looks for a smaller schedule that still fails as x did, with v, when Play plays it: a
-// shorter one, with fewer faults, replicas and callers, a quieter network and rounder numbers. It
-// makes at most that many runs, one at least, and fewer if they are long: those of a group that
-// stands still are; and none after stop, if it is not nil, has returned true: it is asked between
-// them. It returns the smallest schedule found and the report of its run; its About says the
-// violation. If x does not fail so, it returns x itself and the report of its run. The same arguments
-// give the same schedule, unless stop ends the search. A nil Work is that of x.Setup.Lists, which then
-// shrinks too.
+// Shrink searches for a smaller schedule that fails with the same violation v: a shorter one, with
+// fewer faults, replicas and callers, a calmer network and rounder numbers. It makes at least one run
+// and at most runs of them, fewer if they are long, as those of a group that does not recover are. It
+// stops early if stop, which may be nil, returns true. It returns the smallest schedule found, whose
+// About is the violation, and the report of its run. If x does not fail with v, it returns x and the
+// report of its run. The result depends on the arguments alone, unless stop ends the search. A nil
+// Work is that of x.Setup.Lists, which is then shrunk too.
 func Shrink(x Schedule, w *Work, v *Violation, runs int, stop func() bool) (Schedule, *Report) {
 	if stop == nil {
 		stop = func() bool { return false }
@@ -33,7 +32,7 @@ func Shrink(x Schedule, w *Work, v *Violation, runs int, stop func() bool) (Sche
 	}
 	slices.SortStableFunc(k.best.Faults, func(f, g fault.Fault) int { return cmp.Compare(f.At, g.At) })
 	if len(k.best.Faults) == 0 {
-		k.best.Faults = nil // as it is read again
+		k.best.Faults = nil // as ReadSchedule returns it
 	}
 	k.best.About, _, _ = strings.Cut(k.report.Violation.Error(), "\n")
 	if len(k.best.About) > longest {
@@ -42,40 +41,40 @@ func Shrink(x Schedule, w *Work, v *Violation, runs int, stop func() bool) (Sche
 	return k.best, k.report
 }
 
-// usualEvents is how many events a run of a search may have, on the average.
+// usualEvents is the mean number of events that a run of a search may have.
 const usualEvents = 50_000
 
-// longest is how much of a violation is said at the head of its schedule.
+// longest is the number of bytes of a violation in the comment of its schedule.
 const longest = 300
 
 // shrinker is one search for a smaller schedule.
 type shrinker struct {
 	work   *Work
 	want   *Violation
-	runs   int // that are left
-	events int // likewise
+	runs   int // runs that are left
+	events int // events that are left
 	stop   func() bool
 	cores  int
 	best   Schedule
 	report *Report         // of the best
-	seen   map[string]bool // schedules that were tried, as text
-	beyond bool            // the first one went beyond the budget: others may
+	seen   map[string]bool // the texts of the schedules that were tried
+	beyond bool            // the first one exceeded the budget, so that others may
 }
 
-// change makes a schedule smaller or plainer, or leaves it as it is.
+// change makes a schedule smaller or plainer, or does nothing.
 type change func(x *Schedule)
 
 // attempt is a changed schedule.
 type attempt struct {
-	change int // its number
+	change int // its index
 	x      Schedule
 	text   string
 	report *Report
 	fails  bool
 }
 
-// round makes every kind of change, those first that make the runs after them quick. It reports
-// whether any made the schedule smaller.
+// round tries every kind of change, beginning with those that make later runs fast. It reports whether
+// the schedule became smaller.
 func (k *shrinker) round() bool {
 	before := textOf(&k.best)
 	for _, step := range []func(*shrinker){
@@ -87,7 +86,7 @@ func (k *shrinker) round() bool {
 	return k.left() > 0 && !k.stop() && textOf(&k.best) != before
 }
 
-// left is how many runs are left.
+// left returns the number of runs that are left.
 func (k *shrinker) left() int {
 	if k.events <= 0 {
 		return 0
@@ -96,8 +95,8 @@ func (k *shrinker) left() int {
 }
 
 // first tries changes of the best schedule one after another until one still fails, which becomes
-// the best. It returns its number, -1 if there is none. All cores try at once; what comes out, and
-// how many runs it counts, is as if one did.
+// the best. It returns the index of that change, or -1. All cores try at once; the result, and the
+// number of runs counted, are those of one core.
 func (k *shrinker) first(changes ...change) int {
 	for next := 0; next < len(changes) && k.left() > 0 && !k.stop(); {
 		var batch []*attempt
@@ -123,7 +122,7 @@ func (k *shrinker) first(changes ...change) int {
 	return -1
 }
 
-// batch returns the next attempts, one for each core, and the number of the change after them.
+// batch returns the next attempts, one for each core, and the index of the change after them.
 func (k *shrinker) batch(changes []change, next int) (batch []*attempt, after int) {
 	for ; next < len(changes) && len(batch) < min(k.cores, k.runs); next++ {
 		a := &attempt{change: next, x: k.best.clone()}
@@ -137,7 +136,7 @@ func (k *shrinker) batch(changes []change, next int) (batch []*attempt, after in
 	return batch, next
 }
 
-// each tries every change, each on the best there is by then.
+// each tries every change on the best schedule so far.
 func (k *shrinker) each(changes ...change) {
 	for len(changes) > 0 {
 		i := k.first(changes...)
@@ -148,13 +147,13 @@ func (k *shrinker) each(changes ...change) {
 	}
 }
 
-// play plays a schedule, and reports whether it fails as it must, within the budget.
+// play plays a schedule, and reports whether it fails with the wanted violation and within the budget.
 func (k *shrinker) play(x *Schedule) (r *Report, fails bool) {
 	w := k.work
 	if w == nil {
 		w = x.Setup.Lists.Work()
 	}
-	p := x.Setup // the run keeps it
+	p := x.Setup // the run keeps a pointer to it
 	r = Play(&p, nil, x.Faults, w, nil)
 	if k.report == nil {
 		k.beyond = r.Beyond
@@ -162,8 +161,8 @@ func (k *shrinker) play(x *Schedule) (r *Report, fails bool) {
 	return r, r.Violation.like(k.want) && (k.beyond || !r.Beyond)
 }
 
-// like reports whether two violations are of the same rule. Where that is only that nothing panics,
-// or fails unless it was made to, they must also say the same, but for numbers, names and quotes.
+// like reports whether two violations break the same rule. If the rule is as general as the absence
+// of panics, their texts must also be equal, except for numbers, names and quotes.
 func (v *Violation) like(w *Violation) bool {
 	if v == nil || v.Rule != w.Rule {
 		return false

@@ -7,18 +7,18 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// drop is a change that leaves faults out.
+// drop returns a change that removes faults.
 func drop(which func(f *fault.Fault) bool) change {
 	return func(x *Schedule) {
 		x.Faults = slices.DeleteFunc(x.Faults, func(f fault.Fault) bool { return which(&f) })
 	}
 }
 
-// cutTail leaves out what comes after the failure. One that shows when all is healed may show as
-// well if that is sooner.
+// cutTail removes the faults after the failure, and ends the time of faults there. A failure that
+// shows after the healing may also show if the healing is earlier.
 func (k *shrinker) cutTail() {
 	k.first(drop(func(f *fault.Fault) bool { return f.At > k.report.Violation.At }))
-	calm := k.report.Calm // after which the trouble begins
+	calm := k.report.Calm // before the time of faults
 	at, trouble := k.report.Violation.At-calm, k.best.Setup.Trouble
 	ends := []time.Duration{at}
 	if at > trouble {
@@ -42,7 +42,7 @@ func upToTenth(d time.Duration) time.Duration {
 	return (d + tenth - 1) / tenth * tenth
 }
 
-// dropKinds leaves out all faults, all of a kind, all that befall one replica.
+// dropKinds removes all faults, all faults of a kind, and all faults of a replica.
 func (k *shrinker) dropKinds() {
 	changes := []change{drop(func(*fault.Fault) bool { return true })}
 	for kind := range fault.Kinds {
@@ -54,8 +54,8 @@ func (k *shrinker) dropKinds() {
 	k.each(changes...)
 }
 
-// dropFaults is delta debugging on the faults: it leaves out halves of them, then quarters, and in
-// the end one at a time.
+// dropFaults removes half of the faults, then a quarter, and so on down to single faults (delta
+// debugging).
 func (k *shrinker) dropFaults() {
 	for size := (len(k.best.Faults) + 1) / 2; size > 0; size /= 2 {
 		for from := 0; from < len(k.best.Faults); {
@@ -69,13 +69,12 @@ func (k *shrinker) dropFaults() {
 			if i < 0 {
 				break
 			}
-			from += i * size // where those now are that followed
+			from += i * size // the new place of the faults that followed
 		}
 	}
 }
 
-// dropReplicas leaves out replicas, and the faults that name them. Those that stay have as many
-// callers as all had.
+// dropReplicas removes replicas and the faults that name them. The number of callers stays the same.
 func (k *shrinker) dropReplicas() {
 	var changes []change
 	for n := 1; n <= k.best.Setup.Replicas; n++ {
@@ -89,7 +88,7 @@ func (k *shrinker) dropReplicas() {
 	k.first(changes...)
 }
 
-// leave leaves the first n replicas.
+// leave removes all but the first n replicas.
 func leave(x *Schedule, n int) {
 	p := &x.Setup
 	p.Callers.PerReplica = (p.Callers.PerReplica*p.Replicas + n - 1) / n
@@ -101,10 +100,10 @@ func leave(x *Schedule, n int) {
 	x.Faults = fault.AmongFirst(x.Faults, n)
 }
 
-// few is how many faults are made simpler one by one: with more of them, other changes are worth more.
+// few is the number of faults up to which each is simplified; before that other changes save more.
 const few = 8
 
-// simplifyFaults makes one fault after another simpler, in every respect.
+// simplifyFaults simplifies one fault after another in every respect.
 func (k *shrinker) simplifyFaults() {
 	if len(k.best.Faults) > few {
 		return

@@ -9,14 +9,14 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// plain is the world that settings are brought to. What is not plain in a schedule matters.
+// plain returns the world that shrinking aims at. A setting that remains different matters.
 func plain() *Setup {
 	p := Calm(0)
 	p.Network.Jitter, p.SnapshotEvery = 0, 1_000_000
 	return p
 }
 
-// plainWorld makes all plain, all but the sizes, or the network alone.
+// plainWorld makes the network, the times and the sizes plain.
 func (k *shrinker) plainWorld() {
 	p := plain()
 	k.each(
@@ -31,7 +31,7 @@ func (k *shrinker) plainWorld() {
 	)
 }
 
-// calmCallers has fewer callers do less, and all of them the same, and fewer snapshots be taken.
+// calmCallers tries fewer callers, slower and more uniform ones, and fewer snapshots.
 func (k *shrinker) calmCallers() {
 	var fewer, slower, rarer []change
 	for n := 1; n < k.best.Setup.Callers.PerReplica; n++ {
@@ -75,11 +75,11 @@ func (k *shrinker) plainSettings() {
 	k.first(seeds...)
 }
 
-// otherwise are the settings that are brought down otherwise.
+// otherwise are the settings that other steps change.
 var otherwise = []string{"Seed", "Replicas", "Qr", "Qv", "Trouble", "Callers.PerReplica", "Callers.Think", "SnapshotEvery",
 	"Lists.Fill", "Lists.Reads", "Lists.Compares"}
 
-// setting returns the field that has that dotted name.
+// setting returns the field with that dotted name.
 func (x *Schedule) setting(name string) (found reflect.Value) {
 	eachSetting(reflect.ValueOf(&x.Setup).Elem(), "", func(n string, v reflect.Value) {
 		if n == name {

@@ -38,13 +38,13 @@ type Sim struct {
 	hosts   []*host
 	net     *world.Network
 
-	chance    *chance // nil: no fault is made by chance
+	chance    *chance // nil: chance makes no faults
 	budget    fault.Budget
-	struck    []fault.Fault  // all that have happened
-	scheduled []*scheduled   // all that a schedule asks for
-	waiting   []*scheduled   // those whose triggers have not fired
-	expired   []Ineffective  // those that struck and then waited in vain for the disk
-	trigger   *fault.Trigger // of the fault that strikes now; nil: it has none
+	struck    []fault.Fault  // all faults so far
+	scheduled []*scheduled   // all faults of the schedule
+	waiting   []*scheduled   // faults whose triggers have not fired
+	expired   []Ineffective  // faults that struck, and then waited in vain for the disk
+	trigger   *fault.Trigger // of the fault that strikes now, or nil
 	instant   instant
 	hooks     []hook
 
@@ -55,7 +55,7 @@ type Sim struct {
 	messages uint64
 
 	calm    time.Duration // the length of the calm beginning
-	trouble time.Duration // until when chance makes faults
+	trouble time.Duration // the end of the time of faults
 	closing bool          // clients begin no more calls
 	stats   Stats
 }

@@ -6,23 +6,23 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// tally is the hash of everything that happens, with what messages, saves, results and reads say: the same seed gives
-// the same.
+// tally is the hash of a run: of all events and of the contents of messages, saves, results and reads. The same seed
+// gives the same hash.
 type tally uint64
 
-// mix takes a number into the hash.
+// mix adds a number to the hash.
 func (t *tally) mix(n uint64) {
 	x := (uint64(*t) ^ n) * 1099511628211
 	*t = tally(x ^ x>>29)
 }
 
-// mixBytes takes bytes into the hash.
+// mixBytes adds bytes to the hash.
 func (t *tally) mixBytes(b []byte) { *t = tally(mix(uint64(*t), b)) }
 
-// mixMessage takes an encoded message into the hash: it ends with a checksum of all of it.
+// mixMessage adds an encoded message, which ends with a checksum of the whole.
 func (t *tally) mixMessage(b []byte) { t.mix(binary.LittleEndian.Uint64(b[len(b)-8:])) }
 
-// mixEntries takes entries into the hash.
+// mixEntries adds entries to the hash.
 func (t *tally) mixEntries(entries []vsr.Entry) {
 	for i := range entries {
 		e := &entries[i]
@@ -32,7 +32,7 @@ func (t *tally) mixEntries(entries []vsr.Entry) {
 	}
 }
 
-// mixValue takes into the hash what a read returned, if it is of a kind that is the same in every process.
+// mixValue adds the value that a read returned, if its type has the same bytes in every process.
 func (t *tally) mixValue(v any) {
 	switch v := v.(type) {
 	case testOutput:

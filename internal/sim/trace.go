@@ -11,11 +11,11 @@ import (
 	"github.com/smr-go/smr/internal/words"
 )
 
-// Trace is a Watcher that remembers the last things that happened, as text.
+// Trace is a Watcher that keeps the latest events as text.
 type Trace struct {
 	lines []string
 	next  int
-	sent  map[uint64]string // messages under way
+	sent  map[uint64]string // messages under way, in words
 }
 
 // NewTrace returns a trace of that many lines.
@@ -32,7 +32,7 @@ func (t *Trace) add(at time.Duration, host int, format string, args ...any) {
 	t.next++
 }
 
-// String returns the lines that are remembered, oldest first.
+// String returns the kept lines, oldest first.
 func (t *Trace) String() string { return t.Last(len(t.lines)) }
 
 // Last returns the last n lines.
@@ -66,7 +66,7 @@ func (t *Trace) Ended(at time.Duration, id uint64, fate world.Fate) {
 	t.add(at, -1, "%s: %s", fateNames[fate], t.sent[id])
 }
 
-var fateNames = [...]string{"arrives", "is lost", "is cut off", "finds nobody"}
+var fateNames = [...]string{"arrives", "is lost", "is cut off", "finds no process"}
 
 // Turned is Watcher.Turned.
 func (t *Trace) Turned(time.Duration, int, *vsr.State) {}
@@ -80,7 +80,7 @@ func (t *Trace) Returned(at time.Duration, c *Call) { t.add(at, c.Host, "returns
 // Faulted is Watcher.Faulted.
 func (t *Trace) Faulted(at time.Duration, f *fault.Fault) { t.add(at, -1, "%s", f) }
 
-// Linked is Watcher.Linked: the faults say it already.
+// Linked is Watcher.Linked; the trace has the faults.
 func (t *Trace) Linked(time.Duration, int, int, bool) {}
 
 // Lived is Watcher.Lived.

@@ -13,7 +13,7 @@ type hook struct {
 	do            func()
 }
 
-// On has do called right after each moment of this kind at host; message 0 is any.
+// On calls do right after each such moment at host; message 0 is any.
 func (s *Sim) On(host int, when fault.Moment, message vsr.MessageKind, do func()) {
 	s.hooks = append(s.hooks, hook{fault.Trigger{Host: host, When: when, Message: message}, do})
 }
@@ -24,7 +24,8 @@ type instant struct {
 	moments []fault.Trigger
 }
 
-// trigger returns the trigger that the last of these moments fires, from the present time on.
+// trigger returns the trigger that would fire at the last of these moments, counted from the present
+// time.
 func (x *instant) trigger(host int, when fault.Moment, m vsr.MessageKind) *fault.Trigger {
 	t := &fault.Trigger{Host: host, When: when, Message: m}
 	for _, moment := range x.moments {
@@ -35,7 +36,7 @@ func (x *instant) trigger(host int, when fault.Moment, m vsr.MessageKind) *fault
 	return t
 }
 
-// happened performs what is to follow a moment: faults of a schedule, faults of chance, and hooks.
+// happened strikes with the scheduled and random faults that follow a moment, and calls the hooks.
 func (s *Sim) happened(h *host, when fault.Moment, m vsr.MessageKind) {
 	if s.instant.at != s.Now() {
 		s.instant.at, s.instant.moments = s.Now(), s.instant.moments[:0]
@@ -54,7 +55,7 @@ func (s *Sim) happened(h *host, when fault.Moment, m vsr.MessageKind) {
 	}
 }
 
-// fire strikes the scheduled faults whose triggers fire at this moment.
+// fire strikes with the scheduled faults whose triggers fire at this moment.
 func (s *Sim) fire(h *host, when fault.Moment, m vsr.MessageKind) {
 	var due []*scheduled
 	kept := s.waiting[:0]

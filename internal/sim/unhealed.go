@@ -8,8 +8,9 @@ import (
 	"github.com/smr-go/smr/internal/sim/world"
 )
 
-// Unhealed says how many members stay out of reach when all else is healed, of each sort, while the
-// others must answer and be one group; in total no more than the group can do without.
+// Unhealed is the number of members that stay out of reach in each way when all else is healed. The
+// others must answer and settle. In total, no more members stay out of reach than the group can do
+// without.
 type Unhealed struct {
 	Down   int
 	Mute   int // no member receives its messages
@@ -29,7 +30,7 @@ func drawUnhealed(seed uint64) (x Unhealed) {
 	return x
 }
 
-// only leaves what is of these classes.
+// only returns the part of x that belongs to these classes.
 func (x Unhealed) only(classes fault.Class) Unhealed {
 	if classes&fault.CrashClass == 0 {
 		x.Down = 0
@@ -46,11 +47,11 @@ func (x Unhealed) only(classes fault.Class) Unhealed {
 	return x
 }
 
-// absence is what keeps a member out of reach.
+// absence is the reason why a member is out of reach.
 type absence uint8
 
 const (
-	present absence = iota // nothing does
+	present absence = iota // it is within reach
 	staysDown
 	staysMute
 	staysDeaf

@@ -8,22 +8,22 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Watcher is told what happens in a run, in order, for traces and pictures. It changes nothing. Runs
-// without one are faster, and otherwise the same.
+// Watcher receives the events of a run in order, for traces and pictures. It changes nothing. Runs
+// without a Watcher are faster, and otherwise the same.
 type Watcher interface {
-	// Note says in words what host did, or what befell it; host -1 is the world.
+	// Note describes an event at host in words; host -1 is the whole group.
 	Note(at time.Duration, host int, what string, args []any)
-	// Sent says that a message is on its way, or lost at once. id is its own.
+	// Sent reports a message that a replica sends, with a number of its own. The network may lose it at once.
 	Sent(at time.Duration, id uint64, from, to int, m vsr.Message)
-	// Watcher is told what becomes of messages and links; a message that is doubled ends twice.
+	// Watcher has the fates of messages and the states of links. A message that is doubled ends twice.
 	world.Watcher
-	// Turned says what a replica is after a turn of its loop.
+	// Turned reports the state of a replica after a turn of its loop.
 	Turned(at time.Duration, host int, now *vsr.State)
-	// Called and Returned say that a caller has begun something, and how it ended.
+	// Called and Returned report the beginning and the end of a call.
 	Called(at time.Duration, c *Call)
 	Returned(at time.Duration, c *Call)
-	// Faulted says what goes wrong.
+	// Faulted reports a fault that strikes.
 	Faulted(at time.Duration, f *fault.Fault)
-	// Lived says that a host's process started, or ended.
+	// Lived reports that a host's process started or ended.
 	Lived(at time.Duration, host int, up bool)
 }

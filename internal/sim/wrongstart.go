@@ -12,9 +12,7 @@ import (
 	"github.com/smr-go/smr/internal/wal"
 )
 
-// An operator who starts a process on a directory that is another's, or in use.
-
-// identity is what a replica's directory says whose it is.
+// identity is the owner that a replica's directory records.
 func identity(group string, host int) string { return group + "/" + fault.Name(host) }
 
 // secondStart starts a second process on the directory of a running one, which must not notice.
@@ -34,7 +32,7 @@ func (h *host) foreignStart(f *fault.Fault) error {
 	return h.refuses("F17", foreigner, wal.ErrForeign)
 }
 
-// refuses has somebody open the log, past what ails the disk.
+// refuses opens the log as another owner, without the faults of the disk, and expects an error.
 func (h *host) refuses(rule, who string, want error) error {
 	h.fs.SetHook(nil)
 	defer h.fs.SetHook(h.hook)
@@ -56,7 +54,7 @@ func (h *host) refuses(rule, who string, want error) error {
 	return nil
 }
 
-// contents is all that the disk holds, by file, but for the lock.
+// contents returns hashes of all files but the lock, by name.
 func (h *host) contents() map[string]uint64 {
 	all := map[string]uint64{}
 	for _, dir := range []string{logDir, snapDir} {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Class is a set of classes of faults, the kinds that a user turns on and off together.
+// Class is a set of classes of faults. A user turns the kinds of a class on and off together.
 type Class uint
 
 // The classes.
@@ -17,7 +17,7 @@ const (
 	DiskClass                        // slow, full, failing, rotting and lying disks; processes on directories not theirs
 	LostDiskClass                    // a disk that is suddenly empty; only while the group can do without it
 	ClockClass                       // clocks that drift, jump and differ
-	HandoverClass                    // an operator who asks the primary to hand over
+	HandoverClass                    // requests of an operator that the primary hand over
 	classes
 )
 
@@ -32,7 +32,7 @@ func (n Counts) Plus(m Counts) Counts {
 	return n
 }
 
-// Class returns the classes of the kinds that are counted at least once.
+// Class returns the classes of all kinds with a count above zero.
 func (n Counts) Class() (x Class) {
 	for kind, count := range n {
 		if count > 0 {

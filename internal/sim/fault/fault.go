@@ -1,6 +1,6 @@
 // Package fault describes the faults of simulated runs: their kinds, the text in which a schedule
-// lists them, when they strike, how a list of them is made simpler, and how much memory a group may
-// lose. It touches no replica: package sim performs what a Fault says.
+// lists them, when they strike, how to simplify a list of them, and how much memory a group may
+// lose. It touches no replica; package sim performs faults.
 //
 // To add a kind, add its name to the constants, a row to the table of kinds, and its effect to the
 // table of effects in package sim.
@@ -30,11 +30,11 @@ func (f *Fault) Check(replicas int) error {
 	trigger := cmp.Or(f.After, &Trigger{})
 	switch {
 	case min(f.Host, trigger.Host) < 0, f.To < 0 && f.Kind.row().names != anotherOrAny:
-		return fmt.Errorf("%v: only hand-over is to any", f.Kind)
+		return fmt.Errorf("%v names any replica; only hand-over can", f.Kind)
 	case max(f.Host, f.To, trigger.Host) >= replicas:
-		return fmt.Errorf("%s: there are %d replicas", f, replicas)
+		return fmt.Errorf("%s: the group has %d replicas", f, replicas)
 	case f.At < 0 || f.For < 0:
-		return fmt.Errorf("%v at %v for %v: times are from 0", f.Kind, f.At, f.For)
+		return fmt.Errorf("%v at %v for %v: times must not be negative", f.Kind, f.At, f.For)
 	}
 	return nil
 }

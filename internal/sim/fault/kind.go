@@ -22,7 +22,7 @@ const (
 	Join                     // ends Isolate and Deafen
 	Cut                      // the link from Host to To is cut
 	Mend                     // ends Cut
-	Split                    // the hosts whose bit in N is set and the other hosts are cut off from each other
+	Split                    // the hosts whose bit in N is set are cut off from the others
 	SplitOneWay              // the links from the former to the latter are cut
 	Bridge                   // Split, but Host reaches all
 	Ring                     // each host reaches only its neighbours in the list
@@ -51,14 +51,14 @@ const (
 	Kinds                    // the number of kinds
 )
 
-// names says which replicas a fault names.
+// names is the set of replicas that a fault names.
 type names uint8
 
 const (
 	host         names = iota
 	link               // Host and To, which differ
 	another            // Host and To
-	anotherOrAny       // likewise, and To may be -1
+	anotherOrAny       // Host and To, or Host and -1 for any
 	everyone           // none
 )
 
@@ -75,18 +75,18 @@ const (
 	side                 // of a,c
 )
 
-// row holds all that there is to know about a kind of fault, except for its effect.
+// row describes a kind of fault, except for its effect.
 type row struct {
 	name        string
 	class       Class
 	names       names
 	amount      amount
-	running     bool                                 // it strikes running processes only
+	running     bool                                 // it strikes only running processes
 	ends        bool                                 // a test must give the time for which it lasts
-	losesMemory bool                                 // it may make a member lose what it has acknowledged
-	manual      bool                                 // only schedules and tests use it, chance does not
+	losesMemory bool                                 // it may make a member lose acknowledged state
+	manual      bool                                 // schedules and tests use it, but chance does not
 	cuts        func(f *Fault, from, to, n int) bool // the links that it cuts
-	simpler     []Kind                               // kinds that may do as well
+	simpler     []Kind                               // kinds that may cause the same failure
 	script      func(n int64) int64                  // N for a number of 16 bits in a script; nil: no script has the kind
 }
 
@@ -178,17 +178,17 @@ func (k Kind) NamesLink() bool { return k.row().names == link }
 // NamesNone reports whether faults of the kind strike all replicas and name none.
 func (k Kind) NamesNone() bool { return k.row().names == everyone }
 
-// HasSide reports whether N says which replicas are on one side.
+// HasSide reports whether N is the set of replicas on one side.
 func (k Kind) HasSide() bool { return k.row().amount == side }
 
 // NamesOp reports whether N is an op in the log.
 func (k Kind) NamesOp() bool { return k.row().amount == op }
 
-// NeedsProcess reports whether faults of the kind strike running processes only.
+// NeedsProcess reports whether faults of the kind strike only running processes.
 func (k Kind) NeedsProcess() bool { return k.row().running }
 
-// LosesMemory reports whether the kind may make a member lose what it has acknowledged.
+// LosesMemory reports whether the kind may make a member lose acknowledged state.
 func (k Kind) LosesMemory() bool { return k.row().losesMemory }
 
-// Manual reports whether only schedules and tests use the kind, and chance does not.
+// Manual reports whether schedules and tests use the kind, but chance does not.
 func (k Kind) Manual() bool { return k.row().manual }

@@ -2,8 +2,8 @@ package fault
 
 import "time"
 
-// scripted returns the kinds of these classes that a script can name. Kinds that may make a member
-// forget are not among them: a script knows no budget.
+// scripted returns the kinds of these classes that a script can name. None of them costs a member its
+// memory, because a script knows no budget.
 func scripted(x Class) (kinds []Kind) {
 	for class := Class(1); class < classes; class <<= 1 {
 		for kind := range Kinds {

@@ -12,8 +12,8 @@ var Simplifications = []func(Fault) []Fault{
 	simplerKinds, shorter, smaller, withSmallSeeds, earlier, rounderTimes, rounderSpans, rounderAmounts,
 }
 
-// simplerKinds returns faults of the kinds that may do as well; for a partition of all replicas, the
-// isolation of each.
+// simplerKinds returns faults of simpler kinds that may cause the same failure. For a partition of
+// all replicas these isolate each of them.
 func simplerKinds(f Fault) (all []Fault) {
 	hosts := []int{f.Host}
 	if f.Kind.NamesNone() || f.Kind.HasSide() {
@@ -121,7 +121,7 @@ func Clone(faults []Fault) []Fault {
 	return faults
 }
 
-// Rotate makes what strikes each of n replicas strike the one that is so many places before it.
+// Rotate moves every fault of one of n replicas to the replica that many places before it.
 func Rotate(faults []Fault, by, n int) {
 	before := func(host *int) { *host = (*host + n - by) % n }
 	for i := range faults {

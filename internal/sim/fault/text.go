@@ -84,7 +84,7 @@ func Parse(line string) (f Fault, err error) {
 		w.expect("after")
 		f.After = w.trigger()
 	default:
-		return f, fmt.Errorf("%q: a fault begins with at or from", line)
+		return f, fmt.Errorf("%q does not begin with at or from", line)
 	}
 	f.Kind = w.kind()
 	if !f.Kind.NamesNone() {
@@ -118,7 +118,7 @@ func (w *words) argument(f *Fault) {
 	case "seed":
 		f.Seed = w.unsigned()
 	default:
-		w.fail("%q is none of for, of, by, losing, n, seed", key)
+		w.fail("%q is not one of for, of, by, losing, n, seed", key)
 	}
 }
 
@@ -129,7 +129,7 @@ func (w *words) kind() Kind {
 			return kind
 		}
 	}
-	w.fail("%q is no kind of fault", word)
+	w.fail("%q is not a kind of fault", word)
 	return none
 }
 
@@ -138,7 +138,7 @@ func (w *words) trigger() *Trigger {
 	word := w.next()
 	when := slices.Index(momentNames[:], word)
 	if when < 0 {
-		w.fail("%q is no moment", word)
+		w.fail("%q is not a moment", word)
 	}
 	t.When = Moment(max(when, 0))
 	if len(w.left) > 0 {

@@ -30,9 +30,9 @@ func TestFaultsInWords(t *testing.T) {
 	require.NoError(t, err, "schedules of before have numbers only")
 	assert.Equal(t, "at 1s split of a,c for 2s", kept.String())
 	for text, wrong := range map[string]string{
-		"at 1s split of a,z":             `"z" is no replica`,
+		"at 1s split of a,z":             `"z" is not a replica`,
 		"at 1s split of":                 "the line ends too soon",
-		"at 1s lossy-link a b losing 25": "a number of 1,000",
+		"at 1s lossy-link a b losing 25": "a part of 1,000",
 	} {
 		_, err := Parse(text)
 		assert.ErrorContains(t, err, wrong)

@@ -36,7 +36,7 @@ func (x *Timed) Begin(now, d time.Duration, amount int64) {
 	*x = append(slices.DeleteFunc(*x, func(t timed) bool { return t.until <= until }), timed{until, amount})
 }
 
-// Amount returns the amount that counts now, 0 if there is none.
+// Amount returns the amount that counts now, or 0.
 func (x Timed) Amount(now time.Duration) int64 {
 	for _, t := range slices.Backward(x) {
 		if now < t.until {

@@ -11,7 +11,7 @@ type Trigger struct {
 	Nth     int             // from 1
 }
 
-// Matches reports whether an event is of the trigger's kind.
+// Matches reports whether an event has the trigger's host, moment and message.
 func (t *Trigger) Matches(host int, when Moment, m vsr.MessageKind) bool {
 	return t.Host == host && t.When == when && (t.Message == 0 || t.Message == m)
 }
@@ -25,7 +25,7 @@ const (
 	Received               // a message arrived
 	Issued                 // a save was issued
 	Saved                  // a save became durable, and the core does not know it yet
-	Alone                  // likewise, and no other disk holds the log's last entry
+	Alone                  // a save became durable, and no other disk holds the log's last entry
 	Led                    // the replica became primary
 	Changes                // its view change began
 	Applied                // it applied operations

@@ -31,7 +31,7 @@ func (w *words) next() string {
 
 func (w *words) expect(word string) {
 	if got := w.next(); got != word {
-		w.fail("%q stands where %q should", got, word)
+		w.fail("found %q, expected %q", got, word)
 	}
 }
 
@@ -61,7 +61,7 @@ func parseHost(name string) (int, error) {
 	case name == "any":
 		return -1, nil
 	case len(name) != 1 || name[0] < 'a' || name[0] > 'g':
-		return 0, fmt.Errorf("%q is no replica: a to g", name)
+		return 0, fmt.Errorf("%q is not a replica, which are a to g", name)
 	}
 	return int(name[0] - 'a'), nil
 }
@@ -83,7 +83,7 @@ func (w *words) thousandths() int64 {
 	word, ok := strings.CutSuffix(w.next(), "/1000")
 	n, err := strconv.ParseInt(word, 10, 64)
 	if !ok || err != nil {
-		w.fail("%q is not a number of 1,000, such as 250/1000", word)
+		w.fail("%q is not a part of 1,000, such as 250/1000", word)
 	}
 	return n
 }
