@@ -87,3 +87,17 @@ func (t *Trace) Linked(time.Duration, int, int, bool) {}
 func (t *Trace) Lived(at time.Duration, host int, up bool) {
 	t.add(at, host, "%s", map[bool]string{true: "starts", false: "ends"}[up])
 }
+
+// show returns an argument of a note as text.
+func show(a any) string {
+	switch a := a.(type) {
+	case vsr.Message:
+		return words.Message(a)
+	case *vsr.Save:
+		return words.Save(a)
+	case vsr.Index:
+		return fault.Name(int(a))
+	default:
+		return fmt.Sprintf("%v", a)
+	}
+}
