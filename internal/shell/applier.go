@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"runtime/debug"
 	"slices"
 
@@ -181,14 +180,9 @@ func (a *Applier) findSession(done *Applied) {
 	}
 }
 
-// replace replaces the state by a snapshot, and finds in it the results that callers wait for (X3). A snapshot that is gone
-// was overtaken by a newer one, which is restored next.
+// replace replaces the state by a snapshot, and finds in it the results that callers wait for (X3).
 func (a *Applier) replace(j *Job) (*Applied, error) {
-	err := a.restore(store.SnapID(j.Restore.SnapshotID))
-	if errors.Is(err, fs.ErrNotExist) && a.overtaken(j.Restore) {
-		return nil, nil
-	}
-	if err != nil {
+	if err := a.restore(store.SnapID(j.Restore.SnapshotID)); err != nil {
 		return nil, a.noteFailure(err)
 	}
 	done := &Applied{Op: a.state.Last.Op}
@@ -202,12 +196,6 @@ func (a *Applier) replace(j *Job) (*Applied, error) {
 		a.observer.Restored(&a.state)
 	}
 	return done, nil
-}
-
-// overtaken reports whether a newer snapshot than s is complete.
-func (a *Applier) overtaken(s *vsr.Snapshot) bool {
-	latest, ok := a.shell.Snapshots.Latest()
-	return ok && latest.ID.Op > uint64(s.Last.Op)
 }
 
 // restore reads a snapshot into the user's state machine.

@@ -103,7 +103,7 @@ func (l *Loop) End() {
 		l.step(&vsr.Saved{Seq: out.Save.Seq})
 	}
 	*out = vsr.Output{}
-	l.kept.expire(l.now)
+	l.kept.expire(l.now, l.applied)
 	l.memory.state = l.core.State()
 	l.driver.Turned(&l.memory.state)
 	l.handovers.follow(&l.memory.state)
@@ -144,9 +144,10 @@ func (l *Loop) dispatch(out *vsr.Output) {
 
 // dispatchJobs gives the applier a snapshot to restore, entries to apply, or a snapshot to take, in this order.
 func (l *Loop) dispatchJobs(out *vsr.Output) {
-	if s := out.Restore; s != nil {
-		l.kept.keep(s.SnapshotID, l.now) // a newer one may be complete before the applier comes to it
-		l.driver.Apply(Job{Restore: s, Wanted: l.calls.numbers()})
+	if out.Restore != nil {
+		s := *out.Restore // the core's own, which it replaces when it has a newer one
+		l.kept.keepToRestore(s.SnapshotID, l.now)
+		l.driver.Apply(Job{Restore: &s, Wanted: l.calls.numbers()})
 	}
 	if len(out.Apply) > 0 {
 		l.driver.Apply(Job{Entries: out.Apply})
