@@ -4,10 +4,12 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -161,3 +163,28 @@ func TestSlowApply(t *testing.T) {
 		g.settle()
 	})
 }
+
+// A logger may read the replica that it logs for: nothing is logged while the state is locked.
+func TestLoggerReads(t *testing.T) {
+	read := make(chan error, 100)
+	var r atomic.Pointer[Replica]
+	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard})
+	logger.RegisterSink(&sink{func(text string) {
+		if strings.HasPrefix(text, "no snapshot was taken") {
+			read <- r.Load().Read(t.Context(), Local, func() {})
+		}
+	}})
+	with := func(c *Config) { c.Logger, c.SnapshotEvery = logger, 10 }
+	scenarioWith(t, 1, with, func(g *group) {
+		g.start()
+		r.Store(g.replica("a"))
+		g.spoil("a", func(s *recorder) { s.refuse = func() error { return errors.New("not now") } })
+		g.proposeMany("a", 11, "op ")
+		require.NoError(t, <-read)
+	})
+}
+
+// sink is called with the text of each line that is logged.
+type sink struct{ logged func(text string) }
+
+func (s *sink) Accept(_ string, _ hclog.Level, text string, _ ...any) { s.logged(text) }

@@ -250,14 +250,21 @@ func (a *Applier) freeze() (err error) {
 	a.ops, a.bytes = 0, 0
 	user, err := a.user.Snapshot()
 	if err != nil {
-		a.driver.Note(Note{Level: hclog.Error, Text: "no snapshot was taken; the log grows until one is", Args: []any{"op", a.state.Last.Op},
-			Err: fmt.Errorf("StateMachine.Snapshot: %w", err)})
+		a.refused(err)
 		return nil
 	}
 	a.writing = true
 	f := &Frozen{a.state.Frozen(), user}
 	a.driver.Background(WriteSnapshot, func() { a.shell.writeSnapshot(f) })
 	return nil
+}
+
+// refused has the loop note that Snapshot returned err: a logger is the user's code, and must not run while the state is
+// locked.
+func (a *Applier) refused(err error) {
+	n := Note{Level: hclog.Error, Text: "no snapshot was taken; the log grows until one is", Args: []any{"op", a.state.Last.Op},
+		Err: fmt.Errorf("StateMachine.Snapshot: %w", err)}
+	a.driver.Tell(Input{Do: func(l *Loop) { l.driver.Note(n) }})
 }
 
 // errExited is the error of a function as long as the user's code has not returned to it: it stays if that ends the
