@@ -17,7 +17,24 @@ import (
 func (s *Shell) writeSnapshot(f *Frozen) {
 	info, err := snap.Info{}, errExited
 	defer func() { s.snapshotWritten(f, info, err) }() // also if the user's code ends the goroutine
+	defer s.closeFrozen(f)
 	info, err = s.saveFrozen(f)
+}
+
+// closeFrozen tells the user's code that its frozen state is no longer needed. What it does wrong there harms nothing.
+func (s *Shell) closeFrozen(f *Frozen) {
+	c, ok := f.User.(io.Closer)
+	if !ok {
+		return
+	}
+	err := errExited
+	defer func() {
+		if err != nil {
+			s.driver.Note(Note{Level: hclog.Warn, Text: "the state of a snapshot was not closed", Args: []any{"op", f.Last.Op}, Err: err})
+		}
+	}()
+	defer caught(&err, "closing the state of the snapshot of op %d panicked", &f.Last.Op)
+	err = c.Close()
 }
 
 func (s *Shell) saveFrozen(f *Frozen) (info snap.Info, err error) {
@@ -34,9 +51,6 @@ func (s *Shell) saveFrozen(f *Frozen) (info snap.Info, err error) {
 }
 
 func (s *Shell) snapshotWritten(f *Frozen, info snap.Info, err error) {
-	if c, ok := f.User.(io.Closer); ok {
-		c.Close()
-	}
 	if s.observer != nil {
 		s.observer.SnapshotWritten(f, err)
 	}
