@@ -59,14 +59,20 @@ type Shell struct {
 // what the core was made of. The error says what is wrong with the directory; nothing is open then.
 func Open(c Config, now time.Time) (*Shell, vsr.Durable, error) {
 	s := &Shell{driver: c.Driver, observer: c.Observer, tag: wire.TagOf(c.Group)}
+	opened := false
+	defer func() { // also if the user's code ends the goroutine
+		if !opened {
+			s.Close()
+		}
+	}()
 	d, err := s.open(&c)
 	if err == nil {
 		err = checkList(&c, &d)
 	}
 	if err != nil {
-		s.Close()
 		return nil, d, err
 	}
+	opened = true
 	s.start(&c, d, now)
 	return s, d, nil
 }
