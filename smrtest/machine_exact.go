@@ -51,18 +51,18 @@ func (m machines) find() error {
 // apart applies the first n operations, in windows of that many, and one by one from ops[closely] on. It returns the
 // operation at which a broken rule shows.
 func (m machines) apart(every, n, closely int) (at int, err error) {
-	c, err := contract.NewCareful(m.kit, every, m.replays())
+	w, err := contract.NewWitness(m.kit, every, m.replays())
 	if err != nil {
 		return 0, err
 	}
 	ops := slices.Concat(m.ops, m.more)[:n]
 	for i, op := range ops {
 		if i >= closely || i == len(ops)-1 {
-			c.Every = 1
+			w.Every = 1
 		}
-		if err := c.Execute(op); err != nil {
+		if _, _, err := w.Execute(op); err != nil {
 			return i, err
 		}
 	}
-	return n - 1, c.Doubt()
+	return n - 1, w.Doubt()
 }

@@ -16,27 +16,30 @@ const (
 	loose                 // anything else
 )
 
+// looks is the number of snapshots of one state that are compared, usually.
+const looks = 16
+
 // differ reports whether two states differ by their snapshots, as far as these can be compared.
-func (c *Careful) differ(a, b []byte) bool {
-	if bytes.Equal(a, b) || c.order == loose || c.order == shuffled && Shuffled(a, b) {
+func (w *Witness) differ(a, b []byte) bool {
+	if bytes.Equal(a, b) || w.order == loose || w.order == shuffled && Shuffled(a, b) {
 		return false
 	}
-	looks := 16
+	n := looks
 	if Shuffled(a, b) {
-		looks = 100 // the order of a map with two keys changes in one of eight snapshots
+		n = 100 // the order of a map with two keys changes in one of eight snapshots
 	}
-	c.order = max(c.order, c.machine.order(looks))
-	return c.order == fixed || c.order == shuffled && !Shuffled(a, b)
+	w.order = max(w.order, w.machine.order(n))
+	return w.order == fixed || w.order == shuffled && !Shuffled(a, b)
 }
 
 // order compares that many snapshots of the state.
-func (m *Machine) order(looks int) order {
+func (m *Machine) order(n int) order {
 	first, err := m.Encode()
 	if err != nil {
 		return loose
 	}
 	found := fixed
-	for range looks {
+	for range n {
 		again, err := m.Encode()
 		switch {
 		case err != nil || !Shuffled(first, again):
@@ -49,7 +52,7 @@ func (m *Machine) order(looks int) order {
 }
 
 // Stable reports whether all snapshots of the state have the same bytes. They do not if a map is written in its own order.
-func (m *Machine) Stable() bool { return m.order(16) == fixed }
+func (m *Machine) Stable() bool { return m.order(looks) == fixed }
 
 // Shuffled reports whether a and b are the same bytes in any order.
 func Shuffled(a, b []byte) bool {

@@ -2,165 +2,220 @@ package contract
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/excerpt"
 )
 
-// Witness applies one history of operations to a machine and to its twin, which is restored from a snapshot of the machine
-// again and again, and compares other machines with the same history with them.
+// Witness applies one history of operations to several machines, and names the first operation at which a broken rule
+// shows, and the rule. It compares results after each operation, and whole states before and after each window of
+// operations. Other machines with the same history can be compared with it.
 type Witness struct {
+	// Every is the number of operations of a window. It may be changed after each operation. With 1 the operation that
+	// breaks a rule is named; otherwise, if only a state shows it, the last one of the window.
+	Every int
+
 	kit      *Kit
-	every    uint64 // operations from one comparison of whole states to the next
 	machine  *Machine
-	twin     *Machine
-	careful  *Careful          // with Kit.Careful
+	restored *Machine   // from the state before the window
+	siblings []*Machine // have applied the same operations, elsewhere; none: not all rules are checked
+	used     *Machine   // has applied and restored all along
+	window   window
+	applied  int
+	doubt    error  // held back for one operation: the next may show the mistake more simply
+	state    []byte // the last snapshot that was compared
+	initial  []byte // the first one
+	last     result
+	order    order             // whether snapshots of one state have the same bytes
 	states   map[uint64]uint64 // sums of whole states, by operation
-	unstable bool              // snapshots of one state differ in their bytes: they are not compared
 }
 
-// NewWitness returns a witness in the initial state. It compares whole states after every that many operations, or after
-// each with Kit.Careful.
-func NewWitness(k *Kit, every int) (w *Witness, err error) {
-	w = &Witness{kit: k, every: uint64(every), states: map[uint64]uint64{}}
-	if w.machine, err = k.Make(Here); err != nil {
-		return w, err
-	}
-	if w.twin, err = k.Make(There); err != nil {
-		return w, err
-	}
-	if k.Careful {
-		w.careful, err = NewCareful(k, 1, siblings)
-	}
-	return w, err
+// window is the operations since whole states were compared.
+type window struct {
+	frozen  Snapshot // of the state before it, to be written after it
+	before  []byte   // that state
+	ops     []smr.Op
+	results [][]byte
+	whole   bool // whole states are compared now
 }
 
-// siblings is the number of machines that a careful witness compares with its own. Two machines may agree by chance on the
-// order of a map.
-const siblings = 3
+// result is what Apply returned, and what that was then.
+type result struct {
+	op            string
+	returned, was []byte
+}
 
-// Digest returns the digest of the state.
-func (w *Witness) Digest() uint64 { return w.machine.Digest() }
+// NewWitness returns a Witness whose machines are in the initial state. Two machines may agree by chance, for instance on
+// the order of a map; many siblings do not. A witness without siblings is quick: it has one machine, and a second one that
+// is restored from its snapshots.
+func NewWitness(k *Kit, every, siblings int) (*Witness, error) {
+	w := &Witness{Every: every, kit: k, states: map[uint64]uint64{}}
+	if err := w.begin(siblings); err != nil {
+		return w, fmt.Errorf("the initial state: %w", err)
+	}
+	return w, nil
+}
 
-// Blind reports whether whole states are not compared, because snapshots of one state differ in their bytes.
-func (w *Witness) Blind() bool { return w.unstable }
+func (w *Witness) begin(siblings int) (err error) {
+	if w.machine, err = w.kit.Make(Here); err != nil {
+		return err
+	}
+	if w.state, err = w.machine.Encode(); err != nil {
+		return err
+	}
+	w.initial = w.state
+	for range siblings {
+		m, err := w.another("in different states")
+		if err != nil {
+			return err
+		}
+		w.siblings = append(w.siblings, m)
+	}
+	if w.restored, err = w.again(); err != nil || !w.exact() {
+		return err
+	}
+	w.used, err = w.again()
+	return err
+}
 
-// Execute applies the next operation of the history, and returns its result and the digest of the state after it.
-func (w *Witness) Execute(op smr.Op) (result []byte, digest uint64, err error) {
-	if w.careful != nil {
-		if err := w.careful.Execute(op); err != nil {
+// exact reports whether all rules are checked.
+func (w *Witness) exact() bool { return len(w.siblings) > 0 }
+
+// Execute applies the operation, and returns its result and the digest of the state after it.
+func (w *Witness) Execute(op smr.Op) (returned []byte, digest uint64, err error) {
+	doubt := w.doubt
+	if returned, err = w.apply(op); err == nil {
+		err = w.compare(op, returned)
+	}
+	if err != nil {
+		return nil, 0, w.kit.At(op, err)
+	}
+	if doubt != nil {
+		return nil, 0, doubt
+	}
+	if w.window.whole {
+		w.states[op.Number] = SumOf(w.state)
+		w.window.ops, w.window.results = w.window.ops[:0], w.window.results[:0]
+	}
+	if w.exact() {
+		name := w.kit.Name(op)
+		if err := SameResult(w.last.op, w.last.was, w.last.returned, "after "+name); err != nil {
 			return nil, 0, err
 		}
+		w.last = result{name, returned, bytes.Clone(returned)}
 	}
-	if result, err = w.machine.Apply(op); err != nil {
-		return nil, 0, w.kit.At(op, err)
-	}
-	digest = w.Digest()
-	if err := w.applyTwin(op, result, digest); err != nil {
-		return nil, 0, w.kit.At(op, err)
-	}
-	if w.careful != nil {
-		w.states[op.Number] = SumOf(w.careful.state)
-		err = cmp.Or(w.SameAfter(op, w.machine, "another machine"), w.SameAfter(op, w.twin, "a twin"))
-	}
-	return result, digest, err
+	return returned, w.Digest(), nil
 }
 
-// applyTwin applies the operation to the twin too, which must do the same.
-func (w *Witness) applyTwin(op smr.Op, result []byte, digest uint64) error {
-	const restored = "one machine %s %v, and another %v that had been restored from a snapshot of the first"
-	other, err := w.twin.Apply(op)
-	if err != nil {
+// Doubt returns an error that Execute has held back, because the next operation may show the same mistake more simply.
+func (w *Witness) Doubt() error { return w.doubt }
+
+// apply applies the operation to the machine, and checks that its body is not kept.
+func (w *Witness) apply(op smr.Op) (returned []byte, err error) {
+	x := &w.window
+	if len(x.ops) == 0 {
+		x.before = w.state
+		if w.exact() {
+			if x.frozen, err = w.machine.Snapshot(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	x.ops = append(x.ops, op)
+	x.whole = len(x.ops) >= w.Every
+	if returned, err = w.machine.Lend(op); err != nil {
+		return nil, err
+	}
+	x.results = append(x.results, bytes.Clone(returned))
+	var lent []byte
+	if x.whole && w.exact() {
+		if lent, err = w.machine.Encode(); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.machine.Spoil(returned); err != nil {
+		return nil, err
+	}
+	if x.whole {
+		if w.state, err = w.machine.Encode(); err != nil {
+			return nil, err
+		}
+	}
+	if lent != nil && w.differ(lent, w.state) {
+		return nil, LeavesBody.Broken("the state changed when the body was overwritten after Apply had returned%s", parting(lent, w.state))
+	}
+	return returned, w.machine.invariant()
+}
+
+// compare compares what the other machines do, the most telling ones first.
+func (w *Witness) compare(op smr.Op, returned []byte) (err error) {
+	if w.exact() {
+		if err := w.sameNew(); err != nil {
+			return err
+		}
+		if w.window.whole {
+			if err := w.sameFrozen(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := w.sameSiblings(op, returned); err != nil {
 		return err
 	}
-	if !bytes.Equal(other, result) {
-		one, two := excerpt.Apart(result, other)
-		return Deterministic.Broken(restored, "returned", one, two)
-	}
-	if d := w.twin.Digest(); d != digest {
-		return Deterministic.Broken(restored, "came to a state with digest", digest, d)
-	}
-	return nil
-}
-
-// Passed reports that the history has reached an operation, executed or not. At regular intervals it compares machine and
-// twin, notes the state for other machines, and restores a new twin from a snapshot.
-func (w *Witness) Passed(number uint64) error {
-	if number%w.every != 0 {
-		return nil
-	}
-	b, err := w.note(number)
-	if err != nil {
+	if err := w.sameRestored(op, returned); err != nil || !w.window.whole {
 		return err
 	}
-	if err := w.Same(w.twin, number, "a twin"); err != nil {
+	if w.restored, err = w.again(); err != nil || !w.exact() {
 		return err
 	}
-	if w.twin, err = w.kit.Make(There); err != nil {
-		return err
-	}
-	if err := w.twin.Restore(bytes.NewReader(b)); err != nil {
-		return fmt.Errorf("the snapshot after op %d: %w", number, err)
-	}
-	return w.Same(w.twin, number, "one just restored from its snapshot")
+	return w.sameUsed()
 }
 
-// Note notes the whole state after the last operation, so that Same can compare other machines with it.
-func (w *Witness) Note(number uint64) error {
-	_, err := w.note(number)
-	return err
-}
-
-func (w *Witness) note(number uint64) ([]byte, error) {
-	b, err := w.machine.Encode()
+// another returns one more machine that New makes, which must be in the initial state.
+func (w *Witness) another(how string) (*Machine, error) {
+	m, err := w.kit.Make(There)
 	if err != nil {
-		return nil, fmt.Errorf("after op %d: %w", number, err)
+		return m, err
 	}
-	w.states[number] = SumOf(b)
-	return b, nil
+	state, err := m.Encode()
+	if err == nil && w.differ(w.initial, state) {
+		err = Fresh.Broken("New returns machines %s%s", how, parting(w.initial, state))
+	}
+	return m, err
 }
 
-// Same compares the whole state of a machine after an operation with the state of the witness, if that was noted. whose
-// names the machine in the error.
-func (w *Witness) Same(m *Machine, number uint64, whose string) error {
-	want, ok := w.states[number]
-	if !ok || w.unstable {
-		return nil
-	}
-	sum, err := m.Sum()
+// again returns a machine restored from the state, which must show it.
+func (w *Witness) again() (*Machine, error) {
+	m, err := w.restoredFrom(w.state)
 	if err != nil {
-		return fmt.Errorf("after op %d: %w", number, err)
+		return m, err
 	}
-	if sum == want {
-		return nil
+	state, err := m.Encode()
+	if err == nil && w.differ(w.state, state) {
+		err = Restores.Broken("after it, a machine restored from a snapshot writes another%s", parting(w.state, state))
 	}
-	if w.unstable = !m.Stable() || !w.machine.Stable(); w.unstable {
-		return nil
-	}
-	return Restores.Broken("after op %d the snapshots of one machine and of %s differ, though both applied the same operations: Snapshot or Restore forgets a field, or since op %d an Apply was not deterministic",
-		number, whose, number-min(number, w.every))
+	return m, err
 }
 
-// SameAfter is Same for a machine that has just applied the operation. A careful witness knows that the states were the
-// same before it, so it blames the operation.
-func (w *Witness) SameAfter(op smr.Op, m *Machine, whose string) error {
-	err := w.Same(m, op.Number, whose)
-	if w.careful != nil && Restores.Breaks(err) {
-		return w.kit.At(op, Deterministic.Broken("two machines with the same history are in different states after it"))
+func (w *Witness) restoredFrom(snapshot []byte) (*Machine, error) {
+	m, err := w.kit.Make(There)
+	if err != nil {
+		return m, err
 	}
-	return err
+	return m, m.Restore(bytes.NewReader(snapshot))
 }
 
-// SameFrozen checks that a snapshot taken after one operation and written after a later one holds the earlier state. was
-// and written are the sums of that state and of the snapshot.
-func (w *Witness) SameFrozen(was, written, taken, now uint64) error {
-	if was == written || w.unstable {
-		return nil
+// follow applies the operation to another machine, and returns its state too if whole states are compared.
+func (w *Witness) follow(m *Machine, op smr.Op, whole bool) (returned, state []byte, err error) {
+	if returned, err = m.Apply(op); err == nil && whole {
+		state, err = m.Encode()
 	}
-	if w.unstable = !w.machine.Stable(); w.unstable {
-		return nil
-	}
-	return Frozen.Broken("the snapshot taken after op %d, and written after op %d, shows what was changed in between", taken, now)
+	return returned, state, err
+}
+
+// apart is the text of two results that differ.
+func apart(format string, a, b []byte) string {
+	one, two := excerpt.Apart(a, b)
+	return fmt.Sprintf(format, one, two)
 }

@@ -68,7 +68,11 @@ func New(p *Setup, w *Work, watcher Watcher) (*Sim, error) {
 	s := &Sim{p: p, work: w, tag: wire.TagOf(groupName), kit: w.kit()}
 	s.journal = journal{clock: &s.Events, watcher: watcher, sum: 14695981039346656037}
 	var err error
-	if s.witness, err = contract.NewWitness(s.kit, p.CompareEvery); err != nil {
+	every, siblings := p.CompareEvery, 0
+	if w.Careful {
+		every, siblings = 1, 3
+	}
+	if s.witness, err = contract.NewWitness(s.kit, every, siblings); err != nil {
 		return s, err
 	}
 	var members []vsr.Member

@@ -39,10 +39,10 @@ func (d *diary) Restore(r io.Reader) error {
 
 // broken returns the error of the first operation that breaks a rule, of a few.
 func broken(t *testing.T, k *Kit) *Broken {
-	c, err := NewCareful(k, 1, 3)
+	w, err := NewWitness(k, 1, 3)
 	require.NoError(t, err)
 	for n := range uint64(50) {
-		if err := c.Execute(smr.Op{Number: n + 3, Body: fmt.Append(nil, "entry ", n)}); err != nil {
+		if _, _, err := w.Execute(smr.Op{Number: n + 3, Body: fmt.Append(nil, "entry ", n)}); err != nil {
 			require.IsType(t, &Broken{}, err)
 			return err.(*Broken)
 		}
@@ -50,7 +50,7 @@ func broken(t *testing.T, k *Kit) *Broken {
 	return nil
 }
 
-func TestCarefulPassesAGoodMachine(t *testing.T) {
+func TestWitnessPassesAGoodMachine(t *testing.T) {
 	assert.Nil(t, broken(t, &Kit{New: func() smr.StateMachine { return &diary{} }}))
 }
 
@@ -66,7 +66,7 @@ func (m *reuser) Apply(op smr.Op) []byte {
 }
 
 // A result that changes when the next one is returned is told with both operations.
-func TestCarefulSeesResultsChange(t *testing.T) {
+func TestWitnessSeesResultsChange(t *testing.T) {
 	b := broken(t, &Kit{New: func() smr.StateMachine { return &reuser{} }, Describe: func(op smr.Op) string { return fmt.Sprintf("op %d, write", op.Number) }})
 	require.NotNil(t, b)
 	assert.Equal(t, LeavesResult.Name, b.Rule)
@@ -94,7 +94,7 @@ func (m *restless) Apply(op smr.Op) []byte {
 }
 
 // What differs by chance is not blamed on a snapshot.
-func TestCarefulTellsChance(t *testing.T) {
+func TestWitnessTellsChance(t *testing.T) {
 	b := broken(t, &Kit{New: func() smr.StateMachine { return &restless{} }})
 	require.NotNil(t, b)
 	assert.Equal(t, Deterministic.Name, b.Rule)
