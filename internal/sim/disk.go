@@ -18,7 +18,7 @@ const (
 	dataDir  = "data"
 	logDir   = dataDir + "/" + shell.LogDir
 	snapDir  = dataDir + "/" + shell.SnapshotDir
-	headFile = logDir + "/head"
+	headFile = logDir + "/" + wal.HeadName
 )
 
 // diskFaults are the faults of a host's disk.

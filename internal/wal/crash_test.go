@@ -179,12 +179,12 @@ func manyLives(seed uint64, lie func(vfs.Op) bool) error {
 func TestCrashTestCatchesPlantedBugs(t *testing.T) {
 	named := func(kind vfs.OpKind, name string) func(vfs.Op) bool {
 		return func(op vfs.Op) bool {
-			return op.Kind == kind && (op.Name == dir+"/"+name) == (name == headName || name == "")
+			return op.Kind == kind && (op.Name == dir+"/"+name) == (name == HeadName || name == "")
 		}
 	}
 	for name, lie := range map[string]func(vfs.Op) bool{
 		"a segment is not synced": named(vfs.OpSync, "other than head"),
-		"the head is not synced":  named(vfs.OpSync, headName),
+		"the head is not synced":  named(vfs.OpSync, HeadName),
 		"no directory is synced":  func(op vfs.Op) bool { return op.Kind == vfs.OpSyncDir },
 	} {
 		t.Run(name, func(t *testing.T) {

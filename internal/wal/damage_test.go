@@ -61,7 +61,7 @@ func TestEveryFlippedBitIsNoticed(t *testing.T) {
 			noticed, torn, intact := 0, 0, 0
 			for file, content := range image(t, fs) {
 				for off := start; off < len(content); off += 3 {
-					if file == headName && off%copyOffset >= sector {
+					if file == HeadName && off%copyOffset >= sector {
 						continue
 					}
 					require.NoError(t, fs.FlipBit(path.Join(dir, file), int64(off), off%8))
@@ -151,7 +151,7 @@ func TestMissingFiles(t *testing.T) {
 	for name, reason := range map[string]string{
 		segmentName(1): "segment 2",
 		segmentName(2): "segment 3",
-		headName:       "no head",
+		HeadName:       "no head",
 	} {
 		fs, _, _ := severalSegments(t, false)
 		require.NoError(t, fs.Remove(path.Join(dir, name)))

@@ -26,7 +26,7 @@ type Extent struct {
 // follows the lengths in the file without checking checksums, so it also lists damaged saves and
 // records, and those that later ones have replaced.
 func Extents(name string, b []byte) []Extent {
-	if path.Base(name) == headName {
+	if path.Base(name) == HeadName {
 		return headExtents(b)
 	}
 	return segmentExtents(b)

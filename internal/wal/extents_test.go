@@ -43,13 +43,13 @@ func TestExtentsAreWhereThingsAre(t *testing.T) {
 // lead beyond the end of a segment end the list.
 func TestExtentsOfDamagedFiles(t *testing.T) {
 	fs, _, _ := severalSegments(t, true)
-	head := []byte(image(t, fs)[headName])
-	copies := Extents(headName, head)
+	head := []byte(image(t, fs)[HeadName])
+	copies := Extents(HeadName, head)
 	require.Len(t, copies, 2)
 	assert.True(t, copies[0].Sound && copies[1].Sound)
 	assert.NotEqual(t, copies[0].Number, copies[1].Number)
 	head[copies[1].Off+30] ^= 1
-	copies = Extents(headName, head)
+	copies = Extents(HeadName, head)
 	assert.True(t, copies[0].Sound)
 	assert.False(t, copies[1].Sound)
 

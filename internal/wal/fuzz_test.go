@@ -74,7 +74,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(false, uint16(32), []byte{2}, true)
 	f.Fuzz(func(t *testing.T, segment bool, off uint16, patch []byte, mend bool) {
 		fs := base.Clone()
-		name := path.Join(dir, headName)
+		name := path.Join(dir, HeadName)
 		if segment {
 			name = path.Join(dir, segmentName(2))
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-const headName = "head"
+// HeadName is the name of the head file in the directory of a log.
+const HeadName = "head"
 
 // heads is the head file. It holds two copies of the head (F8), each in a block of its own. A head
 // is saved in both copies, one sync after the other, or in one copy and the log, so that it
@@ -53,7 +54,7 @@ func (h *heads) writeTo(place int, c headCopy) error {
 // createHeads creates the head file of a fresh directory. After a crash the file exists complete or
 // not at all.
 func createHeads(fsys vfs.FS, dir, identity string) (heads, error) {
-	h := heads{name: path.Join(dir, headName), latest: headCopy{sequence: 1, first: 1, identity: identity}}
+	h := heads{name: path.Join(dir, HeadName), latest: headCopy{sequence: 1, first: 1, identity: identity}}
 	f, err := fsys.OpenFile(h.name+newSuffix, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return h, err
@@ -74,7 +75,7 @@ func createHeads(fsys vfs.FS, dir, identity string) (heads, error) {
 // openHeads reads the head file, or creates it if the directory is fresh. The head is created
 // before the first segment; a directory that has segments but no head is therefore damaged.
 func openHeads(fsys vfs.FS, dir, identity string, fresh bool) (h heads, made bool, err error) {
-	h.name = path.Join(dir, headName)
+	h.name = path.Join(dir, HeadName)
 	h.file, err = fsys.OpenFile(h.name, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && fresh:

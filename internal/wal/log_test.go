@@ -246,7 +246,7 @@ func TestForeignDirectoryIsRefused(t *testing.T) {
 
 // A file of a later version is reported as such and not as damage.
 func TestLaterVersionIsRefused(t *testing.T) {
-	for _, name := range []string{headName, segmentName(1)} {
+	for _, name := range []string{HeadName, segmentName(1)} {
 		fs := vfs.NewMem()
 		model{}.keep(t, open(t, fs), entries(1, 1, 3))
 		fs.Kill()

@@ -81,7 +81,7 @@ func (l *Log) list() (f files, err error) {
 		switch {
 		case ok:
 			f.segments = append(f.segments, number)
-		case made != name && (isSegment || made == headName):
+		case made != name && (isSegment || made == HeadName):
 			f.made = append(f.made, name)
 		}
 	}
