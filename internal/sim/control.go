@@ -21,9 +21,6 @@ func (s *Sim) Cancel(c *Call) {
 // Reaches reports whether the link from one host to another is whole.
 func (s *Sim) Reaches(from, to int) bool { return from == to || !s.net.Links[from][to].IsCut() }
 
-// Heal ends all faults for good, and starts the hosts that are down and have kept their memory.
-func (s *Sim) Heal() { s.heal() }
-
 // MessageKinds returns the names of all kinds of messages.
 func MessageKinds() (names []string) {
 	for kind := vsr.MessageKind(1); kind <= vsr.LastKind; kind++ {

@@ -53,7 +53,7 @@ func TestDoSaysWhyItCannot(t *testing.T) {
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: 2}))
 	assert.ErrorContains(t, s.Do(fault.Fault{Kind: fault.Pause, Host: 2}), "c is down")
 	assert.ErrorContains(t, s.Do(fault.Fault{Kind: fault.RotLog, Host: 1, N: 999}), "no op 999")
-	s.Heal()
+	s.heal()
 	assert.Error(t, s.Do(fault.Fault{Kind: fault.Crash, Host: 1}))
 }
 

@@ -3,7 +3,6 @@ package sim
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
@@ -89,9 +88,6 @@ func (s *Sim) strike(f fault.Fault) error {
 	}
 	return nil
 }
-
-// Struck returns the faults that have struck so far, in order.
-func (s *Sim) Struck() []fault.Fault { return slices.Clone(s.struck) }
 
 func (s *Sim) perform(f *fault.Fault) error {
 	h := s.hosts[f.Host]

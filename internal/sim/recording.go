@@ -13,7 +13,8 @@ import (
 	"github.com/smr-go/smr/internal/words"
 )
 
-// Recording is a Watcher that draws a run. Of a long run it keeps the latest events.
+// Recording is a Watcher that draws a run. Of a long run it keeps the latest events. Its methods
+// without a comment are those of Watcher.
 type Recording struct {
 	// Words describes the faults from now on; "" is their line in a schedule.
 	Words string
@@ -140,20 +141,17 @@ func (r *Recording) mark(lane int, at time.Duration, kind picture.MarkKind, form
 	r.marks.add(picture.Mark{Lane: lane, At: at, Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
 
-// Sent is Watcher.Sent.
 func (r *Recording) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
 	r.end = max(r.end, at)
 	kind := vsr.KindOf(m).String()
 	r.flights.begin(id, picture.Message{From: from, To: to, Sent: at, Kind: kind, Text: words.Message(m)[len(kind)+1:], Fate: picture.UnderWay})
 }
 
-// Ended is Watcher.Ended.
 func (r *Recording) Ended(at time.Duration, id uint64, fate world.Fate) {
 	r.end = max(r.end, at)
 	r.flights.end(id, at, fate)
 }
 
-// Turned is Watcher.Turned.
 func (r *Recording) Turned(at time.Duration, host int, now *vsr.State) {
 	h := &r.hosts[host]
 	if was := &h.state; now.Commit > was.Commit {
@@ -190,7 +188,6 @@ func (r *Recording) becomes(host int, next picture.Span) {
 	h.role = next
 }
 
-// Lived is Watcher.Lived.
 func (r *Recording) Lived(at time.Duration, host int, up bool) {
 	h := &r.hosts[host]
 	h.saves = nil
@@ -203,7 +200,6 @@ func (r *Recording) Lived(at time.Duration, host int, up bool) {
 	h.why = ""
 }
 
-// Linked is Watcher.Linked.
 func (r *Recording) Linked(at time.Duration, from, to int, whole bool) {
 	link := [2]int{from, to}
 	if !whole {
@@ -214,7 +210,6 @@ func (r *Recording) Linked(at time.Duration, from, to int, whole bool) {
 	delete(r.severed, link)
 }
 
-// Called is Watcher.Called.
 func (r *Recording) Called(at time.Duration, c *Call) {
 	r.end = max(r.end, at)
 	if r.lane(c) < r.replicas {
@@ -223,7 +218,6 @@ func (r *Recording) Called(at time.Duration, c *Call) {
 	r.calls = append(r.calls, c)
 }
 
-// Returned is Watcher.Returned.
 func (r *Recording) Returned(at time.Duration, c *Call) {
 	r.end = max(r.end, at)
 	r.calls = without(r.calls, c)

@@ -14,7 +14,6 @@ import (
 	"github.com/smr-go/smr/internal/words"
 )
 
-// Note is Watcher.Note.
 func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
 	if host < 0 {
 		r.ofWorld(at, what, args)
@@ -117,7 +116,6 @@ func inANote(what string, args []any) string {
 	return what
 }
 
-// Faulted is Watcher.Faulted.
 func (r *Recording) Faulted(at time.Duration, f *fault.Fault) {
 	lane := f.Host
 	if f.Kind.NamesNone() {

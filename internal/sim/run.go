@@ -3,6 +3,7 @@ package sim
 import (
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -82,7 +83,7 @@ func (s *Sim) guarded(do func()) {
 // Report describes the run so far.
 func (s *Sim) Report() *Report {
 	r := &Report{Violation: s.err, Hash: uint64(s.sum), Virtual: s.Now(), Calm: s.calm, Stats: s.stats, Beyond: s.budget.Overdrawn,
-		Schedule: Schedule{Setup: *s.p, Faults: s.Struck()}}
+		Schedule: Schedule{Setup: *s.p, Faults: slices.Clone(s.struck)}}
 	if s.err == nil {
 		r.Ineffective = s.ineffective() // after a violation, the time of some has not come
 	}

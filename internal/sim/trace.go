@@ -11,7 +11,8 @@ import (
 	"github.com/smr-go/smr/internal/words"
 )
 
-// Trace is a Watcher that keeps the latest events as text.
+// Trace is a Watcher that keeps the latest events as text. Its methods without a comment are those of
+// Watcher.
 type Trace struct {
 	lines []string
 	next  int
@@ -45,7 +46,6 @@ func (t *Trace) Last(n int) string {
 	return b.String()
 }
 
-// Note is Watcher.Note.
 func (t *Trace) Note(at time.Duration, host int, what string, args []any) {
 	text := what
 	for _, a := range args {
@@ -54,36 +54,28 @@ func (t *Trace) Note(at time.Duration, host int, what string, args []any) {
 	t.add(at, host, "%s", text)
 }
 
-// Sent is Watcher.Sent.
 func (t *Trace) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
 	text := words.Message(m)
 	t.sent[id] = fmt.Sprintf("%s → %s  %s", fault.Name(from), fault.Name(to), text)
 	t.add(at, from, "→ %s  %s", fault.Name(to), text)
 }
 
-// Ended is Watcher.Ended.
 func (t *Trace) Ended(at time.Duration, id uint64, fate world.Fate) {
 	t.add(at, -1, "%s: %s", fateNames[fate], t.sent[id])
 }
 
 var fateNames = [...]string{"arrives", "is lost", "is cut off", "finds no process"}
 
-// Turned is Watcher.Turned.
 func (t *Trace) Turned(time.Duration, int, *vsr.State) {}
 
-// Called is Watcher.Called.
 func (t *Trace) Called(at time.Duration, c *Call) { t.add(at, c.Host, "is called: %s", c) }
 
-// Returned is Watcher.Returned.
 func (t *Trace) Returned(at time.Duration, c *Call) { t.add(at, c.Host, "returns: %s", c) }
 
-// Faulted is Watcher.Faulted.
 func (t *Trace) Faulted(at time.Duration, f *fault.Fault) { t.add(at, -1, "%s", f) }
 
-// Linked is Watcher.Linked; the trace has the faults.
 func (t *Trace) Linked(time.Duration, int, int, bool) {}
 
-// Lived is Watcher.Lived.
 func (t *Trace) Lived(at time.Duration, host int, up bool) {
 	t.add(at, host, "%s", map[bool]string{true: "starts", false: "ends"}[up])
 }
