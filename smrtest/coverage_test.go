@@ -43,7 +43,7 @@ func TestExploreNeedsFaultsToHappen(t *testing.T) {
 }
 
 // Faults of a kept schedule that no longer have an effect are reported.
-func TestExploreSaysWhatIsVain(t *testing.T) {
+func TestExploreReportsIneffectiveFaults(t *testing.T) {
 	c := countsOf(incX)
 	x, err := c.trial("TestCounts")
 	require.NoError(t, err)

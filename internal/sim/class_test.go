@@ -9,7 +9,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// A run has the classes of faults that it may have, and no other.
+// A run has faults of the allowed classes only.
 func TestOnlySomeClassesOfFaults(t *testing.T) {
 	kinds := map[fault.Class][]fault.Kind{
 		fault.CrashClass:     {fault.Crash, fault.PowerCut, fault.CrashIn, fault.Stop},

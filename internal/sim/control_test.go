@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// newDriven returns a calm group of three that has a primary, and that only its test drives.
+// newDriven returns a calm group of three with a primary. All its calls are made by the test.
 func newDriven(t *testing.T) (s *Sim, primary int) {
 	w := TestWork(10, 0, 0)
 	w.Next = nil
@@ -70,8 +70,8 @@ func TestReachesAndCovered(t *testing.T) {
 	assert.NoError(t, s.Do(fault.Fault{Kind: fault.RotLog, Host: p, N: int64(c.At)}))
 }
 
-// A caller who gives up what never got to a primary is told that it was not applied; what may have
-// got there is unknown.
+// A cancelled command that never reached a primary is reported as not applied. One that may have
+// reached it is unknown.
 func TestCancel(t *testing.T) {
 	s, p := newDriven(t)
 	for i := range 3 {

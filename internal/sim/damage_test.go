@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// newLogged is newDriven with some operations in the log, all of them covered by marks.
+// newLogged returns a group as newDriven does, with operations in the log that marks cover.
 func newLogged(t *testing.T) (s *Sim, backup int, first, last int64) {
 	s, p := newDriven(t)
 	for i := range 5 {
@@ -24,15 +24,15 @@ func newLogged(t *testing.T) (s *Sim, backup int, first, last int64) {
 
 func numbered(i int) Operation { return Operation{Body: []byte{1, 0, byte(i), 'n'}} }
 
-// again kills a replica and starts it.
+// again restarts a replica.
 func again(t *testing.T, s *Sim, host int) {
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: host}))
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Start, Host: host}))
 	s.RunFor(time.Second)
 }
 
-// F10. A lost or misplaced write of an entry is noticed, at the next start at the latest, and the
-// others go on.
+// F10: a replica notices a lost or misplaced write of an entry, at its next start at the latest, and
+// the others go on.
 func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.LostInLog, fault.MisplacedInLog} {
 		for seed := range uint64(4) {
@@ -48,10 +48,10 @@ func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
 	}
 }
 
-// F10. What lies in the place of an entry is not given away for it, while the replica runs.
+// F10: a running replica does not send misplaced bytes as an entry.
 func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
 	setup, w := Calm(1), TestWork(10, 0, 0)
-	setup.Tail, w.Next = 1, nil // every entry that somebody lacks is read
+	setup.Tail, w.Next = 1, nil // every entry that a member lacks is read from the disk
 	s, err := New(setup, w, nil)
 	require.NoError(t, err)
 	s.Begin()
@@ -75,8 +75,8 @@ func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
 	assert.Nil(t, s.Violation())
 }
 
-// F10. What a replica can do without it does without: an older copy of the head that is out of date,
-// and an earlier save that lies behind the log's end.
+// F10: a replica survives an older copy of the head that is out of date, and an earlier save behind
+// the end of the log.
 func TestHarmlessMisdirectedWrites(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.LostInHead, fault.StrayWrite} {
 		s, backup, _, last := newLogged(t)
@@ -89,7 +89,7 @@ func TestHarmlessMisdirectedWrites(t *testing.T) {
 	}
 }
 
-// A copy of the head that is out of date is not left alone: nobody could tell.
+// No fault leaves only a copy of the head that is out of date: a replica could not notice that.
 func TestOnlyOneCopyOfTheHeadIsSpoilt(t *testing.T) {
 	s, backup, _, _ := newLogged(t)
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.LostInHead, Host: backup}))
@@ -100,8 +100,7 @@ func TestOnlyOneCopyOfTheHeadIsSpoilt(t *testing.T) {
 	assert.NoError(t, s.Do(fault.Fault{Kind: fault.RotHead, Host: backup, N: int64(older)}))
 }
 
-// F10. A chunk of a snapshot that is not there, or another one, is not given away: another snapshot is
-// taken.
+// F10: a replica does not send a lost or misplaced chunk of its snapshot, and takes another snapshot.
 func TestMisdirectedWritesOfASnapshot(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.LostInSnapshot, fault.MisplacedInSnapshot} {
 		setup, w := Calm(1), TestWork(10, 0, 0)
@@ -130,7 +129,7 @@ func TestMisdirectedWritesOfASnapshot(t *testing.T) {
 	}
 }
 
-// F17, F18. A process on a directory that is another's, or in use, is refused.
+// F17, F18: a process is refused on a directory of another replica, and on one in use.
 func TestMistakenStartsAreRefused(t *testing.T) {
 	s, backup, _, _ := newLogged(t)
 	other := (backup + 1) % 3

@@ -19,20 +19,20 @@ import (
 type tried struct {
 	fault.Fault
 	refused bool
-	took    bool // effect
+	took    bool // took effect
 }
 
-// lasts reports whether the fault is there at a time.
+// lasts reports whether the fault lasts at that time.
 func (f *tried) lasts(at time.Duration) bool {
 	return !f.refused && at >= f.At && (f.For == 0 || at <= f.At+f.For)
 }
 
-// effectWatcher is a Watcher that sees which faults have an effect: a message that is cut off, late or lost, a
-// save that is slow, a read that fails, a process that ends, starts, or reads what rots.
+// effectWatcher is a Watcher that finds out which faults take effect: a message is cut off, late or lost, a save is slow, a
+// read fails, a process ends, starts, or reads damaged bytes.
 type effectWatcher struct {
 	s     *Sim
 	all   []*tried
-	links map[uint64][2]int // from where to where messages go
+	links map[uint64][2]int // sender and receiver of each message
 }
 
 // took marks the faults of these kinds that host suffers from.
@@ -44,7 +44,7 @@ func (e *effectWatcher) took(host int, kinds ...fault.Kind) {
 	}
 }
 
-// since is took for those of any time before.
+// since is took for faults of any earlier time.
 func (e *effectWatcher) since(host int, kinds ...fault.Kind) {
 	for _, f := range e.all {
 		f.took = f.took || f.Host == host && !f.refused && slices.Contains(kinds, f.Kind)
@@ -124,20 +124,20 @@ func (e *effectWatcher) Lived(time.Duration, int, bool) {}
 
 // tallies count faults by kind.
 type tallies struct {
-	made, refused, took, seeds [fault.Kinds]int // took: those that had an effect; seeds: where one had
+	made, refused, took, seeds [fault.Kinds]int // took: with an effect; seeds: in which one had
 }
 
-// Every kind of fault that chance makes takes effect in some of the runs, and most of those made do.
+// Every kind of fault that chance makes takes effect in some runs, and most faults do.
 func TestFaultsTakeEffect(t *testing.T) {
 	n := effectsOf(t, 60, func(i int, p *Setup, hazards *Hazards) {
 		p.Trouble = min(p.Trouble, 30*time.Second)
 		switch mean := &hazards.Every[i%len(hazards.Every)]; {
 		case p.Volatile:
-		case i%3 == 0: // three of the seven may lose what they hold
+		case i%3 == 0: // three of the seven may lose their memory
 			p.Replicas, p.Qr, p.Qv = 7, 0, 0
 			p.SnapshotEvery, p.KeepLog, p.SegmentSize, p.ChunkSize = 20, 0, 4<<10, 64
 			hazards.Every[misdirectedWrites], hazards.Every[rot], hazards.SparesLog = 700*time.Millisecond, 700*time.Millisecond, i%2 == 0
-		case *mean == 0: // so that each source is there in a few seeds
+		case *mean == 0: // so that each source has a few seeds
 			*mean = time.Second
 		}
 	})
@@ -161,7 +161,7 @@ func TestEveryKindHasAnEffect(t *testing.T) {
 	}
 }
 
-// effectsOf runs so many seeds in worlds that are altered, and counts and logs the faults.
+// effectsOf runs seeds in altered worlds, and counts and logs the faults.
 func effectsOf(t *testing.T, seeds int, alter func(i int, p *Setup, hazards *Hazards)) (n tallies) {
 	damaged, counted := 0, 0
 	for i := range seeds {

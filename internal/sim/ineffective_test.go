@@ -11,8 +11,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Of a schedule it is told which of its faults did nothing, and why.
-func TestVainFaultsAreTold(t *testing.T) {
+// A report lists the faults without effect, and why.
+func TestIneffectiveFaultsAreReported(t *testing.T) {
 	const s = time.Second
 	p := Calm(1)
 	p.SnapshotEvery = 1 << 30
@@ -38,7 +38,7 @@ func TestVainFaultsAreTold(t *testing.T) {
 	assert.Equal(t, fault.CrashClass, r.Classes()&^(fault.NetworkClass|fault.ClockClass))
 }
 
-// The others answer, and are one, while a member stays out of reach; and then it too.
+// The group serves while a member stays out of reach, and settles with it later.
 func TestStayingOutOfReach(t *testing.T) {
 	for name, staying := range map[string]Unhealed{
 		"down": {Down: 1}, "mute": {Mute: 1}, "deaf": {Deaf: 1}, "paused": {Paused: 1}, "hung": {Hung: 1}, "two of three": {Down: 1, Deaf: 1},

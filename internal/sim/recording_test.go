@@ -20,14 +20,14 @@ import (
 
 var pictureFile = flag.String("sim.picture", "", "where to draw a run that fails, as an HTML page")
 
-// draw runs a seed again, and draws it, if that is wanted.
+// draw repeats the run of a seed and draws it, if a flag asks for that.
 func draw(t *testing.T, seed uint64) {
 	p, _ := Draw(seed)
 	drawRun(t, fmt.Sprintf("seed %d", seed), fmt.Sprintf("-run TestNewSeeds -sim.runs=1 -sim.seed=%d", seed), p.Replicas,
 		func(w Watcher) *Report { return Run(seed, w) })
 }
 
-// drawRun draws what such flags run, if that is wanted.
+// drawRun draws the run of these flags, if a flag asks for that.
 func drawRun(t *testing.T, title, flags string, replicas int, play func(Watcher) *Report) {
 	if *pictureFile == "" {
 		return
@@ -69,11 +69,11 @@ func TestRecordingTellsWhatHappened(t *testing.T) {
 		fault.Fault{At: 8 * s, Kind: fault.FullDisk, Host: 2}, fault.Fault{At: 9 * s, Kind: fault.Space, Host: 2}, fault.Fault{At: 9 * s, Kind: fault.Crash, Host: 2},
 		fault.Fault{At: 9*s + s/2, Kind: fault.Pause, Host: 2, For: s})
 	assert.Empty(t, run.Failure)
-	assert.Len(t, run.Schedule, 8, "who is down cannot be paused")
+	assert.Len(t, run.Schedule, 8, "a host that is down cannot be paused")
 	for _, want := range []picture.Span{
 		{Lane: 1, From: 2 * s, To: 3 * s, Kind: picture.Down, Text: "crash"}, {Lane: 2, From: 7 * s, To: 8 * s, Kind: picture.Paused},
 		{Lane: 1, From: 7 * s, To: 8 * s, Kind: picture.DiskSlow}, {Lane: 2, From: 8 * s, To: 9 * s, Kind: picture.DiskFull},
-		{Lane: 2, From: 9 * s, To: 10 * s, Kind: picture.Down, Text: "crash"}, // all is healed then
+		{Lane: 2, From: 9 * s, To: 10 * s, Kind: picture.Down, Text: "crash"}, // the healing ends it
 	} {
 		assert.True(t, hasSpan(run, want), "%+v", want)
 	}
@@ -92,14 +92,13 @@ func TestRecordingTellsWhatHappened(t *testing.T) {
 	for _, m := range run.Marks {
 		assert.NotContains(t, m.Text, "{", "a mark is told in words")
 	}
-	assert.Zero(t, count(run.Spans, func(x picture.Span) bool { return x.Kind == picture.Paused && x.From > 8*s }), "who is down cannot be paused")
+	assert.Zero(t, count(run.Spans, func(x picture.Span) bool { return x.Kind == picture.Paused && x.From > 8*s }), "a host that is down cannot be paused")
 	for _, fate := range []picture.Fate{picture.Arrived, picture.CutOff, picture.Refused} {
 		assert.NotZero(t, count(run.Messages, func(m picture.Message) bool { return m.Fate == fate }), fate)
 	}
 }
 
-// Members that stay paused, or whose disks stay hung, while all else is healed are shown so until they
-// come back.
+// Members that stay paused, or whose disks stay hung, are drawn so until they come back.
 func TestRecordingShowsWhoStaysAway(t *testing.T) {
 	for kind, unhealed := range map[picture.SpanKind]Unhealed{picture.Paused: {Paused: 1}, picture.DiskSlow: {Hung: 1}} {
 		p := Calm(7)
@@ -112,7 +111,7 @@ func TestRecordingShowsWhoStaysAway(t *testing.T) {
 	}
 }
 
-// A span begins where the fault says, and ends there, but for what an event loop takes.
+// hasSpan reports whether a span begins and ends when the fault does, give or take a turn of a loop.
 func hasSpan(run *picture.Run, want picture.Span) bool {
 	return count(run.Spans, func(s picture.Span) bool {
 		late := s.To - want.To
@@ -140,7 +139,7 @@ func TestRecordingShowsTheViolation(t *testing.T) {
 	assert.NotZero(t, count(run.Spans, func(s picture.Span) bool { return s.Kind == picture.Open && s.To == run.End }))
 }
 
-// However long a run is, a recording keeps its end.
+// A recording of a long run keeps its end.
 func TestRecordingIsBounded(t *testing.T) {
 	all, some := recordedRun(t, 1e6, 0), recordedRun(t, 100, 0)
 	require.Greater(t, len(all.Messages), 1000)

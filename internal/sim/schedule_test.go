@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The faults that chance made, written down, read again and made once more, make the same run.
+// The schedule of a random run repeats the run after it was written and read.
 func TestScheduleMakesTheSameRun(t *testing.T) {
 	seeds := uint64(25)
 	if testing.Short() {
@@ -25,7 +25,7 @@ func TestScheduleMakesTheSameRun(t *testing.T) {
 		require.Equal(t, once.Schedule, *read, "seed %d", seed)
 		again := Play(&read.Setup, nil, read.Faults, read.Setup.Lists.Work(), nil)
 		assert.Equal(t, once.Hash, again.Hash, "seed %d:\n%s", seed, &text)
-		once.Stats.Events, again.Stats.Events = 0, 0 // what chance does to choose faults are some too
+		once.Stats.Events, again.Stats.Events = 0, 0 // chance has events of its own
 		assert.Equal(t, once.Stats, again.Stats, "seed %d", seed)
 		aimed += strings.Count(text.String(), " after ")
 	}

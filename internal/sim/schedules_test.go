@@ -22,7 +22,7 @@ func readSchedule(t testing.TB, name string) *Schedule {
 	return x
 }
 
-// The schedules in testdata have once shown that something was wrong: what, they say.
+// Each schedule in testdata once showed a bug, which its comment describes.
 func TestSchedules(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.schedule")
 	require.NoError(t, err)
@@ -37,7 +37,7 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// TestReplay plays the schedule that is asked for, and shows its trace.
+// TestReplay plays the schedule of a flag and shows its trace.
 func TestReplay(t *testing.T) {
 	if *replay == "" {
 		t.Skip("for a schedule: go test ./internal/sim -run TestReplay -v -sim.replay=FILE -sim.trace=1000")
@@ -53,7 +53,7 @@ func TestReplay(t *testing.T) {
 	assert.Nil(t, r.Violation)
 }
 
-// What is read of a schedule is written so that it is read again; nothing makes it panic.
+// A schedule that can be read is written so that it is read back; no text causes a panic.
 func FuzzSchedule(f *testing.F) {
 	for seed := range uint64(3) {
 		x := Run(seed+1, nil).Schedule

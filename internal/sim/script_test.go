@@ -8,7 +8,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// A group survives whatever bytes say.
+// A group survives every script.
 func FuzzScript(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("\x00\x00\x28\x20\x00\x00\x00\x00"))

@@ -24,7 +24,7 @@ type faulty struct {
 	applied int
 	wrong   error
 	bug     func(m *faulty, op smr.Op) error
-	forget  bool // Restore losesMemory a key
+	forget  bool // Restore forgets a key
 }
 
 func (m *faulty) Apply(op smr.Op) []byte {
@@ -45,7 +45,7 @@ func (m *faulty) Restore(r io.Reader) error {
 }
 
 func workOf(template faulty) *Work {
-	w := TestWork(10, 0, 0) // whose reads are of lists only
+	w := TestWork(10, 0, 0) // its reads expect the test machine
 	w.New = func() smr.StateMachine { m := template; return &m }
 	w.Digest = func(m smr.StateMachine) uint64 { return m.(*faulty).digest }
 	w.Model = nil
@@ -53,7 +53,7 @@ func workOf(template faulty) *Work {
 	return w
 }
 
-// The bugs: what goes wrong only in a view change, and what goes wrong only when clocks jump.
+// The bugs: one shows only in a view change, the other only when clocks jump.
 var (
 	views = faulty{bug: func(m *faulty, op smr.Op) error {
 		if op.Number > m.last.Number+2 {
@@ -72,7 +72,7 @@ var (
 	}}
 )
 
-// fails runs seeds, with clocks that jump often, until so many have failed so.
+// fails runs seeds, with clocks that jump often, until that many break the rule.
 func fails(t *testing.T, w *Work, rule string, count int) (failed []*Report) {
 	for seed := uint64(1); len(failed) < count; seed++ {
 		require.Less(t, seed, uint64(200), "no more seeds fail")
@@ -85,7 +85,7 @@ func fails(t *testing.T, w *Work, rule string, count int) (failed []*Report) {
 	return failed
 }
 
-// What is left of a schedule is what the failure needs.
+// A shrunk schedule holds only what the failure needs.
 func TestShrink(t *testing.T) {
 	for _, test := range []struct {
 		name     string
@@ -125,7 +125,7 @@ func TestShrink(t *testing.T) {
 	}
 }
 
-// On one core and on many the same schedule comes out.
+// The result is the same on one core and on many.
 func TestShrinkIsDeterministic(t *testing.T) {
 	w := workOf(views)
 	r := fails(t, w, contract.Invariant.Name, 1)[0]
@@ -140,7 +140,7 @@ func TestShrinkIsDeterministic(t *testing.T) {
 	assert.NotEqual(t, textOf(&r.Schedule), textOf(&schedules[0]))
 }
 
-// A search ends once its runs have had so many events, after as many of them on one core as on many.
+// A search of long runs ends early, after the same number of runs on one core and on many.
 func TestShrinkOfLongRunsEnds(t *testing.T) {
 	w := workOf(views)
 	r := fails(t, w, contract.Invariant.Name, 1)[0]
@@ -158,7 +158,7 @@ func TestShrinkOfLongRunsEnds(t *testing.T) {
 	assert.Less(t, made[0], 20)
 }
 
-// A search that is stopped returns the best so far, be that what it began with.
+// A stopped search returns the best schedule so far, possibly the first.
 func TestShrinkStops(t *testing.T) {
 	w := workOf(views)
 	r := fails(t, w, contract.Invariant.Name, 1)[0]
@@ -172,7 +172,7 @@ func TestShrinkStops(t *testing.T) {
 	}
 }
 
-// A schedule that fails otherwise, or not at all, is left as it is.
+// A schedule that does not fail with the wanted violation stays as it is.
 func TestShrinkWantsTheSameFailure(t *testing.T) {
 	w := workOf(clocks)
 	r := fails(t, w, contract.Invariant.Name, 1)[0]
@@ -194,7 +194,7 @@ func TestSameViolations(t *testing.T) {
 	assert.False(t, (*Violation)(nil).like(b))
 }
 
-// Beyond the budget a group may stand still: schedules are not to be cut down to that.
+// Shrinking does not exceed the budget, beyond which a group may stop serving.
 func TestWithinBudget(t *testing.T) {
 	p, w := Calm(1), TestWork(10, 0.1, 0)
 	wipe := func(host int, at time.Duration) fault.Fault {
@@ -208,7 +208,7 @@ func TestWithinBudget(t *testing.T) {
 		{[]fault.Fault{wipe(0, 5*time.Second)}, true},
 		{[]fault.Fault{wipe(0, 0)}, false},
 		{[]fault.Fault{wipe(0, 5*time.Second), wipe(2, 6*time.Second)}, false},
-		{[]fault.Fault{{At: 5 * time.Second, Kind: fault.RotLog, N: 1 << 40}, wipe(2, 6*time.Second)}, true}, // the first befalls nobody
+		{[]fault.Fault{{At: 5 * time.Second, Kind: fault.RotLog, N: 1 << 40}, wipe(2, 6*time.Second)}, true}, // the first cannot strike
 		{[]fault.Fault{{At: 5 * time.Second, Kind: fault.RotHead}, wipe(2, 6*time.Second)}, false},
 	} {
 		setup := *p

@@ -50,7 +50,7 @@ func TestFaultsThatOverlap(t *testing.T) {
 		assert.NotZero(t, much(), "%v ends with the one before it", kind)
 		s.RunFor(20 * ms)
 		assert.Zero(t, much(), "%v does not end", kind)
-		s.RunFor(5 * time.Second) // its process starts again, if it has stopped
+		s.RunFor(5 * time.Second) // its process restarts if it has stopped
 		if f.For = 0; s.Status(backup).Up {
 			require.NoError(t, s.Do(f), kind)
 			s.RunFor(time.Minute)
@@ -71,7 +71,7 @@ func TestFaultsThatOverlap(t *testing.T) {
 	assert.Nil(t, s.Violation())
 }
 
-// Rejoin ends what was done to a link, and what was done before it does not end what is done later.
+// Rejoin ends the faults of a link, and their ends do not end later faults.
 func TestRejoinEndsOnlyWhatWas(t *testing.T) {
 	s, _ := newDriven(t)
 	l := s.net.Links[0][1]
@@ -87,8 +87,8 @@ func TestRejoinEndsOnlyWhatWas(t *testing.T) {
 	}
 }
 
-// A suspended machine's monotonic clock stands still, and goes on from there: also if suspensions
-// overlap, or one ends early.
+// The monotonic clock of a suspended machine stands still and goes on from there, also if suspensions
+// overlap or end early.
 func TestSuspendedClock(t *testing.T) {
 	s, p := newDriven(t)
 	h := s.hosts[p]

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every kind has a row of its own, and its faults are read as they are written.
+// Every kind has a row, and its faults are read back as they were written.
 func TestEveryKindHasARow(t *testing.T) {
 	names := map[string]bool{}
 	for kind := none + 1; kind < Kinds; kind++ {
@@ -28,7 +28,7 @@ func TestEveryKindHasARow(t *testing.T) {
 	}
 }
 
-// A budget of one allows one member to lose its memory, as often as it likes.
+// A budget of one allows one member to lose its memory, any number of times.
 func TestBudget(t *testing.T) {
 	b := Budget{Spare: 1}
 	assert.False(t, b.Allows(2, false), "the group is not confirmed")
@@ -40,7 +40,7 @@ func TestBudget(t *testing.T) {
 	assert.True(t, b.Overdrawn)
 }
 
-// What a test cannot mean is told with the value that is wrong.
+// The error of a fault that a test cannot intend has the wrong value.
 func TestSensible(t *testing.T) {
 	for line, wrong := range map[string]string{
 		"split of a":                "",

@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// What a script says is what its bytes stand for, and a schedule can say it too.
+// A script becomes the faults that its bytes stand for.
 func TestScript(t *testing.T) {
 	const all = ^Class(0)
 	got := Script([]byte("\x00\x01\x0a\x14\x00\x00\x00\x13"+"\x09\x12\x14\x0a\x01\x02\x00\x00"+"\x0f\x02\xff\x00\x00\x00\x00\x00"+"short"), all, 3, time.Second)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is special to a kind is written in words, and read again.
+// An amount is written in the words of its kind, and read back.
 func TestFaultsInWords(t *testing.T) {
 	for text, want := range map[string]Fault{
 		"at 1s split of a,c for 2s":                      {Kind: Split, N: 5},

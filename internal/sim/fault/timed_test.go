@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// One that is over does not end another that lasts, whichever began first.
+// The end of one amount does not end another, whichever began first.
 func TestTimed(t *testing.T) {
 	var x Timed
 	assert.False(t, x.Active(0))
