@@ -19,7 +19,7 @@ import (
 type CA struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
-	Pool *x509.CertPool
+	Pool *x509.CertPool // contains the CA
 }
 
 // NewCA returns a CA with a key of its own.
@@ -45,15 +45,14 @@ func (ca *CA) Certificate(t *testing.T, names ...string) tls.Certificate {
 	template := &x509.Certificate{
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}
-	for _, name := range names {
-		template.DNSNames = append(template.DNSNames, name)
+		DNSNames:    names,
 	}
 	cert, key := signed(t, template, ca)
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
 }
 
-// signed makes a certificate of a template; without a CA it signs itself.
+// signed returns a certificate made from a template, with its key. Without a CA the certificate signs
+// itself.
 func signed(t *testing.T, template *x509.Certificate, ca *CA) (*x509.Certificate, *ecdsa.PrivateKey) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
