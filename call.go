@@ -48,12 +48,12 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 	}
 	select {
 	case o := <-c.outcome:
-		r.spare.Put(c)                       // nobody else holds it now
-		return slices.Clone(o.result), o.err // the session table keeps it too
+		r.spare.Put(c)                       // the loop no longer holds it
+		return slices.Clone(o.result), o.err // the session table holds the result too
 	case <-ctx.Done():
 	}
 	r.do(func(l *shell.Loop) { l.Cancel(&c.Call, ctx.Err()) })
-	o := <-c.outcome // the loop answers every call, when it ends at the latest
+	o := <-c.outcome // the loop answers every call, at the latest when it ends
 	return slices.Clone(o.result), o.err
 }
 

@@ -26,7 +26,7 @@ func (r *Replica) Read(ctx context.Context, level ReadLevel, f func()) error {
 	return nil
 }
 
-// await returns when the state is as fresh as level asks for.
+// await returns when the state is as recent as level demands.
 func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 	if r.stopping() {
 		return ErrClosed
@@ -53,7 +53,7 @@ func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 	}
 }
 
-// wanted says what a read waits for.
+// wanted describes the state that a read waits for.
 func (l ReadLevel) wanted() string {
 	if l.kind == readAtLeast {
 		return fmt.Sprintf("op %d was applied here", l.op)

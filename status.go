@@ -9,12 +9,12 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// board is where the loop puts the replica's status for everybody to read.
+// board holds the replica's status. The loop writes it, and any goroutine may read it.
 type board struct {
 	now atomic.Pointer[Status]
 
 	mu      sync.Mutex
-	changed chan struct{} // closed at the next change; nil while nobody watches
+	changed chan struct{} // closed at the next change; nil if nothing waits for it
 	stopped bool
 }
 
@@ -22,7 +22,7 @@ func (b *board) init(id ID, members []Member) {
 	b.now.Store(&Status{ID: id, Phase: Forming, Members: members})
 }
 
-// put shows a status, if it differs from the one before.
+// put publishes a status if it differs from the previous one.
 func (b *board) put(s Status) {
 	if same(b.now.Load(), &s) {
 		return
@@ -45,7 +45,7 @@ func same(a, b *Status) bool {
 		a.Commit == b.Commit && a.Applied == b.Applied && a.Snapshot == b.Snapshot && a.Problem == b.Problem
 }
 
-// stop shows that the replica has stopped, and why.
+// stop publishes that the replica has stopped, and the cause.
 func (b *board) stop(why error) {
 	s := *b.now.Load()
 	s.Phase, s.Primary, s.Problem = Stopped, "", why.Error()
@@ -55,7 +55,7 @@ func (b *board) stop(why error) {
 	b.show(&s)
 }
 
-// next returns a channel that is closed when the status differs from s; nil if it will not change.
+// next returns a channel that is closed when the status differs from s, or nil if it will not change again.
 func (b *board) next(s *Status) <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,7 +77,7 @@ func (b *board) next(s *Status) <-chan struct{} {
 // operation whose Propose has returned on this replica.
 func (r *Replica) Status() Status {
 	s := *r.status.now.Load()
-	s.Applied = max(s.Applied, r.state.applied.Load()) // callers are answered before the loop publishes
+	s.Applied = max(s.Applied, r.state.applied.Load()) // because callers are answered before the loop publishes
 	s.Commit, s.Op = max(s.Commit, s.Applied), max(s.Op, s.Applied)
 	return s
 }
@@ -126,7 +126,7 @@ func statusOf(s *vsr.State, id ID, members []Member, applied vsr.OpNumber) Statu
 	}
 }
 
-// primaryOf returns the primary's id, "" if it is not known.
+// primaryOf returns the ID of the primary, or "" if it is not known.
 func primaryOf(s *vsr.State) ID {
 	if s.Primary < 0 {
 		return ""

@@ -14,6 +14,7 @@ type refusal struct {
 	theirs bool // the other side refused
 }
 
+// Error implements error.
 func (r *refusal) Error() string {
 	if r.theirs {
 		return "refused by the other side: " + r.reason

@@ -30,6 +30,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // frameError reports bytes that no replica of this version has sent, or damage to those that it sent.
 type frameError struct{ reason string }
 
+// Error implements error.
 func (e *frameError) Error() string { return e.reason }
 
 // frameReader reads frames from a stream. One goroutine owns it. It reads into a chunk and returns short
