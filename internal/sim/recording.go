@@ -38,12 +38,12 @@ type Recording struct {
 
 // recorded is the present state of a host.
 type recorded struct {
-	role   picture.Span // its role, or that it is down; without a kind at the beginning
-	ails   []picture.Span
-	state  vsr.State
-	saves  []unsaved        // under way
-	why    string           // the reason why it goes down
-	absent picture.SpanKind // the reason why it is out of reach at the end, if that is drawn
+	role    picture.Span   // its role, or that it is down; without a kind at the beginning
+	lasting []picture.Span // of faults
+	state   vsr.State
+	saves   []unsaved        // under way
+	why     string           // the reason why it goes down
+	absent  picture.SpanKind // the reason why it is out of reach at the end, if that is drawn
 }
 
 // place is a caller at a replica.
@@ -81,7 +81,7 @@ func (r *Recording) Picture(rep *Report) *picture.Run {
 	}
 	for i := range r.hosts {
 		h := &r.hosts[i]
-		p.Spans = append(append(p.Spans, h.role), h.ails...)
+		p.Spans = append(append(p.Spans, h.role), h.lasting...)
 	}
 	for i := range r.replicas {
 		for j := range r.replicas {

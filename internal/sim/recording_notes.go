@@ -35,7 +35,7 @@ func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
 		r.mark(host, at, picture.Restored, "the snapshot after op %d", args[0].(vsr.Viewstamp).Op)
 	case "does not apply:":
 		r.mark(host, at, picture.Note, "%s", inANote("the fault "+what, args))
-		h.ails, h.why = slices.DeleteFunc(h.ails, func(s picture.Span) bool { return s.From == at }), ""
+		h.lasting, h.why = slices.DeleteFunc(h.lasting, func(s picture.Span) bool { return s.From == at }), ""
 	case absenceNames[staysPaused]:
 		h.absent = picture.Paused
 		r.suffers(at, &fault.Fault{Host: host}, h.absent)
@@ -153,20 +153,20 @@ func (r *Recording) suffers(at time.Duration, f *fault.Fault, kind picture.SpanK
 		s.To = fault.Forever
 	}
 	h := &r.hosts[f.Host]
-	h.ails = slices.DeleteFunc(h.ails, func(s picture.Span) bool {
+	h.lasting = slices.DeleteFunc(h.lasting, func(s picture.Span) bool {
 		if s.To <= at {
 			r.spans.add(s)
 		}
 		return s.To <= at
 	})
-	h.ails = append(h.ails, s)
+	h.lasting = append(h.lasting, s)
 }
 
 // recovers ends the spans of these kinds.
 func (r *Recording) recovers(host int, at time.Duration, kind picture.SpanKind) {
 	h := &r.hosts[host]
-	for i := range h.ails {
-		if s := &h.ails[i]; s.Kind == kind {
+	for i := range h.lasting {
+		if s := &h.lasting[i]; s.Kind == kind {
 			s.To = min(s.To, at)
 		}
 	}
