@@ -11,20 +11,12 @@ import (
 // exactly returns the check of a rule that is checked operation by operation. The first such check runs them all.
 func exactly(r contract.Rule) func(t *testing.T, m machines) error {
 	return func(_ *testing.T, m machines) error {
-		if m.exact.err == nil && !m.exact.done {
-			m.exact.done, m.exact.err = true, m.find()
-		}
-		if b, ok := errors.AsType[*contract.Broken](m.exact.err); ok && b.Rule != r.Name {
+		err := m.exact()
+		if b, ok := errors.AsType[*contract.Broken](err); ok && b.Rule != r.Name {
 			return nil
 		}
-		return m.exact.err
+		return err
 	}
-}
-
-// verdict is the result of find.
-type verdict struct {
-	done bool
-	err  error
 }
 
 const (
@@ -34,14 +26,14 @@ const (
 
 // find returns the error of the first operation at which a broken rule shows. It applies a second round of all operations,
 // because a difference that the last ones made may not have shown yet.
-func (m machines) find() error {
+func (m machines) find(siblings int) error {
 	every := 1 + len(m.ops)/windows
-	at, err := m.apart(every, len(m.ops)+len(m.more), 2*len(m.ops))
+	at, err := m.apart(siblings, every, 2*len(m.ops), 2*len(m.ops))
 	for range closer {
 		if err == nil || every == 1 {
 			break
 		}
-		if n, e := m.apart(every, at+1, at-2*every); e != nil && n <= at { // a mistake that depends on chance may show elsewhere, or not at all
+		if n, e := m.apart(siblings, every, at+1, at-2*every); e != nil && n <= at { // a mistake that depends on chance may show elsewhere, or not at all
 			at, err = n, e
 		}
 	}
@@ -50,8 +42,8 @@ func (m machines) find() error {
 
 // apart applies the first n operations, in windows of that many, and one by one from ops[closely] on. It returns the
 // operation at which a broken rule shows.
-func (m machines) apart(every, n, closely int) (at int, err error) {
-	w, err := contract.NewWitness(m.kit, every, m.replays())
+func (m machines) apart(siblings, every, n, closely int) (at int, err error) {
+	w, err := contract.NewWitness(m.kit, every, siblings)
 	if err != nil {
 		return 0, err
 	}

@@ -15,19 +15,19 @@ func (r *run) restore(f frozen, from io.Reader) error {
 	if err := r.machine.Restore(from); err != nil {
 		return f.failed(err)
 	}
-	r.first, r.next, r.results, r.returned, r.states = f.at, f.at, nil, nil, nil
+	r.first, r.next, r.results, r.states = f.at, f.at, nil, nil
 	return r.watched()
 }
 
-// resume restores f into a machine that start makes, compares its state with that of a machine that applied the operations
-// instead, applies the rest, and compares all with whole, a run of all operations. from returns a reader of the bytes of f.
-func (m machines) resume(whole *run, f frozen, start way, from func() io.Reader, why string) error {
+// resume restores f into a new machine, compares its state with that of a machine that applied the operations instead, applies
+// the rest, and compares all with whole, a run of all operations. from reads the bytes of f.
+func (m machines) resume(whole *run, f frozen, from io.Reader, why string) error {
 	why = fmt.Sprintf("a machine that applied every operation and %s %s", why, f.name)
-	r, err := start(m)
+	r, err := m.start()
 	if err != nil {
 		return err
 	}
-	if err := r.restore(f, from()); err != nil {
+	if err := r.restore(f, from); err != nil {
 		return fmt.Errorf("of %s: %w", why, err)
 	}
 	twin, err := m.runTo(f.at)
@@ -40,29 +40,7 @@ func (m machines) resume(whole *run, f frozen, start way, from func() io.Reader,
 	if err := r.apply(len(r.ops)); err != nil {
 		return err
 	}
-	if err := whole.same(r, why); err != nil {
-		return m.earlier(err, why, machines.run, resumed(f, start, from))
-	}
-	return nil
-}
-
-// resumed returns the way to restore and to apply the rest.
-func resumed(f frozen, start way, from func() io.Reader) way {
-	return func(m machines) (*run, error) {
-		r, err := start(m)
-		if err != nil {
-			return nil, err
-		}
-		if err := r.restore(f, from()); err != nil {
-			return nil, err
-		}
-		return r, r.apply(len(r.ops))
-	}
-}
-
-// reading returns a function that returns a reader of b.
-func reading(b []byte) func() io.Reader {
-	return func() io.Reader { return bytes.NewReader(b) }
+	return whole.same(r, why)
 }
 
 func restoresByPieces(_ *testing.T, m machines) error {
@@ -83,8 +61,7 @@ func restoresByPieces(_ *testing.T, m machines) error {
 		return err
 	}
 	for _, p := range pieces {
-		from := func() io.Reader { return p.reader(bytes.NewReader(written)) }
-		err := m.resume(whole, f, machines.start, from, "one that read, "+p.how+",")
+		err := m.resume(whole, f, p.reader(bytes.NewReader(written)), "one that read, "+p.how+",")
 		if err != nil {
 			return fmt.Errorf("%w\nRead may return less than it is asked for: io.ReadFull and io.ReadAll go on", err)
 		}

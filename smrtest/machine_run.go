@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type machines struct {
 	more   []smr.Op // the second round: the same bodies again
 	caller caller   // of the suite
 	watch  lookout
-	exact  *verdict
+	exact  func() error // finds the first rule that is broken, once
 
 	patience time.Duration // with another process
 }
@@ -39,11 +40,12 @@ func machinesOf(t *testing.T, new func() smr.StateMachine, bodies [][]byte) mach
 
 func withOps(new func() smr.StateMachine, bodies [][]byte) machines {
 	all := number(slices.Concat(bodies, bodies))
-	m := machines{exact: &verdict{}, ops: all[:len(bodies)], more: all[len(bodies):]}
+	m := machines{ops: all[:len(bodies)], more: all[len(bodies):]}
 	m.kit = &contract.Kit{New: new, Watch: func(what func() string) func() bool { return timed(what, "") }, Describe: func(op smr.Op) string {
 		i, _ := slices.BinarySearchFunc(all, op.Number, func(op smr.Op, n uint64) int { return cmp.Compare(op.Number, n) })
 		return fmt.Sprintf("op %d (ops[%d] = %s)", op.Number, i%len(bodies), quote(op.Body))
 	}}
+	m.exact = sync.OnceValue(func() error { return m.find(m.replays()) })
 	return m
 }
 
@@ -82,13 +84,12 @@ func (m machines) points() (points []int) {
 // run is one machine and its results.
 type run struct {
 	machines
-	machine  *contract.Machine
-	first    int // ops[first] was applied first
-	next     int // ops[next] is applied next
-	results  [][]byte
-	returned [][]byte         // the very slices that results are copies of
-	encored  [][]byte         // encore's, once asked for
-	states   map[int][][]byte // by how many operations were applied, if watched
+	machine *contract.Machine
+	first   int // ops[first] was applied first
+	next    int // ops[next] is applied next
+	results [][]byte
+	encored [][]byte         // encore's, once asked for
+	states  map[int][][]byte // by how many operations were applied, if watched
 }
 
 // start makes a machine in its initial state.
@@ -153,6 +154,6 @@ func (r *run) applyNext() error {
 	if err != nil {
 		return r.kit.At(op, err)
 	}
-	r.returned, r.results = append(r.returned, result), append(r.results, bytes.Clone(result))
+	r.results = append(r.results, bytes.Clone(result))
 	return nil
 }

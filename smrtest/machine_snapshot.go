@@ -75,15 +75,15 @@ func snapshotsRunAlongside(t *testing.T, m machines) error {
 		return err
 	}
 	for quarter := range 4 {
-		if err := m.writeLate(whole, quarter*len(m.ops)/4, (*run).writeAlongside); err != nil {
+		if err := m.writeDuring(whole, quarter*len(m.ops)/4); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeLate takes a snapshot after at operations, lets write write it, and applies the others. Neither may affect the other.
-func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte, error)) error {
+// writeDuring takes a snapshot after at operations, and writes it while the others are applied. Neither may affect the other.
+func (m machines) writeDuring(whole *run, at int) error {
 	r, err := m.runTo(at)
 	if err != nil {
 		return err
@@ -92,14 +92,11 @@ func (m machines) writeLate(whole *run, at int, write func(*run, frozen) ([]byte
 	if err != nil {
 		return err
 	}
-	written, err := write(r, f)
+	written, err := r.writeAlongside(f)
 	if err != nil {
 		return err
 	}
-	if err := r.apply(len(r.ops)); err != nil {
-		return err
-	}
-	if err := m.resume(whole, f, machines.start, reading(written), "one restored from"); err != nil {
+	if err := m.resume(whole, f, bytes.NewReader(written), "one restored from"); err != nil {
 		return contract.Frozen.Broken("%v", err)
 	}
 	if err := whole.same(r, "a run without a snapshot and one with "+f.name); err != nil {

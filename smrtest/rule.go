@@ -1,7 +1,6 @@
 package smrtest
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -52,12 +51,6 @@ func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 type unable string
 
 func (u unable) Error() string { return string(u) }
-
-// elsewhen runs f in a bubble of virtual time, which begins in the year 2000 and passes only by time.Sleep.
-func elsewhen(t *testing.T, f func() error) (err error) {
-	left := bubble(t, func() { err = f() })
-	return cmp.Or(err, left)
-}
 
 // bubble runs f in a bubble of its own, and returns an error if goroutines are left in it.
 func bubble(t *testing.T, f func()) (left error) {

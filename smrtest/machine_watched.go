@@ -2,7 +2,6 @@ package smrtest
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/smr-go/smr/internal/contract"
 )
@@ -10,15 +9,8 @@ import (
 // way makes a machine and applies all operations to it.
 type way func(m machines) (*run, error)
 
-const (
-	looksKept = 64 << 20 // bytes of snapshots, at most, that a watched run holds for a comparison
-
-	// A mistake that depends on chance shows at different operations. So runs are repeated for a while, until that many
-	// have differed.
-	partings   = 5
-	reruns     = 50
-	rerunsTime = time.Second
-)
+// looksKept is the limit of the bytes of snapshots that a watched run holds for a comparison.
+const looksKept = 64 << 20
 
 // lookout decides when to look at the state of a machine. The zero lookout never looks.
 type lookout struct {
@@ -26,35 +18,22 @@ type lookout struct {
 	Looks int // snapshots of the same state, to see whether they vary
 }
 
-// earlier returns the earliest parting that it finds of two runs of these ways, or else err, which is a parting: a state may
-// go wrong long before a result shows it. So it repeats the runs and looks at their states after each operation.
+// earlier returns an earlier parting of two runs of these ways, or else err, which is a parting: a state may go wrong long
+// before a result shows it. So it repeats the runs and looks at their states after each operation.
 func (m machines) earlier(err error, why string, first, second way) error {
 	best, ok := err.(*parting)
-	if !ok {
+	if m.watch = m.closely(); !ok || m.watch.Every == 0 {
 		return err
 	}
-	if m.watch = m.closely(); m.watch.Every == 0 {
+	a, err1 := first(m)
+	b, err2 := second(m)
+	if err1 != nil || err2 != nil {
 		return err
 	}
-	seen := 0
-	for i, began := 0, time.Now(); i < reruns && seen < partings && time.Since(began) < rerunsTime; i++ {
-		a, err := first(m)
-		if err != nil {
-			break
-		}
-		b, err := second(m)
-		if err != nil {
-			break
-		}
-		p := a.parts(b, why)
-		if p == nil {
-			continue
-		}
-		if seen++; p.op < best.op {
-			best = p
-		}
+	if p := a.parts(b, why); p != nil && p.op < best.op {
+		return p
 	}
-	return best
+	return err
 }
 
 // closely is the lookout after every operation, or as often as memory allows; never if snapshots fail.
