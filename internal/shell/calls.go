@@ -8,7 +8,7 @@ import (
 )
 
 // Call is a proposal that a caller at this replica waits for. The loop owns it until it has told the caller
-// how it ended.
+// how it ended; after that the caller may use it for another.
 type Call struct {
 	Body   []byte // the core's from the proposal on
 	Caller Caller
@@ -16,7 +16,7 @@ type Call struct {
 	number uint64 // in the replica's session; 0 before the core has it
 }
 
-// Caller is told how its call ended: once, by the loop. The result belongs to the session table too and must not
+// Caller is told how its call ended: once, by the loop, which it must not call back. The result belongs to the session table too and must not
 // be changed. Without a result err is an ErrNotApplied or an ErrUnknown (X4).
 type Caller interface {
 	Done(result []byte, err error)
@@ -36,12 +36,12 @@ func (c *calls) propose(x *Call) {
 	e := &c.loop.memory.propose
 	*e = vsr.Propose{Body: x.Body}
 	c.loop.step(e)
+	e.Body = nil
 	if e.Err != nil {
 		x.Caller.Done(nil, fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, e.Err))
 		return
 	}
 	x.number, x.Body = e.Number, nil
-	e.Body = nil
 	c.waiting[x.number] = x
 }
 
@@ -69,13 +69,12 @@ func (c *calls) refused(number uint64) {
 
 // Cancel ends a call that its caller gives up, if it still waits (X4).
 func (l *Loop) Cancel(x *Call, why error) {
-	c := &l.calls
-	if x.number == 0 || c.waiting[x.number] != x {
+	c, number := &l.calls, x.number
+	if number == 0 || c.waiting[number] != x {
 		return
 	}
-	delete(c.waiting, x.number)
-	x.Caller.Done(nil, c.unanswered(x.number, why))
-	l.forget(x.number)
+	c.take(number).Caller.Done(nil, c.unanswered(number, why))
+	l.forget(number)
 }
 
 // forget tells the core that a request's result is known or no longer wanted (X2).

@@ -16,7 +16,7 @@ type Read struct {
 	number uint64 // the core's, of a linearizable read
 }
 
-// Reader is told that its read may run: once, by the loop.
+// Reader is told that its read may run: once, by the loop, which it must not call back.
 type Reader interface {
 	Ready()
 }
