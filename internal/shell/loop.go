@@ -39,6 +39,7 @@ type memory struct {
 	propose vsr.Propose
 	forget  vsr.Forget
 	applied vsr.Applied
+	saved   vsr.Saved
 }
 
 // Core returns the core, to be looked at.
@@ -100,7 +101,8 @@ func (l *Loop) End() {
 		if l.observer != nil {
 			l.observer.Saved([]*vsr.Save{out.Save})
 		}
-		l.step(&vsr.Saved{Seq: out.Save.Seq})
+		l.memory.saved.Seq = out.Save.Seq
+		l.step(&l.memory.saved)
 	}
 	*out = vsr.Output{}
 	l.kept.expire(l.now, l.applied)
