@@ -166,6 +166,29 @@ func TestCancelAfterSending(t *testing.T) {
 	}
 }
 
+// A caller that knows how its call ended may use the call for another at once.
+func TestCallBelongsToItsCallerAfterwards(t *testing.T) {
+	g := newGroup(t, 1, func(c *Config) { c.Recorder = &events{} })
+	n := g.nodes[0]
+	seen := n.shell.Loop.recorder.(*events)
+	n.must("first")
+	c := &reuser{}
+	c.Call = Call{Body: []byte("op"), Caller: c}
+	n.Tell(Input{Call: &c.Call})
+	n.turn()
+	number := c.Number()
+	seen.all = nil
+	n.do(func(l *Loop) { l.Cancel(&c.Call, errGaveUp) })
+	n.turn()
+	require.Zero(t, c.Number())
+	require.Contains(t, seen.all, vsr.Event(&vsr.Forget{Request: number}))
+}
+
+// reuser is a caller that uses its call again.
+type reuser struct{ Call }
+
+func (r *reuser) Done([]byte, error) { r.Call = Call{} }
+
 // A call that has its result is not cancelled any more.
 func TestCancelAfterTheResult(t *testing.T) {
 	g := newGroup(t, 1, nil)

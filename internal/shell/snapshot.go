@@ -21,7 +21,7 @@ func (s *Shell) writeSnapshot(f *Frozen) {
 	info, err = s.saveFrozen(f)
 }
 
-// closeFrozen tells the user's code that its frozen state is no longer needed. What it does wrong there harms nothing.
+// closeFrozen closes the user's frozen state. An error or a panic there is only noted.
 func (s *Shell) closeFrozen(f *Frozen) {
 	c, ok := f.User.(io.Closer)
 	if !ok {
