@@ -15,7 +15,7 @@ func TestImports(t *testing.T) {
 	require.NoError(t, err)
 	for _, path := range p.Imports {
 		if rest, ok := strings.CutPrefix(path, "github.com/smr-go/smr"); ok {
-			assert.Contains(t, []string{"/internal/vsr", "/internal/excerpt"}, rest)
+			assert.Contains(t, []string{"/internal/vsr", "/internal/excerpt", "/internal/words"}, rest)
 		}
 	}
 }

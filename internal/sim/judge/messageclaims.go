@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"hash/maphash"
-	"strings"
+	"reflect"
 
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/words"
 )
 
 // Sends reports that a member sends a message. Everything that the message claims must be true of the sender's disk already
@@ -17,8 +18,8 @@ func (j *Judge) Sends(i int, h vsr.Header, m vsr.Message) error {
 		return nil
 	}
 	d := &j.members[i].disk
-	return violates("11.6", "%s sends a %s of view %d, and its disk holds view %d, log %v..%v: %v", j.members[i].id,
-		strings.TrimPrefix(fmt.Sprintf("%T", m), "*vsr."), viewOf(m), d.Head.View, d.Base, d.Last, err)
+	return violates("11.6", "%s sends %s, and its disk holds view %d, log %v..%v: %v", j.members[i].id, words.Message(m),
+		d.Head.View, d.Base, d.Last, err)
 }
 
 func (j *Judge) checkMessage(i int, h vsr.Header, m vsr.Message) error {
@@ -169,37 +170,10 @@ func (j *Judge) claimsCommit(op vsr.OpNumber) error {
 	return nil
 }
 
-// viewOf returns the view that the sender of a message has entered, as it claims.
+// viewOf returns the view that the sender of a message has entered, as it claims; 0 if it claims none.
 func viewOf(m vsr.Message) vsr.View {
-	switch m := m.(type) {
-	case *vsr.Prepare:
-		return m.View
-	case *vsr.PrepareOK:
-		return m.View
-	case *vsr.Gap:
-		return m.View
-	case *vsr.Commit:
-		return m.View
-	case *vsr.CommitOK:
-		return m.View
-	case *vsr.StartViewChange:
-		return m.View
-	case *vsr.DoViewChange:
-		return m.View
-	case *vsr.GetState:
-		return m.View
-	case *vsr.NewState:
-		return m.View
-	case *vsr.Request:
-		return m.View
-	case *vsr.Reply:
-		return m.View
-	case *vsr.ReadRound:
-		return m.View
-	case *vsr.ReadRoundOK:
-		return m.View
-	case *vsr.SnapshotOffer:
-		return m.View
+	if view := reflect.ValueOf(m).Elem().FieldByName("View"); view.IsValid() {
+		return vsr.View(view.Uint())
 	}
 	return 0
 }
