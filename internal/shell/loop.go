@@ -53,10 +53,13 @@ func (l *Loop) Deadline() time.Time { return l.core.Deadline() }
 
 // step tells the core an event.
 func (l *Loop) step(e vsr.Event) {
-	l.core.Step(l.now, e)
-	if l.recorder != nil {
-		l.recorder.Stepped(l.now, e)
+	if l.recorder == nil {
+		l.core.Step(l.now, e)
+		return
 	}
+	l.recorder.Stepping(l.now, e)
+	l.core.Step(l.now, e)
+	l.recorder.Stepped(e)
 }
 
 // Begin begins a turn. The time comes first: a process that was paused must know so before it handles what

@@ -168,4 +168,9 @@ func (s *Shell) Close() {
 	if s.Log != nil {
 		s.Log.Close()
 	}
+	if r := s.Loop.recorder; r != nil {
+		if err := r.Close(); err != nil {
+			s.driver.Note(Note{Level: hclog.Error, Text: "the recording of this replica is incomplete", Err: err})
+		}
+	}
 }

@@ -36,8 +36,10 @@ type events struct {
 }
 
 func (x *events) Started(*vsr.Config, *vsr.Durable, time.Time) {}
-func (x *events) Stepped(now time.Time, e vsr.Event)           { x.all, x.now = append(x.all, e), now }
+func (x *events) Stepping(now time.Time, e vsr.Event)          { x.all, x.now = append(x.all, e), now }
+func (x *events) Stepped(vsr.Event)                            {}
 func (x *events) Readied(time.Time, *vsr.Output)               {}
+func (x *events) Close() error                                 { return nil }
 
 // Without a disk a save is durable at once: a group of one answers a proposal after one turn and one step of the applier.
 func TestVolatileSavesAreDurableAtOnce(t *testing.T) {
