@@ -65,8 +65,12 @@ func (p *process) config() shell.Config {
 		c.Detector = smr.NewAdaptiveDetector(5*s.p.Heartbeat, 40*s.p.Heartbeat)
 		c.IdleHeartbeat = 4 * s.p.Heartbeat
 	}
-	return shell.Config{Core: c, Group: groupName, FS: h.fs, Dir: dataDir, SegmentSize: s.p.SegmentSize, ChunkSize: s.p.ChunkSize,
+	config := shell.Config{Core: c, Group: groupName, FS: h.fs, Dir: dataDir, SegmentSize: s.p.SegmentSize, ChunkSize: s.p.ChunkSize,
 		SnapshotEvery: s.p.SnapshotEvery, User: p.user, Driver: p, Observer: p}
+	if w, ok := s.watcher.(CoreWatcher); ok {
+		config.Recorder = w.Recorder()
+	}
+	return config
 }
 
 // core returns the core, for inspection.

@@ -44,7 +44,9 @@ func TestReplay(t *testing.T) {
 	}
 	x := readSchedule(t, *replay)
 	trace := NewTrace(*lines)
-	r := Play(&x.Setup, nil, x.Faults, x.Setup.Lists.Work(), trace)
+	r := recordIfWanted(t, filepath.Base(*replay), trace, func(w Watcher) *Report {
+		return Play(&x.Setup, nil, x.Faults, x.Setup.Lists.Work(), w)
+	})
 	t.Logf("the last steps:\n%s\n%+v", trace, r.Stats)
 	drawRun(t, filepath.Base(*replay), "-run TestReplay -sim.replay="+*replay, x.Setup.Replicas, func(w Watcher) *Report {
 		p := x.Setup

@@ -67,7 +67,7 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := int(next.Add(1) - 1); more(i) && !failed.Load(); i = int(next.Add(1) - 1) {
-				r := Run(seed+uint64(i), nil)
+				r := recordIfWanted(t, fmt.Sprintf("seed-%d", seed+uint64(i)), nil, func(w Watcher) *Report { return Run(seed+uint64(i), w) })
 				if r.Violation != nil && !failed.Swap(true) {
 					t.Error(failure(seed+uint64(i), r))
 					draw(t, seed+uint64(i))

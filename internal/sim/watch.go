@@ -3,6 +3,7 @@ package sim
 import (
 	"time"
 
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
@@ -26,4 +27,12 @@ type Watcher interface {
 	Faulted(at time.Duration, f *fault.Fault)
 	// Lived reports that a host's process started or ended.
 	Lived(at time.Duration, host int, up bool)
+}
+
+// CoreWatcher is a Watcher that also records the inputs of the replicas' cores.
+type CoreWatcher interface {
+	Watcher
+	// Recorder returns a recorder for a process that is about to start. If the process fails to start, the recorder is not
+	// called. The CoreWatcher closes it.
+	Recorder() shell.Recorder
 }

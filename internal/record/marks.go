@@ -1,0 +1,78 @@
+package record
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// mark is a start, an event or the end of a turn, with the answers recorded after it.
+type mark struct {
+	number  int // of its record, from 1
+	kind    byte
+	content []byte
+	changes []change
+	draws   []uint64
+	last    bool // the recording ends after it, so answers may be missing
+}
+
+// change is a change of the Detector's answer, first returned after that number of calls.
+type change struct {
+	call uint64
+	at   time.Time
+}
+
+// marks reads a recording mark by mark. It is one record ahead.
+type marks struct {
+	in      *reader
+	kind    byte // of the record ahead
+	content []byte
+	end     bool // no record is ahead
+}
+
+// next returns the next mark, or io.EOF.
+func (s *marks) next() (m mark, err error) {
+	if s.in.count == 0 {
+		if s.kind, s.content, err = s.in.next(); err != nil {
+			return m, err
+		}
+	}
+	if s.end {
+		return m, io.EOF
+	}
+	m = mark{number: s.in.count, kind: s.kind, content: s.content}
+	for {
+		s.kind, s.content, err = s.in.next()
+		if err == io.EOF {
+			s.end, m.last = true, true
+			return m, nil
+		}
+		if err != nil || s.kind != answerRecord && s.kind != drawRecord {
+			return m, err
+		}
+		if err := m.follow(s.kind, s.content); err != nil {
+			return m, damaged(s.in.count, err)
+		}
+	}
+}
+
+// follow adds an answer or draw to the mark that it follows.
+func (m *mark) follow(kind byte, content []byte) error {
+	f := fields{b: content, reading: true}
+	if kind == drawRecord {
+		var x uint64
+		num(&f, &x)
+		m.draws = append(m.draws, x)
+		return f.end()
+	}
+	var c change
+	num(&f, &c.call)
+	f.time(&c.at)
+	m.changes = append(m.changes, c)
+	return f.end()
+}
+
+// damaged returns the error for a record whose checksum is right and whose content is not.
+func damaged(number int, err error) error {
+	return fmt.Errorf("record: record %d does not decode: %w", number, err)
+}
