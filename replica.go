@@ -85,7 +85,7 @@ func (r *Replica) open(disk vfs.FS) (err error) {
 	r.shell, _, err = shell.Open(shell.Config{
 		Core: r.coreConfig(), Group: r.cfg.Group, FS: disk, Dir: dir, SegmentSize: r.cfg.segmentSize(),
 		SnapshotEvery: r.cfg.SnapshotEvery, SnapshotBytes: r.cfg.SnapshotBytes,
-		User: user{r.cfg.StateMachine}, Driver: driver{r},
+		User: user{r.cfg.StateMachine}, Driver: driver{r}, Recorder: coreRecorder(),
 	}, time.Now())
 	if err != nil {
 		return err
