@@ -1,5 +1,5 @@
-// Package reading makes times that have two clocks' readings, as those of time.Now do: a wall clock's, which dates go by,
-// and a monotonic clock's, which differences go by. Package time cannot make such a value of two numbers.
+// Package reading makes times with the readings of two clocks, as time.Now does: of a wall clock, for dates, and of a
+// monotonic clock, for differences. Package time cannot make such a time from two numbers.
 package reading
 
 import (
