@@ -38,6 +38,7 @@ func (r *Replica) applier() {
 		}
 		r.jobs.Each(a.Add)
 		for !r.stopping() && !a.Idle() {
+			r.pace("applier")
 			done, err := r.applyStep()
 			if err != nil {
 				r.fail(storageError(err))

@@ -160,11 +160,11 @@ func TestDirectoryOfAnother(t *testing.T) {
 	scenario(t, 3, func(g *group) {
 		g.start()
 		g.propose("a", "before")
-		_, err := start(g.config("a", newRecorder()), g.disks["a"])
+		_, err := start(g.config("a", newRecorder()), g.disks["a"], nil)
 		require.ErrorIs(t, err, vfs.ErrLocked)
 		require.ErrorContains(t, err, "stop")
 		g.close("a")
-		_, err = start(g.config("b", newRecorder()), g.disks["a"])
+		_, err = start(g.config("b", newRecorder()), g.disks["a"], nil)
 		require.ErrorContains(t, err, "smr/a")
 		require.ErrorContains(t, err, "smr/b")
 		g.start("a")

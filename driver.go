@@ -10,20 +10,36 @@ type driver struct{ *Replica }
 
 var _ shell.Driver = driver{}
 
-func (d driver) Write(w shell.Write)     { d.writes.Add(w) }
-func (d driver) Apply(j shell.Job)       { d.jobs.Add(j) }
-func (d driver) Fetch(s vsr.FetchStep)   { d.fetches.Add(s) }
-func (d driver) Tell(in shell.Input)     { d.inbox.Add(in) }
-func (d driver) Turned(state *vsr.State) { d.turned(state) }
-func (d driver) Stopping() bool          { return d.stopping() }
+func (d driver) Write(w shell.Write)   { d.writes.Add(w) }
+func (d driver) Apply(j shell.Job)     { d.jobs.Add(j) }
+func (d driver) Fetch(s vsr.FetchStep) { d.fetches.Add(s) }
+func (d driver) Tell(in shell.Input)   { d.inbox.Add(in) }
+func (d driver) Stopping() bool        { return d.stopping() }
 
-func (d driver) Background(_ shell.Task, do func()) { d.background(do) }
+// Background runs do in a goroutine of its own.
+func (d driver) Background(_ shell.Task, do func()) {
+	d.background(func() {
+		d.pace("background")
+		do()
+	})
+}
+
+// Turned publishes the core's state.
+func (d driver) Turned(state *vsr.State) {
+	if d.probe != nil {
+		d.probe.turned(state)
+	}
+	d.turned(state)
+}
 
 // Fail stops the replica because of err.
 func (d driver) Fail(err error) { d.fail(storageError(err)) }
 
 // Send sends a message to each of its receivers.
 func (d driver) Send(p shell.Packet) {
+	if d.probe != nil {
+		d.probe.sends(&p)
+	}
 	for _, i := range p.To {
 		d.cfg.Transport.Send(d.cfg.Members[i].ID, p.Bytes)
 	}

@@ -116,7 +116,7 @@ func (g *group) tryStart(id ID, change func(*Config)) error {
 	cfg := g.config(id, state)
 	change(&cfg)
 	g.wires.heal(id)
-	r, err := start(cfg, g.disks[id])
+	r, err := start(cfg, g.disks[id], nil)
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,7 @@ func (r *Replica) writer() {
 		case <-timer.C:
 			err = w.Mark()
 		case <-r.writes.Wake():
+			r.pace("writer")
 			r.writes.Each(w.Add)
 			err = r.write()
 			timer.Reset(shell.IdleMark)

@@ -41,6 +41,7 @@ func (r *Replica) loop() {
 		case <-r.inbox.Wake():
 		case <-timer.C:
 		}
+		r.pace("loop")
 		if r.stopping() { // what the core wanted done last may not have been done
 			r.endCalls()
 			return

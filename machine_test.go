@@ -94,11 +94,11 @@ func TestRestoreFails(t *testing.T) {
 		g.close("c")
 		state := newRecorder()
 		state.restore = func() error { return errors.New("cannot read it") }
-		_, err := start(g.config("c", state), g.disks["c"])
+		_, err := start(g.config("c", state), g.disks["c"], nil)
 		require.ErrorContains(t, err, "StateMachine.Restore")
 		require.ErrorContains(t, err, "cannot read it")
 		state.restore = func() error { panic("a bug") }
-		_, err = start(g.config("c", state), g.disks["c"])
+		_, err = start(g.config("c", state), g.disks["c"], nil)
 		require.ErrorContains(t, err, "StateMachine.Restore panicked")
 		g.start("c")
 		g.settle()

@@ -43,23 +43,25 @@ type Replica struct {
 	greeter *hello.Greeter
 	last    vsr.State // of the turn before; the loop's
 	spare   sync.Pool // of *call
+	probe   probe     // nil but in tests
 }
 
 // Start starts a replica from the snapshot and the log in its directory, or a new one if the directory
 // is empty. It does not wait for other replicas; Propose and Read do. It returns an error if the
 // configuration is invalid, if Config.Transport cannot be opened, or if the directory is damaged
 // (ErrCorrupt), in use, or that of another replica or group.
-func Start(cfg Config) (*Replica, error) { return start(cfg, vfs.OS()) }
+func Start(cfg Config) (*Replica, error) { return start(cfg, vfs.OS(), nil) }
 
-// start is Start on that disk.
-func start(cfg Config, disk vfs.FS) (*Replica, error) {
+// start is Start on that disk, with a probe or nil.
+func start(cfg Config, disk vfs.FS, p probe) (*Replica, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	r := &Replica{cfg: cfg, tag: wire.TagOf(cfg.Group), log: cfg.Logger.With("replica", string(cfg.ID)),
 		stop: make(chan struct{}), done: make(chan struct{}),
-		inbox: queue.New[shell.Input](), writes: queue.New[shell.Write](), jobs: queue.New[shell.Job](), fetches: queue.New[vsr.FetchStep]()}
+		inbox: queue.New[shell.Input](), writes: queue.New[shell.Write](), jobs: queue.New[shell.Job](), fetches: queue.New[vsr.FetchStep](),
+		probe: p}
 	r.spare.New = newCall
 	r.status.init(cfg.ID, cfg.Members)
 	if err := r.open(disk); err != nil {
@@ -82,13 +84,20 @@ func (r *Replica) open(disk vfs.FS) (err error) {
 	if r.cfg.Volatile {
 		disk, dir = vfs.NewMem(), "volatile"
 	}
-	r.shell, _, err = shell.Open(shell.Config{
+	c := shell.Config{
 		Core: r.coreConfig(), Group: r.cfg.Group, FS: disk, Dir: dir, SegmentSize: r.cfg.segmentSize(),
 		SnapshotEvery: r.cfg.SnapshotEvery, SnapshotBytes: r.cfg.SnapshotBytes,
 		User: user{r.cfg.StateMachine}, Driver: driver{r}, Recorder: coreRecorder(),
-	}, time.Now())
-	if err != nil {
+	}
+	if r.probe != nil {
+		c.Observer = r.probe
+	}
+	var d vsr.Durable
+	if r.shell, d, err = shell.Open(c, time.Now()); err != nil {
 		return err
+	}
+	if r.probe != nil {
+		r.probe.opened(r.shell, &d)
 	}
 	r.state.applied.Store(uint64(r.shell.Applier.Op()))
 	list := r.cfg.membership()
@@ -102,7 +111,9 @@ func (r *Replica) open(disk vfs.FS) (err error) {
 
 func (r *Replica) coreConfig() vsr.Config {
 	var seed [32]byte
-	crand.Read(seed[:])
+	if crand.Read(seed[:]); r.probe != nil {
+		seed = r.probe.seed()
+	}
 	return vsr.Config{
 		Self: r.cfg.index(r.cfg.ID), Members: r.cfg.membership(), Detector: r.cfg.Detector,
 		Heartbeat: r.cfg.Heartbeat, IdleHeartbeat: r.cfg.idleHeartbeat(), Abdication: r.cfg.Abdication, DiskLimit: r.cfg.DiskLimit,

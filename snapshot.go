@@ -10,6 +10,7 @@ func (r *Replica) fetcher() {
 			return
 		case <-r.fetches.Wake():
 		}
+		r.pace("fetcher")
 		r.fetches.Each(f.Add)
 		for !r.stopping() && f.Step() {
 		}
