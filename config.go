@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
 )
@@ -38,16 +37,6 @@ func (c Config) withDefaults() (Config, error) {
 	c.MaxOpSize = orElse(c.MaxOpSize, 1<<20)
 	c.Window = orElse(c.Window, 64<<20)
 	return c, c.check()
-}
-
-// idleHeartbeat returns the interval to which heartbeats may slow down while nothing happens. Only an
-// adaptive detector learns the slower rhythm, and both the detector's longest trust and Abdication must
-// leave room for several heartbeats.
-func (c *Config) idleHeartbeat() time.Duration {
-	if d, ok := c.Detector.(*detector.Adaptive); ok {
-		return min(4*c.Heartbeat, c.Abdication/4, d.Max()/4)
-	}
-	return c.Heartbeat
 }
 
 func orElse[T comparable](value, fallback T) T {

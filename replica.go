@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/hello"
 	"github.com/smr-go/smr/internal/queue"
 	"github.com/smr-go/smr/internal/shell"
@@ -116,7 +117,7 @@ func (r *Replica) coreConfig() vsr.Config {
 	}
 	return vsr.Config{
 		Self: r.cfg.index(r.cfg.ID), Members: r.cfg.membership(), Detector: r.cfg.Detector,
-		Heartbeat: r.cfg.Heartbeat, IdleHeartbeat: r.cfg.idleHeartbeat(), Abdication: r.cfg.Abdication, DiskLimit: r.cfg.DiskLimit,
+		Heartbeat: r.cfg.Heartbeat, IdleHeartbeat: detector.IdleHeartbeat(r.cfg.Detector, r.cfg.Heartbeat, r.cfg.Abdication), Abdication: r.cfg.Abdication, DiskLimit: r.cfg.DiskLimit,
 		Window: r.cfg.Window, Tail: r.cfg.Window, KeepLog: r.cfg.KeepLog,
 		Volatile: r.cfg.Volatile, Rand: rand.New(rand.NewChaCha8(seed)),
 	}

@@ -56,6 +56,16 @@ func NewAdaptive(min, max time.Duration) *Adaptive {
 // Max returns the longest time for which d trusts a silent primary.
 func (d *Adaptive) Max() time.Duration { return d.max }
 
+// IdleHeartbeat returns the interval to which heartbeats may slow down while a group is idle. Only an adaptive
+// detector learns the slower rhythm, and both the detector's longest trust and the time after which a primary without
+// a quorum abdicates must leave room for several heartbeats. For any other detector it is heartbeat.
+func IdleHeartbeat(detector any, heartbeat, abdication time.Duration) time.Duration {
+	if d, ok := detector.(*Adaptive); ok {
+		return min(4*heartbeat, abdication/4, d.Max()/4)
+	}
+	return heartbeat
+}
+
 // Reset implements smr.Detector.
 func (d *Adaptive) Reset(now time.Time) {
 	*d = Adaptive{min: d.min, max: d.max, caution: d.caution, last: now}

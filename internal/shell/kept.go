@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -12,11 +11,15 @@ import (
 // keepFor is how long a snapshot is kept for a member that has asked for a part of it or was offered it.
 const keepFor = 30 * time.Second
 
+// maxKept is the largest number of snapshots that are kept: one for each other member and one for the applier. If
+// snapshots follow each other quickly, those needed least recently are released; a member that was receiving one is
+// offered a newer one.
+const maxKept = vsr.MaxVoters
+
 // kept are the snapshots that are kept although newer ones may be complete (C2). Owned by the loop.
 type kept struct {
-	snapshots *snap.Store
-	driver    Driver
-	list      []keptSnapshot
+	loop *Loop
+	list []keptSnapshot
 }
 
 // keptSnapshot is one of them.
@@ -27,24 +30,42 @@ type keptSnapshot struct {
 	release func()
 }
 
-// keep keeps a snapshot for keepFor from now on, and returns it. It returns nil if the snapshot is not there any more.
-func (k *kept) keep(id vsr.SnapshotID, now time.Time) *keptSnapshot {
+// keep keeps a snapshot for keepFor from this turn on, and returns it. It returns nil if the snapshot is not there any more.
+func (k *kept) keep(id vsr.SnapshotID) *keptSnapshot {
 	i := slices.IndexFunc(k.list, func(x keptSnapshot) bool { return x.id == id })
 	if i < 0 {
-		release, err := k.snapshots.Hold(store.SnapID(id))
+		release, err := k.loop.shell.Snapshots.Hold(store.SnapID(id))
 		if err != nil {
 			return nil
 		}
+		k.makeRoom()
 		i = len(k.list)
 		k.list = append(k.list, keptSnapshot{id: id, release: release})
 	}
-	k.list[i].until = now.Add(keepFor)
+	k.list[i].until = k.loop.now.Add(keepFor)
 	return &k.list[i]
 }
 
+// makeRoom releases the snapshot needed least recently if maxKept are kept. One that the applier is yet to restore stays.
+func (k *kept) makeRoom() {
+	oldest := -1
+	for i := range k.list {
+		if x := &k.list[i]; !k.awaited(x) && (oldest < 0 || x.until.Before(k.list[oldest].until)) {
+			oldest = i
+		}
+	}
+	if len(k.list) >= maxKept && oldest >= 0 {
+		k.loop.driver.Background(ReleaseSnapshot, k.list[oldest].release)
+		k.list = slices.Delete(k.list, oldest, oldest+1)
+	}
+}
+
+// awaited reports whether the applier is yet to restore a snapshot.
+func (k *kept) awaited(x *keptSnapshot) bool { return x.restore && x.id.Last.Op > k.loop.applied }
+
 // keepToRestore keeps a snapshot until the applier has restored it: a newer one may be complete before.
-func (k *kept) keepToRestore(id vsr.SnapshotID, now time.Time) {
-	if x := k.keep(id, now); x != nil {
+func (k *kept) keepToRestore(id vsr.SnapshotID) {
+	if x := k.keep(id); x != nil {
 		x.restore = true
 	}
 }
@@ -52,17 +73,16 @@ func (k *kept) keepToRestore(id vsr.SnapshotID, now time.Time) {
 // Kept returns the number of snapshots that are kept.
 func (l *Loop) Kept() int { return len(l.kept.list) }
 
-// expire releases the snapshots that have not been needed for keepFor. The applier has applied or restored everything up
-// to applied.
-func (k *kept) expire(now time.Time, applied vsr.OpNumber) {
+// expire releases the snapshots that have not been needed for keepFor.
+func (k *kept) expire() {
 	if len(k.list) == 0 {
 		return
 	}
 	k.list = slices.DeleteFunc(k.list, func(x keptSnapshot) bool {
-		if !now.After(x.until) || x.restore && x.id.Last.Op > applied {
+		if !k.loop.now.After(x.until) || k.awaited(&x) {
 			return false
 		}
-		k.driver.Background(ReleaseSnapshot, x.release)
+		k.loop.driver.Background(ReleaseSnapshot, x.release)
 		return true
 	})
 }

@@ -60,6 +60,22 @@ func TestSnapshotIsKeptWhileItIsSent(t *testing.T) {
 	require.Zero(t, n.shell.Loop.Kept(), "it is gone")
 }
 
+// If snapshots follow each other quickly, only so many are kept: the one needed least recently is released.
+func TestKeptSnapshotsAreFew(t *testing.T) {
+	g := newGroup(t, 1, everyTenOps)
+	n := g.nodes[0]
+	for range maxKept + 3 {
+		n.fill(12, "op ")
+		latest, _ := n.shell.Snapshots.Latest()
+		id := vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: 1, View: vsr.View(latest.ID.View), Op: vsr.OpNumber(latest.ID.Op)}, Hash: latest.ID.Hash}
+		n.do(func(l *Loop) { l.sendChunk(vsr.ChunkWanted{Snapshot: id}) })
+		g.pass(keepFor / 100)
+	}
+	require.Equal(t, maxKept, n.shell.Loop.Kept())
+	n.fill(12, "op ")
+	require.Equal(t, maxKept+1, n.files(t))
+}
+
 // At most 32 chunks are read at once; those that are asked for meanwhile are left, and asked for again.
 func TestChunksAreLimited(t *testing.T) {
 	g := newGroup(t, 1, nil)
@@ -89,7 +105,7 @@ func TestCloseReleasesWhatIsKept(t *testing.T) {
 	n.fill(12, "op ")
 	latest, _ := n.shell.Snapshots.Latest()
 	n.do(func(l *Loop) {
-		l.kept.keep(vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: 1, View: vsr.View(latest.ID.View), Op: vsr.OpNumber(latest.ID.Op)}, Hash: latest.ID.Hash}, l.now)
+		l.kept.keep(vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: 1, View: vsr.View(latest.ID.View), Op: vsr.OpNumber(latest.ID.Op)}, Hash: latest.ID.Hash})
 	})
 	n.fill(12, "more ")
 	require.Equal(t, 2, n.files(t))

@@ -108,7 +108,7 @@ func (l *Loop) End() {
 		l.step(&l.memory.saved)
 	}
 	*out = vsr.Output{}
-	l.kept.expire(l.now, l.applied)
+	l.kept.expire()
 	l.memory.state = l.core.State()
 	l.driver.Turned(&l.memory.state)
 	l.handovers.follow(&l.memory.state)
@@ -151,7 +151,7 @@ func (l *Loop) dispatch(out *vsr.Output) {
 func (l *Loop) dispatchJobs(out *vsr.Output) {
 	if out.Restore != nil {
 		s := *out.Restore // the core's own, which it replaces when it has a newer one
-		l.kept.keepToRestore(s.SnapshotID, l.now)
+		l.kept.keepToRestore(s.SnapshotID)
 		l.driver.Apply(Job{Restore: &s, Wanted: l.calls.numbers()})
 	}
 	if len(out.Apply) > 0 {
@@ -165,7 +165,7 @@ func (l *Loop) dispatchJobs(out *vsr.Output) {
 // send encodes a message once and sends it to all its receivers.
 func (l *Loop) send(m *vsr.Outgoing) {
 	if offer, ok := m.Message.(*vsr.SnapshotOffer); ok {
-		l.kept.keep(offer.Snapshot.SnapshotID, l.now)
+		l.kept.keep(offer.Snapshot.SnapshotID)
 	}
 	h := l.core.Header()
 	l.driver.Send(Packet{To: m.To, Header: h, Message: m.Message, Bytes: l.encode(h, m.Message)})

@@ -40,6 +40,9 @@ type Config struct {
 	Recorder Recorder // nil: none
 }
 
+// Identity returns the owner that the log of a member's directory records.
+func Identity(group, id string) string { return group + "/" + id }
+
 // Shell is one replica around its core. See the package comment for who owns its parts.
 type Shell struct {
 	Loop    Loop
@@ -84,7 +87,7 @@ func (s *Shell) open(c *Config) (d vsr.Durable, err error) {
 	}
 	id := c.Core.Members.Members[c.Core.Self].ID
 	if !c.Core.Volatile {
-		options := wal.Options{Identity: c.Group + "/" + id, SegmentSize: c.SegmentSize}
+		options := wal.Options{Identity: Identity(c.Group, id), SegmentSize: c.SegmentSize}
 		if s.Log, err = wal.Open(c.FS, path.Join(c.Dir, LogDir), options); err != nil {
 			return d, err
 		}
@@ -153,7 +156,7 @@ func (s *Shell) start(c *Config, d vsr.Durable, now time.Time) {
 	s.Applier.self = vsr.Member{ID: c.Core.Members.Members[c.Core.Self].ID, Incarnation: head.Incarnation}
 	s.Applier.start = head.Start
 	s.Loop = Loop{core: core, shell: s, driver: c.Driver, observer: c.Observer, recorder: c.Recorder, self: c.Core.Self, volatile: c.Core.Volatile,
-		now: now, applied: s.Applier.state.Last.Op, kept: kept{snapshots: s.Snapshots, driver: c.Driver}}
+		now: now, applied: s.Applier.state.Last.Op, kept: kept{loop: &s.Loop}}
 	s.Loop.calls = calls{loop: &s.Loop, waiting: map[uint64]*Call{}}
 	s.Loop.reads = reads{loop: &s.Loop, unconfirmed: map[uint64]*Read{}}
 	s.Loop.handovers = handovers{loop: &s.Loop, patience: c.Core.Abdication}

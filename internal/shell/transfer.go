@@ -31,7 +31,7 @@ const maxChunks = 32
 
 // sendChunk has a chunk of a snapshot read and sent (C2).
 func (l *Loop) sendChunk(w vsr.ChunkWanted) {
-	l.kept.keep(w.Snapshot, l.now)
+	l.kept.keep(w.Snapshot)
 	if l.chunks >= maxChunks {
 		return
 	}

@@ -58,7 +58,15 @@ func (p *process) Background(task shell.Task, do func()) {
 	if task == shell.WriteSnapshot {
 		d *= 10
 	}
-	p.after(d, func() { p.onDisk(do) })
+	if task == shell.ReleaseSnapshot {
+		p.releasing++
+	}
+	p.after(d, func() {
+		if task == shell.ReleaseSnapshot {
+			p.releasing--
+		}
+		p.onDisk(do)
+	})
 }
 
 // Write queues a write.

@@ -56,8 +56,12 @@ func (p *process) checkSnapshots() error {
 	for _, name := range names {
 		count[path.Ext(name)]++
 	}
-	if n := count[".snap"]; n < 1 || n > 1+p.shell.Loop.Kept() || count[".new"] > 0 || count[".part"] > 1 {
-		return fmt.Errorf("11.10: there are other snapshots than the latest and the %d that are kept: %v", p.shell.Loop.Kept(), names)
+	kept := p.shell.Loop.Kept()
+	if n := count[".snap"]; n < 1 || n > 1+kept+p.releasing || count[".new"] > 0 || count[".part"] > 1 {
+		return fmt.Errorf("11.10: there are other snapshots than the latest, the %d that are kept and the %d that are being removed: %v", kept, p.releasing, names)
+	}
+	if kept > vsr.MaxVoters {
+		return fmt.Errorf("11.10: %d snapshots are kept", kept)
 	}
 	return nil
 }

@@ -4,8 +4,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
@@ -31,6 +31,7 @@ type process struct {
 	writing, applying, fetching activity
 	markAt                      time.Duration
 	markDue                     bool
+	releasing                   int          // snapshots whose files are about to be removed
 	compacted                   vsr.OpNumber // the snapshot below which the log was last compacted
 
 	proposals, reads []*Call // waiting calls, in the order of their beginnings
@@ -56,17 +57,17 @@ func newProcess(h *host, m *contract.Machine) *process {
 func (p *process) config() shell.Config {
 	s, h := p.s, p.h
 	c := vsr.Config{
-		Self: vsr.Index(h.i), Members: s.members, Detector: smr.NewFixedDetector(s.p.Trust),
+		Self: vsr.Index(h.i), Members: s.members, Detector: detector.NewFixed(s.p.Trust),
 		Heartbeat: s.p.Heartbeat, Abdication: time.Second, DiskLimit: s.p.DiskLimit,
 		Window: s.p.Window, Tail: s.p.Tail, KeepLog: s.p.KeepLog, Volatile: s.p.Volatile,
 		Rand: rand.New(rand.NewPCG(h.core.Uint64(), uint64(h.starts))),
 	}
 	if s.p.Trust == 0 {
-		c.Detector = smr.NewAdaptiveDetector(5*s.p.Heartbeat, 40*s.p.Heartbeat)
-		c.IdleHeartbeat = 4 * s.p.Heartbeat
+		c.Detector = detector.NewAdaptive(5*s.p.Heartbeat, 40*s.p.Heartbeat)
 	}
+	c.IdleHeartbeat = detector.IdleHeartbeat(c.Detector, c.Heartbeat, c.Abdication)
 	config := shell.Config{Core: c, Group: groupName, FS: h.fs, Dir: dataDir, SegmentSize: s.p.SegmentSize, ChunkSize: s.p.ChunkSize,
-		SnapshotEvery: s.p.SnapshotEvery, User: p.user, Driver: p, Observer: p}
+		SnapshotEvery: s.p.SnapshotEvery, SnapshotBytes: s.p.SnapshotBytes, User: p.user, Driver: p, Observer: p}
 	if w, ok := s.watcher.(CoreWatcher); ok {
 		config.Recorder = w.Recorder()
 	}

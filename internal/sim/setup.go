@@ -22,6 +22,7 @@ type Setup struct {
 	Volatile  bool // logs are in memory, and a process that ends loses its log
 
 	SnapshotEvery int
+	SnapshotBytes int64
 	CompareEvery  int // operations between two comparisons of whole states
 	SegmentSize   int64
 	ChunkSize     int
@@ -87,6 +88,9 @@ func Draw(seed uint64) (*Setup, *Hazards) {
 		Drift: world.OneOf(s, 0, 1e-4, 1e-2), ClockGap: world.OneOf(s, 0, time.Hour),
 	}
 	p.Unhealed = drawUnhealed(seed)
+	if r := world.NewStream(seed, "bytes"); r.Chance(0.3) {
+		p.SnapshotBytes = world.OneOf[int64](r, 1<<10, 8<<10, 64<<10)
+	}
 	h := drawHazards(s)
 	if h.any() {
 		h.drawSilent(world.NewStream(seed, "mistakes"))

@@ -7,22 +7,23 @@ import (
 	"path"
 
 	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/wal"
 )
 
-// identity is the owner that a replica's directory records.
-func identity(group string, host int) string { return group + "/" + fault.Name(host) }
+// identity returns the owner that a host's directory records.
+func identity(group string, host int) string { return shell.Identity(group, fault.Name(host)) }
 
 // secondStart starts a second process on the directory of a running one, which must not notice.
 func (h *host) secondStart(*fault.Fault) error {
-	return h.refuses("F18", identity("sim", h.i), vfs.ErrLocked)
+	return h.refuses("F18", identity(groupName, h.i), vfs.ErrLocked)
 }
 
 // foreignStart starts another replica on the host's directory, which must not change.
 func (h *host) foreignStart(f *fault.Fault) error {
-	foreigner := identity("sim", f.To)
+	foreigner := identity(groupName, f.To)
 	if f.To == h.i {
 		foreigner = identity("another", h.i)
 	}
@@ -44,11 +45,11 @@ func (h *host) refuses(rule, who string, want error) error {
 	unreadable := h.faults.rotten && errors.Is(err, wal.ErrCorrupt)
 	switch {
 	case err == nil:
-		h.s.fail(rule, "%s is let in on the directory of %s", who, identity("sim", h.i))
+		h.s.fail(rule, "%s is let in on the directory of %s", who, identity(groupName, h.i))
 	case !errors.Is(err, want) && !unreadable:
-		h.s.fail(rule, "%s is refused on the directory of %s, but with %q and not with %q", who, identity("sim", h.i), err, want)
+		h.s.fail(rule, "%s is refused on the directory of %s, but with %q and not with %q", who, identity(groupName, h.i), err, want)
 	case !maps.Equal(before, h.contents()):
-		h.s.fail(rule, "%s is refused on the directory of %s, and has changed what it holds", who, identity("sim", h.i))
+		h.s.fail(rule, "%s is refused on the directory of %s, and has changed what it holds", who, identity(groupName, h.i))
 	}
 	h.s.note(h.i, "refuses", 0, who)
 	return nil
