@@ -7,7 +7,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/smr-go/smr/internal/readlevel"
+	"github.com/smr-go/smr/internal/seam"
 	"github.com/smr-go/smr/internal/shell"
 )
 
@@ -156,7 +156,7 @@ var (
 // callers, Apply returns it as part of its result.
 func AtLeast(op uint64) ReadLevel { return ReadLevel{kind: readAtLeast, op: op} }
 
-func init() { readlevel.Op = func(level any) uint64 { return level.(ReadLevel).op } }
+func init() { seam.LevelOp = func(level any) uint64 { return level.(ReadLevel).op } }
 
 // Phase is the phase of the protocol in which a replica is.
 type Phase string

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/smr-go/smr/internal/seam"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -121,8 +122,18 @@ func (r *Replica) turned(s *vsr.State) {
 func statusOf(s *vsr.State, id ID, members []Member, applied vsr.OpNumber) Status {
 	return Status{
 		ID: id, Phase: phases[s.Phase], Epoch: uint64(s.Head.Epoch), View: uint64(s.Head.View), Primary: primaryOf(s),
-		Op: uint64(s.Last.Op), Commit: uint64(s.Commit), Applied: uint64(applied), Snapshot: uint64(s.Snapshot),
+		Op: uint64(max(s.Last.Op, applied)), Commit: uint64(max(s.Commit, applied)), Applied: uint64(applied), Snapshot: uint64(s.Snapshot),
 		Members: members, Problem: s.Problem,
+	}
+}
+
+func init() {
+	seam.Status = func(s *vsr.State, id string, applied vsr.OpNumber) any {
+		var members []Member
+		for _, m := range s.Members.Members {
+			members = append(members, Member{ID: ID(m.ID), Addr: m.Addr})
+		}
+		return statusOf(s, ID(id), members, applied)
 	}
 }
 

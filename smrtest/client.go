@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/internal/readlevel"
+	"github.com/smr-go/smr/internal/seam"
 	"github.com/smr-go/smr/internal/sim"
 )
 
@@ -165,7 +165,7 @@ func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
 	case smr.Local:
 		return sim.Local, 0
 	}
-	return sim.AtLeast, readlevel.Op(level)
+	return sim.AtLeast, seam.LevelOp(level)
 }
 
 // Call is a proposal that Client.Start made. Its outcome may not be known yet.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/seam"
 	"github.com/smr-go/smr/internal/sim"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -62,25 +63,13 @@ func (g *group) Status(id smr.ID) smr.Status {
 
 func (g *group) status(i int) smr.Status {
 	x := g.s.Status(i)
+	if x.Up {
+		return seam.Status(&x.State, string(g.names[i]), vsr.OpNumber(x.Applied)).(smr.Status)
+	}
 	status := smr.Status{ID: g.names[i], Phase: smr.Stopped, Problem: g.whyDown(i)}
 	for _, id := range g.names {
 		status.Members = append(status.Members, smr.Member{ID: id, Addr: string(id)})
 	}
-	if !x.Up {
-		return status
-	}
-	s := &x.State
-	status.Phase, status.Problem = smr.Phase(s.Phase.String()), s.Problem
-	if s.Phase == vsr.Primary || s.Phase == vsr.Backup {
-		status.Phase = smr.Normal
-	}
-	if s.Primary >= 0 {
-		status.Primary = g.names[s.Primary]
-	}
-	status.Epoch, status.View, status.Snapshot = uint64(s.Head.Epoch), uint64(s.Head.View), uint64(s.Snapshot)
-	status.Applied = x.Applied
-	status.Commit = max(uint64(s.Commit), x.Applied)
-	status.Op = max(uint64(s.Last.Op), x.Applied)
 	return status
 }
 
