@@ -2,6 +2,7 @@ package smr
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,9 +103,15 @@ func TestResultIsTheCallers(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// echo is a state machine whose result is the body of the operation, in the same memory.
-type echo struct{}
+// echo is a state machine whose result is the body of the first operation, always in the same memory.
+type echo struct{ first []byte }
 
-func (*echo) Apply(op Op) []byte             { return op.Body }
+func (s *echo) Apply(op Op) []byte {
+	if s.first == nil {
+		s.first = slices.Clone(op.Body)
+	}
+	return s.first
+}
+
 func (*echo) Snapshot() (io.WriterTo, error) { return strings.NewReader("none"), nil }
 func (*echo) Restore(io.Reader) error        { return nil }

@@ -1,0 +1,235 @@
+package smr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wire"
+)
+
+// Whichever goroutine of a replica fails, every caller gets one outcome: those that the loop has not come to, those that
+// wait, and those that come too late.
+func TestFailureAnswersEverybody(t *testing.T) {
+	broken := errors.New("broken")
+	for name, fail := range map[string]func(g *group, p ID){
+		"the loop":    func(g *group, p ID) { g.replica(p).do(func(*shell.Loop) { g.replica(p).fail(broken) }) },
+		"the applier": func(g *group, p ID) { g.spoil(p, func(s *recorder) { s.before = func(Op) { panic(broken) } }) },
+		"the writer": func(g *group, p ID) {
+			g.disks[p].SetHook(func(op vfs.Op) error {
+				if op.Kind == vfs.OpSync {
+					return broken
+				}
+				return nil
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			scenario(t, 3, func(g *group) {
+				g.start()
+				p := g.primary()
+				g.propose(p, "before")
+				r := g.replica(p)
+				var busy sync.WaitGroup
+				propose := func(body string) {
+					busy.Go(func() {
+						_, err := r.Propose(context.Background(), []byte(body))
+						if nilOrClosed(t, err); err != nil {
+							assert.True(t, errors.Is(err, ErrNotApplied) != errors.Is(err, ErrUnknown), err)
+							assert.ErrorContains(t, err, "broken")
+						}
+					})
+				}
+				g.wires.isolate(p)
+				propose("waits")
+				time.Sleep(10 * time.Millisecond)
+				fail(g, p)
+				g.pause(p, 100*time.Millisecond)
+				for i := range 20 {
+					propose(fmt.Sprint("in the inbox ", i))
+					busy.Go(func() { nilOrClosed(t, r.Read(context.Background(), Linearizable, func() {})) })
+					busy.Go(func() { nilOrClosed(t, r.Handover(context.Background(), "")) })
+				}
+				g.wires.heal(p)
+				<-r.Done()
+				g.ends(busy.Wait)
+				g.ends(func() {
+					_, err := r.Propose(context.Background(), []byte("too late"))
+					assert.ErrorIs(t, err, ErrNotApplied)
+				})
+				require.Error(t, g.close(p))
+			})
+		})
+	}
+}
+
+// ends runs f, which must return within a minute.
+func (g *group) ends(f func()) {
+	g.t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		require.Fail(g.t, "it does not end")
+	}
+}
+
+// nilOrClosed accepts what was done before the replica failed.
+func nilOrClosed(t *testing.T, err error) {
+	if err != nil {
+		assert.ErrorIs(t, err, ErrClosed)
+	}
+}
+
+// Calls that wait in the inbox when the replica is closed were not applied.
+func TestCloseAnswersTheInbox(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		r := g.replica("a")
+		r.do(func(*shell.Loop) { time.Sleep(time.Second); r.fail(ErrClosed); time.Sleep(time.Second) })
+		time.Sleep(1500 * time.Millisecond)
+		_, err := r.Propose(context.Background(), []byte("not seen"))
+		require.ErrorIs(t, err, ErrNotApplied)
+		require.ErrorIs(t, err, ErrClosed)
+		<-r.Done()
+	})
+}
+
+// No read sees an operation half applied.
+func TestReadsWaitForApply(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		g.start()
+		r := g.replica("a")
+		g.propose("a", "before")
+		applying := false
+		g.spoil("a", func(s *recorder) {
+			s.before = func(Op) { applying = true; time.Sleep(time.Second); applying = false }
+		})
+		go r.Propose(g.t.Context(), []byte("slow"))
+		time.Sleep(500 * time.Millisecond)
+		at := time.Now()
+		require.NoError(t, r.Read(g.t.Context(), Local, func() { assert.False(t, applying) }))
+		require.Equal(t, 500*time.Millisecond, time.Since(at))
+	})
+}
+
+// Propose copies the body: its caller may overwrite it as soon as Propose has returned, whatever the outcome.
+func TestBodyIsTheCallers(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		p := g.primary()
+		g.propose(p, "before")
+		g.wires.isolate(p)
+		body := []byte("as it was")
+		g.ends(func() {
+			_, err := g.replica(p).Propose(g.in(100*time.Millisecond), body)
+			assert.ErrorIs(t, err, ErrUnknown)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+		copy(body, "overwritten")
+		g.wires.heal(p)
+		g.settle()
+		for _, id := range g.all() {
+			require.NotContains(t, strings.Join(g.history(id), " "), "overwr")
+		}
+	})
+}
+
+// F13. The compaction that gives the space for a save comes when the writer waits for space already: the snapshot was
+// late.
+func TestFullDiskIsCompactedLater(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		b := g.backup()
+		var due atomic.Bool
+		goOn := make(chan struct{})
+		g.spoil(b, func(s *recorder) {
+			s.refuse = func() error {
+				if due.Load() {
+					return nil
+				}
+				return errors.New("not now")
+			}
+			s.fail = func(io.Writer) (io.Writer, error) { return io.Discard, nil } // so that there is space for it
+		})
+		large := strings.Repeat("x", 8<<10)
+		for i := range 100 { // segments that are to be given back
+			g.propose("a", fmt.Sprint(large, i))
+		}
+		g.settle()
+		g.spoil(b, func(s *recorder) { s.before = func(Op) { <-goOn } })
+		for i := range 20 { // to be applied when it goes on, so that a snapshot is due
+			g.propose(g.others(b)[0], fmt.Sprint("before ", large, i))
+		}
+		g.durable(b)
+		g.disks[b].SetCapacity(g.disks[b].Used() + 32<<10)
+		for i := range 30 {
+			g.propose(g.others(b)[0], fmt.Sprint("meanwhile ", large, i))
+		}
+		r := g.replica(b)
+		g.wait("its disk is full", func() bool { return strings.Contains(r.Status().Problem, "full") })
+		due.Store(true)
+		close(goOn)
+		g.wait("it has space", func() bool { return r.Status().Problem == "" })
+		g.disks[b].SetCapacity(0)
+		g.settle()
+		require.Len(t, g.history(b), 151)
+	})
+}
+
+// S5. A log to which nothing is written for a while is marked, once.
+func TestIdleLogIsMarked(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		g.start()
+		g.propose("a", "op")
+		var writes atomic.Int32
+		g.disks["a"].SetHook(func(op vfs.Op) error {
+			if op.Kind == vfs.OpWrite {
+				writes.Add(1)
+			}
+			return nil
+		})
+		time.Sleep(shell.IdleMark - 10*time.Millisecond)
+		require.Zero(t, writes.Load())
+		time.Sleep(20 * time.Millisecond)
+		require.Positive(t, writes.Load())
+		marked := writes.Load()
+		time.Sleep(time.Minute)
+		require.Equal(t, marked, writes.Load())
+	})
+}
+
+// Messages that wait for the loop are limited in bytes: those above are dropped, as if they were lost.
+func TestInboxIsLimited(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		r := g.replica(g.backup())
+		g.pause(r.cfg.ID, time.Second)
+		time.Sleep(10 * time.Millisecond)
+		chunk := &vsr.SnapshotChunk{Snapshot: vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: 1, Op: 1}}, Data: make([]byte, 1<<20)}
+		message := wire.AppendMessage(nil, r.tag, vsr.Header{Group: vsr.GroupID{1}, Epoch: 1, Incarnation: vsr.Incarnation{1}, Start: 1}, chunk)
+		for range 200 {
+			r.receive("a", message)
+		}
+		require.InDelta(t, maxInbox>>20, len(r.inbox.Take(nil)), 5)
+	})
+}
