@@ -27,7 +27,7 @@ const session = 2
 // newApplier returns an applier whose session is open.
 func newApplier(t *testing.T) *bench {
 	b := &bench{node: node{disk: vfs.NewMem()}, next: session + 1}
-	snapshots, err := snap.Open(b.disk, SnapshotDir, snap.Options{Identity: "group"})
+	snapshots, err := snap.Open(b.disk, SnapshotDir, snap.Options{Identity: "group", ChunkSize: snap.MinChunkSize})
 	require.NoError(t, err)
 	b.shell = &Shell{Snapshots: snapshots, driver: b}
 	b.a = &b.shell.Applier

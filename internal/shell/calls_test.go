@@ -40,12 +40,11 @@ func TestCallIsAnsweredOutOfASnapshot(t *testing.T) {
 	g := newGroup(t, 3, everyTenOps)
 	n, p := g.backups()[0], g.primary()
 	n.must("first")
-	n.held.applier = true
 	c := n.propose("mine")
+	n.sendAndLeave()
 	g.until("it is applied at the primary", func() bool { return len(p.user.items) == 2 })
 	require.Zero(t, c.ended)
 	overtake(g, n)
-	n.held.applier = false
 	g.until("it is answered", func() bool { return c.ended > 0 })
 	require.NoError(t, c.err)
 	require.Equal(t, "2", c.result)
@@ -53,6 +52,35 @@ func TestCallIsAnsweredOutOfASnapshot(t *testing.T) {
 	require.Equal(t, 1, c.ended)
 	require.NoError(t, n.failed)
 	require.Equal(t, p.user.items, n.user.items)
+}
+
+// A session whose entry reaches this replica within a snapshot is open, and the calls that wait for it go out (X1).
+func TestSessionIsOpenedByASnapshot(t *testing.T) {
+	g := newGroup(t, 3, everyTenOps)
+	n, p := g.backups()[0], g.primary()
+	c := n.propose("waits for the session")
+	n.sendAndLeave()
+	n.held.applier = true
+	g.until("the session is open at the primary", func() bool {
+		h := n.shell.Loop.Core().Header()
+		return p.shell.Applier.State().Sessions.Opened("b", h.Incarnation, h.Start) > 0
+	})
+	overtake(g, n)
+	n.applyOne(t)
+	require.NotZero(t, n.shell.Applier.Session())
+	n.held.applier = false
+	g.until("it is answered", func() bool { return c.ended > 0 })
+	require.NoError(t, c.err)
+}
+
+// sendAndLeave has a member send what it wants to, and then cuts it off.
+func (n *node) sendAndLeave() {
+	n.turn()
+	for _, m := range n.g.mail {
+		n.g.deliver(m)
+	}
+	n.g.mail = nil
+	n.cut = true
 }
 
 // everyTenOps has a snapshot taken after ten operations, and little of the log kept below it.
