@@ -2,9 +2,11 @@ package shell
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -74,6 +76,28 @@ func TestKeptSnapshotsAreFew(t *testing.T) {
 	require.Equal(t, maxKept, n.shell.Loop.Kept())
 	n.fill(12, "op ")
 	require.Equal(t, maxKept+1, n.files(t))
+}
+
+// Room is made by the snapshot needed least recently, but not by one that the applier is yet to restore.
+func TestRoomIsMadeByOthersThanTheAwaited(t *testing.T) {
+	d, snapshots := &desk{}, newStore(t, vfs.NewMem())
+	k := &kept{loop: &Loop{shell: &Shell{Snapshots: snapshots}, driver: d}}
+	var ids []vsr.SnapshotID
+	for i := range maxKept + 2 {
+		id := snapshotAt(t, snapshots, uint64(i)+10).SnapshotID
+		if ids = append(ids, id); i == 0 {
+			k.keepToRestore(id)
+		} else {
+			k.keep(id)
+		}
+		k.loop.now = k.loop.now.Add(time.Second)
+	}
+	var left []vsr.SnapshotID
+	for _, x := range k.list {
+		left = append(left, x.id)
+	}
+	require.Equal(t, append(ids[:1:1], ids[3:]...), left)
+	require.Len(t, d.tasks, 2)
 }
 
 // At most 32 chunks are read at once; those that are asked for meanwhile are left, and asked for again.
