@@ -43,7 +43,7 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 	}
 	c := r.spare.Get().(*call)
 	c.Call = shell.Call{Body: slices.Clone(body), Caller: c}
-	if !r.inbox.Put(shell.Input{Call: &c.Call}, len(body)+1, int(r.cfg.Window)) {
+	if !r.inbox.Put(shell.Input{Call: &c.Call}, len(body)+1, r.cfg.Window) {
 		return nil, r.refusedAtDoor()
 	}
 	select {
@@ -62,5 +62,5 @@ func (r *Replica) refusedAtDoor() error {
 	if r.stopping() {
 		return fmt.Errorf("%w: %w", ErrNotApplied, r.whyClosed())
 	}
-	return fmt.Errorf("%w: %d bytes of messages and proposals wait already (Config.Window)", ErrOverloaded, r.cfg.Window)
+	return fmt.Errorf("%w: messages and proposals that wait would exceed %d bytes (Config.Window); try again later", ErrOverloaded, r.cfg.Window)
 }

@@ -9,12 +9,9 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// maxInbox is the bytes of messages that may wait for the loop. A message above that is dropped, as if it were
-// lost on the way.
+// maxInbox is the number of bytes of messages and proposals up to which a message may wait for the loop. Further
+// messages are dropped, as if they were lost on the way.
 const maxInbox = 64 << 20
-
-// maxSpare is the number of inputs whose memory is kept from turn to turn.
-const maxSpare = 4096
 
 // receive takes a message from the transport. It is checked here, in the transport's goroutine, so that the
 // loop can trust it.
@@ -34,7 +31,6 @@ func (r *Replica) loop() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	loop := &r.shell.Loop
-	var spare []shell.Input
 	for {
 		select {
 		case <-r.stop:
@@ -46,13 +42,13 @@ func (r *Replica) loop() {
 			r.endCalls()
 			return
 		}
-		inputs := r.inbox.Take(spare)
+		inputs, size := r.inbox.Take()
+		r.inbox.Release(size)
 		loop.Begin(time.Now())
 		for i := range inputs {
 			loop.Handle(&inputs[i])
 		}
 		clear(inputs)
-		spare = inputs[:0:min(cap(inputs), maxSpare)]
 		loop.End()
 		timer.Reset(time.Until(loop.Deadline()))
 	}

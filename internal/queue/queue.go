@@ -1,73 +1,113 @@
-// Package queue is the queue between a replica's goroutines: any of them adds, one takes all there is at once.
+// Package queue provides the queue in front of a goroutine: any goroutine adds items, and one takes all that wait.
 package queue
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
-// Queue is a queue of items. New makes one. Its methods may be called concurrently, but Take, Each and Wake are for
-// one goroutine.
+// kept is the capacity, in items, above which the memory of a batch is not reused. Otherwise the longest batch would
+// determine the memory of an idle queue.
+const kept = 1 << 14
+
+// Queue is a first-in, first-out queue. New returns one.
+//
+// One goroutine, the reader, may call Take, Each and Drop and receive from Wake. All other methods may be called
+// concurrently, also with those. No method blocks.
+//
+// Items may have sizes, which Put compares with a limit in bytes. The size of an item counts from Put until Release,
+// so that the limit also bounds the items that the reader works on.
 type Queue[T any] struct {
-	mu     sync.Mutex
-	items  []T
-	bytes  int // of the items, as far as Put was told their size
-	closed bool
-	wake   chan struct{} // holds a token while there may be items
-	spare  []T           // memory for items to come; the reader's
+	wake  chan struct{} // holds a token if items were added since the last Take, or Close was called
+	taken atomic.Int64  // bytes of taken items that are not released
+
+	mu      sync.Mutex
+	waiting []T
+	bytes   int64 // of waiting items
+	closed  bool  // waiting is empty and remains so
+	spare   []T   // memory of the batch that Take returned last; reused by the next Take
 }
 
-// New returns an empty queue.
+// New returns an empty queue. In a testing/synctest bubble, its reader is durably blocked while it waits for Wake.
 func New[T any]() *Queue[T] { return &Queue[T]{wake: make(chan struct{}, 1)} }
 
-// Add adds an item. It reports false if the queue is closed.
+// Add adds an item without a size, which no limit refuses. It reports false if the queue is closed.
 func (q *Queue[T]) Add(item T) bool { return q.Put(item, 0, 0) }
 
-// Put adds an item of that size in bytes. It reports false if the queue is closed, or if size is positive and limit
-// bytes or more wait already.
-func (q *Queue[T]) Put(item T, size, limit int) bool {
+// Put adds an item of size bytes. It reports false, and does not add the item, if the queue is closed or if the item
+// would raise the bytes that count above limit. If none count, it adds an item of any size; otherwise an item larger
+// than the limit could never pass.
+func (q *Queue[T]) Put(item T, size int, limit int64) bool {
 	q.mu.Lock()
-	if q.closed || size > 0 && q.bytes >= limit {
+	if q.closed || q.full(int64(size), limit) {
 		q.mu.Unlock()
 		return false
 	}
-	q.items = append(q.items, item)
-	q.bytes += size
-	first := len(q.items) == 1
+	q.waiting = append(q.waiting, item)
+	q.bytes += int64(size)
+	first := len(q.waiting) == 1
 	q.mu.Unlock()
 	if first {
-		select {
-		case q.wake <- struct{}{}:
-		default:
-		}
+		q.signal()
 	}
 	return true
 }
 
-// Wake returns a channel that yields a value after items were added to the empty queue.
+// full reports whether the limit refuses an item of size bytes.
+func (q *Queue[T]) full(size, limit int64) bool {
+	used := q.bytes + q.taken.Load()
+	return size > 0 && used > 0 && used+size > limit
+}
+
+// signal puts a token into wake unless it holds one. It is called without the lock, which the woken reader needs.
+func (q *Queue[T]) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Wake returns a channel that yields a value after an item was added to an empty queue, and after Close. By the time
+// the reader receives the value, it may already have taken the item.
 func (q *Queue[T]) Wake() <-chan struct{} { return q.wake }
 
-// Take returns all items, and keeps the memory of spare, of which nothing may be in use, for those to come.
-func (q *Queue[T]) Take(spare []T) []T {
+// Take removes and returns all items, with the sum of their sizes, which count until they are released. The batch is
+// valid until the next call of Take, Each or Drop. The reader clears it when it is done with the items; otherwise an
+// idle queue would keep them in memory.
+func (q *Queue[T]) Take() (batch []T, size int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	taken := q.items
-	q.items, q.bytes = spare[:0], 0
-	return taken
+	batch, size = q.waiting, int(q.bytes)
+	q.taken.Add(q.bytes)
+	q.waiting, q.bytes, q.spare = q.spare[:0], 0, nil
+	if cap(batch) <= kept {
+		q.spare = batch
+	}
+	return batch, size
 }
 
-// Each removes all items and calls f for each of them.
+// Release makes room for size bytes. The sizes of taken items may be released one by one or together.
+func (q *Queue[T]) Release(size int) { q.taken.Add(-int64(size)) }
+
+// Each takes all items, releases their sizes, and calls f for each item. Items that f adds remain in the queue.
 func (q *Queue[T]) Each(f func(T)) {
-	taken := q.Take(q.spare)
-	for _, item := range taken {
+	batch, size := q.Take()
+	q.Release(size)
+	for _, item := range batch {
 		f(item)
 	}
-	clear(taken)
-	q.spare = taken
+	clear(batch)
 }
 
-// Close closes the queue and returns what was in it.
+// Drop removes all items and releases their sizes.
+func (q *Queue[T]) Drop() { q.Each(func(T) {}) }
+
+// Close closes the queue and returns the items that waited. A closed queue refuses all items.
 func (q *Queue[T]) Close() []T {
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	left := q.items
-	q.items, q.closed = nil, true
+	left := q.waiting
+	q.waiting, q.bytes, q.closed = nil, 0, true
+	q.mu.Unlock()
+	q.signal()
 	return left
 }
