@@ -40,7 +40,8 @@ type TCPConfig struct {
 	AnyClient bool
 
 	// Queue is the number of bytes that may be waiting to be sent to one member. Further messages to
-	// that member are dropped. Zero: 64 MiB. Negative: refused.
+	// that member are dropped. A message larger than Queue is sent if no other message is waiting.
+	// Zero: 64 MiB. Negative: refused.
 	Queue int64
 	// Timeout is the time within which a new connection must have exchanged greetings. It is also the
 	// time after which a connection is closed if data is waiting to be sent and none is

@@ -55,9 +55,8 @@ var errNoAddress = errors.New("the member has no address")
 func (p *peer) write(c *conn) error {
 	ended := make(chan error, 1)
 	p.t.others.Go(func() { ended <- c.watch() })
-	var batch [][]byte
 	for {
-		batch = p.take(batch)
+		batch, _ := p.queue.Take()
 		if err := p.writeBatch(c, batch); err != nil {
 			return err
 		}
@@ -68,7 +67,7 @@ func (p *peer) write(c *conn) error {
 			return net.ErrClosed
 		}
 		select {
-		case <-p.wake:
+		case <-p.queue.Wake():
 		case err := <-ended:
 			return err
 		case <-p.t.stopping.Done():
@@ -76,14 +75,18 @@ func (p *peer) write(c *conn) error {
 	}
 }
 
-// writeBatch writes and flushes a batch, and releases its place in the queue.
-func (p *peer) writeBatch(c *conn, batch [][]byte) error {
+// writeBatch writes and flushes a batch, and releases each message when it is written. After an error, it
+// drops the rest.
+func (p *peer) writeBatch(c *conn, batch [][]byte) (err error) {
 	for i, msg := range batch {
-		if err := c.out.write(msg); err != nil {
-			p.done(batch[i:])
-			return err
+		if err == nil {
+			err = c.out.write(msg)
 		}
-		p.done(batch[i : i+1])
+		p.queue.Release(cost(msg))
+		batch[i] = nil
+	}
+	if err != nil {
+		return err
 	}
 	return c.out.Flush()
 }

@@ -202,25 +202,6 @@ func TestTCPRedialsAMemberThatRestarts(t *testing.T) {
 	assert.False(t, again.has("lost"), "what was sent meanwhile is dropped")
 }
 
-// A member that was away is not waited for: its own connection says that it is back.
-func TestAMemberThatConnectsIsDialledAtOnce(t *testing.T) {
-	g := newGroup()
-	a, b := g.start(t, "a", nil), g.start(t, "b", nil)
-	p := newPeer(a.Transport, "b")
-	a.Transport.mu.Lock()
-	a.peers["b"] = p
-	a.Transport.mu.Unlock()
-	rested := make(chan bool, 1)
-	go func() { rested <- p.rest(time.Hour) }()
-	b.reaches(t, a, "I am back")
-	select {
-	case open := <-rested:
-		assert.True(t, open)
-	case <-time.After(10 * time.Second):
-		t.Error("b is back and a does not dial")
-	}
-}
-
 func TestARefusalStandsInBothLogs(t *testing.T) {
 	refuse := func(who string) func(string, []byte) error {
 		return func(from string, hello []byte) error {
@@ -282,30 +263,6 @@ func TestAnAbsentMemberIsReportedOnce(t *testing.T) {
 	before := a.log.String()
 	p.report(0, net.ErrClosed)
 	assert.Equal(t, before, a.log.String())
-}
-
-func TestTheQueueIsBoundedAndDrops(t *testing.T) {
-	g := newGroup()
-	a := g.start(t, "a", func(c *Config, _ *Endpoint) { c.Queue = 10 * (100 + messageOverhead) })
-	p := newPeer(a.Transport, "b") // without its goroutine: nothing leaves
-	for range 15 {
-		p.send(make([]byte, 100))
-	}
-	assert.Len(t, p.queue, 10)
-	assert.Contains(t, a.log.String(), "does not keep up")
-	p.done(p.take(nil))
-	assert.Zero(t, p.bytes.Load())
-	p.send(make([]byte, 100))
-	assert.Len(t, p.queue, 1)
-}
-
-func TestWrittenMessagesMakeRoom(t *testing.T) {
-	g := newGroup()
-	a := g.start(t, "a", func(c *Config, _ *Endpoint) { c.Queue = 10 * (100 + messageOverhead) })
-	b := g.start(t, "b", nil)
-	for i := range 30 {
-		a.reaches(t, b, fmt.Sprintf("%0100d", i))
-	}
 }
 
 func TestOrdinaryErrors(t *testing.T) {
