@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/smr-go/smr/internal/queue"
 	"github.com/smr-go/smr/internal/ratelog"
 )
 
@@ -39,10 +40,12 @@ func (n *Network) lookup(id ID) *memoryTransport {
 type memoryTransport struct {
 	network  *Network
 	id       ID
-	endpoint Endpoint // set once by Open, before the transport is in network.open
 	warnings ratelog.Warnings
-	inbox    memoryInbox
-	live     atomic.Bool   // between Open and Close
+	live     atomic.Bool // between Open and Close
+
+	// Open sets these once, before the transport is in network.open.
+	endpoint Endpoint
+	inbox    *queue.Queue[memoryMessage]
 	done     chan struct{} // closed when deliver has returned; nil before Open
 }
 
@@ -62,8 +65,8 @@ func (m *memoryTransport) Open(e Endpoint) error {
 	if m.done != nil {
 		return errors.New("smr: a transport opens once: make another")
 	}
-	m.endpoint, m.done, m.warnings.Log = e, make(chan struct{}), e.Logger
-	m.inbox.some.L = &m.inbox.mu
+	m.endpoint, m.warnings.Log = e, e.Logger
+	m.inbox, m.done = queue.New[memoryMessage](), make(chan struct{})
 	m.network.open[m.id] = m
 	m.live.Store(true)
 	go m.deliver()
@@ -81,7 +84,7 @@ func (m *memoryTransport) Send(to ID, msg []byte) {
 			"bytes", len(msg), "limit", dst.endpoint.MaxMessage)
 		return
 	}
-	if !dst.inbox.put(m.id, msg) {
+	if !dst.inbox.Put(memoryMessage{m.id, msg}, len(msg)+messageOverhead, memoryInboxBytes) && dst.live.Load() {
 		m.warnings.Warn("full", "member does not keep up: dropping messages to it", "to", to,
 			"limit", memoryInboxBytes)
 	}
@@ -97,7 +100,7 @@ func (m *memoryTransport) Close() error {
 	m.network.mu.Unlock()
 	if done != nil {
 		m.live.Store(false)
-		m.inbox.close()
+		m.inbox.Close()
 		<-done
 	}
 	return nil
@@ -106,83 +109,27 @@ func (m *memoryTransport) Close() error {
 // deliver hands messages to the endpoint until the transport is closed.
 func (m *memoryTransport) deliver() {
 	defer close(m.done)
-	var batch []memoryMessage
-	for {
-		batch = m.inbox.take(batch)
+	for m.live.Load() {
+		<-m.inbox.Wake()
+		batch, size := m.inbox.Take()
 		for _, d := range batch {
 			if !m.live.Load() {
 				return
 			}
 			m.endpoint.Receive(d.from, d.msg)
 		}
-		if len(batch) == 0 {
-			return
-		}
+		clear(batch)
+		m.inbox.Release(size)
 	}
 }
 
 const (
-	memoryInboxBytes = 64 << 20
-	messageOverhead  = 64      // bytes that a waiting message costs in addition to its own
-	batchKept        = 1 << 14 // messages: the memory of a longer batch is not reused
+	memoryInboxBytes = 64 << 20 // limit of the bytes of waiting messages and of those that are being delivered
+	messageOverhead  = 64       // bytes that a waiting message costs in addition to its own
 )
 
+// memoryMessage is a message in the inbox of its receiver.
 type memoryMessage struct {
 	from ID
 	msg  []byte
-}
-
-// memoryInbox is the queue of messages that wait to be delivered to one transport.
-type memoryInbox struct {
-	mu      sync.Mutex
-	some    sync.Cond // waiting is not empty, or closed
-	waiting []memoryMessage
-	bytes   int // of waiting messages and of those that are being delivered; <= memoryInboxBytes
-	taken   int // bytes of the messages that are being delivered; <= bytes
-	closed  bool
-}
-
-// put adds a message, or reports false if the inbox is full.
-func (b *memoryInbox) put(from ID, msg []byte) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.bytes+len(msg)+messageOverhead > memoryInboxBytes {
-		return false
-	}
-	b.bytes += len(msg) + messageOverhead
-	b.waiting = append(b.waiting, memoryMessage{from, msg})
-	if len(b.waiting) == 1 {
-		b.some.Signal()
-	}
-	return true
-}
-
-// take waits until there are messages and returns them all. It returns none if the inbox is closed.
-// done is the previous batch, which has been delivered and whose memory is reused.
-func (b *memoryInbox) take(done []memoryMessage) []memoryMessage {
-	clear(done)
-	if cap(done) > batchKept {
-		done = nil
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.bytes -= b.taken
-	b.taken = 0
-	for len(b.waiting) == 0 && !b.closed {
-		b.some.Wait()
-	}
-	if b.closed {
-		return nil
-	}
-	batch := b.waiting
-	b.waiting, b.taken = done[:0], b.bytes
-	return batch
-}
-
-func (b *memoryInbox) close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	b.waiting = nil
-	b.some.Signal()
 }
