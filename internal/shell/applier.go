@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"slices"
-
-	"github.com/hashicorp/go-hclog"
 
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/store"
@@ -34,6 +31,7 @@ type Applier struct {
 	user     User
 
 	jobs    []Job
+	first   int         // of the jobs that wait; those before are done
 	state   store.State // op, sessions and members that belong to the user's state
 	session uint64      // this process's session, once it is open; 0 before
 	self    vsr.Member
@@ -76,7 +74,7 @@ const applyBatch = 32
 func (a *Applier) Add(j Job) { a.jobs = append(a.jobs, j) }
 
 // Idle reports whether no job waits.
-func (a *Applier) Idle() bool { return len(a.jobs) == 0 }
+func (a *Applier) Idle() bool { return a.first == len(a.jobs) }
 
 // Op returns the op of the last entry applied.
 func (a *Applier) Op() vsr.OpNumber { return a.state.Last.Op }
@@ -93,10 +91,10 @@ func (a *Applier) Failure() error { return a.failure }
 // Step performs the first job, or a part of it, and returns what is to be reported to the loop with an Input; nil if
 // nothing is. An error stops the replica.
 func (a *Applier) Step() (*Applied, error) {
-	if len(a.jobs) == 0 {
+	if a.Idle() {
 		return nil, nil
 	}
-	j := &a.jobs[0]
+	j := &a.jobs[a.first]
 	if n := min(len(j.Entries), applyBatch); n > 0 {
 		entries := j.Entries[:n]
 		if j.Entries = j.Entries[n:]; len(j.Entries) == 0 {
@@ -117,8 +115,16 @@ func (a *Applier) Step() (*Applied, error) {
 	return nil, nil
 }
 
-// next removes the first job, and keeps its memory for another.
-func (a *Applier) next() { a.jobs = slices.Delete(a.jobs, 0, 1) }
+// next removes the first job. It moves the others up only when half are done, because many may wait behind a slow state
+// machine.
+func (a *Applier) next() {
+	a.jobs[a.first] = Job{}
+	if a.first++; 2*a.first >= len(a.jobs) {
+		n := copy(a.jobs, a.jobs[a.first:])
+		clear(a.jobs[n:])
+		a.jobs, a.first = a.jobs[:n], 0
+	}
+}
 
 // apply applies entries, and leaves the rest if the replica stops: they are in the log.
 func (a *Applier) apply(entries []vsr.Entry) (done *Applied, err error) {
@@ -228,43 +234,6 @@ func (a *Applier) restoreUser(op vsr.OpNumber, state io.Reader) (err error) {
 		return fmt.Errorf("StateMachine.Restore of the snapshot of op %d: %w", op, err)
 	}
 	return nil
-}
-
-// snapshotDue reports whether it is time for the next snapshot.
-func (a *Applier) snapshotDue() bool {
-	return !a.writing && (a.every > 0 && a.ops >= a.every || a.everyBytes > 0 && a.bytes >= a.everyBytes)
-}
-
-// Frozen is the state as it was between two operations, to be written out while later ones are applied (C4).
-type Frozen struct {
-	store.State
-	User io.WriterTo
-}
-
-// freeze freezes the state and has it written. If the user's code refuses, the next snapshot is tried when it is
-// due.
-func (a *Applier) freeze() (err error) {
-	defer a.fail(&err)
-	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &a.state.Last.Op)
-	err = errExited
-	a.ops, a.bytes = 0, 0
-	user, err := a.user.Snapshot()
-	if err != nil {
-		a.refused(err)
-		return nil
-	}
-	a.writing = true
-	f := &Frozen{a.state.Frozen(), user}
-	a.driver.Background(WriteSnapshot, func() { a.shell.writeSnapshot(f) })
-	return nil
-}
-
-// refused has the loop note that Snapshot returned err: a logger is the user's code, and must not run while the state is
-// locked.
-func (a *Applier) refused(err error) {
-	n := Note{Level: hclog.Error, Text: "no snapshot was taken; the log grows until one is", Args: []any{"op", a.state.Last.Op},
-		Err: fmt.Errorf("StateMachine.Snapshot: %w", err)}
-	a.driver.Tell(Input{Do: func(l *Loop) { l.driver.Note(n) }})
 }
 
 // errExited is the error of a function as long as the user's code has not returned to it: it stays if that ends the

@@ -3,7 +3,9 @@ package shell
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +88,39 @@ func TestApplierWorksInBatches(t *testing.T) {
 	done, err := b.a.Step()
 	require.NoError(t, err)
 	require.Nil(t, done)
+}
+
+// Jobs are done in order, however many wait, and what is done is not kept.
+func TestJobsKeepTheirOrder(t *testing.T) {
+	b := newApplier(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		for range random.IntN(20) {
+			b.a.Add(Job{Entries: b.commands(1)})
+		}
+		for range random.IntN(20) {
+			_, err := b.a.Step()
+			require.NoError(t, err)
+		}
+		done := slices.DeleteFunc(slices.Clone(b.a.jobs), func(j Job) bool { return j.Entries != nil })
+		require.Len(t, done, b.a.first)
+		require.LessOrEqual(t, 2*b.a.first, len(b.a.jobs))
+	}
+	b.steps(t)
+	require.Equal(t, b.next-1, b.a.Op())
+	require.True(t, b.a.Idle())
+}
+
+func BenchmarkManyJobs(b *testing.B) {
+	a := &Applier{}
+	for b.Loop() {
+		for range 1 << 14 {
+			a.Add(Job{Written: true})
+		}
+		for !a.Idle() {
+			a.Step()
+		}
+	}
 }
 
 // The results of other sessions are not reported, nor is a request executed again.

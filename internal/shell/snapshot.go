@@ -2,6 +2,7 @@ package shell
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/hashicorp/go-hclog"
@@ -11,6 +12,43 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
+
+// snapshotDue reports whether it is time for the next snapshot.
+func (a *Applier) snapshotDue() bool {
+	return !a.writing && (a.every > 0 && a.ops >= a.every || a.everyBytes > 0 && a.bytes >= a.everyBytes)
+}
+
+// Frozen is the state as it was between two operations, to be written out while later ones are applied (C4).
+type Frozen struct {
+	store.State
+	User io.WriterTo
+}
+
+// freeze freezes the state and has it written. If the user's code refuses, the next snapshot is tried when it is
+// due.
+func (a *Applier) freeze() (err error) {
+	defer a.fail(&err)
+	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &a.state.Last.Op)
+	err = errExited
+	a.ops, a.bytes = 0, 0
+	user, err := a.user.Snapshot()
+	if err != nil {
+		a.refused(err)
+		return nil
+	}
+	a.writing = true
+	f := &Frozen{a.state.Frozen(), user}
+	a.driver.Background(WriteSnapshot, func() { a.shell.writeSnapshot(f) })
+	return nil
+}
+
+// refused has the loop note that Snapshot returned err: a logger is the user's code, and must not run while the state is
+// locked.
+func (a *Applier) refused(err error) {
+	n := Note{Level: hclog.Error, Text: "no snapshot was taken; the log grows until one is", Args: []any{"op", a.state.Last.Op},
+		Err: fmt.Errorf("StateMachine.Snapshot: %w", err)}
+	a.driver.Tell(Input{Do: func(l *Loop) { l.driver.Note(n) }})
+}
 
 // writeSnapshot writes a frozen state out and tells the core. An error stops nothing: the log is kept, and the next
 // snapshot is taken when it is due.
