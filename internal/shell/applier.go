@@ -79,7 +79,7 @@ func (a *Applier) Idle() bool { return a.first == len(a.jobs) }
 // Op returns the op of the last entry applied.
 func (a *Applier) Op() vsr.OpNumber { return a.state.Last.Op }
 
-// State returns what belongs to the user's state. It is not to be changed.
+// State returns the part of the state that is not the user's. The caller must not change it.
 func (a *Applier) State() *store.State { return &a.state }
 
 // Session returns this process's session, 0 before it is open.
@@ -88,8 +88,8 @@ func (a *Applier) Session() uint64 { return a.session }
 // Failure returns why the state must not be read any more, nil if it may be.
 func (a *Applier) Failure() error { return a.failure }
 
-// Step performs the first job, or a part of it, and returns what is to be reported to the loop with an Input; nil if
-// nothing is. An error stops the replica.
+// Step performs the first job, or a part of it, and returns the report that the driver passes to the loop in an Input,
+// or nil if there is none. An error stops the replica.
 func (a *Applier) Step() (*Applied, error) {
 	if a.Idle() {
 		return nil, nil
@@ -216,7 +216,7 @@ func (a *Applier) restore(id snap.ID) error {
 		return err
 	}
 	failed := a.restoreUser(belongs.Last.Op, state)
-	if _, err := io.Copy(io.Discard, state); err != nil { // damage, which the user's error may not wrap; also of what it did not read
+	if _, err := io.Copy(io.Discard, state); err != nil { // damage, also of bytes that Restore did not read; the user's error may not wrap it
 		return err
 	}
 	if failed != nil {
@@ -251,7 +251,7 @@ func caught(err *error, format string, op *vsr.OpNumber) {
 	}
 }
 
-// fail keeps the first failure of a step: if the user's code has ended the goroutine, nobody gets it as a result.
+// fail keeps the first failure of a step, because a step does not return if the user's code ends the goroutine.
 func (a *Applier) fail(err *error) { a.noteFailure(*err) }
 
 func (a *Applier) noteFailure(err error) error {

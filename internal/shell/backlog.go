@@ -6,11 +6,11 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// backlog is what is to be written, in order.
+// backlog holds the pending writes in order.
 type backlog []Write
 
-// next removes what is to be done next and returns it: a compaction, or the saves up to the next one, which one sync
-// makes durable, appended to saves. It returns neither if the backlog is empty.
+// next removes and returns the next write: a compaction, or all saves up to the next compaction, appended to saves,
+// which one sync makes durable. It returns neither if the backlog is empty.
 func (b *backlog) next(saves []*vsr.Save) ([]*vsr.Save, *vsr.Compact) {
 	var compact *vsr.Compact
 	n := 0
@@ -22,13 +22,14 @@ func (b *backlog) next(saves []*vsr.Save) ([]*vsr.Save, *vsr.Compact) {
 		n++
 	}
 	rest := copy(*b, (*b)[n:])
-	clear((*b)[rest:]) // so that what is done can be freed
+	clear((*b)[rest:]) // release their memory
 	*b = (*b)[:rest]
 	return saves, compact
 }
 
-// ahead returns the compactions that may go before saves that lack space, since they wait behind them. Each leaves
-// what the saves and the writes before it cut, and stays in the backlog: it is done whole in its turn.
+// ahead returns the compactions that may be performed before saves that lack space, although they are queued behind
+// them. Each spares the entries that the saves, or writes queued before it, cut. It stays in the backlog, and is
+// performed in full when it is next.
 func (b backlog) ahead(saves []*vsr.Save) (early []vsr.Compact) {
 	limit := vsr.OpNumber(math.MaxUint64)
 	for _, s := range saves {

@@ -7,8 +7,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Call is a proposal that a caller at this replica waits for. The loop owns it until it has told the caller
-// how it ended; after that the caller may use it for another.
+// Call is a proposal of a caller at this replica. The loop owns it until it calls Caller.Done; then the caller may use
+// it for another proposal.
 type Call struct {
 	Body   []byte // the core's from the proposal on
 	Caller Caller
@@ -16,8 +16,9 @@ type Call struct {
 	number uint64 // in the replica's session; 0 before the core has it
 }
 
-// Caller is told how its call ended: once, by the loop, which it must not call back. The result belongs to the session table too and must not
-// be changed. Without a result err is an ErrNotApplied or an ErrUnknown (X4).
+// Caller receives the outcome of its call. The loop calls Done once; Done must not call the loop. The session table
+// shares the result, so the caller must not change it. If there is no result, err is an ErrNotApplied or an ErrUnknown
+// (X4).
 type Caller interface {
 	Done(result []byte, err error)
 }
@@ -77,7 +78,7 @@ func (l *Loop) Cancel(x *Call, why error) {
 	l.forget(number)
 }
 
-// forget tells the core that a request's result is known or no longer wanted (X2).
+// forget makes the core drop a request whose result is known or no longer wanted (X2).
 func (l *Loop) forget(number uint64) {
 	l.memory.forget.Request = number
 	l.step(&l.memory.forget)

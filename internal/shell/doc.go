@@ -13,7 +13,7 @@
 //	Applier  the state machine and its sessions          Add; Step until nothing waits
 //	Fetcher  the snapshot that is being received         Add; Step until nothing waits
 //
-// Parts reach each other through the driver alone: an [Input] tells the loop something, and the loop gives
+// Parts reach each other through the driver alone: an [Input] carries news to the loop, and the loop gives
 // the others work with Driver.Write, Driver.Apply and Driver.Fetch. What takes long and needs no owner (reading
 // entries and chunks, writing a frozen state) goes to Driver.Background.
 package shell

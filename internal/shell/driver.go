@@ -7,9 +7,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Driver runs a shell's steps and carries what they produce. Only its methods under "from the loop" are
-// called by the loop alone; the others are called by whichever part or background task has something
-// to say, concurrently if the driver runs them so.
+// Driver runs a shell's steps and carries their results. The loop alone calls the methods under "From the loop". Any
+// part or background task calls the others, concurrently if the driver runs them concurrently.
 type Driver interface {
 	// From the loop.
 
@@ -53,7 +52,7 @@ type Packet struct {
 	To      []vsr.Index // valid during the call only
 	Header  vsr.Header
 	Message vsr.Message
-	Bytes   []byte // the encoding of both; not to be changed
+	Bytes   []byte // the encoding of both; must not be changed
 }
 
 // Note is something that an operator should know.
@@ -87,8 +86,8 @@ type Observer interface {
 	Compacted(c vsr.Compact, first vsr.OpNumber)
 	// Loaded reports how many entries were read for l.
 	Loaded(l vsr.Load, entries int)
-	// Applied reports that an entry was applied; executed is false if its request had taken effect before,
-	// or is no longer wanted (X2). s is the state after it.
+	// Applied reports that an entry was applied; executed is false if its request had taken effect before, or
+	// nobody wants its result any more (X2). s is the state after it.
 	Applied(e *vsr.Entry, executed bool, result []byte, s *store.State)
 	// Restored reports that the state machine was restored from the snapshot whose last entry is s.Last.
 	Restored(s *store.State)

@@ -12,7 +12,7 @@ import (
 // Done, or CancelHandover.
 type Handover struct {
 	To   vsr.Index       // -1: to the member that can take it soonest
-	Done func(err error) // called once, by the loop, which it must not call back
+	Done func(err error) // called once, by the loop; it must not call the loop
 
 	view vsr.View // in which this replica is, or was, primary
 }

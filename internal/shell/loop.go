@@ -51,7 +51,7 @@ func (l *Loop) Applied() vsr.OpNumber { return l.applied }
 // Deadline returns when the next turn is due at the latest.
 func (l *Loop) Deadline() time.Time { return l.core.Deadline() }
 
-// step tells the core an event.
+// step passes an event to the core.
 func (l *Loop) step(e vsr.Event) {
 	if l.recorder == nil {
 		l.core.Step(l.now, e)
@@ -62,8 +62,8 @@ func (l *Loop) step(e vsr.Event) {
 	l.recorder.Stepped(e)
 }
 
-// Begin begins a turn. The time comes first: a process that was paused must know so before it handles what
-// has arrived meanwhile (D4).
+// Begin begins a turn. The core learns the time first: after a pause of the process it must notice the pause before it
+// handles the inputs that arrived during it (D4).
 func (l *Loop) Begin(now time.Time) {
 	l.now = now
 	l.step(&l.memory.tick)
@@ -204,8 +204,8 @@ func (l *Loop) onApplied(a *Applied) {
 	l.reads.advance()
 }
 
-// Leave ends the replica's part in the group in order: a primary tells the others, so that the next one takes
-// over at once (V2). It ends the turn.
+// Leave prepares the replica to stop: a primary announces that it leaves, so that the next one takes over at once
+// (V2). It ends the turn.
 func (l *Loop) Leave() {
 	l.step(&vsr.Leave{})
 	l.End()

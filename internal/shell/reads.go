@@ -16,7 +16,7 @@ type Read struct {
 	number uint64 // the core's, of a linearizable read
 }
 
-// Reader is told that its read may run: once, by the loop, which it must not call back.
+// Reader learns that its read may run. The loop calls Ready once; Ready must not call the loop.
 type Reader interface {
 	Ready()
 }
@@ -25,7 +25,7 @@ type Reader interface {
 type reads struct {
 	loop        *Loop
 	unconfirmed map[uint64]*Read // linearizable, by number
-	unapplied   []*Read          // AtLeast is known and above what is applied
+	unapplied   []*Read          // AtLeast is known, and not yet applied
 }
 
 // Read begins to wait for a read.

@@ -43,7 +43,7 @@ type Config struct {
 // Identity returns the owner that the log of a member's directory records.
 func Identity(group, id string) string { return group + "/" + id }
 
-// Shell is one replica around its core. See the package comment for who owns its parts.
+// Shell is one replica around its core. The package comment states which goroutine owns each part.
 type Shell struct {
 	Loop    Loop
 	Writer  Writer
@@ -58,8 +58,8 @@ type Shell struct {
 	tag      wire.GroupTag
 }
 
-// Open opens what the directory holds, restores the latest snapshot and makes the core of it. It also returns
-// what the core was made of. The error says what is wrong with the directory; nothing is open then.
+// Open opens the directory, restores the latest snapshot, and makes a core from the log. It also returns the durable
+// state that the core was made from. If it returns an error, which names the fault of the directory, nothing stays open.
 func Open(c Config, now time.Time) (*Shell, vsr.Durable, error) {
 	s := &Shell{driver: c.Driver, observer: c.Observer, tag: wire.TagOf(c.Group)}
 	opened := false

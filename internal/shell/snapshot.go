@@ -24,8 +24,8 @@ type Frozen struct {
 	User io.WriterTo
 }
 
-// freeze freezes the state and has it written. If the user's code refuses, the next snapshot is tried when it is
-// due.
+// freeze freezes the state and starts writing it. If the user's Snapshot returns an error, the next snapshot is taken
+// when it is due.
 func (a *Applier) freeze() (err error) {
 	defer a.fail(&err)
 	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &a.state.Last.Op)
@@ -50,8 +50,8 @@ func (a *Applier) refused(err error) {
 	a.driver.Tell(Input{Do: func(l *Loop) { l.driver.Note(n) }})
 }
 
-// writeSnapshot writes a frozen state out and tells the core. An error stops nothing: the log is kept, and the next
-// snapshot is taken when it is due.
+// writeSnapshot writes a frozen state and reports it to the core. After an error the replica goes on: it keeps the
+// log, and takes the next snapshot when it is due.
 func (s *Shell) writeSnapshot(f *Frozen) {
 	info, err := snap.Info{}, errExited
 	defer func() { s.snapshotWritten(f, info, err) }() // also if the user's code ends the goroutine

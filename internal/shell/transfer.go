@@ -13,7 +13,7 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// load reads entries that are no longer in memory.
+// load reads entries that the core has dropped from memory.
 func (s *Shell) load(l vsr.Load) {
 	entries, err := store.Read(s.Log, l.From, l.To)
 	if err != nil && !errors.Is(err, wal.ErrCompacted) {
@@ -51,7 +51,7 @@ func (s *Shell) readChunk(w vsr.ChunkWanted, h vsr.Header) {
 	s.driver.Send(Packet{To: []vsr.Index{w.To}, Header: h, Message: m, Bytes: wire.AppendMessage(nil, s.tag, h, m)})
 }
 
-// chunkRead tells the core if a chunk could not be read. A snapshot that is damaged is taken again (F9).
+// chunkRead reports to the core a chunk that could not be read. The core replaces a damaged snapshot (F9).
 func (l *Loop) chunkRead(w vsr.ChunkWanted, err error) {
 	l.chunks--
 	if err == nil {
@@ -97,7 +97,7 @@ func (f *Fetcher) Step() bool {
 	return true
 }
 
-// begin begins to receive a snapshot, or resumes, and tells the core which chunks are missing.
+// begin begins or resumes receiving a snapshot, and reports to the core which chunks are missing.
 func (f *Fetcher) begin(s vsr.Snapshot) {
 	missing, err := f.receiver.Begin(f.snapshots, s)
 	f.note("a snapshot cannot be received", err, "op", s.Last.Op)

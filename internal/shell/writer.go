@@ -44,15 +44,15 @@ type Write struct {
 // Add adds something to be written.
 func (w *Writer) Add(x Write) { w.backlog = append(w.backlog, x) }
 
-// Begin takes up what is to be written next: the saves up to the next compaction, or a compaction. It reports
-// false if nothing waits.
+// Begin takes the next write from the backlog: all saves up to the next compaction, or a compaction. It reports false
+// if the backlog is empty.
 func (w *Writer) Begin() bool {
 	w.saves, w.compact = w.backlog.next(w.saves[:0])
 	return len(w.saves) > 0 || w.compact != nil
 }
 
-// Perform writes what Begin has taken up. If it returns a positive duration, the disk is full, and Perform is to be
-// called again after that time, or once more was added. An error stops the replica.
+// Perform performs the write that Begin has taken. If it returns a positive duration, the disk is full, and the driver
+// must call it again after that time, or earlier if another write is added. An error stops the replica.
 func (w *Writer) Perform() (again time.Duration, err error) {
 	if w.compact != nil {
 		err := w.compactLog(w.compact)
@@ -84,7 +84,7 @@ func (w *Writer) Perform() (again time.Duration, err error) {
 // save makes the saves under way durable with one sync.
 func (w *Writer) save() error { return w.log.Save(w.batch.Encode(w.saves)) }
 
-// compactAndSave does those compactions that may give the space that the saves lack, and tries once more (F13).
+// compactAndSave performs the compactions that may free space for the saves, and tries the saves again (F13).
 func (w *Writer) compactAndSave() error {
 	for _, c := range w.backlog.ahead(w.saves) {
 		if err := w.compactLog(&c); err != nil {
@@ -94,7 +94,7 @@ func (w *Writer) compactAndSave() error {
 	return w.save()
 }
 
-// setFull tells the core and the operator when the disk is full and when it has space again.
+// setFull reports to the core and the operator that the disk is full, or has space again.
 func (w *Writer) setFull(full bool) {
 	if w.full == full {
 		return
@@ -108,7 +108,7 @@ func (w *Writer) setFull(full bool) {
 	w.driver.Tell(Input{Event: &vsr.DiskFull{Full: full}})
 }
 
-// compactLog drops the entries below the snapshot that are no longer needed (N9).
+// compactLog drops entries below the snapshot that no member needs (N9).
 func (w *Writer) compactLog(c *vsr.Compact) error {
 	first, err := w.log.Compact(uint64(c.Keep), uint64(c.Snapshot), w.keepLog)
 	if err != nil {
@@ -121,8 +121,8 @@ func (w *Writer) compactLog(c *vsr.Compact) error {
 	return nil
 }
 
-// Mark writes the mark by which rot is told from a torn write (S5). It is due when nothing was written for IdleMark. A
-// full disk is no error: the mark is written another time.
+// Mark writes the mark that distinguishes rot from a torn write (S5). It is due when nothing was written for IdleMark.
+// On a full disk it does nothing and returns nil; a later mark makes up for it.
 func (w *Writer) Mark() error {
 	if w.log == nil {
 		return nil
