@@ -6,14 +6,14 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// Batch turns saves into those of the log. Its zero value is ready; its owner is who owns the log.
+// Batch encodes the core's saves as saves of the log. The zero value is ready to use. The owner of the log owns the batch.
 type Batch struct {
 	bytes   []byte
 	saves   []wal.Save
 	records []wal.Record
 }
 
-// Encode returns saves as records, in buffers that the next call uses again.
+// Encode returns the saves as records. The result is valid until the next call, which reuses its memory.
 func (x *Batch) Encode(saves []*vsr.Save) []wal.Save {
 	b, batch, records := x.room(saves)
 	for _, s := range saves {
@@ -34,7 +34,7 @@ func (x *Batch) Encode(saves []*vsr.Save) []wal.Save {
 	return batch
 }
 
-// room returns the buffers, empty and large enough: what is encoded must stay where it is.
+// room returns the buffers, empty and large enough for the saves: records point into b, so it must not move while it grows.
 func (x *Batch) room(saves []*vsr.Save) (b []byte, batch []wal.Save, records []wal.Record) {
 	b, batch, records = x.bytes[:0], x.saves[:0], x.records[:0]
 	size, count := 0, 0

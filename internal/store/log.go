@@ -8,11 +8,11 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// readBytes is how much of a log is read at once, about.
+// readBytes is the approximate number of bytes of a log that Read returns at most.
 const readBytes = 1 << 20
 
-// Read reads entries from from on, some of those up to to. The error is of internal/wal, or an
-// ErrCorrupt.
+// Read returns consecutive entries of the log: the one at from and some of those up to to. It returns an error of
+// internal/wal, or ErrCorrupt if a record does not hold its entry.
 func Read(log *wal.Log, from, to vsr.OpNumber) ([]vsr.Entry, error) {
 	records, err := log.Read(uint64(from), uint64(to), readBytes)
 	if err != nil {
@@ -32,9 +32,9 @@ func Read(log *wal.Log, from, to vsr.OpNumber) ([]vsr.Entry, error) {
 	return entries, nil
 }
 
-// Recover returns what the disk holds: the log, and the latest snapshot, which the caller has restored
-// already, with the time of its last op; nil if there is none. Of the entries only the last is read,
-// and the group's formation: the others are when somebody needs them.
+// Recover returns what the core starts from: the log, and the latest snapshot, which the caller has restored, with the
+// time of its last op. latest is nil if there is no snapshot. Recover reads only the last entry and the formation of the
+// group; Read returns the others when the core asks for them.
 func Recover(log *wal.Log, latest *vsr.Snapshot, clock int64) (vsr.Durable, error) {
 	base, last := log.Bounds()
 	d := vsr.Durable{Head: headIn(log.Head()), Base: stampIn(base), Last: stampIn(last), Snapshot: latest, Time: clock}

@@ -7,17 +7,16 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Receiver is the snapshot that is being received (C2). Its zero value receives none; one goroutine
-// owns it.
+// Receiver receives one snapshot at a time (C2). The zero value receives none. One goroutine owns it.
 type Receiver struct {
 	incoming *snap.Incoming
 	id       snap.ID
 }
 
-// Has reports whether that snapshot is being received: otherwise another one was begun meanwhile.
+// Has reports whether the receiver is receiving that snapshot, and not another one that was begun since.
 func (v *Receiver) Has(id vsr.SnapshotID) bool { return v.incoming != nil && v.id == SnapID(id) }
 
-// Begin begins to receive a snapshot, or resumes it, and returns the chunks it lacks.
+// Begin begins or resumes receiving a snapshot, and returns the numbers of the chunks that are missing.
 func (v *Receiver) Begin(store *snap.Store, s vsr.Snapshot) (missing []uint32, err error) {
 	if !v.Has(s.SnapshotID) {
 		v.Close()
@@ -34,8 +33,8 @@ func (v *Receiver) Begin(store *snap.Store, s vsr.Snapshot) (missing []uint32, e
 	return missing, nil
 }
 
-// Put puts in a chunk of the snapshot that is being received. One that was changed on the way is to be
-// asked for again (again); after another error nothing is being received any more.
+// Put writes a chunk of the snapshot. If the chunk was changed on its way, Put returns again and an error: the caller
+// requests the chunk again. Any other error ends the reception.
 func (v *Receiver) Put(chunk uint32, data []byte) (again bool, err error) {
 	err = v.incoming.Put(chunk, data)
 	if again = errors.Is(err, snap.ErrRefused); err != nil && !again {
@@ -44,8 +43,8 @@ func (v *Receiver) Put(chunk uint32, data []byte) (again bool, err error) {
 	return again, err
 }
 
-// Complete checks the whole snapshot and makes it the store's latest. It returns the snapshot and the
-// time of its last op. Whatever comes of it, nothing is being received then.
+// Complete checks the whole snapshot and makes it the latest of the store. It returns the snapshot and the time of its
+// last op. It ends the reception in any case.
 func (v *Receiver) Complete() (s vsr.Snapshot, clock int64, err error) {
 	info, err := v.incoming.Complete()
 	v.incoming = nil
@@ -56,7 +55,7 @@ func (v *Receiver) Complete() (s vsr.Snapshot, clock int64, err error) {
 	return Describe(info, state.Members), state.Clock, err
 }
 
-// Close lets go of what was being received; what is there of it stays, to be resumed.
+// Close ends the reception. The chunks received so far stay on disk, so that Begin can resume it.
 func (v *Receiver) Close() {
 	if v.incoming != nil {
 		v.incoming.Close()

@@ -9,7 +9,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// State is what belongs to the user's state, and changes along with it.
+// State is what changes together with the user's state, and is part of each snapshot.
 type State struct {
 	Last     vsr.Viewstamp // of the last entry applied
 	Clock    int64         // its Time
@@ -17,7 +17,8 @@ type State struct {
 	Sessions vsr.Sessions
 }
 
-// Advance takes an entry for applied. The user's part and the sessions have done so already.
+// Advance records that an entry was applied. The caller has applied it to the user's state and to the sessions. It
+// returns ErrCorrupt if the entry is a formation that does not decode.
 func (s *State) Advance(e *vsr.Entry) error {
 	if e.Kind == vsr.Formation {
 		members, err := vsr.DecodeMembership(e.Body)
@@ -37,12 +38,11 @@ func (s *State) Frozen() State {
 	return f
 }
 
-// Header returns the header of a snapshot of the state, which stands before the user's part; numbers
-// are varints:
+// Header returns the header of a snapshot of the state, which precedes the user's part. Numbers are varints:
 //
 //	time of the last op | length, member list | session table
 //
-// The viewstamp of the last op, checksums and sizes are internal/snap's.
+// The viewstamp of the last op, checksums and sizes are in the format of internal/snap.
 func (s *State) Header() []byte {
 	b := binary.AppendVarint(nil, s.Clock)
 	members := s.Members.Encode()
@@ -50,7 +50,7 @@ func (s *State) Header() []byte {
 	return s.Sessions.Append(b)
 }
 
-// ParseHeader returns what a snapshot's header says, or an ErrCorrupt.
+// ParseHeader decodes the header of a snapshot. It returns ErrCorrupt if the header is damaged.
 func ParseHeader(info snap.Info) (State, error) {
 	s := State{Last: lastIn(info.ID)}
 	clock, n := binary.Varint(info.Header)
@@ -69,7 +69,7 @@ func ParseHeader(info snap.Info) (State, error) {
 	return s, nil
 }
 
-// Describe returns a snapshot with these members as the core knows it.
+// Describe returns the core's description of a snapshot with these members.
 func Describe(info snap.Info, members vsr.Membership) vsr.Snapshot {
 	return vsr.Snapshot{SnapshotID: vsr.SnapshotID{Last: lastIn(info.ID), Hash: info.ID.Hash},
 		Size: info.Size, Chunks: info.Chunks, Members: members}

@@ -10,7 +10,7 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// A header of a snapshot that does not parse is an ErrCorrupt; one that does says the same again.
+// A header that does not decode is an ErrCorrupt; any other encodes to the same bytes again.
 func FuzzParseHeader(f *testing.F) {
 	s := State{Clock: 5, Members: vsr.NewMembership([]vsr.Member{{ID: "a"}})}
 	f.Add(s.Header())
@@ -26,7 +26,7 @@ func FuzzParseHeader(f *testing.F) {
 	})
 }
 
-// What is frozen stays as it is while entries go on to change the state.
+// A frozen state does not change when later entries are applied.
 func TestFrozenStateIsApart(t *testing.T) {
 	var s State
 	members := vsr.NewMembership([]vsr.Member{{ID: "a"}})

@@ -1,7 +1,6 @@
-// Package store keeps what a replica keeps on its disk, in the core's terms: it turns the core's saves
-// into those of internal/wal, finds out what a directory holds, and says what a snapshot holds beside
-// the user's state. The runtime and the simulation, which perform what the core decides each in its own
-// way, both do these things here.
+// Package store translates between the core and the disk. It encodes the core's saves as saves of internal/wal, recovers
+// the core's state from a log and a snapshot, and defines the part of a snapshot that is not the user's: members,
+// sessions and the time.
 package store
 
 import (
@@ -12,16 +11,15 @@ import (
 	"github.com/smr-go/smr/internal/wal"
 )
 
-// ErrCorrupt says that what was read cannot have been written so, or lacks what must be there, though
-// its checksums hold.
+// ErrCorrupt reports that data whose checksums match does not decode, or does not fit the rest of the directory.
 var ErrCorrupt = errors.New("what was read does not fit together")
 
-// IsCorrupt reports whether an error says that a log or a snapshot is damaged.
+// IsCorrupt reports whether err is caused by damage to a log or a snapshot.
 func IsCorrupt(err error) bool {
 	return errors.Is(err, ErrCorrupt) || errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt)
 }
 
-// SnapID returns how internal/snap calls a snapshot.
+// SnapID returns the ID of a snapshot in internal/snap.
 func SnapID(id vsr.SnapshotID) snap.ID {
 	return snap.ID{Epoch: uint64(id.Last.Epoch), View: uint64(id.Last.View), Op: uint64(id.Last.Op), Hash: id.Hash}
 }
