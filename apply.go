@@ -15,9 +15,10 @@ type state struct {
 	applied atomic.Uint64 // op of the last entry applied
 }
 
-// user is the user's state machine as the shell sees it.
+// user adapts the user's state machine to the shell.
 type user struct{ StateMachine }
 
+// Apply applies a command.
 func (u user) Apply(e *vsr.Entry) ([]byte, error) {
 	return u.StateMachine.Apply(Op{Number: uint64(e.Op), Time: time.Unix(0, e.Time).UTC(), Body: e.Body}), nil
 }

@@ -5,16 +5,26 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// driver runs the steps of a replica's shell in goroutines, and carries what they produce between them.
+// driver is the replica as its shell's driver: it passes work and inputs to the queues of the goroutines that run the
+// shell's parts.
 type driver struct{ *Replica }
 
 var _ shell.Driver = driver{}
 
-func (d driver) Write(w shell.Write)   { d.writes.Add(w) }
-func (d driver) Apply(j shell.Job)     { d.jobs.Add(j) }
+// Write queues work for the writer.
+func (d driver) Write(w shell.Write) { d.writes.Add(w) }
+
+// Apply queues a job for the applier.
+func (d driver) Apply(j shell.Job) { d.jobs.Add(j) }
+
+// Fetch queues a step for the fetcher.
 func (d driver) Fetch(s vsr.FetchStep) { d.fetches.Add(s) }
-func (d driver) Tell(in shell.Input)   { d.inbox.Add(in) }
-func (d driver) Stopping() bool        { return d.stopping() }
+
+// Tell queues an input for the loop.
+func (d driver) Tell(in shell.Input) { d.inbox.Add(in) }
+
+// Stopping reports whether the replica stops.
+func (d driver) Stopping() bool { return d.stopping() }
 
 // Background runs do in a goroutine of its own.
 func (d driver) Background(_ shell.Task, do func()) {
@@ -45,7 +55,7 @@ func (d driver) Send(p shell.Packet) {
 	}
 }
 
-// Note logs.
+// Note logs a note.
 func (d driver) Note(n shell.Note) {
 	args := n.Args
 	if n.Err != nil {
