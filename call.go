@@ -43,7 +43,8 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 	}
 	c := r.spare.Get().(*call)
 	c.Call = shell.Call{Body: slices.Clone(body), Caller: c}
-	if !r.inbox.Put(shell.Input{Call: &c.Call}, len(body)+1, r.cfg.Window) {
+	size := len(body) + 1 // which may exceed Window, if no more than Window waits already
+	if !r.inbox.Put(shell.Input{Call: &c.Call}, size, r.cfg.Window+int64(size)) {
 		return nil, r.refusedAtDoor()
 	}
 	select {
@@ -62,5 +63,5 @@ func (r *Replica) refusedAtDoor() error {
 	if r.stopping() {
 		return fmt.Errorf("%w: %w", ErrNotApplied, r.whyClosed())
 	}
-	return fmt.Errorf("%w: messages and proposals that wait would exceed %d bytes (Config.Window); try again later", ErrOverloaded, r.cfg.Window)
+	return fmt.Errorf("%w: messages and proposals that wait exceed %d bytes (Config.Window); try again later", ErrOverloaded, r.cfg.Window)
 }

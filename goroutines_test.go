@@ -217,6 +217,17 @@ func TestIdleLogIsMarked(t *testing.T) {
 	})
 }
 
+// The largest operation is accepted while messages wait for the loop, even if it alone is as large as the window.
+func TestLargestProposalIsAccepted(t *testing.T) {
+	scenarioWith(t, 3, func(c *Config) { c.MaxOpSize, c.Window = 64<<10, 64<<10 }, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.pause("a", time.Second)
+		time.Sleep(500 * time.Millisecond) // heartbeats of others wait for the loop
+		require.Equal(t, "2", g.propose("a", strings.Repeat("x", 64<<10)))
+	})
+}
+
 // Messages that wait for the loop are limited in bytes: those above are dropped, as if they were lost.
 func TestInboxIsLimited(t *testing.T) {
 	scenario(t, 3, func(g *group) {
