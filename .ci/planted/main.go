@@ -4,7 +4,7 @@
 //
 //	go run ./.ci/planted [-run REGEXP] [-jobs N] [-search | -table]
 //
-// A table in smrtest/README.md lists which test or seed found each bug. The seeds listed there are
+// A table in docs/PLANTED.md lists which test or seed found each bug. The seeds listed there are
 // tried first. With -search the simulation tries the seeds from 1 on instead, and -table rewrites
 // the table from such a search. The bugs are in .ci/planted/*.txt; bugs.txt describes their format.
 package main
@@ -21,7 +21,7 @@ import (
 )
 
 // tableFile is the file that contains the table, relative to the module's root.
-const tableFile = "smrtest/README.md"
+const tableFile = "docs/PLANTED.md"
 
 func main() {
 	var x task

@@ -162,7 +162,7 @@ func TestTableRefused(t *testing.T) {
 	}
 }
 
-// The table in smrtest/README.md lists exactly the planted bugs.
+// The table in docs/PLANTED.md lists exactly the planted bugs.
 func TestListingIsOfTheTables(t *testing.T) {
 	bugs, err := readTables(".")
 	require.NoError(t, err)
@@ -170,7 +170,7 @@ func TestListingIsOfTheTables(t *testing.T) {
 	for _, b := range bugs {
 		planted = append(planted, b.name)
 	}
-	text, err := os.ReadFile("../../smrtest/README.md")
+	text, err := os.ReadFile(filepath.Join("..", "..", tableFile))
 	require.NoError(t, err)
 	_, table, _, err := cutListing(string(text))
 	require.NoError(t, err)
@@ -199,7 +199,7 @@ func TestListing(t *testing.T) {
 	bugs, err := tableOf(t, "bug one|two\n"+plus+"end\nsim\nbug three\n"+plus+"end\ntest . -run A\ncontrol four\n"+plus+"end\nsim\n")
 	require.NoError(t, err)
 	outcomes := []outcome{{sim: &catch{rule: "N7", seed: 12, after: 1500 * time.Millisecond}}, {by: []string{"TestA/x", "TestB"}, after: 2 * time.Second}, {}}
-	file := filepath.Join(t.TempDir(), "README.md")
+	file := filepath.Join(t.TempDir(), "table.md")
 	require.NoError(t, os.WriteFile(file, []byte("before\n"+listingBegins+"\nold\n"+listingEnds+"\nafter\n"), 0o666))
 	require.NoError(t, writeListing(file, bugs, outcomes))
 	text, err := os.ReadFile(file)
