@@ -131,12 +131,16 @@ func TestFailedChecksFailTheTest(t *testing.T) {
 	case "first":
 		TestDetector(t, newWatch("late"))
 		return
+	case "first of a transport":
+		TestTransport(t, func(*testing.T, smr.ID) (smr.Transport, string) { return smr.NewNetwork().Transport("z"), "" })
+		return
 	}
 	for what, text := range map[string]string{
-		"no detector":  "new is nil",
-		"no transport": "open is nil",
-		"detector":     "--- FAIL: TestFailedChecksFailTheTest/Deadline_changes_nothing",
-		"first":        "the other checks need this one to pass",
+		"no detector":          "new is nil",
+		"no transport":         "open is nil",
+		"detector":             "--- FAIL: TestFailedChecksFailTheTest/Deadline_changes_nothing",
+		"first":                "the other checks need this one to pass",
+		"first of a transport": "the other checks need this one to pass",
 	} {
 		t.Run(what, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestFailedChecksFailTheTest$")

@@ -229,12 +229,12 @@ func (c *Real[M]) look() (text string) {
 	return text
 }
 
-// wait waits until cond holds. After a minute it fails the test.
-func (c *Real[M]) wait(what string, cond func() bool) {
+// wait waits until cond holds. After a minute it fails the test and reports what has not happened.
+func (c *Real[M]) wait(missing string, cond func() bool) {
 	c.t.Helper()
 	for end := time.Now().Add(patience); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			c.t.Fatalf("conform: after a minute it is not the case that %s%s", what, c.look())
+			c.t.Fatalf("conform: %s within a minute%s", missing, c.look())
 		}
 	}
 }

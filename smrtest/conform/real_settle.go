@@ -14,7 +14,7 @@ import (
 // Primary returns the primary that a majority follows. It waits for one; after a minute the test fails.
 func (c *Real[M]) Primary() (p smr.ID) {
 	c.t.Helper()
-	c.wait("a majority follows a primary", func() bool {
+	c.wait("no majority has followed a primary", func() bool {
 		for _, p = range c.up() {
 			if s := c.running[p].replica.Status(); s.Primary == p && s.Phase == smr.Normal && c.followers(p, s.View) >= sim.Needed(len(c.members)) {
 				return true
@@ -45,7 +45,7 @@ func (c *Real[M]) Settle() {
 	if len(up) == 0 {
 		c.t.Fatal("conform: no replica is up: Restart some before Settle")
 	}
-	c.wait("all replicas that are up stand at the same operation", func() bool {
+	c.wait("the replicas that are up have not reached the same operation", func() bool {
 		first := c.running[up[0]].replica.Status()
 		for _, id := range up {
 			s := c.running[id].replica.Status()

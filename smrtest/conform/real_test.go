@@ -147,7 +147,7 @@ func TestRealFailures(t *testing.T) {
 		"states differ":   {salted, func(c *Real[*diary]) { c.Settle() }, "the states of a and b are not equal"},
 		"no snapshot":     {mute, func(c *Real[*diary]) { c.Settle() }, "out of paper"},
 		"no quorum":       {newDiary, func(c *Real[*diary]) { c.Crash("a", "b"); c.MustPropose("c", page) }, "a  down"},
-		"no primary":      {newDiary, func(c *Real[*diary]) { c.Partition("a"); c.Partition("b"); c.Primary() }, "it is not the case that a majority follows a primary"},
+		"no primary":      {newDiary, func(c *Real[*diary]) { c.Partition("a"); c.Partition("b"); c.Primary() }, "no majority has followed a primary within a minute"},
 		"cut off":         {newDiary, func(c *Real[*diary]) { c.Partition("b"); c.MustPropose(c.Primary(), page); c.Settle() }, "a does not hear b"},
 		"all down":        {newDiary, func(c *Real[*diary]) { c.Stop(c.Members()...); c.Settle() }, "no replica is up"},
 		"down":            {newDiary, func(c *Real[*diary]) { c.Stop("b"); c.Replica("b") }, "b is down: Restart it first"},
