@@ -13,7 +13,7 @@ import (
 func (c *Config) completeTLS() error {
 	if c.TLS == nil {
 		if c.AnyClient {
-			return errors.New("smr: TCPConfig.AnyClient without TLS: every client is any client then, leave it out")
+			return errors.New("smr: TCPConfig.AnyClient is set, but TLS is not, so every client is accepted anyway: leave AnyClient out")
 		}
 		return nil
 	}

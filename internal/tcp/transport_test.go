@@ -146,7 +146,7 @@ func TestListenTCPRefusesABadConfig(t *testing.T) {
 		"Queue is -1":               {Listen: "127.0.0.1:0", Queue: -1},
 		"Timeout is -1ns":           {Listen: "127.0.0.1:0", Timeout: -1},
 		"cannot listen: listen tcp": {Listen: "127.0.0.1:no such port"},
-		"AnyClient without TLS":     {Listen: "127.0.0.1:0", AnyClient: true},
+		"AnyClient is set, but TLS": {Listen: "127.0.0.1:0", AnyClient: true},
 	} {
 		_, err := Listen(cfg)
 		assert.ErrorContains(t, err, want)
