@@ -28,7 +28,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.dir, "dir", ".", "parent `directory` of the replicas' temporary directories")
-	flag.StringVar(&o.on, "on", "memory,disk", "memory (volatile replicas on smr.Network), disk (TCP on the loopback interface and directories), or both, comma-separated")
+	flag.StringVar(&o.on, "on", "memory,disk", "memory (volatile replicas on smr.Network), disk (TCP on the loopback interface and directories), or memory,disk")
 	flag.StringVar(&o.proposers, "proposers", "1,128,1024", "comma-separated numbers of concurrent callers of Propose")
 	flag.StringVar(&o.at, "at", "primary", "where they propose: primary, or all to spread them over the three replicas")
 	flag.DurationVar(&o.warmup, "warmup", time.Second, "`duration` of a run before measurement begins")
