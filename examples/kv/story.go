@@ -147,7 +147,7 @@ func (s *story) catchUp(ctx context.Context, dead, other *site) error {
 	if err := dead.replica.Read(ctx, smr.AtLeast(target), func() {}); err != nil {
 		return fmt.Errorf("%s does not catch up: %w", dead.member.ID, err)
 	}
-	s.sayf("%s restarted from its directory with %d of %d operations, and has caught up after %v.",
+	s.sayf("%s restarted from its directory with entries up to %d of %d (the writes, and a few of smr's own), and has caught up after %v.",
 		dead.member.ID, had, target, time.Since(began).Round(time.Millisecond))
 	return nil
 }
