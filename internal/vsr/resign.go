@@ -50,8 +50,8 @@ func (r *Replica) answered(from Index) {
 	}
 }
 
-// setDiskFull makes the primary resign when its disk is full, and serve again when the disk has
-// space (F13).
+// setDiskFull records whether the disk is full. While it is, a replica accepts no entries and no
+// proposals (F13). A primary also resigns, and serves again in its view when the disk has space.
 func (r *Replica) setDiskFull(full bool) {
 	r.full = full
 	switch {
