@@ -31,9 +31,9 @@ func newCall() any { return &call{outcome: make(chan outcome, 1)} }
 // until there is one. It copies body, and the caller owns the result. Concurrent calls are not ordered;
 // to order two operations, wait for the first to return.
 //
-// The error is an ErrNotApplied if the operation was not applied and never will be; ErrOverloaded and
-// ErrTooLarge are of this kind. It is an ErrUnknown if ctx ended or the replica stopped before the
-// outcome was known.
+// The error is an ErrNotApplied if the operation was not applied and never will be; ErrOverloaded,
+// ErrTooLarge and the error of a replica whose disk is full are of this kind. It is an ErrUnknown if ctx
+// ended or the replica stopped before the outcome was known.
 func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err error) {
 	if len(body) > r.cfg.MaxOpSize {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d (Config.MaxOpSize)", ErrTooLarge, len(body), r.cfg.MaxOpSize)

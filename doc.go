@@ -26,7 +26,7 @@
 //		state := &counter{}
 //		replica, err := smr.Start(smr.Config{ID: "a", Members: members, StateMachine: state, Transport: transport, Dir: "data"})
 //		…
-//		result, err := replica.Propose(ctx, []byte("count"))                                // on any replica
+//		result, err := replica.Propose(ctx, []byte("count"))                       // on any replica
 //		err = replica.Read(ctx, smr.Linearizable, func() { fmt.Println(state.n) }) // on any replica
 //	}
 //
@@ -35,8 +35,8 @@
 //
 // # Guarantees
 //
-// Of n replicas a majority must be up, able to reach each other, and must have kept its memory: two
-// of three, three of four or five, four of six or seven. While that holds:
+// Of n replicas a majority must be up, have disk space, be able to reach each other, and have kept
+// its memory: two of three, three of four or five, four of six or seven. While that holds:
 //
 //   - An operation whose [Replica.Propose] returned a result survives every later failure, and was
 //     applied once, however often it had to be sent. This holds for each call of Propose: calling
@@ -53,10 +53,11 @@
 //
 // A group survives messages that are lost, repeated, delayed, reordered or corrupted; partitions of
 // any shape, including one-way partitions; crashes and restarts at any point, even of all replicas
-// at once; pauses of any length; power failures that lose or tear unsynced writes; and full, slow
-// and hanging disks. A failed write or sync of the log, or a panic in Apply, stops that one replica
-// with an error that reports the cause. Damage in the log is detected, and the replica does not
-// start on it ([ErrCorrupt]). A damaged snapshot is detected and not used.
+// at once; pauses of any length; power failures that lose or tear unsynced writes; slow and hanging
+// disks; and full disks of as many members as it can spare. A failed write or sync of the log, or a
+// panic in Apply, stops that one replica with an error that reports the cause. Damage in the log is
+// detected, and the replica does not start on it ([ErrCorrupt]). A damaged snapshot is detected and
+// not used.
 //
 // While the replicas of a group are closed and started again one after another, calls on the others
 // wait for the next primary and succeed. Addresses of members may change at a restart, even all at
@@ -65,8 +66,10 @@
 // # Limits
 //
 //   - Two replicas survive the loss of none, and of course neither does one. Use three, or five.
-//   - The members of a group cannot be changed yet. A member that has lost its directory, or whose
-//     log is damaged, stays out: its [Status] reports this, and the others go on without it.
+//   - The members of a group cannot be changed yet. A member that lost its directory stays out: it
+//     starts in Phase [Recovering], and Problem of its [Status] reports it. If the log is damaged,
+//     [Start] returns [ErrCorrupt]. Either way the others go on without that member, with one
+//     failure less to spare.
 //   - With [Config.Volatile] a replica keeps its log in memory only. Once stopped, it has lost its
 //     memory and stays out too. That suits tests, and state that may be lost with its processes.
 //   - Replicas trust each other. The group survives replicas that fail, but not replicas that lie

@@ -38,8 +38,9 @@ type StateMachine interface {
 	Apply(op Op) (result []byte)
 
 	// Snapshot captures the present state and returns without writing it. smr then calls WriteTo of
-	// the returned value at most once, concurrently with further calls of Apply, whose changes must
-	// not be written. If the value implements io.Closer, smr calls Close when it no longer needs it.
+	// the returned value at most once, while further operations are applied; it must write the state
+	// as it was when Snapshot was called. If the value implements io.Closer, smr calls Close when it
+	// no longer needs it.
 	Snapshot() (io.WriterTo, error)
 
 	// Restore replaces the whole state by one that WriteTo wrote, on this replica or another. If it
