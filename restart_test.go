@@ -1,6 +1,7 @@
 package smr
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -51,5 +52,57 @@ func TestStatusWithoutAQuorum(t *testing.T) {
 		g.start(down...)
 		g.settle()
 		require.Empty(t, g.replica(p).Status().Problem)
+	})
+}
+
+// The primary loses power, and then the next primary. The last member, a backup whose vote for another view has no
+// effect, reports that there is no primary and which members are missing.
+func TestStatusOfABackupWithoutAQuorum(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		first := g.primary()
+		g.crash(first)
+		second := g.primary()
+		g.propose(second, "without the first")
+		g.settle()
+		g.crash(second)
+		time.Sleep(10 * time.Second)
+		r := g.replica(g.ids()[0])
+		s := r.Status()
+		require.Equal(t, ViewChange, s.Phase)
+		require.Empty(t, s.Primary)
+		require.Contains(t, s.Problem, "no quorum: 1 of 3 members can be reached, 2 are needed")
+		require.Contains(t, s.Problem, string(first))
+		require.Contains(t, s.Problem, string(second))
+		g.start(second)
+		g.settle()
+		require.Empty(t, r.Status().Problem)
+	})
+}
+
+// The primary loses power while the disk of a backup is full, so that the backup joins no view change. The other
+// backup reports that there is no primary.
+func TestStatusOfAStalledViewChange(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.settle()
+		p := g.primary()
+		full, other := g.others(p)[0], g.others(p)[1]
+		g.disks[full].SetCapacity(g.disks[full].Used())
+		for i := 0; g.replica(full).Status().Problem == ""; i++ {
+			g.propose(p, fmt.Sprint("meanwhile ", i))
+		}
+		g.crash(p)
+		time.Sleep(10 * time.Second)
+		s := g.replica(other).Status()
+		require.Equal(t, ViewChange, s.Phase)
+		require.Empty(t, s.Primary)
+		require.Contains(t, s.Problem, "no quorum: 1 of 3 members can be reached, 2 are needed")
+		g.disks[full].SetCapacity(1 << 30)
+		g.wait("the group continues", func() bool { return g.replica(other).Status().Problem == "" })
+		g.propose(other, "after")
+		g.settle()
 	})
 }

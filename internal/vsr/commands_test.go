@@ -419,6 +419,9 @@ func (s *script) status() {
 		}
 		st := h.core.State()
 		s.g.tell("%s  %s, log %d..%s, commit %d, applied %d", h.id, stateText(h.core), st.First, stampText(st.Last), st.Commit, st.Applied)
+		if st.Problem != "" {
+			s.g.tell("   problem: %s", st.Problem)
+		}
 	}
 	if n := len(s.g.transit); n > 0 {
 		kinds := map[string]int{}

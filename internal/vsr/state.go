@@ -3,6 +3,7 @@ package vsr
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // State describes a replica.
@@ -66,16 +67,26 @@ func (r *Replica) phase() Phase {
 		return InViewChange // it accepts no request, and waits for answers or for another primary
 	case r.isPrimary():
 		return Primary
+	case r.changeStalls(1):
+		return InViewChange // its primary is silent, and its vote to leave the view has had no effect
 	}
 	return Backup
 }
 
-// missingQuorum describes which members cannot be reached, if so few can that the group cannot
-// continue.
+// changeStalls reports whether this replica has had no primary for longer than that many of the
+// first view change's timeouts: view changes have failed, or its own vote to leave the view has had
+// no effect.
+func (r *Replica) changeStalls(times time.Duration) bool {
+	c, limit := &r.viewChange, times*changeTimeout*r.cfg.Heartbeat
+	return r.status == changingView && c.timeout > limit || c.voting && r.now.Sub(r.suspectAt()) > limit
+}
+
+// missingQuorum describes why the group cannot continue: which members cannot be reached, if too few
+// can, or that no view begins although enough can. It returns "" if all is well, or the silence is
+// short so far.
 func (r *Replica) missingQuorum() string {
-	left := r.isPrimary() && r.primary.resigned == noQuorum
-	if !left && (r.status != changingView || r.viewChange.timeout <= changeTimeout*r.cfg.Heartbeat) {
-		return "" // all is well, or the silence is short so far
+	if left := r.isPrimary() && r.primary.resigned == noQuorum; !left && !r.changeStalls(1) {
+		return ""
 	}
 	var silent []string
 	for _, i := range r.others {
@@ -83,11 +94,15 @@ func (r *Replica) missingQuorum() string {
 			silent = append(silent, r.memberID(i))
 		}
 	}
-	if r.n-len(silent) >= max(r.members.Qr, r.members.Qv) {
-		return ""
+	heard, needed := r.n-len(silent), max(r.members.Qr, r.members.Qv)
+	switch {
+	case heard < needed:
+		return fmt.Sprintf("no quorum: %d of %d members can be reached, %d are needed; no messages from %s",
+			heard, r.n, needed, strings.Join(silent, ", "))
+	case r.changeStalls(4):
+		return fmt.Sprintf("no primary: %d of %d members can be reached, but no view change finishes; another member may report why", heard, r.n)
 	}
-	return fmt.Sprintf("no quorum: %d of %d members can be reached, %d are needed; no messages from %s",
-		r.n-len(silent), r.n, max(r.members.Qr, r.members.Qv), strings.Join(silent, ", "))
+	return ""
 }
 
 // Commit returns the commit number.
