@@ -54,8 +54,8 @@ func TestDifferingListsAreRefused(t *testing.T) {
 			return g.replica("a").Status().Problem != "" && g.replica("c").Status().Problem != ""
 		})
 		assert.Contains(t, g.replica("a").Status().Problem, "configured with another member list")
-		assert.Contains(t, g.replica("a").Status().Problem, "a(0) b(0) c(0)")
-		assert.Contains(t, g.replica("a").Status().Problem, "a(0) c(0) b(0)")
+		assert.Contains(t, g.replica("a").Status().Problem, `"a, b, c" here`)
+		assert.Contains(t, g.replica("a").Status().Problem, `"a, c, b" there`)
 		require.Equal(t, Forming, g.replica("a").Status().Phase)
 	})
 }

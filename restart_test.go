@@ -26,7 +26,7 @@ func TestRestartWithAnotherList(t *testing.T) {
 				for _, id := range []ID{members[0].ID, members[len(members)-1].ID} {
 					err := g.tryStart(id, func(cfg *Config) { cfg.Members = members })
 					require.ErrorContains(t, err, "same members in the same order")
-					require.ErrorContains(t, err, "a(0) b(0) c(0)")
+					require.ErrorContains(t, err, "holds a group of a, b, c, but Config.Members is ")
 				}
 				g.start()
 				g.propose("b", "after")

@@ -38,7 +38,7 @@ func TestOpenRefusesOtherMembers(t *testing.T) {
 		n.fill(ops, "op ")
 		n.shell.Close()
 		g.members = vsr.NewMembership([]vsr.Member{{ID: "a"}, {ID: "z"}})
-		require.EqualError(t, g.tryStart(0), "data holds a group of a(0) Qr=1 Qv=1, Config.Members is a(0) z(0) Qr=2 Qv=2; "+
+		require.EqualError(t, g.tryStart(0), "data holds a group of a, but Config.Members is a, z; "+
 			"give the same members in the same order (their addresses may change)")
 		g.members = vsr.NewMembership([]vsr.Member{{ID: "a", Addr: "elsewhere:1"}})
 		g.start(0)

@@ -141,7 +141,8 @@ func checkList(c *Config, d *vsr.Durable) error {
 		return nil
 	}
 	if held.List() != own.List() {
-		return fmt.Errorf("%s holds a group of %s, Config.Members is %s; give the same members in the same order (their addresses may change)", c.Dir, held.List(), own.List())
+		there, here := vsr.ListTexts(held.List(), own.List())
+		return fmt.Errorf("%s holds a group of %s, but Config.Members is %s; give the same members in the same order (their addresses may change)", c.Dir, there, here)
 	}
 	return nil
 }

@@ -71,6 +71,7 @@ func (r *Replica) onQuestion(from Index, h Header, m *Question) {
 }
 
 func listsDiffer(other, theirs, own string) string {
+	theirs, own = ListTexts(theirs, own)
 	return fmt.Sprintf("member %s is configured with another member list: %q there, %q here; configure all members with the same list", other, theirs, own)
 }
 

@@ -50,7 +50,8 @@ func (m *Membership) viewOf(i Index, v View) View {
 	}
 }
 
-// List returns, as readable text, the configuration that all members must share (S2).
+// List returns, as text, the configuration that all members must share (S2). Questions and greetings
+// carry it, and members compare it byte by byte; ListTexts makes it readable.
 func (m *Membership) List() string {
 	var b strings.Builder
 	for _, x := range m.Members {
@@ -58,6 +59,19 @@ func (m *Membership) List() string {
 	}
 	fmt.Fprintf(&b, "Qr=%d Qv=%d", m.Qr, m.Qv)
 	return b.String()
+}
+
+// ListTexts returns two results of List that differ as errors show them: the IDs, and the quorums
+// only if the IDs are the same.
+func ListTexts(a, b string) (string, string) {
+	readable := strings.NewReplacer("(0) Qr=", "; Qr=", "(0) ", ", ")
+	a, b = readable.Replace(a), readable.Replace(b)
+	idsA, _, _ := strings.Cut(a, "; Qr=")
+	idsB, _, _ := strings.Cut(b, "; Qr=")
+	if idsA == idsB {
+		return a, b
+	}
+	return idsA, idsB
 }
 
 // append writes the epoch, Qr, Qv and the count, then each member's ID, address, role and
