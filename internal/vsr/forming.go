@@ -94,7 +94,7 @@ func (r *Replica) onAnswer(from Index, h Header, m *Answer) {
 		r.problem = listsDiffer(r.memberID(from), m.List, r.cfg.Members.List())
 	case m.Exists && !m.Named:
 		r.forming.lost = true
-		r.problem = fmt.Sprintf("the group exists (member %s is in it), but does not include this replica, whose memory was lost or never belonged to it; the replica stays out", r.memberID(from))
+		r.problem = "the group exists and does not include this replica: its memory was lost, or it never belonged to the group; it stays out"
 	case !m.Exists:
 		r.forming.blank[from] = h.Incarnation
 		r.tryForm()
