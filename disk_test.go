@@ -148,6 +148,7 @@ func TestDamagedLog(t *testing.T) {
 		require.ErrorIs(t, err, ErrCorrupt)
 		require.ErrorContains(t, err, segment)
 		require.ErrorContains(t, err, "at byte")
+		require.ErrorContains(t, err, "leave this replica out")
 		after, err := disk.ReadFile(segment)
 		require.NoError(t, err)
 		require.Equal(t, before, after)

@@ -70,7 +70,7 @@ func TestOpenWithADamagedSnapshot(t *testing.T) {
 			require.True(t, store.IsCorrupt(err))
 			require.ErrorIs(t, err, snap.ErrCorrupt, "the cause")
 			require.ErrorContains(t, err, "no sound snapshot reaches that far")
-			require.ErrorContains(t, err, "(in data); restore the directory from this replica's own disk, or leave this replica out")
+			require.ErrorContains(t, err, "(in data); keep the directory, and leave this replica out: the group goes on without it")
 			require.True(t, store.IsCorrupt(g.tryStart(0)), "it is not locked")
 		})
 	}

@@ -73,6 +73,9 @@ func Open(c Config, now time.Time) (*Shell, vsr.Durable, error) {
 		err = checkList(&c, &d)
 	}
 	if err != nil {
+		if store.IsCorrupt(err) {
+			err = fmt.Errorf("%w (in %s); keep the directory, and leave this replica out: the group goes on without it", err, c.Dir)
+		}
 		return nil, d, err
 	}
 	opened = true
@@ -120,7 +123,6 @@ func (s *Shell) recover(c *Config) (d vsr.Durable, err error) {
 		for _, damage := range s.Snapshots.Damaged() { // why no snapshot reaches as far as one must
 			err = fmt.Errorf("%w; %w", err, damage)
 		}
-		err = fmt.Errorf("%w (in %s); restore the directory from this replica's own disk, or leave this replica out", err, c.Dir)
 	}
 	return d, err
 }
