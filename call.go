@@ -61,7 +61,7 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 // refusedAtDoor returns the reason why the inbox did not accept a proposal.
 func (r *Replica) refusedAtDoor() error {
 	if r.stopping() {
-		return fmt.Errorf("%w: %w", ErrNotApplied, r.whyClosed())
+		return shell.Because(ErrNotApplied, r.whyClosed())
 	}
 	return fmt.Errorf("%w: messages and proposals that wait exceed %d bytes (Config.Window); try again later", ErrOverloaded, r.cfg.Window)
 }

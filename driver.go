@@ -59,7 +59,15 @@ func (d driver) Send(p shell.Packet) {
 func (d driver) Note(n shell.Note) {
 	args := n.Args
 	if n.Err != nil {
-		args = append(args[:len(args):len(args)], "error", n.Err)
+		args = append(args[:len(args):len(args)], errorArgs(n.Err)...)
 	}
 	d.log.Log(n.Level, n.Text, args...)
+}
+
+// errorArgs returns the pairs of key and value that log err. The stack of a panic is in the log only.
+func errorArgs(err error) []any {
+	if stack := shell.Stack(err); stack != "" {
+		return []any{"error", err, "stack", stack}
+	}
+	return []any{"error", err}
 }

@@ -1,7 +1,6 @@
 package smr
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/smr-go/smr/internal/shell"
@@ -62,7 +61,7 @@ func (r *Replica) endCalls() {
 	why := r.whyClosed()
 	for _, in := range r.inbox.Close() {
 		if in.Call != nil {
-			in.Call.Caller.Done(nil, fmt.Errorf("%w: %w", ErrNotApplied, why))
+			in.Call.Caller.Done(nil, shell.Because(ErrNotApplied, why))
 		}
 	}
 	r.shell.Loop.Stop(why)

@@ -61,6 +61,26 @@ func TestPanicInApply(t *testing.T) {
 	}
 }
 
+// Callers, Err and Status report a panic in one line. The log gets the stack, once.
+func TestStackOfAPanic(t *testing.T) {
+	var text strings.Builder
+	with := func(c *Config) { c.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: &text}) }
+	scenarioWith(t, 1, with, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.spoil("a", func(s *recorder) { s.before = func(Op) { panic("a bug") } })
+		_, err := g.replica("a").Propose(g.t.Context(), []byte("the op"))
+		const says = "StateMachine.Apply panicked at op 4; every replica that reaches it will do the same: " +
+			"fix the program, then start it again on the same directory: a bug"
+		require.EqualError(t, err, "smr: outcome unknown: replica closed: "+says)
+		require.ErrorIs(t, err, ErrUnknown)
+		require.ErrorIs(t, err, ErrClosed)
+		require.EqualError(t, g.stopped("a"), "smr: "+says)
+		require.Equal(t, "smr: "+says, g.replica("a").Status().Problem)
+		require.Equal(t, 1, strings.Count(text.String(), "TestStackOfAPanic"), text.String())
+	})
+}
+
 // A panic in Snapshot, or the end of its goroutine, stops that replica like one in Apply.
 func TestPanicInSnapshot(t *testing.T) {
 	for says, bug := range map[string]func() error{

@@ -146,7 +146,7 @@ func (r *Replica) fail(err error) {
 	r.failed.Do(func() {
 		r.err = err
 		if !errors.Is(err, ErrClosed) {
-			r.log.Error("the replica stops", "error", err)
+			r.log.Error("the replica stops", errorArgs(err)...)
 		}
 		close(r.stop)
 	})
@@ -157,7 +157,7 @@ func (r *Replica) whyClosed() error {
 	if errors.Is(r.err, ErrClosed) {
 		return r.err
 	}
-	return fmt.Errorf("%w: %w", ErrClosed, r.err)
+	return shell.Because(ErrClosed, r.err)
 }
 
 func (r *Replica) stopping() bool {

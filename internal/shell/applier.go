@@ -130,7 +130,7 @@ func (a *Applier) next() {
 func (a *Applier) apply(entries []vsr.Entry) (done *Applied, err error) {
 	at := vsr.OpNumber(0)
 	defer a.fail(&err)
-	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: mend the program, then start it again on the same directory", &at)
+	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: fix the program, then start it again on the same directory", &at)
 	err = errExited
 	done = &Applied{}
 	for i := range entries {
@@ -240,14 +240,15 @@ func (a *Applier) restoreUser(op vsr.OpNumber, state io.Reader) (err error) {
 // goroutine.
 var errExited = errors.New("it called runtime.Goexit")
 
-// caught turns a panic of the user's code, or its end of the goroutine, into an error that names the op.
+// caught turns a panic of the user's code, or its end of the goroutine, into an error that names the op. Stack returns the
+// stack of such an error.
 func caught(err *error, format string, op *vsr.OpNumber) {
 	p := recover()
 	if p == nil && *err == errExited {
 		p = errExited
 	}
 	if p != nil {
-		*err = fmt.Errorf("%s: %v\n%s", fmt.Sprintf(format, *op), p, debug.Stack())
+		*err = &panicError{fmt.Sprintf("%s: %v", fmt.Sprintf(format, *op), p), debug.Stack()}
 	}
 }
 

@@ -172,7 +172,7 @@ func TestApplierStops(t *testing.T) {
 func TestApplyFails(t *testing.T) {
 	for says, apply := range map[string]func(*vsr.Entry) error{
 		"a bug": func(*vsr.Entry) error { return errors.New("a bug") },
-		"panicked at op 4; every replica that reaches it will do the same: mend the program": func(*vsr.Entry) error { panic("a bug") },
+		"panicked at op 4; every replica that reaches it will do the same: fix the program": func(*vsr.Entry) error { panic("a bug") },
 		"panicked at op 4; every": func(*vsr.Entry) error { runtime.Goexit(); return nil },
 	} {
 		b := newApplier(t)
@@ -185,6 +185,8 @@ func TestApplyFails(t *testing.T) {
 		b.a.Add(Job{Entries: b.commands(3)})
 		exits(func() { b.a.Step() })
 		require.ErrorContains(t, b.a.Failure(), says)
+		require.NotContains(t, b.a.Failure().Error(), "\n")
+		require.Equal(t, strings.Contains(says, "panicked"), strings.Contains(Stack(b.a.Failure()), "TestApplyFails"))
 		require.Equal(t, vsr.OpNumber(3), b.a.Op())
 		require.Len(t, b.user.items, 1)
 	}

@@ -87,9 +87,9 @@ func (l *Loop) forget(number uint64) {
 // unanswered returns the error of a call that ends before its outcome is known.
 func (c *calls) unanswered(number uint64, why error) error {
 	if c.loop.core.Sent(number) {
-		return fmt.Errorf("%w: %w", ErrUnknown, why)
+		return Because(ErrUnknown, why)
 	}
-	return fmt.Errorf("%w: %w before a primary was found", ErrNotApplied, why)
+	return Because(ErrNotApplied, fmt.Errorf("%w before a primary was found", why))
 }
 
 // numbers returns those of the calls that wait, rising.

@@ -1,6 +1,9 @@
 package shell
 
-import "errors"
+import (
+	"errors"
+	"strings"
+)
 
 // The outcomes of a call that has no result (X4). The public package documents them.
 var (
@@ -16,3 +19,32 @@ type notApplied struct{ text string }
 
 func (e *notApplied) Error() string        { return e.text }
 func (e *notApplied) Is(target error) bool { return target == ErrNotApplied }
+
+// Because returns an error that is both err and cause. Its text begins with "smr:" once, although those of err and cause
+// may both do so.
+func Because(err, cause error) error { return &because{err, cause} }
+
+type because struct{ err, cause error }
+
+func (e *because) Error() string {
+	return e.err.Error() + ": " + strings.TrimPrefix(e.cause.Error(), "smr: ")
+}
+
+func (e *because) Unwrap() []error { return []error{e.err, e.cause} }
+
+// panicError reports a panic of the user's code. Callers get the text, and the log gets the stack too.
+type panicError struct {
+	text  string
+	stack []byte
+}
+
+func (e *panicError) Error() string { return e.text }
+
+// Stack returns the stack of the panic that err reports, "" if err reports none.
+func Stack(err error) string {
+	var p *panicError
+	if errors.As(err, &p) {
+		return string(p.stack)
+	}
+	return ""
+}

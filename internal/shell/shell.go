@@ -110,6 +110,9 @@ func (s *Shell) recover(c *Config) (d vsr.Durable, err error) {
 	var latest *vsr.Snapshot
 	if info, ok := s.Snapshots.Latest(); ok {
 		if err := s.Applier.restore(info.ID); err != nil {
+			if Stack(err) != "" {
+				s.driver.Note(Note{Level: hclog.Error, Text: "a snapshot cannot be restored", Err: err})
+			}
 			return d, err
 		}
 		snapshot := store.Describe(info, s.Applier.state.Members)
