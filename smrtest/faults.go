@@ -120,7 +120,10 @@ func (g *group) Fault(format string, args ...any) {
 
 // sensible returns an error if a fault would have no effect, or one that the test cannot intend.
 func (g *group) sensible(f *fault.Fault) error {
-	if first, last := g.s.Covered(f.Host); f.Kind.NamesOp() && (f.N < int64(first) || f.N > int64(last)) {
+	switch first, last := g.s.Covered(f.Host); {
+	case f.Kind.NamesOp() && f.N == 0:
+		return fmt.Errorf("%s needs the number of an operation: %[1]s %s n %d", f.Kind, g.names[f.Host], last)
+	case f.Kind.NamesOp() && (f.N < int64(first) || f.N > int64(last)):
 		return fmt.Errorf("the log of %s holds operations %d to %d for certain, and not %d: earlier ones are in its snapshot; later ones are certain once the replica has been idle for a moment: Run(time.Second)",
 			g.names[f.Host], first, last, f.N)
 	}

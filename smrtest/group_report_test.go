@@ -111,7 +111,7 @@ func TestWhatCannotBeDone(t *testing.T) {
 		play func(c *Group[*counts])
 		want string
 	}{
-		"no such replica":     {func(c *Group[*counts]) { c.Crash("z") }, `there is no replica "z": the group has ["a" "b" "c"]`},
+		"no such replica":     {func(c *Group[*counts]) { c.Crash("z") }, `there is no replica "z": the group has a, b and c`},
 		"no such client":      {func(c *Group[*counts]) { c.Client("z") }, `there is no replica "z"`},
 		"crashed twice":       {func(c *Group[*counts]) { c.Crash("b"); c.Crash("b") }, "cannot crash b: b is down"},
 		"no such message":     {func(c *Group[*counts]) { c.On("a", "sent Vote", func() {}) }, `no kind of message "Vote"; the kinds are ["Prepare" "PrepareOK"`},

@@ -149,7 +149,7 @@ func (g *group) host(id smr.ID) int {
 	g.t.Helper()
 	i := slices.Index(g.names, id)
 	if i < 0 {
-		g.t.Fatalf("smrtest: there is no replica %q: the group has %q", id, g.names)
+		g.t.Fatalf("smrtest: there is no replica %q: the group has %s", id, join(g.names))
 	}
 	return i
 }

@@ -149,7 +149,7 @@ func (x *Schedule) check() error {
 	}
 	for i := range x.Faults {
 		if err := x.Faults[i].Check(p.Replicas); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", &x.Faults[i], err)
 		}
 	}
 	return nil

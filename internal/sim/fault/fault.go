@@ -9,6 +9,8 @@ package fault
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
+	"strings"
 	"time"
 )
 
@@ -32,7 +34,7 @@ func (f *Fault) Check(replicas int) error {
 	case min(f.Host, trigger.Host) < 0, f.To < 0 && f.Kind.row().names != anotherOrAny:
 		return fmt.Errorf("%v names any replica; only hand-over can", f.Kind)
 	case max(f.Host, f.To, trigger.Host) >= replicas:
-		return fmt.Errorf("%s: the group has %d replicas", f, replicas)
+		return noReplica(max(f.Host, f.To, trigger.Host), replicas)
 	case f.At < 0 || f.For < 0:
 		return fmt.Errorf("%v at %v for %v: times must not be negative", f.Kind, f.At, f.For)
 	}
@@ -43,8 +45,10 @@ func (f *Fault) Check(replicas int) error {
 // a test can intend. Schedules may contain such faults.
 func (f *Fault) Sensible(replicas int) error {
 	all := int64(1)<<replicas - 1
-	row := f.Kind.row()
+	row, stranger := f.Kind.row(), bits.TrailingZeros64(uint64(f.N&^all))
 	switch {
+	case row.amount == side && stranger < 26:
+		return noReplica(stranger, replicas)
 	case row.amount == side && (f.N&^all != 0 || f.N == 0 || f.N == all):
 		return fmt.Errorf("one side must be some of the replicas a to %s, and not all", Name(replicas-1))
 	case row.amount == span && f.N < 0:
@@ -54,7 +58,7 @@ func (f *Fault) Sensible(replicas int) error {
 	case row.amount == count && f.N < 1:
 		return fmt.Errorf("n must be 1, the next one, or higher, not %d", f.N)
 	case row.ends && f.For == 0:
-		return fmt.Errorf("give a time: %s for 5s", f.Kind)
+		return fmt.Errorf("give a time: %s for 5s", f.Kind.form())
 	}
 	return nil
 }
@@ -67,3 +71,21 @@ func (f *Fault) Cuts(from, to, n int) bool {
 
 // Name returns the ID of a replica: a, b, c, and so on.
 func Name(host int) string { return string(rune('a' + host)) }
+
+// noReplica is the error of a name that the group does not have.
+func noReplica(host, replicas int) error {
+	var names []string
+	for i := range replicas {
+		names = append(names, Name(i))
+	}
+	return fmt.Errorf("there is no replica %q: the group has %s", Name(host), list(names))
+}
+
+// list returns names as "a, b and c".
+func list(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}

@@ -25,6 +25,9 @@ func TestEveryKindHasARow(t *testing.T) {
 		read, err := Parse(f.String())
 		require.NoError(t, err)
 		assert.Equal(t, f, read)
+		example, err := Parse("at 0s " + kind.form())
+		require.NoError(t, err, "the form in which errors show the kind")
+		assert.NoError(t, example.Check(2), kind)
 	}
 }
 
@@ -45,6 +48,7 @@ func TestSensible(t *testing.T) {
 	for line, wrong := range map[string]string{
 		"split of a":                "",
 		"split of a,b,c":            "some of the replicas a to c",
+		"split of a,d":              `there is no replica "d": the group has a, b and c`,
 		"bridge a":                  "some of the replicas a to c",
 		"slow-disk a by -1s":        "by -1s is negative",
 		"clock-jump a by -1s":       "",

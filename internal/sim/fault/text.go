@@ -73,10 +73,27 @@ func (f *Fault) sideNames() (names []string) {
 	return names
 }
 
-// Parse reads a line that String wrote.
+// amountForms are examples of N.
+var amountForms = [...]string{number: "", count: " n 3", op: " n 7", span: " by 20ms", shift: " by -1h", share: " losing 250/1000", side: " of a,c"}
+
+// form returns a line of the kind, without its time, as an example.
+func (k Kind) form() string {
+	hosts, row := " a b", k.row()
+	switch {
+	case row.names == everyone:
+		hosts = ""
+	case row.names == host && row.amount == side:
+		return row.name + " b of a" // b is on both sides
+	case row.names == host:
+		hosts = " a"
+	}
+	return row.name + hosts + amountForms[row.amount]
+}
+
+// Parse reads a line that String wrote. It does not know the group: see Check.
 func Parse(line string) (f Fault, err error) {
 	w := &words{left: strings.Fields(strings.ReplaceAll(line, ":", " "))}
-	switch w.next() {
+	switch w.next("a time") {
 	case "at":
 		f.At = w.duration()
 	case "from":
@@ -96,16 +113,20 @@ func Parse(line string) (f Fault, err error) {
 	for len(w.left) > 0 && w.err == nil {
 		w.argument(&f)
 	}
-	if w.err != nil {
+	switch {
+	case w.err == nil:
+		return f, nil
+	case w.form == "":
 		return f, fmt.Errorf("%q: %w", line, w.err)
 	}
-	return f, nil
+	return f, fmt.Errorf("%q: %w: write %s", line, w.err, w.form)
 }
 
 // argument reads a word and the value that follows it.
 func (w *words) argument(f *Fault) {
-	switch key := w.next(); key {
+	switch key := w.next("a word"); key {
 	case "for":
+		w.form = f.Kind.form() + " for 5s"
 		f.For = w.duration()
 	case "n":
 		f.N = w.integer()
@@ -118,32 +139,35 @@ func (w *words) argument(f *Fault) {
 	case "seed":
 		f.Seed = w.unsigned()
 	default:
-		w.fail("%q is not one of for, of, by, losing, n, seed", key)
+		w.fail("%q is not one of for, of, by, losing, n and seed", key)
 	}
 }
 
 func (w *words) kind() Kind {
-	word := w.next()
+	word := w.next("the kind of fault")
+	var names []string
 	for kind := none + 1; kind < Kinds; kind++ {
 		if kind.String() == word {
+			w.form = kind.form()
 			return kind
 		}
+		names = append(names, kind.String())
 	}
-	w.fail("%q is not a kind of fault", word)
+	w.fail("%q is not a kind of fault: the kinds are %s", word, list(names))
 	return none
 }
 
 func (w *words) trigger() *Trigger {
 	t := &Trigger{Host: w.host()}
-	word := w.next()
+	word := w.next("a moment")
 	when := slices.Index(momentNames[:], word)
 	if when < 0 {
-		w.fail("%q is not a moment", word)
+		w.fail("%q is not a moment: the moments are %s", word, list(momentNames[:]))
 	}
 	t.When = Moment(max(when, 0))
 	if len(w.left) > 0 {
 		if t.Message = vsr.KindNamed(w.left[0]); t.Message != 0 {
-			w.next()
+			w.next("a kind of message")
 		}
 	}
 	t.Nth = max(int(w.integer()), 1)

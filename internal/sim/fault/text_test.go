@@ -30,9 +30,17 @@ func TestFaultsInWords(t *testing.T) {
 	require.NoError(t, err, "schedules of before have numbers only")
 	assert.Equal(t, "at 1s split of a,c for 2s", kept.String())
 	for text, wrong := range map[string]string{
-		"at 1s split of a,z":             `"z" is not a replica`,
-		"at 1s split of":                 "the line ends too soon",
-		"at 1s lossy-link a b losing 25": "a part of 1,000",
+		"at 1s split of a,bob":           `there is no replica "bob": a replica is a letter: write split of a,c`,
+		"at 1s split of":                 `one side is missing: write split of a,c`,
+		"at 1s split of a c":             `"c" is not one of for, of, by, losing, n and seed: write split of a,c`,
+		"at 1s cut a":                    "a replica is missing: write cut a b",
+		"at 1s bridge":                   "a replica is missing: write bridge b of a",
+		"at 1s slow-disk a by 30":        `missing unit in duration "30": write slow-disk a by 20ms`,
+		"at 1s pause a for":              "a duration is missing: write pause a for 5s",
+		"at 1s lossy-link a b losing 25": `"25" is not a part of 1,000: write lossy-link a b losing 250/1000`,
+		"at 1s":                          "the kind of fault is missing",
+		"at 1s slowdisk a":               `"slowdisk" is not a kind of fault: the kinds are crash, power-cut, `,
+		"from 1s after a stored 1: ring": `"stored" is not a moment: the moments are sent, received, `,
 	} {
 		_, err := Parse(text)
 		assert.ErrorContains(t, err, wrong)
