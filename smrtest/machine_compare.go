@@ -135,7 +135,7 @@ func differ(a, b [][]byte) string {
 // differAnyhow describes how two states differ whose snapshots vary.
 func differAnyhow(a, b [][]byte) string {
 	if alike(a, contract.Shuffled) && alike(b, contract.Shuffled) && !contract.Shuffled(a[0], b[0]) {
-		return fmt.Sprintf("their snapshots, of %d and %d bytes, hold different bytes whatever the order", len(a[0]), len(b[0]))
+		return fmt.Sprintf("snapshots of %d and %d bytes, which differ in any order of their bytes", len(a[0]), len(b[0]))
 	}
 	return ""
 }

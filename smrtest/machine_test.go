@@ -42,8 +42,8 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		ops             [][]byte
 	}{
 		{bug: "panic", rule: contract.NoPanic.Name, text: `op 30 (ops[23] = "add c 0.21"): Apply panicked: thirty`},
-		{bug: "one map for all", rule: contract.Fresh.Name, text: `op 3 (ops[0] = "put a some text 0"): New returns machines of which one shows what was applied to another: their snapshots`},
-		{bug: "one map for all, once", rule: contract.Fresh.Name, text: `New returns machines of which one shows what was applied to another: their snapshots`},
+		{bug: "one map for all", rule: contract.Fresh.Name, text: `op 3 (ops[0] = "put a some text 0"): machines that New returned share state: an operation applied to one shows in another: snapshots`},
+		{bug: "one map for all, once", rule: contract.Fresh.Name, text: `machines that New returned share state: an operation applied to one shows in another: snapshots`},
 		{bug: "initial state by the clock", rule: contract.Fresh.Name, text: `the initial state: New returns machines in different states`},
 		{bug: "Restore fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `the initial state: Restore failed: no memory`},
 		{bug: "goroutine in Apply", rule: contract.NoGoroutine.Name, text: `left a goroutine behind in Apply of op 1`},
@@ -69,8 +69,8 @@ func TestStateMachineFindsBugs(t *testing.T) {
 		{bug: "Snapshot panics", rule: contract.NoPanic.Name, text: `the initial state: Snapshot panicked: no memory`},
 		{bug: "Close fails", rule: "Snapshot, WriteTo and Restore do not fail", text: `no such file`},
 		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `Restore bring back, whatever state or result depends on`},
-		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `op 3 (ops[0] = "put a text 0"): after it, a machine restored from a snapshot writes another`, ops: blindOps()},
-		{bug: "forgotten field, snapshot in map order", rule: "Restore brings the whole state back", text: `op 3 (ops[0] = "put a text 0"): after it, a machine restored from a snapshot writes another`, ops: blindOps()},
+		{bug: "forgotten field", rule: "Restore brings the whole state back", text: `op 3 (ops[0] = "put a text 0"): a machine restored from the snapshot at this point writes a different one`, ops: blindOps()},
+		{bug: "forgotten field, snapshot in map order", rule: "Restore brings the whole state back", text: `op 3 (ops[0] = "put a text 0"): a machine restored from the snapshot at this point writes a different one`, ops: blindOps()},
 		{bug: "no state", rule: "Restore brings the whole state back", text: `op 12 (ops[8] = "count"): it returned "9", and on a machine just restored`},
 		{bug: "random, seeded", rule: "Restore brings the whole state back", text: `"count"): it returned`},
 		{bug: "Restore merges", only: true, rule: "Restore replaces what was there", text: `keep nothing of the old one`},

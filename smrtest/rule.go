@@ -29,7 +29,7 @@ func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 		kept := t.Run(r.name, func(t *testing.T) {
 			t.Helper()
 			if broken[r.after] {
-				t.Skipf("it tells nothing before this one is kept: %s", r.after)
+				t.Skipf("not checked until this rule holds: %s", r.after)
 			}
 			err := r.check(t, subject)
 			if _, skip := errors.AsType[unable](err); skip {
@@ -41,7 +41,7 @@ func enforce[S any](t *testing.T, rules []rule[S], subject S) {
 		})
 		broken[r.name] = !kept
 		if r.first && !kept {
-			t.Log("the other rules cannot be checked before this one is kept")
+			t.Log("the other rules are not checked until this one holds")
 			return
 		}
 	}

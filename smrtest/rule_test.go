@@ -35,8 +35,8 @@ func TestBrokenRulesFailTheTest(t *testing.T) {
 	}
 	for what, text := range map[string]string{
 		"machine":         "--- FAIL: TestBrokenRulesFailTheTest/Restore_takes_what_Read_gives_it",
-		"forgotten field": "rule_test.go:24: op 3 (ops[0] = \"put a some text 0\"): after it, a machine restored",
-		"first rule":      "the other rules cannot be checked before this one is kept",
+		"forgotten field": "rule_test.go:24: op 3 (ops[0] = \"put a some text 0\"): a machine restored from the snapshot at this point",
+		"first rule":      "the other rules are not checked until this one holds",
 		"no operations":   "ops is empty",
 	} {
 		t.Run(what, func(t *testing.T) {

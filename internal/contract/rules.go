@@ -17,7 +17,7 @@ type Rule struct{ Name, Remedy string }
 // The rules of the contract.
 var (
 	Fresh = Rule{"New returns machines that share nothing, in one and the same state",
-		"each machine must begin alike, whenever and wherever it is made, with maps, slices and pointers of its own; a variable of the package is shared by all"}
+		"every new machine must have the same state, and its own maps, slices and pointers; a package variable is shared by all"}
 	NoPanic = Rule{"a state machine does not panic",
 		"a panic stops every replica that reaches the operation: let a failure be part of the result"}
 	NoFailure = Rule{"Snapshot, WriteTo and Restore do not fail",

@@ -76,7 +76,7 @@ func Difference(a, b []byte) string {
 		at++
 	}
 	from := max(0, at-10)
-	return fmt.Sprintf("their snapshots, of %d and %d bytes, part at byte %d: %s and %s", len(a), len(b), at, excerpt.Of(a[from:]), excerpt.Of(b[from:]))
+	return fmt.Sprintf("snapshots of %d and %d bytes, which differ from byte %d on: %s and %s", len(a), len(b), at, excerpt.Of(a[from:]), excerpt.Of(b[from:]))
 }
 
 // parting is Difference as the end of a sentence.

@@ -66,7 +66,7 @@ func (w *Witness) begin(siblings int) (err error) {
 	}
 	w.initial = w.state
 	for range siblings {
-		m, err := w.another("in different states")
+		m, err := w.another("New returns machines in different states")
 		if err != nil {
 			return err
 		}
@@ -172,15 +172,16 @@ func (w *Witness) compare(op smr.Op, returned []byte) (err error) {
 	return w.sameUsed()
 }
 
-// another returns one more machine that New makes, which must be in the initial state.
-func (w *Witness) another(how string) (*Machine, error) {
+// another returns one more machine that New makes, which must be in the initial state. Otherwise the error begins with
+// wrong.
+func (w *Witness) another(wrong string) (*Machine, error) {
 	m, err := w.kit.Make(There)
 	if err != nil {
 		return m, err
 	}
 	state, err := m.Encode()
 	if err == nil && w.differ(w.initial, state) {
-		err = Fresh.Broken("New returns machines %s%s", how, parting(w.initial, state))
+		err = Fresh.Broken("%s%s", wrong, parting(w.initial, state))
 	}
 	return m, err
 }
@@ -193,7 +194,7 @@ func (w *Witness) again() (*Machine, error) {
 	}
 	state, err := m.Encode()
 	if err == nil && w.differ(w.state, state) {
-		err = Restores.Broken("after it, a machine restored from a snapshot writes another%s", parting(w.state, state))
+		err = Restores.Broken("a machine restored from the snapshot at this point writes a different one%s", parting(w.state, state))
 	}
 	return m, err
 }

@@ -13,7 +13,7 @@ func (w *Witness) sameNew() error {
 	if w.applied++; w.applied&(w.applied-1) != 0 {
 		return nil
 	}
-	_, err := w.another("of which one shows what was applied to another")
+	_, err := w.another("machines that New returned share state: an operation applied to one shows in another")
 	return err
 }
 
@@ -150,8 +150,12 @@ func (w *Witness) sameAgain(results [][]byte, state []byte) error {
 			if err != nil {
 				return err
 			}
-			if !bytes.Equal(want, other) || next != nil && w.differ(state, next) {
-				return Deterministic.Broken("two machines restored from one snapshot do not do the same")
+			const how = "two machines restored from one snapshot behave differently"
+			switch {
+			case !bytes.Equal(want, other):
+				return Deterministic.Broken("%s", apart(how+": one returned %s, and the other %s", want, other))
+			case next != nil && w.differ(state, next):
+				return Deterministic.Broken(how+"%s", parting(state, next))
 			}
 		}
 	}
