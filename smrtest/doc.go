@@ -77,7 +77,7 @@
 // the beginning of the snapshot, if that is text; operations are shown by Config.Describe. For example,
 // this is the report for a counter whose snapshots lack the name of the last caller:
 //
-//	this rule is broken: Restore brings the whole state back
+//	broken rule: Restore brings the whole state back
 //	op 4, inc "bob": it returned `2, after "ann"`, and on a machine just restored from a snapshot `2, after ""`
 //	WriteTo must write, and Restore bring back, whatever state or result depends on; every other field must stay as in a new machine
 //

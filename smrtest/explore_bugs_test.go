@@ -36,7 +36,7 @@ func TestExploreFindsTheTen(t *testing.T) {
 			report := exploring(t, ledgers(b.name))
 			require.NotEmpty(t, report, "not found")
 			first, _, _ := strings.Cut(report, "\n\n")
-			assert.Regexp(t, "^this rule is broken: "+b.rule+"\n([a-e]: )?op ", first)
+			assert.Regexp(t, "^broken rule: "+b.rule+"\n([a-e]: )?op ", first)
 			if b.name != "snapshot that is not frozen" { // there it is whichever changes something first
 				assert.Contains(t, first, `, entry "`+strings.Fields(b.at)[0])
 			}
@@ -116,12 +116,12 @@ func (h *hoard) Restore(r io.Reader) error {
 // Each is found at once, by a rule of its own.
 func TestExploreFindsMore(t *testing.T) {
 	for bug, want := range map[string]string{
-		"Restore adds":                     "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, gives another state",
-		"Restore panics on a used machine": "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, fails: Restore panicked: used",
-		"Restore keeps":                    "^this rule is broken: Restore replaces what was there\nop \\d+, add \"x\": it returned \"\", and, after a snapshot",
-		"query changes":                    "^this rule is broken: a query changes nothing\n[a-e]: the query ask, after op \\d+, has changed the state",
-		"Apply leaves a goroutine":         "^this rule is broken: methods leave no goroutine behind when they return\nthe state machine left a goroutine behind in one of its methods\n(?s:.*)Apply\\.func1",
-		"New shares":                       "^this rule is broken: New returns machines that share nothing, in one and the same state\n",
+		"Restore adds":                     "^broken rule: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, gives another state",
+		"Restore panics on a used machine": "^broken rule: Restore replaces what was there\nop \\d+, add \"x\": a snapshot taken before it, restored over the state after it, fails: Restore panicked: used",
+		"Restore keeps":                    "^broken rule: Restore replaces what was there\nop \\d+, add \"x\": it returned \"\", and, after a snapshot",
+		"query changes":                    "^broken rule: a query changes nothing\n[a-e]: query \"ask\" after op \\d+ changed the state",
+		"Apply leaves a goroutine":         "^broken rule: methods leave no goroutine behind when they return\nthe state machine left a goroutine behind in one of its methods\n(?s:.*)Apply\\.func1",
+		"New shares":                       "^broken rule: New returns machines that share nothing, in one and the same state\n",
 	} {
 		t.Run(bug, func(t *testing.T) {
 			pile.Store(0)
@@ -136,8 +136,8 @@ func TestExploreFindsMore(t *testing.T) {
 // A simulated group finds them too.
 func TestGroupFindsMore(t *testing.T) {
 	for bug, want := range map[string]string{
-		"Restore adds":  "this rule is broken: Restore replaces what was there\nop ",
-		"query changes": "this rule is broken: a query changes nothing\n",
+		"Restore adds":  "broken rule: Restore replaces what was there\nop ",
+		"query changes": "broken rule: a query changes nothing\n",
 	} {
 		t.Run(bug, func(t *testing.T) {
 			assert.Contains(t, failing.Test(t, func(t testing.TB) {
@@ -200,7 +200,7 @@ func TestExploreTellsWhatDoesNotRepeat(t *testing.T) {
 		}
 		return nil
 	}
-	assert.Regexp(t, "^this run differs when it is repeated: (?s:.*)\n\nthis rule is broken: the invariant holds\n", exploring(t, c))
+	assert.Regexp(t, "^this run differs when it is repeated: (?s:.*)\n\nthe Invariant does not hold\n", exploring(t, c))
 	c.Workload = []Operation{Command("inc", func(r *rand.Rand) []byte { return inc(string(rune('a' + r.IntN(26)))) })}
-	assert.Regexp(t, "^this rule is broken: the invariant holds\n", exploring(t, c))
+	assert.Regexp(t, "^the Invariant does not hold\n", exploring(t, c))
 }

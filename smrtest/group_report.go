@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/sim"
 )
 
@@ -106,6 +107,8 @@ func explain(v *sim.Violation) string {
 	switch {
 	case ruleNumber.MatchString(v.Rule):
 		return fmt.Sprintf("a promise of smr is broken, which is a bug in smr and not in the state machine: please report it\n%s: %s", v.Rule, v.Text)
+	case v.Rule == contract.Invariant.Name:
+		return "the Invariant does not hold\n" + text
 	case v.Rule == "liveness":
 		return "the group did not recover, although all faults had ended\n" + text
 	case v.Rule == "too little":
@@ -115,5 +118,5 @@ func explain(v *sim.Violation) string {
 	case v.Rule == "error":
 		return "an error that no fault explains\n" + text
 	}
-	return "this rule is broken: " + v.Rule + "\n" + text
+	return "broken rule: " + v.Rule + "\n" + text
 }

@@ -36,7 +36,7 @@ func TestBrokenMachinesAreReported(t *testing.T) {
 				c.Settle()
 			})
 			assert.NotContains(t, failure, "a bug in smr")
-			for _, part := range append(want, "this rule is broken: ", "with seed 1", "the replicas\n  a  ", "smrtest -run '^TestCounter$' -artifacts") {
+			for _, part := range append(want, "broken rule: ", "with seed 1", "the replicas\n  a  ", "smrtest -run '^TestCounter$' -artifacts") {
 				assert.Contains(t, failure, part)
 			}
 		})
@@ -56,7 +56,7 @@ func TestInvariantsAreReported(t *testing.T) {
 			c.Client().MustPropose(inc("x"))
 		}
 	})
-	assert.Contains(t, failure, "this rule is broken: the invariant holds")
+	assert.Contains(t, failure, "the Invariant does not hold")
 	assert.Contains(t, failure, assert.AnError.Error())
 }
 

@@ -219,7 +219,7 @@ func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) 
 	if err != nil {
 		return nil, err
 	}
-	what = fmt.Sprintf("the query %s, after op %d,", what, number)
+	what = fmt.Sprintf("query %s after op %d", excerpt.Of([]byte(what)), number)
 	err = Guard(what, func() error {
 		defer m.watched(what)() // a read may end the goroutine
 		value = read(m.User)
@@ -228,7 +228,7 @@ func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) 
 	if err == nil {
 		after, is, err2 := m.look()
 		if err = err2; err == nil && (was != is || !bytes.Equal(before, after) && m.Stable()) {
-			err = PureQuery.Broken("%s has changed the state", what)
+			err = PureQuery.Broken("%s changed the state", what)
 		}
 	}
 	if b, ok := errors.AsType[*Broken](err); ok {

@@ -20,7 +20,7 @@ func (s *Sim) judged(err error) {
 // of the log (11.8), and otherwise err.
 func ofMachine(rule contract.Rule, err error) error {
 	if v, ok := err.(*judge.Violation); ok && v.Rule == "11.8" {
-		return &contract.Broken{Rule: rule.Name, Text: v.Text + " (11.8)\n" + rule.Remedy, Op: v.Op}
+		return &contract.Broken{Rule: rule.Name, Text: v.Text + "\n" + rule.Remedy, Op: v.Op}
 	}
 	return err
 }
