@@ -214,11 +214,11 @@ func (c *Call) outcome() (result []byte, err error) {
 	case c.x.Outcome == sim.NotApplied && c.gaveUp:
 		return nil, fmt.Errorf("%w: %w before %s found a primary", smr.ErrNotApplied, late, at)
 	case c.x.Outcome == sim.NotApplied:
-		return nil, fmt.Errorf("%w: %s takes no more now", smr.ErrOverloaded, at)
+		return nil, c.x.Err
 	case c.gaveUp:
-		return nil, fmt.Errorf("%w: %w before %s knew", smr.ErrUnknown, late, at)
+		return nil, fmt.Errorf("%w: %w before %s learned the outcome", smr.ErrUnknown, late, at)
 	}
-	return nil, fmt.Errorf("%w: %w: %s went down before it knew", smr.ErrUnknown, smr.ErrClosed, at)
+	return nil, fmt.Errorf("%w: %w: %s went down before it learned the outcome", smr.ErrUnknown, smr.ErrClosed, at)
 }
 
 // Op returns the operation's number, smr.Op.Number, once there is a result, and 0 before.

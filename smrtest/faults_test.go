@@ -171,6 +171,9 @@ func TestFullDisk(t *testing.T) {
 	c.Run(time.Second)
 	assert.Less(t, c.Status(full).Applied, c.Status(c.Primary()).Applied)
 	assert.NotEmpty(t, c.Status(full).Problem)
+	_, err := c.Client(full).Propose(inc("x"))
+	assert.ErrorIs(t, err, smr.ErrNotApplied)
+	assert.ErrorContains(t, err, "this replica's disk is full", "as smr.Replica.Propose returns it")
 	c.Fault("space %s", full)
 	c.Settle()
 }

@@ -94,7 +94,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 			c.Client("b").MustPropose(inc("x"))
 			c.Once("b", "sent Request", func() { c.Fault("crash b") })
 			c.Client("b").MustPropose(inc("x"))
-		}, []string{"outcome unknown", "b went down before it knew", "right after b sent Request: crash b"}},
+		}, []string{"outcome unknown", "b went down before it learned the outcome", "right after b sent Request: crash b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			failure := failing.Test(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })

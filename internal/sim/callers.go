@@ -29,6 +29,7 @@ type Call struct {
 	Host    int
 	Outcome Outcome
 	Result  []byte        // of a command
+	Err     error         // of a command that was not applied: as Replica.Propose returns it
 	Value   any           // of a read
 	At      uint64        // the op of a command, or of the state that a read saw
 	Began   time.Duration // virtual time
@@ -56,6 +57,7 @@ func (w waiting) Done(result []byte, err error) {
 	case err == nil:
 		p.s.answer(p, c, result)
 	case errors.Is(err, shell.ErrNotApplied):
+		c.Err = err
 		p.s.refuse(p, c)
 	case errors.Is(err, shell.ErrUnknown):
 		p.s.unknown(p, c)
