@@ -52,8 +52,8 @@ type Config[M smr.StateMachine] struct {
 	// Replicas is the number of replicas, 1 to 7. Zero: 3 in most runs, 5 in the others.
 	Replicas int
 	// Runs is the number of runs, each with a seed of its own; a tenth of it under -short. Zero: 100,
-	// which take about 12 seconds of one core with a small machine, and more with a Model or a large
-	// state.
+	// which take about 12 seconds of one core with a small machine, and several times that with a
+	// Model, or with snapshots that grow or are slow to write.
 	Runs int
 	// Virtual is the virtual time in which faults happen in each run. A few seconds without faults
 	// follow, in which the group must recover. Zero: 20 s.

@@ -1,5 +1,5 @@
-// Package smrtest tests the state machines of users of smr. It runs them in simulated groups of
-// replicas that lose messages, disks and primaries in virtual time. Package
+// Package smrtest tests your state machine: on its own, against the contract of smr.StateMachine, and
+// in simulated groups of replicas that lose messages, disks and primaries in virtual time. Package
 // [github.com/smr-go/smr/smrtest/conform] tests transports and detectors.
 //
 // # Ten minutes with your own machine
