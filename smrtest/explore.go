@@ -19,6 +19,8 @@ import (
 //   - The group recovers when all faults end: every replica answers a command and a read. In some runs
 //     it does so first without as many replicas as it can spare.
 //
+// If states could not be compared, because snapshots of one state differ, Explore reports that on stderr.
+//
 // Runs without faults show nothing. If many runs have had none of the faults that Config.Faults asks
 // for, the test fails with what to change.
 //
@@ -64,5 +66,6 @@ func Explore[M smr.StateMachine](t *testing.T, c Config[M]) {
 	if little := h.tooLittle(); little != "" {
 		t.Errorf("smrtest: Explore: %s", little)
 	}
+	h.warn()
 	t.Log(h.summary())
 }

@@ -34,6 +34,23 @@ func TestStateMachineOnGoodOnes(t *testing.T) {
 	})
 }
 
+// A line on stderr reports what could not be compared, although the test passes.
+func TestStateMachineWarns(t *testing.T) {
+	for want, new := range map[string]func() smr.StateMachine{
+		"": newBook(""),
+		"snapshots of one state differ, as with the order of a map: states were compared only by how often": newBook("snapshot in map order"),
+		"snapshots of one state differ, as with the order of a map: states were not compared, only results": func() smr.StateMachine { return &jumbled{newLedger("")().(*ledger)} },
+		"changes the snapshot, which stays \"\": only results were compared":                                func() smr.StateMachine { return echo{} },
+	} {
+		said := ""
+		setFlag(t, &say, func(text string) { said += text })
+		require.NoError(t, showsSomething(t, machinesOf(t, new, bookOps())), want)
+		if assert.Contains(t, said, want); want == "" {
+			assert.Empty(t, said)
+		}
+	}
+}
+
 // Each bug is found by the rule that is meant for it, and told in words that lead to it.
 func TestStateMachineFindsBugs(t *testing.T) {
 	for _, c := range []struct {
