@@ -15,6 +15,7 @@ type failure struct {
 	x      *trial
 	report *sim.Report
 	origin string // the seed or schedule of the run
+	seed   string // of the run, in names of files; "" if it has none
 	faults int    // the number of faults when the run was found; 0: as many as it has
 	note   string // a paragraph; may be empty
 	calls  []string
@@ -27,6 +28,12 @@ type file struct{ path, what string }
 
 // again is a command that repeats the run, and a description.
 type again struct{ what, command string }
+
+// failed returns the failure of a run that a hunt found.
+func (x *trial) failed(found *finding) *failure {
+	seed := fmt.Sprintf("seed %d", found.seed)
+	return &failure{x: x, report: found.report, origin: seed, seed: strings.ReplaceAll(seed, " ", "-")}
+}
 
 // text returns the whole report.
 func (f *failure) text() string {

@@ -35,7 +35,11 @@ const before = 10
 
 // base returns the beginning of the names of a failure's files.
 func (f *failure) base(dir string) string {
-	return filepath.Join(dir, strings.NewReplacer("/", "-", `\`, "-").Replace(f.x.name))
+	name := strings.NewReplacer("/", "-", `\`, "-").Replace(f.x.name)
+	if f.seed != "" {
+		name += "-" + f.seed
+	}
+	return filepath.Join(dir, name)
 }
 
 // writeIn writes the files to dir.

@@ -20,15 +20,15 @@ func (x *trial) tell(t *testing.T, found *finding) string {
 			found.seed, bySeed.what, bySeed.command)
 	}
 	if v := found.report.Violation; v.Rule == contract.NoGoroutine.Name { // faults do not matter
-		f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed), again: []again{bySeed}}
+		f := x.failed(found)
+		f.again = []again{bySeed}
 		return f.text()
 	}
-	first := ""
+	f := x.failed(found)
+	f.faults, f.again = len(found.report.Schedule.Faults), []again{bySeed}
 	if !x.repeats(t, found) {
-		first = another
+		f.first = another
 	}
-	f := &failure{x: x, report: found.report, first: first, origin: fmt.Sprintf("seed %d", found.seed), faults: len(found.report.Schedule.Faults)}
-	f.again = append(f.again, bySeed)
 	c := x.chance(found.seed)
 	c.careful = true
 	r, recording := x.record(t, c)

@@ -20,7 +20,7 @@ func (x *trial) announce(t *testing.T, found *finding) {
 	if found.report == nil {
 		return // it is not simplified
 	}
-	f := &failure{x: x, report: found.report, origin: fmt.Sprintf("seed %d", found.seed)}
+	f := x.failed(found)
 	if x.dir == "" {
 		var err error
 		if x.dir, err = directory(t); err != nil {
@@ -28,7 +28,7 @@ func (x *trial) announce(t *testing.T, found *finding) {
 			return
 		}
 	}
-	schedule := f.base(x.dir) + ".schedule"
+	schedule := f.base(x.dir) + "-as-found.schedule"
 	f.file(schedule, "", f.writeSchedule)
 	fmt.Fprintf(alarm, "smrtest: %s: seed %d: %s\nthe schedule as found: %s\nsimplifying it, for at most %v\n",
 		x.name, found.seed, f.inLine(), strings.TrimSpace(schedule+" "+f.files[0].what), shrinkFor(t).Round(time.Second))
