@@ -43,6 +43,8 @@ func (l *Loop) Handover(h *Handover) {
 		q.waiting = append(q.waiting, h)
 	case h.To < 0 || h.To == s.Primary:
 		h.Done(nil)
+	case s.Primary < 0:
+		h.Done(fmt.Errorf("smr: handover to %q: this replica is not primary, and there is no primary at present", q.name(&s, h.To)))
 	default:
 		h.Done(fmt.Errorf("smr: handover to %q: this replica is not primary, %q is", q.name(&s, h.To), q.name(&s, s.Primary)))
 	}

@@ -61,6 +61,11 @@ func TestHandoverWithNothingToDo(t *testing.T) {
 			require.EqualError(t, a.err, says)
 		}
 	}
+	b[0].cut = true
+	g.pass(3 * time.Second)
+	nowhere := b[0].handOver(p.i)
+	g.run()
+	require.EqualError(t, nowhere.err, `smr: handover to "a": this replica is not primary, and there is no primary at present`)
 	alone := newGroup(t, 1, nil)
 	a := alone.nodes[0].handOver(-1)
 	alone.run()
