@@ -15,7 +15,7 @@ import (
 var (
 	markdownLink = regexp.MustCompile(`\[[^\]]*\]\(([^)\s]+)\)`)
 	goLink       = regexp.MustCompile(`(docs/)?[A-Z]{4,}\.md(#[\w-]*)?`)
-	notInSlugs   = regexp.MustCompile("[^\\p{L}\\p{N} _-]")
+	notInSlugs   = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // withoutLinks returns a text without the links to headings in it.

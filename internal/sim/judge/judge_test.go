@@ -24,8 +24,7 @@ func (r *echo) Commit(e *vsr.Entry, executed bool) ([]byte, uint64, error) {
 type group struct {
 	t *testing.T
 	*Judge
-	seq   [3]uint64
-	state [3]vsr.State
+	seq [3]uint64
 }
 
 var incarnation = vsr.Incarnation{1}
