@@ -10,6 +10,10 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // Start reports an invalid configuration by the name of the field.
@@ -48,6 +52,46 @@ func TestStartRefuses(t *testing.T) {
 			assert.True(t, strings.HasPrefix(err.Error(), "smr: "), err)
 		})
 	}
+}
+
+// Every field of the configuration that the shell or the core obeys reaches it, and so do the defaults.
+func TestConfigReachesTheShell(t *testing.T) {
+	of := func(change func(*Config)) shell.Config {
+		cfg := Config{ID: "b", Members: []Member{{ID: "a"}, {ID: "b"}}, StateMachine: newRecorder(), Transport: NewNetwork().Transport("b"), Dir: "data"}
+		change(&cfg)
+		cfg, err := cfg.withDefaults()
+		require.NoError(t, err)
+		return (&Replica{cfg: cfg}).shellConfig(vfs.NewMem())
+	}
+	for name, c := range map[string]struct {
+		change  func(*Config)
+		get     func(shell.Config) any
+		want    any
+		without any
+	}{
+		"Group":         {func(c *Config) { c.Group = "g" }, func(c shell.Config) any { return c.Group }, "g", "smr"},
+		"Dir":           {func(c *Config) { c.Dir = "elsewhere" }, func(c shell.Config) any { return c.Dir }, "elsewhere", "data"},
+		"ID":            {func(c *Config) { c.ID = "a" }, func(c shell.Config) any { return c.Core.Self }, vsr.Index(0), vsr.Index(1)},
+		"Members":       {func(c *Config) { c.Members = append(c.Members, Member{ID: "c"}) }, func(c shell.Config) any { return len(c.Core.Members.Members) }, 3, 2},
+		"SnapshotEvery": {func(c *Config) { c.SnapshotEvery = 7 }, func(c shell.Config) any { return c.SnapshotEvery }, 7, 100_000},
+		"SnapshotBytes": {func(c *Config) { c.SnapshotBytes = 7 }, func(c shell.Config) any { return c.SnapshotBytes }, int64(7), int64(64 << 20)},
+		"segments":      {func(c *Config) { c.SnapshotBytes = 1 << 20 }, func(c shell.Config) any { return c.SegmentSize }, int64(256 << 10), int64(16 << 20)},
+		"KeepLog":       {func(c *Config) { c.KeepLog = 7 }, func(c shell.Config) any { return c.Core.KeepLog }, int64(7), int64(256 << 20)},
+		"no KeepLog":    {func(c *Config) { c.KeepLog = -1 }, func(c shell.Config) any { return c.Core.KeepLog }, int64(0), int64(256 << 20)},
+		"Window":        {func(c *Config) { c.Window = 2 << 20 }, func(c shell.Config) any { return c.Core.Window }, int64(2 << 20), int64(64 << 20)},
+		"the tail":      {func(c *Config) { c.Window = 2 << 20 }, func(c shell.Config) any { return c.Core.Tail }, int64(2 << 20), int64(64 << 20)},
+		"DiskLimit":     {func(c *Config) { c.DiskLimit = time.Minute }, func(c shell.Config) any { return c.Core.DiskLimit }, time.Minute, 5 * time.Second},
+		"Abdication":    {func(c *Config) { c.Abdication = time.Minute }, func(c shell.Config) any { return c.Core.Abdication }, time.Minute, time.Second},
+		"Heartbeat":     {func(c *Config) { c.Heartbeat = time.Second }, func(c shell.Config) any { return c.Core.Heartbeat }, time.Second, 50 * time.Millisecond},
+		"idle":          {func(c *Config) { c.Heartbeat = 10 * time.Millisecond }, func(c shell.Config) any { return c.Core.IdleHeartbeat }, 40 * time.Millisecond, 200 * time.Millisecond},
+		"Volatile":      {func(c *Config) { c.Dir, c.Volatile = "", true }, func(c shell.Config) any { return c.Core.Volatile }, true, false},
+	} {
+		assert.Equal(t, c.want, c.get(of(c.change)), name)
+		assert.Equal(t, c.without, c.get(of(func(*Config) {})), "the default of %s", name)
+	}
+	d := NewFixedDetector(time.Second)
+	assert.Same(t, d, of(func(c *Config) { c.Detector = d }).Core.Detector)
+	assert.NotNil(t, of(func(*Config) {}).Core.Detector)
 }
 
 // A second replica on a real directory is refused while the first runs. After that it continues with the

@@ -81,20 +81,8 @@ func start(cfg Config, disk vfs.FS, p probe) (*Replica, error) {
 
 // open opens the directory and makes the core of what it holds.
 func (r *Replica) open(disk vfs.FS) (err error) {
-	dir := r.cfg.Dir
-	if r.cfg.Volatile {
-		disk, dir = vfs.NewMem(), "volatile"
-	}
-	c := shell.Config{
-		Core: r.coreConfig(), Group: r.cfg.Group, FS: disk, Dir: dir, SegmentSize: r.cfg.segmentSize(),
-		SnapshotEvery: r.cfg.SnapshotEvery, SnapshotBytes: r.cfg.SnapshotBytes,
-		User: user{r.cfg.StateMachine}, Driver: driver{r}, Recorder: coreRecorder(),
-	}
-	if r.probe != nil {
-		c.Observer = r.probe
-	}
 	var d vsr.Durable
-	if r.shell, d, err = shell.Open(c, time.Now()); err != nil {
+	if r.shell, d, err = shell.Open(r.shellConfig(disk), time.Now()); err != nil {
 		return err
 	}
 	if r.probe != nil {
@@ -108,6 +96,23 @@ func (r *Replica) open(disk vfs.FS) (err error) {
 	state := r.shell.Loop.Core().State()
 	r.turned(&state)
 	return nil
+}
+
+// shellConfig returns the configuration of the shell, whose directory is on disk unless the replica is volatile.
+func (r *Replica) shellConfig(disk vfs.FS) shell.Config {
+	dir := r.cfg.Dir
+	if r.cfg.Volatile {
+		disk, dir = vfs.NewMem(), "volatile"
+	}
+	c := shell.Config{
+		Core: r.coreConfig(), Group: r.cfg.Group, FS: disk, Dir: dir, SegmentSize: r.cfg.segmentSize(),
+		SnapshotEvery: r.cfg.SnapshotEvery, SnapshotBytes: r.cfg.SnapshotBytes,
+		User: user{r.cfg.StateMachine}, Driver: driver{r}, Recorder: coreRecorder(),
+	}
+	if r.probe != nil {
+		c.Observer = r.probe
+	}
+	return c
 }
 
 func (r *Replica) coreConfig() vsr.Config {
