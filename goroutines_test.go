@@ -217,6 +217,33 @@ func TestIdleLogIsMarked(t *testing.T) {
 	})
 }
 
+// F12. A failed write stops the replica at once, not at the next thing that is written.
+func TestFailedWriteStopsAtOnce(t *testing.T) {
+	for name, kind := range map[string]vfs.OpKind{"write": vfs.OpWrite, "sync": vfs.OpSync} {
+		t.Run(name, func(t *testing.T) {
+			scenario(t, 1, func(g *group) {
+				g.start()
+				g.propose("a", "before")
+				time.Sleep(2 * shell.IdleMark)
+				broken, fails := errors.New("broken"), true
+				g.disks["a"].SetHook(func(op vfs.Op) error {
+					if op.Kind == kind && fails {
+						fails = false
+						return broken
+					}
+					return nil
+				})
+				at, r := time.Now(), g.replica("a")
+				_, err := r.Propose(g.in(time.Minute), []byte("perhaps"))
+				require.ErrorIs(t, err, ErrUnknown)
+				<-r.Done()
+				require.Less(t, time.Since(at), shell.IdleMark/10)
+				require.ErrorIs(t, r.Err(), broken)
+			})
+		})
+	}
+}
+
 // The largest operation is accepted while messages wait for the loop, even if it alone is as large as the window.
 func TestLargestProposalIsAccepted(t *testing.T) {
 	scenarioWith(t, 3, func(c *Config) { c.MaxOpSize, c.Window = 64<<10, 64<<10 }, func(g *group) {
