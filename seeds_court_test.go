@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ type court struct {
 	digests   map[uint64]uint64 // of the reference, by op
 	executed  map[string]request
 	seen      vsr.OpNumber    // the highest op of a command that a caller has the result of
+	primaries map[vsr.View]ID // that saw themselves in that role
 	refused   map[string]bool // bodies whose callers were told that they never will be applied
 	header    string          // of a member's state in the end
 	violation error           // the first
@@ -42,7 +44,7 @@ type court struct {
 type request struct{ session, number uint64 }
 
 func newCourt(x *seeded) *court {
-	c := &court{x: x, digests: map[uint64]uint64{}, executed: map[string]request{}, refused: map[string]bool{},
+	c := &court{x: x, digests: map[uint64]uint64{}, executed: map[string]request{}, refused: map[string]bool{}, primaries: map[vsr.View]ID{},
 		began: time.Now(), observers: map[ID]*observer{}, lost: map[ID]bool{}}
 	members := (&Config{Members: x.members}).membership()
 	c.judge = judge.New(judge.Config{Members: members, Reference: c, Distinct: true})
@@ -120,6 +122,7 @@ type observer struct {
 	rng     *rand.Rand // of the delays; guarded by the court
 	slow    map[string]time.Duration
 	until   time.Time // paused until then
+	view    uint64    // of the latest status
 	secret  [32]byte
 }
 
@@ -160,6 +163,12 @@ func (o *observer) opened(s *shell.Shell, d *vsr.Durable) {
 
 func (o *observer) turned(s *vsr.State) {
 	o.sees(func(j *judge.Judge) error {
+		if int(s.Primary) == o.i { // perhaps of a group that still forms
+			o.c.primaries[s.Head.View] = ID(s.Members.Members[s.Primary].ID)
+		}
+		if strings.Contains(s.Problem, "the disk is full") {
+			o.c.x.seen.happened("a disk is full")
+		}
 		return j.Turned(o.i, judge.Turn{State: *s, Check: o.core.Check(), Compacts: true})
 	})
 }
@@ -175,7 +184,10 @@ func (o *observer) pace(goroutine string) {
 		if most := o.slow[goroutine]; most > 0 {
 			d = time.Duration(o.rng.Int64N(int64(most)))
 		}
-		d = max(d, time.Until(o.until))
+		if pause := time.Until(o.until); pause > d {
+			d = pause
+			o.c.x.seen.happened("a process pauses")
+		}
 	})
 	if d > 0 {
 		time.Sleep(d)

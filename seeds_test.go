@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,12 +31,36 @@ func TestReplicaSeeds(t *testing.T) {
 	if testing.Short() {
 		runs = 8
 	}
+	var seen counts
 	for i := range runs {
-		runSeed(t, *firstSeed+uint64(i))
+		runSeed(t, *firstSeed+uint64(i), &seen)
 	}
 	for _, seed := range keptSeeds {
-		runSeed(t, seed)
+		runSeed(t, seed, &seen)
 	}
+	t.Log(seen.of)
+	if seen.runs >= 40 {
+		for _, trouble := range troubles {
+			assert.NotZero(t, seen.of[trouble], "in all runs it never happens that %s", trouble)
+		}
+	}
+}
+
+// counts says how often each trouble was seen in some runs.
+type counts struct {
+	runs int
+
+	mu sync.Mutex
+	of map[string]int
+}
+
+func (c *counts) happened(trouble string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.of == nil {
+		c.of = map[string]int{}
+	}
+	c.of[trouble]++
 }
 
 // TestNewReplicaSeeds runs seeds that nobody has tried yet.
@@ -44,17 +69,18 @@ func TestNewReplicaSeeds(t *testing.T) {
 		t.Skip("for new seeds: go test . -run TestNewReplicaSeeds -smr.seed=N -smr.runs=100")
 	}
 	for i := range *seedRuns {
-		if runSeed(t, *firstSeed+uint64(i)); t.Failed() {
+		if runSeed(t, *firstSeed+uint64(i), new(counts)); t.Failed() {
 			return
 		}
 	}
 }
 
 // runSeed runs a seed, in which a group works in trouble for some seconds of virtual time and then without.
-func runSeed(t *testing.T, seed uint64) {
+func runSeed(t *testing.T, seed uint64, seen *counts) {
 	t.Helper()
 	ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { newSeededGroup(t, seed).run() })
+		synctest.Test(t, func(t *testing.T) { newSeededGroup(t, seed, seen).run() })
+		seen.runs++
 	})
 	if !ok {
 		t.Logf("again: go test . -run '^TestNewReplicaSeeds$' -smr.runs=1 -smr.seed=%d -smr.log -v", seed)
@@ -64,10 +90,12 @@ func runSeed(t *testing.T, seed uint64) {
 // seeded is a group in a seeded run.
 type seeded struct {
 	*group
+	seen   *counts
 	court  *court
 	rng    *rand.Rand // of the troubles
 	seed   uint64
 	starts map[ID]int
+	faults map[ID]*faults
 	closed bool // callers begin nothing more; guarded by the court
 	busy   sync.WaitGroup
 
@@ -84,7 +112,7 @@ func stream(seed uint64, part string) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, h))
 }
 
-func newSeededGroup(t *testing.T, seed uint64) *seeded {
+func newSeededGroup(t *testing.T, seed uint64, seen *counts) *seeded {
 	rng := stream(seed, "troubles")
 	n := []int{1, 3, 3, 3, 3, 5}[rng.IntN(6)]
 	every, keep := 5+rng.IntN(60), int64(-1)
@@ -105,7 +133,11 @@ func newSeededGroup(t *testing.T, seed uint64) *seeded {
 	g.random = stream(seed, "power")
 	g.wires.random = stream(seed, "wires")
 	g.wires.disturb(0.01*float64(rng.IntN(4)), 0.01*float64(rng.IntN(4)), time.Duration(1+rng.IntN(5000))*time.Microsecond)
-	x := &seeded{group: g, seed: seed, rng: rng, starts: map[ID]int{}, lifts: make(chan struct{}, 1)}
+	x := &seeded{group: g, seen: seen, seed: seed, rng: rng, starts: map[ID]int{}, faults: map[ID]*faults{}, lifts: make(chan struct{}, 1)}
+	for _, id := range x.all() {
+		x.faults[id] = &faults{happened: x.seen.happened}
+		x.disks[id].SetHook(x.faults[id].before)
+	}
 	x.lifts <- struct{}{}
 	x.court = newCourt(x)
 	return x
