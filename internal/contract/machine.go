@@ -100,7 +100,12 @@ func rescue(what string, err *error) {
 
 // call calls the user's code where the machine lives, and makes an error of its panic.
 func (m *Machine) call(what string, f func() error) (err error) {
-	defer m.watched(what)()
+	return m.callAfter(m.last(), what, f)
+}
+
+// callAfter is call for a state that op led to.
+func (m *Machine) callAfter(op smr.Op, what string, f func() error) (err error) {
+	defer m.watched(op, what)()
 	if m.far() {
 		m.kit.Elsewhere(func() { err = Guard(what, f) })
 		return err
@@ -110,16 +115,24 @@ func (m *Machine) call(what string, f func() error) (err error) {
 
 func (m *Machine) far() bool { return m.place == There && m.kit.Elsewhere != nil }
 
-// watched reports to Kit.Watch that a call of the user's code begins, until the function that it returns is called.
-func (m *Machine) watched(what string) (ended func() bool) {
-	if m.kit.Watch == nil {
+// last returns the operation that was applied last, or is being applied, with the body as it was given; the zero Op if
+// there is none.
+func (m *Machine) last() smr.Op {
+	op := m.lent
+	op.Body = m.given
+	return op
+}
+
+// watched reports to Kit.Watch that a call of the user's code begins, in a state that op led to, until the function that it
+// returns is called.
+func (m *Machine) watched(op smr.Op, what string) (ended func() bool) {
+	k := m.kit
+	if k.Watch == nil {
 		return func() bool { return false }
 	}
-	k, op, applied := m.kit, m.lent, m.lent.Number > 0
-	op.Body = m.given
 	return k.Watch(func() string {
 		switch {
-		case !applied:
+		case op.Number == 0:
 			return what
 		case what == "Apply":
 			return what + " of " + k.Name(op)
@@ -149,7 +162,7 @@ func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
 		op.Body = m.memory[:len(op.Body):len(op.Body)]
 	}
 	m.lent = op
-	defer m.watched("Apply")()
+	defer m.watched(m.last(), "Apply")()
 	if m.far() {
 		return m.actFar(op)
 	}
@@ -221,7 +234,7 @@ func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) 
 	}
 	what = fmt.Sprintf("query %s after op %d", excerpt.Of([]byte(what)), number)
 	err = Guard(what, func() error {
-		defer m.watched(what)() // a read may end the goroutine
+		defer m.watched(m.last(), what)() // a read may end the goroutine
 		value = read(m.User)
 		return nil
 	})

@@ -5,17 +5,20 @@ import (
 	"errors"
 	"hash/maphash"
 	"io"
+
+	"github.com/smr-go/smr"
 )
 
-// Snapshot is a frozen state, to be written once.
+// Snapshot is a frozen state, to be written once. It may be written while operations are applied to its machine.
 type Snapshot struct {
-	to io.WriterTo
-	of *Machine
+	to    io.WriterTo
+	of    *Machine
+	after smr.Op // that led to the state
 }
 
 // Snapshot freezes the state.
 func (m *Machine) Snapshot() (s Snapshot, err error) {
-	s.of = m
+	s.of, s.after = m, m.last()
 	err = m.call("Snapshot", func() error {
 		s.to, err = m.User.Snapshot()
 		if err == nil && s.to == nil {
@@ -28,7 +31,7 @@ func (m *Machine) Snapshot() (s Snapshot, err error) {
 
 // Write calls WriteTo, and Close where there is one.
 func (s Snapshot) Write(to io.Writer) error {
-	err := s.of.call("WriteTo", func() error {
+	err := s.of.callAfter(s.after, "WriteTo", func() error {
 		_, err := s.to.WriteTo(to)
 		return err
 	})
@@ -38,7 +41,7 @@ func (s Snapshot) Write(to io.Writer) error {
 // Close calls Close, where there is one. A snapshot need not be written before it is closed.
 func (s Snapshot) Close() error {
 	if c, ok := s.to.(io.Closer); ok {
-		return failed("Close", s.of.call("Close", c.Close))
+		return failed("Close", s.of.callAfter(s.after, "Close", c.Close))
 	}
 	return nil
 }
