@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 )
@@ -22,21 +21,22 @@ func (c *Config) segmentSize() int64 {
 
 // writer runs the shell's writer, which makes saves durable, until the replica stops.
 func (r *Replica) writer() {
-	timer := time.NewTimer(shell.IdleMark)
-	defer timer.Stop()
 	w := &r.shell.Writer
 	for {
+		var idle <-chan time.Time
+		if at := w.MarkAt(); !at.IsZero() {
+			idle = time.After(time.Until(at))
+		}
 		var err error
 		select {
 		case <-r.stop:
 			return
-		case <-timer.C:
-			err = w.Mark()
+		case <-idle:
+			err = w.Mark(time.Now())
 		case <-r.writes.Wake():
 			r.pace("writer")
 			r.writes.Each(w.Add)
 			err = r.write()
-			timer.Reset(shell.IdleMark)
 		}
 		if err != nil {
 			r.fail(storageError(err))
@@ -45,11 +45,12 @@ func (r *Replica) writer() {
 	}
 }
 
-// write writes all that waits. While the disk is full it tries until there is space (F13).
+// write writes all that waits. While the disk is full it tries until there is space (F13), again as soon as there is more to
+// write.
 func (r *Replica) write() error {
 	w := &r.shell.Writer
 	for w.Begin() {
-		again, err := w.Perform()
+		again, err := w.Perform(time.Now())
 		for again > 0 {
 			select {
 			case <-r.stop:
@@ -58,7 +59,7 @@ func (r *Replica) write() error {
 				r.writes.Each(w.Add)
 			case <-time.After(again):
 			}
-			again, err = w.Perform()
+			again, err = w.Perform(time.Now())
 		}
 		if err != nil {
 			return err

@@ -34,11 +34,12 @@ func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("smr: not read: %w", err)
 	}
-	if level.kind == readLocal || level.kind == readAtLeast && r.state.applied.Load() >= level.op {
+	read := shell.Read{AtLeast: vsr.OpNumber(level.op), Linearizable: level.kind == readLinearizable}
+	if read.Runs(vsr.OpNumber(r.state.applied.Load())) {
 		return nil
 	}
-	w := &waiter{ready: make(chan struct{})}
-	w.Read = shell.Read{AtLeast: vsr.OpNumber(level.op), Linearizable: level.kind == readLinearizable, Reader: w}
+	w := &waiter{Read: read, ready: make(chan struct{})}
+	w.Reader = w
 	if !r.do(func(l *shell.Loop) { l.Read(&w.Read) }) {
 		return ErrClosed
 	}

@@ -114,7 +114,7 @@ func (n *node) write() (worked bool) {
 		case n.retryAt.IsZero() && !w.Begin():
 			return worked
 		}
-		again, err := w.Perform()
+		again, err := w.Perform(n.g.now)
 		n.retryAt = time.Time{}
 		if err != nil {
 			n.Fail(err)

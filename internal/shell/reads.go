@@ -21,6 +21,9 @@ type Reader interface {
 	Ready()
 }
 
+// Runs reports whether the read may run on a state to which everything up to applied was applied, without the loop.
+func (x *Read) Runs(applied vsr.OpNumber) bool { return !x.Linearizable && x.AtLeast <= applied }
+
 // reads are the reads that wait. Owned by the loop.
 type reads struct {
 	loop        *Loop
@@ -44,14 +47,14 @@ func (l *Loop) Read(x *Read) {
 func (q *reads) confirmed(r vsr.ReadReady) {
 	if x := q.unconfirmed[r.Read]; x != nil {
 		delete(q.unconfirmed, r.Read)
-		x.AtLeast = r.Op
+		x.AtLeast, x.Linearizable = r.Op, false
 		q.await(x)
 	}
 }
 
 // await releases a read whose op is applied, and keeps it otherwise.
 func (q *reads) await(x *Read) {
-	if x.AtLeast <= q.loop.applied {
+	if x.Runs(q.loop.applied) {
 		x.Reader.Ready()
 		return
 	}

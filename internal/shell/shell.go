@@ -167,6 +167,9 @@ func (s *Shell) start(c *Config, d vsr.Durable, now time.Time) {
 	s.Loop.reads = reads{loop: &s.Loop, unconfirmed: map[uint64]*Read{}}
 	s.Loop.handovers = handovers{loop: &s.Loop, patience: c.Core.Abdication}
 	s.Writer = Writer{log: s.Log, driver: c.Driver, observer: c.Observer, dir: c.Dir, keepLog: c.Core.KeepLog}
+	if s.Log != nil {
+		s.Writer.markAt = now.Add(IdleMark)
+	}
 	s.Fetcher = Fetcher{snapshots: s.Snapshots, driver: c.Driver, observer: c.Observer}
 }
 

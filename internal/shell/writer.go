@@ -32,7 +32,8 @@ type Writer struct {
 	saves   []*vsr.Save // under way
 	compact *vsr.Compact
 	batch   store.Batch
-	full    bool // the disk has no space, and the core knows
+	markAt  time.Time // see MarkAt
+	full    bool      // the disk has no space, and the core knows
 }
 
 // Write is one thing for the writer. Exactly one field is set.
@@ -53,7 +54,8 @@ func (w *Writer) Begin() bool {
 
 // Perform performs the write that Begin has taken. If it returns a positive duration, the disk is full, and the driver
 // must call it again after that time, or earlier if another write is added. An error stops the replica.
-func (w *Writer) Perform() (again time.Duration, err error) {
+func (w *Writer) Perform(now time.Time) (again time.Duration, err error) {
+	w.markAt = now.Add(IdleMark)
 	if w.compact != nil {
 		err := w.compactLog(w.compact)
 		w.compact = nil
@@ -121,12 +123,16 @@ func (w *Writer) compactLog(c *vsr.Compact) error {
 	return nil
 }
 
-// Mark writes the mark that distinguishes rot from a torn write (S5). It is due when nothing was written for IdleMark.
-// On a full disk it does nothing and returns nil; a later mark makes up for it.
-func (w *Writer) Mark() error {
-	if w.log == nil {
+// MarkAt returns when Mark is due; zero: not before the next write.
+func (w *Writer) MarkAt() time.Time { return w.markAt }
+
+// Mark writes the mark that distinguishes rot from a torn write (S5), if nothing was written for IdleMark and nothing is
+// being written. On a full disk it returns nil; a later mark makes up for it.
+func (w *Writer) Mark(now time.Time) error {
+	if w.log == nil || w.markAt.IsZero() || now.Before(w.markAt) || len(w.saves) > 0 || w.compact != nil {
 		return nil
 	}
+	w.markAt = time.Time{}
 	err := w.log.Mark()
 	if vfs.IsFull(err) {
 		return nil

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr/internal/vfs"
@@ -20,6 +20,9 @@ type desk struct {
 	Writer
 	syncs int // of the log's files
 }
+
+// at is when the writers of these tests write.
+var at = time.Unix(1000, 0)
 
 // newWriter returns a writer on an empty disk.
 func newWriter(t *testing.T) *desk {
@@ -60,7 +63,7 @@ func (n *node) told() (events []vsr.Event) {
 func (d *desk) all(t *testing.T) {
 	t.Helper()
 	for d.Begin() {
-		again, err := d.Perform()
+		again, err := d.Perform(at)
 		require.NoError(t, err)
 		require.Zero(t, again)
 	}
@@ -80,7 +83,7 @@ func TestSavesShareASync(t *testing.T) {
 	require.Len(t, d.InFlight(), 3)
 	d.Add(save(5, 5, 5))
 	require.Len(t, d.InFlight(), 3, "it comes too late")
-	again, err := d.Perform()
+	again, err := d.Perform(at)
 	require.NoError(t, err)
 	require.Zero(t, again)
 	require.Equal(t, 1, d.syncs)
@@ -139,7 +142,7 @@ func TestWriterOnAFullDisk(t *testing.T) {
 	d.Add(save(2, 2, 20))
 	require.True(t, d.Begin())
 	for range 3 {
-		again, err := d.Perform()
+		again, err := d.Perform(at)
 		require.NoError(t, err)
 		require.Equal(t, FullRetry, again)
 		require.Len(t, d.InFlight(), 1)
@@ -148,9 +151,9 @@ func TestWriterOnAFullDisk(t *testing.T) {
 	require.Equal(t, []vsr.Event{&vsr.DiskFull{Full: true}}, d.told())
 	require.True(t, d.noted("the disk is full; this replica acknowledges nothing until there is space"))
 	require.Len(t, d.notes, 1)
-	require.NoError(t, d.Mark(), "a full disk is no error of a mark")
+	require.NoError(t, d.Mark(at.Add(time.Hour)), "it waits for the write")
 	d.disk.SetCapacity(0)
-	again, err := d.Perform()
+	again, err := d.Perform(at)
 	require.NoError(t, err)
 	require.Zero(t, again)
 	require.False(t, d.Full())
@@ -174,13 +177,13 @@ func TestCompactionGivesTheSpace(t *testing.T) {
 		d.Add(save(12, 111, 111))
 		compact := Write{Compact: &vsr.Compact{Keep: 60, Snapshot: 60}}
 		if late {
-			again, err := d.Perform()
+			again, err := d.Perform(at)
 			require.NoError(t, err)
 			require.Equal(t, FullRetry, again)
 			require.Equal(t, []vsr.Event{&vsr.DiskFull{Full: true}}, d.told())
 		}
 		d.Add(compact)
-		again, err := d.Perform()
+		again, err := d.Perform(at)
 		require.NoError(t, err)
 		require.Zero(t, again)
 		if events := d.told(); late {
@@ -206,14 +209,13 @@ func TestWriterStopsOnAnError(t *testing.T) {
 	})
 	d.Add(save(1, 1, 1))
 	require.True(t, d.Begin())
-	_, err := d.Perform()
+	_, err := d.Perform(at)
 	require.ErrorIs(t, err, broken)
 	require.Empty(t, d.told())
 	d.Add(Write{Compact: &vsr.Compact{}})
 	require.True(t, d.Begin())
-	_, err = d.Perform()
+	_, err = d.Perform(at)
 	require.ErrorIs(t, err, broken)
-	require.ErrorIs(t, d.Mark(), broken)
 	require.Empty(t, d.told())
 }
 
@@ -231,10 +233,31 @@ func TestMark(t *testing.T) {
 		}
 		return nil
 	})
-	require.NoError(t, d.Mark())
+	require.Equal(t, at.Add(IdleMark), d.MarkAt())
+	require.NoError(t, d.Mark(d.MarkAt().Add(-1)))
+	require.Zero(t, writes, "it is not due")
+	require.NoError(t, d.Mark(d.MarkAt()))
 	require.Equal(t, 1, seen.marked)
 	require.Positive(t, writes)
-	assert.NoError(t, (&Writer{}).Mark())
+	require.Zero(t, d.MarkAt(), "nothing was written since")
+	require.NoError(t, d.Mark(at.Add(time.Hour)))
+	require.Equal(t, 1, seen.marked)
+	require.NoError(t, (&Writer{}).Mark(at))
+}
+
+// A mark that fails stops the replica; a full disk is no error of it.
+func TestMarkFails(t *testing.T) {
+	d := newWriter(t)
+	d.Add(save(1, 1, 3))
+	d.all(t)
+	d.disk.SetCapacity(d.disk.Used())
+	require.NoError(t, d.Mark(d.MarkAt()))
+	d.disk.SetCapacity(0)
+	d.Add(save(2, 4, 4))
+	d.all(t)
+	broken := errors.New("the disk is broken")
+	d.disk.SetHook(func(vfs.Op) error { return broken })
+	require.ErrorIs(t, d.Mark(d.MarkAt()), broken)
 }
 
 type marks struct {

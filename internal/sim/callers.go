@@ -78,18 +78,19 @@ func (w waiting) Ready() {
 // take passes a call to the process.
 func (p *process) take(c *Call) {
 	c.at = p
-	switch {
-	case c.Body != nil:
+	if c.Body != nil {
 		c.call = shell.Call{Body: c.Body, Caller: waiting{c}}
 		p.proposals = append(p.proposals, c)
 		p.queue(shell.Input{Call: &c.call})
-	case c.Level == Linearizable || c.Level == AtLeast && c.Op > uint64(p.shell.Applier.Op()):
-		c.read = shell.Read{AtLeast: vsr.OpNumber(c.Op), Linearizable: c.Level == Linearizable, Reader: waiting{c}}
-		p.reads = append(p.reads, c)
-		p.queue(shell.Input{Do: func(l *shell.Loop) { l.Read(&c.read) }})
-	default:
-		p.s.read(p, c)
+		return
 	}
+	c.read = shell.Read{AtLeast: vsr.OpNumber(c.Op), Linearizable: c.Level == Linearizable, Reader: waiting{c}}
+	if c.read.Runs(p.shell.Applier.Op()) {
+		p.s.read(p, c)
+		return
+	}
+	p.reads = append(p.reads, c)
+	p.queue(shell.Input{Do: func(l *shell.Loop) { l.Read(&c.read) }})
 }
 
 // errCancelled is the reason of a cancelled call.

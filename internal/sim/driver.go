@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"math/rand/v2"
+	"time"
 
 	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/shell"
@@ -74,7 +75,9 @@ func (p *process) Write(w shell.Write) {
 	if p.dead {
 		return
 	}
-	p.shell.Writer.Add(w)
+	if p.shell.Writer.Add(w); p.shell.Writer.Full() {
+		p.tryAgain(p.h.latency()) // there is more to write
+	}
 	if w.Save == nil {
 		p.writeNext()
 		return
@@ -102,11 +105,7 @@ func (p *process) writeNext() {
 		p.writing.busy = true
 		p.after(p.h.latency(), p.writing.done)
 	default:
-		p.markAt = p.s.Now() + shell.IdleMark
-		if !p.markDue {
-			p.markDue = true
-			p.after(shell.IdleMark, p.idle)
-		}
+		p.awaitIdle()
 	}
 }
 
@@ -114,7 +113,7 @@ func (p *process) writeNext() {
 func (p *process) written() {
 	w := &p.shell.Writer
 	compaction := len(w.InFlight()) == 0
-	again, err := w.Perform()
+	again, err := w.Perform(p.h.now())
 	switch {
 	case p.h.faults.burnt:
 		p.h.burnDown()
@@ -122,7 +121,7 @@ func (p *process) written() {
 	case err != nil:
 		p.stops(err)
 	case again > 0:
-		p.after(again, p.writing.done)
+		p.tryAgain(again)
 	default:
 		if compaction {
 			p.s.judged(p.h.checkLog(p.compacted))
@@ -132,22 +131,40 @@ func (p *process) written() {
 	}
 }
 
-// idle writes the idle mark if the log has been idle for long enough.
+// tryAgain performs the write in flight again after d. It replaces an attempt that was to come later.
+func (p *process) tryAgain(d time.Duration) {
+	p.attempt++
+	attempt := p.attempt
+	p.after(d, func() {
+		if p.attempt == attempt {
+			p.attempt++
+			p.written()
+		}
+	})
+}
+
+// awaitIdle has the mark of an idle log written when it is due.
+func (p *process) awaitIdle() {
+	if at := p.shell.Writer.MarkAt(); !p.markDue && !at.IsZero() {
+		p.markDue = true
+		p.after(max(p.h.clock.When(at)-p.s.Now(), time.Microsecond), p.idle)
+	}
+}
+
+// idle writes the mark if the log has been idle for long enough.
 func (p *process) idle() {
 	p.markDue = false
-	switch {
-	case p.writing.busy || p.h.absent == staysHung:
+	if p.writing.busy || p.h.absent == staysHung {
 		return // writeNext schedules it again
-	case p.s.Now() < p.markAt:
-		p.markDue = true
-		p.after(p.markAt-p.s.Now(), p.idle)
-		return
 	}
 	p.onDisk(func() {
-		if err := p.shell.Writer.Mark(); err != nil {
+		if err := p.shell.Writer.Mark(p.h.now()); err != nil {
 			p.stops(err)
 		}
 	})
+	if !p.dead {
+		p.awaitIdle()
+	}
 }
 
 // cutOff leaves a random prefix of the write in flight on the disk.

@@ -29,7 +29,7 @@ type process struct {
 	tickAt   time.Duration // the time at which the loop wakes up by itself
 
 	writing, applying, fetching activity
-	markAt                      time.Duration
+	attempt                     int // to write on a full disk; an earlier one that is still to come is void
 	markDue                     bool
 	releasing                   int          // snapshots whose files are about to be removed
 	compacted                   vsr.OpNumber // the snapshot below which the log was last compacted
