@@ -144,7 +144,7 @@ func (x *seeded) handover(r *Replica, to ID, d time.Duration) {
 	began, from := time.Now(), vsr.View(r.Status().View)
 	err := r.Handover(ctx, to)
 	took := time.Since(began)
-	time.Sleep(1) // the turn that gave the outcome ends, and the court sees its state
+	time.Sleep(time.Nanosecond) // the turn that gave the outcome ends, and the court sees its state
 	x.court.locked(func() {
 		if o := r.probe.(*observer); !o.muted {
 			x.court.found(x.court.handedOver(r, to, from, err))
