@@ -75,8 +75,9 @@ func (p *process) Write(w shell.Write) {
 	if p.dead {
 		return
 	}
-	if p.shell.Writer.Add(w); p.shell.Writer.Full() {
-		p.tryAgain(p.h.latency()) // there is more to write
+	if p.shell.Writer.Add(w); p.shell.Writer.Full() && !p.hurries {
+		p.hurries = true // there is more to write; further writes do not put the attempt off
+		p.tryAgain(p.h.latency())
 	}
 	if w.Save == nil {
 		p.writeNext()
@@ -113,6 +114,7 @@ func (p *process) writeNext() {
 func (p *process) written() {
 	w := &p.shell.Writer
 	compaction := len(w.InFlight()) == 0
+	p.hurries = false
 	again, err := w.Perform(p.h.now())
 	switch {
 	case p.h.faults.burnt:

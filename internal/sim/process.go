@@ -29,7 +29,8 @@ type process struct {
 	tickAt   time.Duration // the time at which the loop wakes up by itself
 
 	writing, applying, fetching activity
-	attempt                     int // to write on a full disk; an earlier one that is still to come is void
+	attempt                     int  // to write on a full disk; an earlier one that is still to come is void
+	hurries                     bool // the next attempt comes soon
 	markDue                     bool
 	releasing                   int          // snapshots whose files are about to be removed
 	compacted                   vsr.OpNumber // the snapshot below which the log was last compacted
