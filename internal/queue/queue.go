@@ -18,11 +18,16 @@ const kept = 1 << 14
 // Items may have sizes, which Put compares with a limit in bytes. The size of an item counts from Put until Release,
 // so that the limit also bounds the items that the reader works on.
 type Queue[T any] struct {
+	// Supersedes reports whether an item makes one that was added before it superfluous. Put then replaces the earlier
+	// item, if it is among the latest that wait. Nil: no item does. It is set before the first use.
+	Supersedes func(later, earlier T) bool
+
 	wake  chan struct{} // holds a token if items were added since the last Take, or Close was called
 	taken atomic.Int64  // bytes of taken items that are not released
 
 	mu      sync.Mutex
 	waiting []T
+	sizes   []int // of waiting items; only if Supersedes is set
 	bytes   int64 // of waiting items
 	closed  bool  // waiting is empty and remains so
 	spare   []T   // memory of the batch that Take returned last; reused by the next Take
@@ -39,11 +44,18 @@ func (q *Queue[T]) Add(item T) bool { return q.Put(item, 0, 0) }
 // than the limit could never pass.
 func (q *Queue[T]) Put(item T, size int, limit int64) bool {
 	q.mu.Lock()
+	if q.Supersedes != nil && q.replace(item, size) {
+		q.mu.Unlock()
+		return true
+	}
 	if q.closed || q.full(int64(size), limit) {
 		q.mu.Unlock()
 		return false
 	}
 	q.waiting = append(q.waiting, item)
+	if q.Supersedes != nil {
+		q.sizes = append(q.sizes, size)
+	}
 	q.bytes += int64(size)
 	first := len(q.waiting) == 1
 	q.mu.Unlock()
@@ -51,6 +63,21 @@ func (q *Queue[T]) Put(item T, size int, limit int64) bool {
 		q.signal()
 	}
 	return true
+}
+
+// searched is the number of waiting items among which Put looks for one that is superseded.
+const searched = 32
+
+// replace puts an item in the place of one that it supersedes, and reports whether there is one.
+func (q *Queue[T]) replace(item T, size int) bool {
+	for i := len(q.waiting) - 1; i >= max(0, len(q.waiting)-searched); i-- {
+		if q.Supersedes(item, q.waiting[i]) {
+			q.bytes += int64(size - q.sizes[i])
+			q.waiting[i], q.sizes[i] = item, size
+			return true
+		}
+	}
+	return false
 }
 
 // full reports whether the limit refuses an item of size bytes.
@@ -80,6 +107,7 @@ func (q *Queue[T]) Take() (batch []T, size int) {
 	batch, size = q.waiting, int(q.bytes)
 	q.taken.Add(q.bytes)
 	q.waiting, q.bytes, q.spare = q.spare[:0], 0, nil
+	q.sizes = q.sizes[:0]
 	if cap(batch) <= kept {
 		q.spare = batch
 	}

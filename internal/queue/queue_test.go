@@ -148,3 +148,17 @@ func TestQueueIsConcurrent(t *testing.T) {
 		assert.Zero(t, q.taken.Load())
 	})
 }
+
+// An item takes the place of one that it supersedes, and only the bytes of the later one count.
+func TestPutReplacesWhatIsSuperseded(t *testing.T) {
+	q := New[int]()
+	q.Supersedes = func(later, earlier int) bool { return later%10 == earlier%10 }
+	assert.True(t, q.Put(1, 100, 300))
+	assert.True(t, q.Put(2, 100, 300))
+	assert.True(t, q.Put(11, 150, 300))
+	assert.False(t, q.Put(3, 100, 300), "250 bytes wait")
+	batch, size := q.Take()
+	assert.Equal(t, []int{11, 2}, batch)
+	assert.Equal(t, 250, size)
+	assert.True(t, q.Put(1, 10, 300), "what was taken is not replaced")
+}
