@@ -53,6 +53,9 @@ func NewAdaptive(min, max time.Duration) *Adaptive {
 	return d
 }
 
+// Default returns the detector of a group with that heartbeat whose configuration names none.
+func Default(heartbeat time.Duration) *Adaptive { return NewAdaptive(5*heartbeat, 40*heartbeat) }
+
 // Max returns the longest time for which d trusts a silent primary.
 func (d *Adaptive) Max() time.Duration { return d.max }
 
