@@ -17,6 +17,9 @@ type Config struct {
 	Timeout   time.Duration
 }
 
+// DefaultQueue is the default of Config.Queue.
+const DefaultQueue = 64 << 20
+
 // complete replaces zero fields by their defaults. It returns an error if the configuration is invalid.
 func (c *Config) complete() error {
 	switch {
@@ -28,7 +31,7 @@ func (c *Config) complete() error {
 		return fmt.Errorf("smr: TCPConfig.Timeout is %v: it must not be negative", c.Timeout)
 	}
 	if c.Queue == 0 {
-		c.Queue = 64 << 20
+		c.Queue = DefaultQueue
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 5 * time.Second

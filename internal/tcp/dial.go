@@ -8,23 +8,26 @@ import (
 
 const (
 	dialTimeout = 2 * time.Second  // short, so that dialling succeeds soon after a partition heals
-	absentLong  = 10 * time.Second // after so long, an unreachable member is worth a warning
+	absentLong  = 10 * time.Second // a member that is dialled in vain for so long is worth a warning
 )
 
 // connect dials, exchanges greetings and writes messages until the connection ends. It returns for how
 // long messages could be sent, 0 if they never could, and the reason why the connection ended.
 func (p *peer) connect() (lasted time.Duration, err error) {
+	if p.up.Swap(false) || time.Since(p.tried) > absentLong {
+		p.absent = time.Time{} // the member is or may have been up since it was not reached
+	}
 	raw, err := p.dial()
 	if err != nil {
 		return 0, err
 	}
 	defer p.t.release(raw)
-	giveUpAfter(raw, p.t.cfg.Timeout)
 	c, err := p.t.dialled(raw, p.to)
 	if err != nil {
 		return 0, err
 	}
 	p.absent = time.Time{}
+	p.unreached.end(&p.t.warnings, "member is reached again", "member", p.to)
 	p.t.endpoint.Logger.Debug("connected to member", "member", p.to, "address", raw.RemoteAddr())
 	began := time.Now()
 	err = p.write(c)
@@ -37,8 +40,7 @@ func (p *peer) dial() (net.Conn, error) {
 	if addr == "" {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errNoAddress}
 	}
-	dialer := net.Dialer{Timeout: min(dialTimeout, p.t.cfg.Timeout), KeepAliveConfig: p.t.cfg.keepAlive()}
-	raw, err := dialer.DialContext(p.t.stopping, "tcp", addr)
+	raw, err := p.t.dial(p.t.stopping, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
@@ -56,18 +58,24 @@ func (p *peer) write(c *conn) error {
 	ended := make(chan error, 1)
 	p.t.others.Go(func() { ended <- c.watch() })
 	for {
+		first, err := p.writeAhead(c)
+		if err != nil {
+			return err
+		}
 		batch, _ := p.queue.Take()
 		if err := p.writeBatch(c, batch); err != nil {
 			return err
 		}
-		if len(batch) > 0 {
+		if first || len(batch) > 0 {
 			continue
 		}
+		p.full.end(&p.t.warnings, "member keeps up again", "to", p.to)
 		if p.t.stopping.Err() != nil {
 			return net.ErrClosed
 		}
 		select {
 		case <-p.queue.Wake():
+		case <-p.ahead.Wake():
 		case err := <-ended:
 			return err
 		case <-p.t.stopping.Done():
@@ -75,10 +83,29 @@ func (p *peer) write(c *conn) error {
 	}
 }
 
-// writeBatch writes and flushes a batch, and releases each message when it is written. After an error, it
-// drops the rest.
+// writeAhead writes and flushes the messages that go ahead of others, and reports whether there were any.
+func (p *peer) writeAhead(c *conn) (any bool, err error) {
+	batch, size := p.ahead.Take()
+	for _, msg := range batch {
+		err = c.out.write(msg) // after an error, every write returns it
+	}
+	clear(batch)
+	p.ahead.Release(size)
+	if err == nil && len(batch) > 0 {
+		err = c.out.Flush()
+	}
+	return len(batch) > 0, err
+}
+
+// writeBatch writes and flushes a batch, and releases each message when it is written. Messages that go
+// ahead are written in between. After an error, it drops the rest.
 func (p *peer) writeBatch(c *conn, batch [][]byte) (err error) {
 	for i, msg := range batch {
+		select {
+		case <-p.ahead.Wake():
+			_, err = p.writeAhead(c)
+		default:
+		}
 		if err == nil {
 			err = c.out.write(msg)
 		}
@@ -94,20 +121,21 @@ func (p *peer) writeBatch(c *conn, batch [][]byte) (err error) {
 // report logs why a member is not reached. Errors that need an operator are logged at Warn. Errors that
 // pass by themselves are logged once at Info, and at Warn if they last.
 func (p *peer) report(lasted time.Duration, err error) {
+	p.tried = time.Now()
 	first := p.absent.IsZero()
 	if first {
-		p.absent = time.Now()
+		p.absent = p.tried
 	}
+	absent := p.tried.Sub(p.absent)
 	log := p.t.endpoint.Logger
 	switch {
 	case p.t.stopping.Err() != nil:
 	case !ordinary(err):
-		p.t.warnings.Warn("dialled "+p.to, "no connection to member", "member", p.to, "reason", err)
+		p.unreached.begin(&p.t.warnings, reasonOf(err), "no connection to member", "member", p.to, "reason", err)
 	case lasted > 0:
 		log.Info("connection to member broke", "member", p.to, "reason", err)
-	case time.Since(p.absent) > absentLong:
-		p.t.warnings.Warn("dialled "+p.to, "member cannot be reached", "member", p.to,
-			"for", time.Since(p.absent).Round(time.Second), "reason", err)
+	case absent > absentLong:
+		p.unreached.begin(&p.t.warnings, "", "member cannot be reached", "member", p.to, "for", absent.Round(time.Second), "reason", err)
 	case first:
 		log.Info("member cannot be reached", "member", p.to, "reason", err)
 	default:

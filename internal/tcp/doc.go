@@ -11,4 +11,5 @@
 //	conn.go       one connection, during the greeting and after it
 //	frame.go      the format of everything after the first bytes
 //	errors.go     refusals, and which errors are ordinary
+//	trouble.go    conditions that last, logged when they begin and end
 package tcp

@@ -10,18 +10,20 @@ import (
 
 // A frame. Numbers are in little endian:
 //
-//	 0        4        8
-//	+--------+--------+-----------------+
-//	| crc    | length | length bytes    |
-//	+--------+--------+-----------------+
-//	         `------- crc covers -------'
+//	 0        4          8          12
+//	+--------+----------+----------+-----------------+
+//	| length | body crc | head crc | length bytes    |
+//	+--------+----------+----------+-----------------+
+//	`---- covered by head crc'       `- by body crc -'
 //
-// crc is CRC32C. Zeros are not a valid frame, because the CRC of a zero length is not zero.
+// Both checksums are CRC32C. The head has its own, because a reader that believed a damaged length would take the
+// frames that follow for the rest of this one. Zeros are not a valid frame, because the CRC of eight zeros is not zero.
 
 const (
-	frameHead  = 8
+	frameHead  = 12
 	frameChunk = 64 << 10 // size of a reader's chunk
 	frameLent  = 16 << 10 // bodies up to this size are parts of a chunk
+	frameStep  = 2 << 20  // memory taken for a longer body before any of it has arrived
 	frameSpace = 4 << 10  // a chunk with less room than this is full
 )
 
@@ -37,12 +39,13 @@ func (e *frameError) Error() string { return e.reason }
 // bodies as parts of the chunk, without copying or allocating; it never writes again to a part of a chunk
 // that it has returned.
 type frameReader struct {
-	r     io.Reader
-	max   int    // size of the longest body that is accepted
-	chunk []byte // chunk[start:end] has been read and not yet returned
-	start int
-	end   int
-	lent  bool // a part of chunk[:start] has been returned
+	r      io.Reader
+	max    int    // size of the longest body that is accepted
+	chunk  []byte // chunk[start:end] has been read and not yet returned
+	start  int
+	end    int
+	lent   bool // a part of chunk[:start] has been returned
+	within bool // during a read: a frame has begun and not ended
 }
 
 // next returns the body of the next frame, which the caller owns. At the end of the stream the error is
@@ -53,17 +56,19 @@ func (f *frameReader) next() ([]byte, error) {
 		return nil, err
 	}
 	head := f.chunk[f.start:][:frameHead]
-	sum, size := binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[4:])
-	if uint64(size) > uint64(f.max) {
-		return nil, &frameError{fmt.Sprintf("frame of %d bytes: at most %d are taken", size, f.max)}
+	size, sum, headSum := binary.LittleEndian.Uint32(head), binary.LittleEndian.Uint32(head[4:]), binary.LittleEndian.Uint32(head[8:])
+	if got := crc32.Checksum(head[:8], castagnoli); got != headSum {
+		return nil, &frameError{fmt.Sprintf("head of a frame is damaged: checksum %08x, should be %08x", headSum, got)}
 	}
-	got := crc32.Checksum(head[4:], castagnoli)
+	if uint64(size) > uint64(f.max) {
+		return nil, &frameError{fmt.Sprintf("frame of %d bytes exceeds the limit of %d", size, f.max)}
+	}
 	body, err := f.body(int(size))
 	if err != nil {
 		return nil, err
 	}
-	if got = crc32.Update(got, castagnoli, body); got != sum {
-		return nil, &frameError{fmt.Sprintf("frame of %d bytes is damaged: checksum %08x, should be %08x", size, got, sum)}
+	if got := crc32.Checksum(body, castagnoli); got != sum {
+		return nil, &frameError{fmt.Sprintf("frame of %d bytes is damaged: checksum %08x, should be %08x", size, sum, got)}
 	}
 	return body, nil
 }
@@ -92,15 +97,22 @@ func (f *frameReader) body(size int) ([]byte, error) {
 }
 
 // long is body for a body that is not part of a chunk. Bytes that are not in the chunk yet are read directly
-// into the new body.
+// into the new body. Its memory grows only as bytes arrive, so announcing a long frame costs the receiver nothing.
 func (f *frameReader) long(size int) ([]byte, error) {
-	body := make([]byte, size)
+	body := make([]byte, min(size, frameStep))
 	n := copy(body, f.chunk[f.start+frameHead:f.end])
 	f.start += frameHead + n
-	if _, err := io.ReadFull(f.r, body[n:]); err != nil {
-		return nil, cutShort(err)
+	f.within = true
+	for {
+		if _, err := io.ReadFull(f.r, body[n:]); err != nil {
+			return nil, cutShort(err)
+		}
+		if n = len(body); n == size {
+			return body, nil
+		}
+		body = append(make([]byte, 0, min(size, 4*n)), body...)
+		body = body[:cap(body)]
 	}
-	return body, nil
 }
 
 // fill reads until chunk[start:end] has n bytes; n <= frameHead + frameLent.
@@ -109,6 +121,7 @@ func (f *frameReader) fill(n int) error {
 		if len(f.chunk)-f.end < frameSpace || f.start == f.end && !f.lent {
 			f.makeRoom()
 		}
+		f.within = f.end > f.start
 		k, err := f.r.Read(f.chunk[f.end:])
 		f.end += k
 		if err != nil && f.end-f.start < n {
@@ -147,9 +160,9 @@ type frameWriter struct {
 
 // write adds a frame. After an error of the stream, every write returns that error.
 func (f *frameWriter) write(body []byte) error {
-	binary.LittleEndian.PutUint32(f.head[4:], uint32(len(body)))
-	sum := crc32.Checksum(f.head[4:], castagnoli)
-	binary.LittleEndian.PutUint32(f.head[:], crc32.Update(sum, castagnoli, body))
+	binary.LittleEndian.PutUint32(f.head[:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(f.head[4:], crc32.Checksum(body, castagnoli))
+	binary.LittleEndian.PutUint32(f.head[8:], crc32.Checksum(f.head[:8], castagnoli))
 	f.Write(f.head[:])
 	_, err := f.Write(body)
 	return err

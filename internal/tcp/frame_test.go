@@ -3,6 +3,9 @@ package tcp
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"slices"
@@ -68,23 +71,25 @@ func TestFramesComeAsTheyWent(t *testing.T) {
 }
 
 func TestAFrameTooLargeIsRefusedBeforeItsMemoryIsTaken(t *testing.T) {
-	head := []byte{1, 2, 3, 4, 0xff, 0xff, 0xff, 0xff}
+	head := []byte{0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4}
+	head = binary.LittleEndian.AppendUint32(head, crc32.Checksum(head, castagnoli))
 	f := frameReader{r: bytes.NewReader(head), max: 1 << 20}
 	_, err := f.next()
-	assert.EqualError(t, err, "frame of 4294967295 bytes: at most 1048576 are taken")
+	assert.EqualError(t, err, "frame of 4294967295 bytes exceeds the limit of 1048576")
 	f = frameReader{r: bytes.NewReader(frameBytes(make([]byte, 1<<20+1))), max: 1 << 20}
 	_, err = f.next()
 	assert.ErrorContains(t, err, "frame of 1048577 bytes")
 }
 
+// Damage is noticed as soon as the frame, or its damaged head, has been read: more bytes are not waited for.
 func TestEveryDamagedBitIsNoticed(t *testing.T) {
 	whole := frameBytes([]byte("a message"))
 	for bit := range len(whole) * 8 {
 		damaged := bytes.Clone(whole)
 		damaged[bit/8] ^= 1 << (bit % 8)
-		bodies, err := readFrames(bytes.NewReader(damaged))
+		bodies, err := readFrames(io.MultiReader(bytes.NewReader(damaged), iotest.ErrReader(errors.New("waits for more"))))
 		assert.Empty(t, bodies, "bit %d", bit)
-		assert.NotEqual(t, io.EOF, err, "bit %d", bit)
+		assert.ErrorContains(t, err, "damaged", "bit %d", bit)
 	}
 }
 

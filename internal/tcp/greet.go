@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 )
 
 // A connection carries messages in one direction. It begins like this, inside TLS if that is configured:
@@ -17,8 +16,8 @@ import (
 //	talk; or refusal, reason  ------------->
 //	message, message, ...     ------------->
 //
-// A preface has 5 bytes. Its format and that of a refusal are the same in all versions, so that replicas
-// of two versions can report why they do not talk:
+// A preface has 5 bytes. Its format is the same in all versions, so that replicas of two versions can report why they
+// do not talk:
 //
 //	+------+-----+-----+-----+---------+
 //	| 0x91 | 's' | 'm' | 'r' | version |
@@ -44,7 +43,7 @@ import (
 // Hello is the greeting of Endpoint.Hello, whose format tcp does not know.
 
 const (
-	version     = 1
+	version     = 2
 	prefaceSize = 5
 	greetBytes  = 16 << 10 // bytes of the longest greeting or answer
 	reasonBytes = 1 << 10  // bytes of a reason that are sent; the rest is cut off
@@ -62,7 +61,7 @@ func (t *Transport) dialled(raw net.Conn, to string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.cfg.checkServer(c.secure, to); err != nil {
+	if err := t.checkServer(c.secure, to); err != nil {
 		return nil, &refusal{reason: err.Error()}
 	}
 	if err := c.sendGreeting(t.endpoint.ID, to, t.endpoint.hello()); err != nil {
@@ -78,8 +77,11 @@ func (t *Transport) dialled(raw net.Conn, to string) (*conn, error) {
 	if err := t.endpoint.checkHello(to, hello); err != nil {
 		return nil, c.refuse(err)
 	}
-	raw.SetReadDeadline(time.Time{})
-	return c, c.answer(answerTalk, nil)
+	if err := c.answer(answerTalk, nil); err != nil {
+		return nil, err
+	}
+	c.begin()
+	return c, nil
 }
 
 // greeted exchanges greetings on an accepted connection. It returns the member at the other side, also with
@@ -109,7 +111,7 @@ func (t *Transport) greeted(raw net.Conn) (c *conn, from string, err error) {
 	if _, err := c.readAnswer(); err != nil {
 		return nil, from, err
 	}
-	raw.SetReadDeadline(time.Time{})
+	c.begin()
 	c.frames.max = t.endpoint.MaxMessage
 	return c, from, nil
 }
@@ -123,7 +125,7 @@ func (t *Transport) checkGreeting(c *conn, from, to string, hello []byte) error 
 	case from == own:
 		return fmt.Errorf("%q is this replica's own id: two replicas have it, or it dials itself", from)
 	}
-	if err := t.cfg.checkClient(c.secure, from); err != nil {
+	if err := t.checkClient(c.secure, from); err != nil {
 		return err
 	}
 	return t.endpoint.checkHello(from, hello)
@@ -145,7 +147,7 @@ func (c *conn) sendGreeting(from, to string, hello []byte) error {
 	b = append(append(b, byte(len(to))), to...)
 	b = append(b, hello...)
 	if len(to) > maxIDBytes || len(b) > greetBytes {
-		return fmt.Errorf("greeting to %q has %d bytes: at most %d go, and %d in an id", to, len(b), greetBytes, maxIDBytes)
+		return fmt.Errorf("greeting to %q has %d bytes; the limit is %d, and %d for an ID", to, len(b), greetBytes, maxIDBytes)
 	}
 	c.sendPreface()
 	c.out.write(b)
@@ -155,7 +157,7 @@ func (c *conn) sendGreeting(from, to string, hello []byte) error {
 // answer writes an answer to the greeting of the other side: talk with hello, or refusal with the reason.
 func (c *conn) answer(kind byte, rest []byte) error {
 	if 1+len(rest) > greetBytes {
-		return fmt.Errorf("answer has %d bytes: at most %d go", 1+len(rest), greetBytes)
+		return fmt.Errorf("answer has %d bytes; the limit is %d", 1+len(rest), greetBytes)
 	}
 	c.sendPreface()
 	c.out.write(append([]byte{kind}, rest...))
@@ -181,7 +183,10 @@ func (c *conn) readPreface() error {
 		return &frameError{fmt.Sprintf("not smr, or TLS on one side only: begins with % x", p)}
 	}
 	if v := p[prefaceSize-1]; v != version {
-		return c.refuse(fmt.Errorf("protocol version %d meets version %d: run releases that go together", v, version))
+		c.sendPreface() // the other side learns the version from it, and could not read a refusal
+		c.out.Flush()
+		c.finish()
+		return &refusal{reason: fmt.Sprintf("protocol versions %d and %d differ: run compatible releases", v, version)}
 	}
 	return nil
 }

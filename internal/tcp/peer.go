@@ -12,23 +12,32 @@ const (
 	firstPause   = 50 * time.Millisecond // before the second attempt to dial
 	longestPause = 2 * time.Second
 
-	messageOverhead = 64 // bytes that a queued message costs in addition to its own
+	aheadBytes      = 1 << 20 // short messages that may wait
+	messageOverhead = 64      // bytes that a queued message costs in addition to its own
 )
 
-// peer is the sending side to one member: a queue that Send fills, and a goroutine, run, that dials the
-// member and writes the queue to it.
+// peer is the sending side to one member: two queues that Send fills, and a goroutine, run, that dials the
+// member and writes the queues to it.
 type peer struct {
 	t       *Transport
 	to      string
 	queue   *queue.Queue[[]byte] // a message counts for cfg.Queue until it is written; run is the reader
+	ahead   *queue.Queue[[]byte] // of short messages, which are written before those in queue; run is the reader
 	resting atomic.Bool          // between two attempts to dial, when messages are dropped
 	skip    chan struct{}        // holds a value when a rest should end early
+	up      atomic.Bool          // the member has connected since the last attempt to dial it
 
-	absent time.Time // when the member became unreachable; zero while it is reached; owned by run
+	absent    time.Time // when the first of the last attempts failed; zero while the member is reached; owned by run
+	tried     time.Time // when the last attempt ended; owned by run
+	unreached trouble   // dialling fails
+	full      trouble   // messages are dropped because too many wait
 }
 
 func newPeer(t *Transport, to string) *peer {
-	return &peer{t: t, to: to, queue: queue.New[[]byte](), skip: make(chan struct{}, 1)}
+	ahead := queue.New[[]byte]()
+	ahead.Supersedes = t.endpoint.Supersedes
+	return &peer{t: t, to: to, queue: queue.New[[]byte](), ahead: ahead, skip: make(chan struct{}, 1),
+		unreached: trouble{kind: "dialled " + to}, full: trouble{kind: "full " + to}}
 }
 
 // send queues a message, or drops it.
@@ -40,8 +49,12 @@ func (p *peer) send(msg []byte) {
 	if p.resting.Load() {
 		return // report logs why the member is not reached
 	}
-	if !p.queue.Put(msg, cost(msg), p.t.cfg.Queue) {
-		p.t.warnings.Warn("full "+p.to, "member does not keep up: dropping messages to it", "to", p.to, "limit", p.t.cfg.Queue)
+	q, limit := p.queue, p.t.cfg.Queue
+	if ahead := p.t.endpoint.Ahead; ahead != nil && ahead(msg) {
+		q, limit = p.ahead, min(limit, aheadBytes)
+	}
+	if !q.Put(msg, cost(msg), limit) {
+		p.full.begin(&p.t.warnings, "", "member does not keep up: dropping messages to it", "to", p.to, "limit", p.t.cfg.Queue)
 	}
 }
 
@@ -70,6 +83,7 @@ func (p *peer) run() {
 func (p *peer) await() bool {
 	select {
 	case <-p.queue.Wake():
+	case <-p.ahead.Wake():
 	case <-p.t.stopping.Done():
 	}
 	return p.t.stopping.Err() == nil
@@ -78,15 +92,22 @@ func (p *peer) await() bool {
 // rest drops queued and new messages for the time d. It reports false if the transport closes.
 func (p *peer) rest(d time.Duration) bool {
 	p.resting.Store(true)
-	p.queue.Drop()
+	p.drop()
 	open := p.t.pause(d, p.skip)
-	p.queue.Drop() // a send that began before the rest may have queued its message during it
+	p.drop() // a send that began before the rest may have queued its message during it
 	p.resting.Store(false)
 	return open
 }
 
+// drop drops all queued messages.
+func (p *peer) drop() {
+	p.ahead.Drop()
+	p.queue.Drop()
+}
+
 // hurry ends a rest early, because the member is known to be up.
 func (p *peer) hurry() {
+	p.up.Store(true)
 	select {
 	case p.skip <- struct{}{}:
 	default:

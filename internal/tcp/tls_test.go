@@ -3,6 +3,9 @@ package tcp
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
+	"net"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,15 +46,42 @@ func TestListenTCPRefusesAnUnsafeTLS(t *testing.T) {
 
 func TestOpenRefusesACertificateOfAnotherName(t *testing.T) {
 	ca := tcptest.NewCA(t)
-	transport, err := Listen(Config{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, "b", "*.example")})
-	require.NoError(t, err)
-	defer transport.Close()
-	err = transport.Open(Endpoint{ID: "a.example", MaxMessage: 1, Addr: newGroup().addr, Receive: func(string, []byte) {}})
-	assert.ErrorContains(t, err, `the certificate has the DNS names ["b" "*.example"], and this replica is "a.example"`)
+	for want, c := range map[string]struct {
+		id    string
+		names []string
+	}{
+		`has the names ["b" "*.example"], and this replica is "a.example": it needs a certificate with that DNS name`: {
+			"a.example", []string{"b", "*.example"}},
+		`has the names ["b"], and this replica is "10.0.0.1": it needs a certificate with that IP address`: {
+			"10.0.0.1", []string{"b"}},
+		`the ID "fd00::0:1" is an IP address, which TLS writes as "fd00::1"`:           {"fd00::0:1", []string{"fd00::1"}},
+		`the ID "[fd00::1]" is an IP address, which TLS writes as "fd00::1"`:           {"[fd00::1]", []string{"fd00::1"}},
+		`names the members ["a" "b"]: give each member a certificate of its own`:       {"a", []string{"b", "a", "host"}},
+		`names the members ["a" "fd00::1"]: give each member a certificate of its own`: {"a", []string{"fd00::1", "a"}},
+	} {
+		transport, err := Listen(Config{Listen: "127.0.0.1:0", TLS: ca.Mutual(t, c.names...)})
+		require.NoError(t, err)
+		g := newGroup()
+		g.move("b", "somewhere")
+		g.move("fd00::1", "somewhere")
+		assert.ErrorContains(t, transport.Open(Endpoint{ID: c.id, Addr: g.addr}), want)
+		require.NoError(t, transport.Close())
+	}
 }
 
-// Each case is a replica that claims to be x.example, with a certificate that must not do, beside
-// a right a.example. Nothing passes either way, and both logs say why.
+// An ID that is an IP address must be an IP address of the certificate: TLS does not look for it elsewhere.
+func TestAnIDMayBeAnIPAddress(t *testing.T) {
+	assert.Equal(t, []string{"a", "10.0.0.2"}, names(&x509.Certificate{
+		DNSNames: []string{"10.0.0.1", "a", "[fd00::1]"}, IPAddresses: []net.IP{net.ParseIP("10.0.0.2")}}))
+	ca := tcptest.NewCA(t)
+	g := newGroup()
+	a, b := g.start(t, "10.0.0.1", withTLS(ca.Mutual(t, "10.0.0.1"))), g.start(t, "fd00::1", withTLS(ca.Mutual(t, "fd00::1", "b")))
+	a.reaches(t, b, "to b")
+	b.reaches(t, a, "to a")
+}
+
+// Each case is a replica that claims to be x.example, with a certificate that must not do, and a replica a.example
+// with a right one. Nothing passes either way, and both logs say why.
 func TestACertificateMustNameTheMember(t *testing.T) {
 	const right, claimed = "a.example", "x.example"
 	ca, stranger := tcptest.NewCA(t), tcptest.NewCA(t)
@@ -62,9 +92,11 @@ func TestACertificateMustNameTheMember(t *testing.T) {
 		dials, taken string // in the right one's log, when it dials and when it accepts
 	}{
 		"another member's": {ca.Mutual(t, "b.example"), "certificate is valid for b.example, not x.example",
-			`has the DNS names [\"b.example\"], not \"x.example\"`},
-		"a wildcard": {ca.Mutual(t, "*.example"), `has the DNS names [\"*.example\"], not \"x.example\"`,
-			`has the DNS names [\"*.example\"], not \"x.example\"`},
+			`has the names [\"b.example\"], not the DNS name \"x.example\"`},
+		"a wildcard": {ca.Mutual(t, "*.example"), `has the names [\"*.example\"], not the DNS name \"x.example\"`,
+			`has the names [\"*.example\"], not the DNS name \"x.example\"`},
+		"several members'": {ca.Mutual(t, "x.example", "a.example"), `names the members [\"a.example\" \"x.example\"]`,
+			`names the members [\"a.example\" \"x.example\"]`},
 		"another CA's": {wrongCA, "certificate signed by unknown authority", "certificate signed by unknown authority"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,6 +110,42 @@ func TestACertificateMustNameTheMember(t *testing.T) {
 			assert.Zero(t, a.received()+x.received())
 		})
 	}
+}
+
+// Strangers that Check allows take a limited number of places, whatever names their certificate has, and never one of a
+// member.
+func TestStrangersTakeNoPlaceOfAMember(t *testing.T) {
+	ca := tcptest.NewCA(t)
+	g := newGroup()
+	a, b := g.start(t, "a", withTLS(ca.Mutual(t, "a"))), g.start(t, "b", withTLS(ca.Mutual(t, "b")))
+	b.reaches(t, a, "before")
+	var claims []string
+	for i := range maxStrangers + 1 {
+		claims = append(claims, fmt.Sprint("x", i))
+	}
+	config := ca.Mutual(t, claims...)
+	config.ServerName = "a"
+	dial := func() net.Conn {
+		raw, err := tls.Dial("tcp", a.Addr().String(), config)
+		require.NoError(t, err)
+		t.Cleanup(func() { raw.Close() })
+		return raw
+	}
+	for i, claim := range claims {
+		last := talk(t, dial(), claim, "a")
+		if i == maxStrangers {
+			a.says(t, "64 that have no address here are connected already", func() {})
+			last.ended(t)
+			break
+		}
+		last.say(t, claim)
+		eventually(t, func() bool { return a.has(claim) }, "%q is not connected", claim)
+	}
+	_, err := greetRaw(t, dial(), "b", "a").readAnswer()
+	assert.ErrorContains(t, err, `not the DNS name "b"`)
+	g.start(t, "c", withTLS(ca.Mutual(t, "c"))).reaches(t, a, "a member that starts now")
+	b.reaches(t, a, "after")
+	assert.Equal(t, 1, strings.Count(b.log.String(), "connected to member"))
 }
 
 func TestAReplicaWithoutAClientCertificateIsRefused(t *testing.T) {

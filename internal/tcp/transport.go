@@ -13,7 +13,7 @@ import (
 	"github.com/smr-go/smr/internal/ratelog"
 )
 
-// Endpoint is smr.Endpoint, which documents the fields, with strings for IDs. Hello and Check may be nil.
+// Endpoint is smr.Endpoint, which documents most fields, with strings for IDs. Hello and Check may be nil.
 type Endpoint struct {
 	ID         string
 	Addr       func(id string) string
@@ -22,6 +22,9 @@ type Endpoint struct {
 	Check      func(from string, hello []byte) error
 	Receive    func(from string, msg []byte)
 	Logger     hclog.Logger
+
+	Ahead      func(msg []byte) bool            // whether a message goes ahead of others that wait; nil: none does
+	Supersedes func(later, earlier []byte) bool // whether one such message makes an earlier one superfluous; nil: none does
 }
 
 // hello returns the greeting of the Endpoint, or nil if it has none.
@@ -32,6 +35,11 @@ func (e *Endpoint) hello() []byte {
 	return e.Hello()
 }
 
+// member reports whether id is this replica's, or that of a member that has an address here.
+func (t *Transport) member(id string) bool {
+	return id == t.endpoint.ID || t.endpoint.Addr(id) != ""
+}
+
 // checkHello returns the reason to refuse a greeting, or nil.
 func (e *Endpoint) checkHello(from string, hello []byte) error {
 	if e.Check == nil {
@@ -40,10 +48,14 @@ func (e *Endpoint) checkHello(from string, hello []byte) error {
 	return e.Check(from, hello)
 }
 
+// dialFunc is the type of net.Dialer.DialContext.
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
 // Transport is smr.TCP, which documents it.
 type Transport struct {
 	cfg      Config
 	listener net.Listener
+	dial     dialFunc
 	endpoint Endpoint // set once by Open
 	warnings ratelog.Warnings
 
@@ -59,7 +71,8 @@ type Transport struct {
 	peers    map[string]*peer      // of members to which messages were sent
 	conns    map[net.Conn]struct{} // all open connections
 	greeting []net.Conn            // accepted connections that have not greeted yet, oldest first; at most maxGreeting
-	accepted map[string]net.Conn   // the connection on which each member sends; at most maxAccepted
+	accepted map[string]net.Conn   // the connection on which each member sends
+	refused  map[string]*trouble   // of members
 }
 
 // Listen is smr.ListenTCP.
@@ -72,38 +85,47 @@ func Listen(cfg Config) (*Transport, error) {
 	if err != nil {
 		return nil, fmt.Errorf("smr: cannot listen: %w", err)
 	}
+	dialer := net.Dialer{Timeout: min(dialTimeout, cfg.Timeout), KeepAliveConfig: cfg.keepAlive()}
+	return newTransport(cfg, listener, dialer.DialContext), nil
+}
+
+// newTransport returns a transport with a complete configuration, which accepts from listener and dials with dial.
+func newTransport(cfg Config, listener net.Listener, dial dialFunc) *Transport {
 	t := &Transport{
 		cfg:      cfg,
 		listener: listener,
+		dial:     dial,
 		peers:    map[string]*peer{},
 		conns:    map[net.Conn]struct{}{},
 		accepted: map[string]net.Conn{},
+		refused:  map[string]*trouble{},
 	}
 	t.stopping, t.stop = context.WithCancel(context.Background())
-	return t, nil
+	return t
 }
 
 // Addr returns the address on which the transport listens.
 func (t *Transport) Addr() net.Addr { return t.listener.Addr() }
 
-// Open starts carrying messages. It fails if the configured certificate does not name the endpoint's ID,
-// and if the transport was opened or closed before.
+// Open starts carrying messages. It fails if the configured certificate does not name the endpoint's ID, or
+// names another member too, and if the transport was opened or closed before.
 func (t *Transport) Open(e Endpoint) error {
-	if err := t.cfg.checkOwnName(e.ID); err != nil {
-		return err
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.open || t.closed {
-		return errors.New("smr: a transport opens once: make another")
+		return errors.New("smr: a transport can be opened only once: create another")
 	}
 	t.endpoint, t.warnings.Log = e, e.Logger
+	if err := t.checkOwnName(e.ID); err != nil {
+		return err
+	}
 	t.open = true
 	t.others.Go(t.accept)
 	return nil
 }
 
-// Send queues msg for a member, or drops it. The order of messages to one member is preserved.
+// Send queues msg for a member, or drops it. The order of messages to one member is preserved among those that go ahead,
+// and among all others.
 func (t *Transport) Send(to string, msg []byte) {
 	if p := t.peer(to); p != nil {
 		p.send(msg)

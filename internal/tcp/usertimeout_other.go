@@ -7,5 +7,6 @@ import (
 	"time"
 )
 
-// giveUpAfter does nothing: the system decides when it closes a connection whose bytes are not acknowledged.
-func giveUpAfter(net.Conn, time.Duration) {}
+// giveUpAfter does nothing and reports false: the system decides when it closes a connection whose bytes are not
+// acknowledged.
+func giveUpAfter(net.Conn, time.Duration) bool { return false }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"math/big"
+	"net"
 	"testing"
 	"time"
 
@@ -40,12 +41,18 @@ func (ca *CA) Mutual(t *testing.T, names ...string) *tls.Config {
 	}
 }
 
-// Certificate returns a certificate for client and server with the names as DNS names.
+// Certificate returns a certificate for client and server with the names, as IP addresses or DNS names.
 func (ca *CA) Certificate(t *testing.T, names ...string) tls.Certificate {
 	template := &x509.Certificate{
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-		DNSNames:    names,
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
 	}
 	cert, key := signed(t, template, ca)
 	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
