@@ -26,9 +26,10 @@ func (u user) Apply(e *vsr.Entry) ([]byte, error) {
 // applier runs the shell's applier, which applies committed operations, until the replica stops.
 func (r *Replica) applier() {
 	a := &r.shell.Applier
-	defer func() { // also if the user's code has ended this goroutine
+	r.callbacks.enter(&r.callbacks.applier)
+	defer func() { // however it ends: a step may have failed, or the user's code ended this goroutine
 		if err := a.Failure(); err != nil {
-			r.fail(storageError(err))
+			r.fail(err)
 		}
 	}()
 	for {
@@ -42,7 +43,6 @@ func (r *Replica) applier() {
 			r.pace("applier")
 			done, err := r.applyStep()
 			if err != nil {
-				r.fail(storageError(err))
 				return
 			}
 			if done != nil {
@@ -52,9 +52,11 @@ func (r *Replica) applier() {
 	}
 }
 
-// applyStep runs one step while no reader looks at the state.
+// applyStep runs one step while no reader looks at the state. It runs none if the replica stops before the readers end.
 func (r *Replica) applyStep() (*shell.Applied, error) {
-	r.state.Lock()
+	if !r.state.Lock(r.stop) {
+		return nil, nil
+	}
 	defer r.state.Unlock()
 	done, err := r.shell.Applier.Step()
 	r.state.applied.Store(uint64(r.shell.Applier.Op()))

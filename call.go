@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/smr-go/smr/internal/shell"
 )
@@ -28,12 +29,13 @@ func newCall() any { return &call{outcome: make(chan outcome, 1)} }
 // result that this replica's state machine returned. Every replica applies the operation exactly once.
 // Propose may be called on any replica: a replica that is not the primary forwards the operation, and
 // resends it until the outcome is known. If ctx has no deadline and there is no quorum, Propose waits
-// until there is one. It copies body, and the caller owns the result. Concurrent calls are not ordered;
-// to order two operations, wait for the first to return.
+// until a quorum is back. It copies body, and the caller owns the result. Concurrent calls are not
+// ordered; to order two operations, wait for the first to return.
 //
 // The error is an ErrNotApplied if the operation was not applied and never will be; ErrOverloaded,
-// ErrTooLarge and the error of a replica whose disk is full are of this kind. It is an ErrUnknown if ctx
-// ended or the replica stopped before the outcome was known.
+// ErrTooLarge and the errors of full disks, of this replica or of too many members, are of this kind.
+// It is an ErrUnknown if ctx ended or the replica stopped before the outcome was known, or, as
+// ErrNoResult, if the operation was applied and its result is lost.
 func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err error) {
 	if len(body) > r.cfg.MaxOpSize {
 		return nil, fmt.Errorf("%w: %d bytes, the limit is %d (Config.MaxOpSize)", ErrTooLarge, len(body), r.cfg.MaxOpSize)
@@ -43,25 +45,43 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 	}
 	c := r.spare.Get().(*call)
 	c.Call = shell.Call{Body: slices.Clone(body), Caller: c}
-	size := len(body) + 1 // which may exceed Window, if no more than Window waits already
-	if !r.inbox.Put(shell.Input{Call: &c.Call}, size, r.cfg.Window+int64(size)) {
-		return nil, r.refusedAtDoor()
+	in, err := r.shell.Propose(&c.Call)
+	if err != nil && !r.stopping() {
+		return nil, err
 	}
-	select {
-	case o := <-c.outcome:
-		r.spare.Put(c)                       // the loop no longer holds it
-		return slices.Clone(o.result), o.err // the session table holds the result too
-	case <-ctx.Done():
+	if err != nil || !r.inbox.Add(in) {
+		return nil, shell.Because(ErrNotApplied, r.whyClosed())
 	}
-	r.do(func(l *shell.Loop) { l.Cancel(&c.Call, ctx.Err()) })
-	o := <-c.outcome // the loop answers every call, at the latest when it ends
-	return slices.Clone(o.result), o.err
+	late := r.callbacks.late(ctx)
+	for {
+		select {
+		case o := <-c.outcome:
+			r.spare.Put(c)                       // the loop no longer holds it
+			return slices.Clone(o.result), o.err // the session table holds the result too
+		case <-ctx.Done():
+			return r.cancel(c, ctx.Err())
+		case <-late:
+			if r.callbacks.runs() {
+				return r.cancel(c, errCallback)
+			}
+		}
+	}
 }
 
-// refusedAtDoor returns the reason why the inbox did not accept a proposal.
-func (r *Replica) refusedAtDoor() error {
-	if r.stopping() {
-		return shell.Because(ErrNotApplied, r.whyClosed())
+// answerLimit is how long a call whose context has ended waits until the loop reports the outcome.
+const answerLimit = 250 * time.Millisecond
+
+// cancel cancels a call with the reason why, and returns its outcome. The loop answers every call, at the latest when it
+// ends, unless it hangs.
+func (r *Replica) cancel(c *call, why error) (result []byte, err error) {
+	r.do(func(l *shell.Loop) { l.Cancel(&c.Call, why) })
+	limit := time.NewTimer(answerLimit)
+	defer limit.Stop()
+	select {
+	case o := <-c.outcome:
+		return slices.Clone(o.result), o.err
+	case <-limit.C:
+		return nil, shell.Because(ErrUnknown, fmt.Errorf("%w, and the protocol loop does not answer: is a call of "+
+			"Config.Transport or Config.Detector stuck, or the machine overloaded?", why))
 	}
-	return fmt.Errorf("%w: messages and proposals that wait exceed %d bytes (Config.Window); try again later", ErrOverloaded, r.cfg.Window)
 }

@@ -3,8 +3,10 @@ package smr
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr/internal/shell"
@@ -55,6 +57,50 @@ func TestEndedReadIsForgotten(t *testing.T) {
 		}
 		g.wires.heal()
 	})
+}
+
+// A read that waits for a long reader, and for the applier that waits for that one, returns when its context ends.
+func TestReadBehindALongReaderEndsWithItsContext(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		r, over := g.longRead()
+		for _, level := range []ReadLevel{Local, AtLeast(1), Linearizable} {
+			at := time.Now()
+			g.ends(func() {
+				assert.ErrorIs(t, r.Read(g.in(time.Second), level, func() {}), context.DeadlineExceeded)
+			})
+			require.Equal(t, time.Second, time.Since(at))
+		}
+		close(over)
+		require.NoError(t, r.Read(g.t.Context(), Local, func() {}))
+	})
+}
+
+// Close waits neither for the function of a Read nor for reads behind it, which return when the replica stops.
+func TestCloseDoesNotWaitForReaders(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		r, over := g.longRead()
+		defer close(over)
+		go func() {
+			time.Sleep(time.Second)
+			g.close("a")
+		}()
+		at := time.Now()
+		g.ends(func() { assert.ErrorIs(t, r.Read(g.t.Context(), Local, func() {}), ErrClosed) })
+		g.ends(func() { <-r.Done() })
+		require.Equal(t, time.Second, time.Since(at))
+	})
+}
+
+// longRead starts member a, with a Read that lasts until over is closed and an applier that waits for it.
+func (g *group) longRead() (r *Replica, over chan struct{}) {
+	g.start()
+	g.propose("a", "before")
+	r, over = g.replica("a"), make(chan struct{})
+	go r.Read(g.t.Context(), Local, func() { <-over })
+	synctest.Wait()
+	go r.Propose(g.t.Context(), []byte("waits for the reader"))
+	synctest.Wait()
+	return r, over
 }
 
 // turn calls f in a turn of a member's loop and returns when that has ended.

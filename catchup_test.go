@@ -16,9 +16,13 @@ import (
 // lag. The log is cut by segments, whose size follows SnapshotBytes.
 func snapshots(cfg *Config) { cfg.SnapshotEvery, cfg.SnapshotBytes, cfg.KeepLog = 20, 64<<10, -1 }
 
-// fill proposes enough operations for more than two segments of the log.
+// fill proposes enough operations for more than two segments of the log. Meanwhile snapshots are written wherever they are
+// due.
 func (g *group) fill(at ID, prefix string) {
 	for i := range 280 {
+		if i%20 == 0 {
+			time.Sleep(time.Millisecond)
+		}
 		g.propose(at, fmt.Sprint(prefix, i))
 	}
 }
@@ -109,8 +113,8 @@ func TestCallerIsAnsweredFromASnapshot(t *testing.T) {
 		at := g.backup()
 		g.propose(at, "opens the session")
 		p := g.primary()
-		g.wires.cutOneWay(p, at) // at is heard, but no longer hears the primary
-		g.wires.cutOneWay(g.others(p, at)[0], at)
+		g.wires.cutLinks(link{p, at}) // at is heard, but no longer hears the primary
+		g.wires.cutLinks(link{g.others(p, at)[0], at})
 		answer := make(chan string, 1)
 		go func() { answer <- g.propose(at, "asked before") }()
 		g.wait("the others apply it", func() bool { return len(g.history(p)) == 2 })

@@ -95,7 +95,8 @@ func (c *clients) check() {
 		require.Zero(t, place[body], "%s was said not to be applied", body)
 	}
 	applied := slices.DeleteFunc(slices.Clone(c.unknown), func(body string) bool { return place[body] == "" })
-	t.Logf("%d acknowledged, %d not applied, %d unknown, of which %d applied", len(c.acknowledged), len(c.refused), len(c.unknown), len(applied))
+	t.Logf("%d acknowledged, %d not applied, %d unknown, of which %d applied",
+		len(c.acknowledged), len(c.refused), len(c.unknown), len(applied))
 }
 
 func isNotApplied(err error) bool { return errors.Is(err, ErrNotApplied) }

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/wire"
 )
 
 // maxID and maxAddr are the lengths in bytes of the longest ID and of the longest address or name.
@@ -23,12 +24,13 @@ func (c Config) withDefaults() (Config, error) {
 	c.Members = slices.Clone(c.Members)
 	c.Group = orElse(c.Group, "smr")
 	if c.Logger == nil {
-		c.Logger = hclog.New(&hclog.LoggerOptions{Name: "smr", Level: hclog.Warn}) // not a sublogger of hclog.Default, which would share its level
+		// Not a sublogger of hclog.Default, which would share its level.
+		c.Logger = hclog.New(&hclog.LoggerOptions{Name: "smr", Level: hclog.Warn})
 	}
 	c.Heartbeat = orElse(c.Heartbeat, 50*time.Millisecond)
 	c.Abdication = orElse(c.Abdication, time.Second)
 	if c.Detector == nil {
-		c.Detector = NewAdaptiveDetector(5*c.Heartbeat, 40*c.Heartbeat)
+		c.Detector = detector.Default(c.Heartbeat)
 	}
 	c.DiskLimit = max(orElse(c.DiskLimit, 5*time.Second), 0)
 	c.SnapshotEvery = orElse(c.SnapshotEvery, 100_000)
@@ -47,31 +49,33 @@ func orElse[T comparable](value, fallback T) T {
 	return value
 }
 
-// maxMaxOpSize is the limit of MaxOpSize: a message with one operation must not exceed what transports
-// accept.
-const maxMaxOpSize = 64 << 20
-
 // check returns an error that names an invalid field and the remedy.
 func (c *Config) check() error {
 	switch {
 	case c.Heartbeat < time.Millisecond:
 		return fmt.Errorf("smr: Config.Heartbeat is %v; it must be at least 1ms (zero: 50ms)", c.Heartbeat)
 	case c.Abdication < c.Heartbeat:
-		return fmt.Errorf("smr: Config.Abdication is %v, less than Heartbeat, %v; several heartbeats are right (zero: 1s)", c.Abdication, c.Heartbeat)
-	case c.MaxOpSize < 0 || c.MaxOpSize > maxMaxOpSize:
-		return fmt.Errorf("smr: Config.MaxOpSize is %d; it must be from 1 to %d bytes (zero: 1 MiB)", c.MaxOpSize, maxMaxOpSize)
+		return fmt.Errorf("smr: Config.Abdication is %v, less than Heartbeat, %v; choose several heartbeats (zero: 1s)",
+			c.Abdication, c.Heartbeat)
+	case c.MaxOpSize < 0 || c.MaxOpSize > vsr.MaxBody:
+		return fmt.Errorf("smr: Config.MaxOpSize is %d; it must be from 1 to %d bytes, since no transport carries more (zero: 1 MiB)",
+			c.MaxOpSize, vsr.MaxBody)
 	case c.Window < int64(c.MaxOpSize):
-		return fmt.Errorf("smr: Config.Window is %d bytes, less than MaxOpSize, %d; raise it (zero: 64 MiB)", c.Window, c.MaxOpSize)
+		return fmt.Errorf("smr: Config.Window is %d bytes, less than MaxOpSize, %d; raise it (zero: 64 MiB)",
+			c.Window, c.MaxOpSize)
 	case len(c.Group) > maxAddr:
 		return fmt.Errorf("smr: Config.Group has %d bytes; the limit is %d", len(c.Group), maxAddr)
 	case c.StateMachine == nil:
 		return errors.New("smr: Config.StateMachine is missing")
 	case c.Dir == "" && !c.Volatile:
-		return errors.New("smr: Config.Dir is missing; name a directory for log and snapshots, or set Volatile to keep them in memory")
+		return errors.New("smr: Config.Dir is missing; name a directory for log and snapshots, or set Volatile to keep " +
+			"them in memory")
 	case c.Dir != "" && c.Volatile:
-		return fmt.Errorf("smr: Config.Volatile is set and Dir is %q; a volatile replica keeps nothing on disk: leave one out", c.Dir)
+		return fmt.Errorf("smr: Config.Volatile is set and Dir is %q; a volatile replica keeps nothing on disk: leave "+
+			"one out", c.Dir)
 	case c.Transport == nil && len(c.Members) > 1:
-		return errors.New("smr: Config.Transport is missing; more than one member needs one, such as ListenTCP or Network.Transport")
+		return errors.New("smr: Config.Transport is missing; more than one member needs one, such as ListenTCP or " +
+			"Network.Transport")
 	}
 	return c.checkMembers()
 }
@@ -126,10 +130,4 @@ func (c *Config) addr(id ID) string {
 		return c.Members[i].Addr
 	}
 	return ""
-}
-
-// maxMessage returns the size of the largest message: a chunk of a snapshot, or a batch of entries whose
-// last entry exceeds the limit of a batch.
-func (c *Config) maxMessage() int {
-	return 2<<20 + c.MaxOpSize + wire.EntryOverhead + wire.MessageOverhead
 }

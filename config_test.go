@@ -24,9 +24,9 @@ func TestStartRefuses(t *testing.T) {
 	}{
 		"no members":         {func(c *Config) { c.Members = nil }, "Config.Members has 0 members; it must have 1 to 7"},
 		"too many members":   {func(c *Config) { c.Members = make([]Member, 8) }, "Config.Members has 8 members"},
-		"member without id":  {func(c *Config) { c.Members = []Member{{ID: "a"}, {}} }, `Config.Members[1].ID "" must have 1 to 64 bytes`},
+		"member without id":  {func(c *Config) { c.Members = []Member{{ID: "a"}, {}} }, `Members[1].ID "" must have 1 to 64 bytes`},
 		"long id":            {func(c *Config) { c.Members = []Member{{ID: ID(strings.Repeat("a", 65))}} }, "must have 1 to 64 bytes"},
-		"long address":       {func(c *Config) { c.Members[1].Addr = strings.Repeat("a", 256) }, "Config.Members[1].Addr has 256 bytes"},
+		"long address":       {func(c *Config) { c.Members[1].Addr = strings.Repeat("a", 256) }, "Members[1].Addr has 256 bytes"},
 		"member twice":       {func(c *Config) { c.Members[2].ID = "a" }, `Config.Members has "a" twice`},
 		"not a member":       {func(c *Config) { c.ID = "z" }, `Config.ID "z" is not one of Config.Members`},
 		"no id":              {func(c *Config) { c.ID = "" }, "Config.ID is missing"},
@@ -36,9 +36,9 @@ func TestStartRefuses(t *testing.T) {
 		"two places":         {func(c *Config) { c.Dir = "data" }, `Config.Volatile is set and Dir is "data"`},
 		"long group":         {func(c *Config) { c.Group = strings.Repeat("a", 256) }, "Config.Group has 256 bytes"},
 		"negative heartbeat": {func(c *Config) { c.Heartbeat = -1 }, "Config.Heartbeat is -1ns; it must be at least 1ms"},
-		"short abdication":   {func(c *Config) { c.Abdication = time.Millisecond }, "Config.Abdication is 1ms, less than Heartbeat, 50ms"},
+		"short abdication":   {func(c *Config) { c.Abdication = time.Millisecond }, "Abdication is 1ms, less than Heartbeat, 50ms"},
 		"negative op size":   {func(c *Config) { c.MaxOpSize = -1 }, "Config.MaxOpSize is -1"},
-		"huge op size":       {func(c *Config) { c.MaxOpSize = 1 << 30 }, "Config.MaxOpSize is 1073741824"},
+		"huge op size":       {func(c *Config) { c.MaxOpSize = 32<<20 + 1 }, "Config.MaxOpSize is 33554433; it must be from 1 to 33554432 bytes, since no transport carries more"},
 		"window too small":   {func(c *Config) { c.Window = 1000 }, "Config.Window is 1000 bytes, less than MaxOpSize"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,41 +57,114 @@ func TestStartRefuses(t *testing.T) {
 // Every field of the configuration that the shell or the core obeys reaches it, and so do the defaults.
 func TestConfigReachesTheShell(t *testing.T) {
 	of := func(change func(*Config)) shell.Config {
-		cfg := Config{ID: "b", Members: []Member{{ID: "a"}, {ID: "b"}}, StateMachine: newRecorder(), Transport: NewNetwork().Transport("b"), Dir: "data"}
+		cfg := Config{ID: "b", Members: []Member{{ID: "a"}, {ID: "b"}}, StateMachine: newRecorder(),
+			Transport: NewNetwork().Transport("b"), Dir: "data"}
 		change(&cfg)
 		cfg, err := cfg.withDefaults()
 		require.NoError(t, err)
 		return (&Replica{cfg: cfg}).shellConfig(vfs.NewMem())
 	}
+	type given = shell.Config
 	for name, c := range map[string]struct {
-		change  func(*Config)
-		get     func(shell.Config) any
-		want    any
-		without any
+		change        func(*Config)
+		get           func(given) any
+		want, without any
 	}{
-		"Group":         {func(c *Config) { c.Group = "g" }, func(c shell.Config) any { return c.Group }, "g", "smr"},
-		"Dir":           {func(c *Config) { c.Dir = "elsewhere" }, func(c shell.Config) any { return c.Dir }, "elsewhere", "data"},
-		"ID":            {func(c *Config) { c.ID = "a" }, func(c shell.Config) any { return c.Core.Self }, vsr.Index(0), vsr.Index(1)},
-		"Members":       {func(c *Config) { c.Members = append(c.Members, Member{ID: "c"}) }, func(c shell.Config) any { return len(c.Core.Members.Members) }, 3, 2},
-		"SnapshotEvery": {func(c *Config) { c.SnapshotEvery = 7 }, func(c shell.Config) any { return c.SnapshotEvery }, 7, 100_000},
-		"SnapshotBytes": {func(c *Config) { c.SnapshotBytes = 7 }, func(c shell.Config) any { return c.SnapshotBytes }, int64(7), int64(64 << 20)},
-		"segments":      {func(c *Config) { c.SnapshotBytes = 1 << 20 }, func(c shell.Config) any { return c.SegmentSize }, int64(256 << 10), int64(16 << 20)},
-		"KeepLog":       {func(c *Config) { c.KeepLog = 7 }, func(c shell.Config) any { return c.Core.KeepLog }, int64(7), int64(256 << 20)},
-		"no KeepLog":    {func(c *Config) { c.KeepLog = -1 }, func(c shell.Config) any { return c.Core.KeepLog }, int64(0), int64(256 << 20)},
-		"Window":        {func(c *Config) { c.Window = 2 << 20 }, func(c shell.Config) any { return c.Core.Window }, int64(2 << 20), int64(64 << 20)},
-		"the tail":      {func(c *Config) { c.Window = 2 << 20 }, func(c shell.Config) any { return c.Core.Tail }, int64(2 << 20), int64(64 << 20)},
-		"DiskLimit":     {func(c *Config) { c.DiskLimit = time.Minute }, func(c shell.Config) any { return c.Core.DiskLimit }, time.Minute, 5 * time.Second},
-		"Abdication":    {func(c *Config) { c.Abdication = time.Minute }, func(c shell.Config) any { return c.Core.Abdication }, time.Minute, time.Second},
-		"Heartbeat":     {func(c *Config) { c.Heartbeat = time.Second }, func(c shell.Config) any { return c.Core.Heartbeat }, time.Second, 50 * time.Millisecond},
-		"idle":          {func(c *Config) { c.Heartbeat = 10 * time.Millisecond }, func(c shell.Config) any { return c.Core.IdleHeartbeat }, 40 * time.Millisecond, 200 * time.Millisecond},
-		"Volatile":      {func(c *Config) { c.Dir, c.Volatile = "", true }, func(c shell.Config) any { return c.Core.Volatile }, true, false},
+		"Group": {
+			func(c *Config) { c.Group = "g" },
+			func(c given) any { return c.Group }, "g", "smr",
+		},
+		"Dir": {
+			func(c *Config) { c.Dir = "elsewhere" },
+			func(c given) any { return c.Dir }, "elsewhere", "data",
+		},
+		"ID": {
+			func(c *Config) { c.ID = "a" },
+			func(c given) any { return c.Core.Self }, vsr.Index(0), vsr.Index(1),
+		},
+		"Members": {
+			func(c *Config) { c.Members = append(c.Members, Member{ID: "c"}) },
+			func(c given) any { return len(c.Core.Members.Members) }, 3, 2,
+		},
+		"SnapshotEvery": {
+			func(c *Config) { c.SnapshotEvery = 7 },
+			func(c given) any { return c.SnapshotEvery }, 7, 100_000,
+		},
+		"SnapshotBytes": {
+			func(c *Config) { c.SnapshotBytes = 7 },
+			func(c given) any { return c.SnapshotBytes }, int64(7), int64(64 << 20),
+		},
+		"segments": {
+			func(c *Config) { c.SnapshotBytes = 1 << 20 },
+			func(c given) any { return c.SegmentSize }, int64(256 << 10), int64(16 << 20),
+		},
+		"KeepLog": {
+			func(c *Config) { c.KeepLog = 7 },
+			func(c given) any { return c.Core.KeepLog }, int64(7), int64(256 << 20),
+		},
+		"no KeepLog": {
+			func(c *Config) { c.KeepLog = -1 },
+			func(c given) any { return c.Core.KeepLog }, int64(0), int64(256 << 20),
+		},
+		"Window": {
+			func(c *Config) { c.Window = 2 << 20 },
+			func(c given) any { return c.Core.Window }, int64(2 << 20), int64(64 << 20),
+		},
+		"the tail": {
+			func(c *Config) { c.Window = 2 << 20 },
+			func(c given) any { return c.Core.Tail }, int64(2 << 20), int64(64 << 20),
+		},
+		"DiskLimit": {
+			func(c *Config) { c.DiskLimit = time.Minute },
+			func(c given) any { return c.Core.DiskLimit }, time.Minute, 5 * time.Second,
+		},
+		"Abdication": {
+			func(c *Config) { c.Abdication = time.Minute },
+			func(c given) any { return c.Core.Abdication }, time.Minute, time.Second,
+		},
+		"Heartbeat": {
+			func(c *Config) { c.Heartbeat = time.Second },
+			func(c given) any { return c.Core.Heartbeat }, time.Second, 50 * time.Millisecond,
+		},
+		"Volatile": {
+			func(c *Config) { c.Dir, c.Volatile = "", true },
+			func(c given) any { return c.Core.Volatile }, true, false,
+		},
 	} {
 		assert.Equal(t, c.want, c.get(of(c.change)), name)
 		assert.Equal(t, c.without, c.get(of(func(*Config) {})), "the default of %s", name)
 	}
 	d := NewFixedDetector(time.Second)
 	assert.Same(t, d, of(func(c *Config) { c.Detector = d }).Core.Detector)
-	assert.NotNil(t, of(func(*Config) {}).Core.Detector)
+	d = NewAdaptiveDetector(50*time.Millisecond, 400*time.Millisecond)
+	assert.Equal(t, d, of(func(c *Config) { c.Heartbeat = 10 * time.Millisecond }).Core.Detector)
+}
+
+// A StateMachine and a Detector belong to one running replica of the process.
+func TestSharedValuesAreRefused(t *testing.T) {
+	for field, share := range map[string]func(c *Config, state StateMachine, d Detector){
+		"StateMachine": func(c *Config, state StateMachine, _ Detector) { c.StateMachine = state },
+		"Detector":     func(c *Config, _ StateMachine, d Detector) { c.Detector = d },
+	} {
+		for range 2 { // the first time leaves nothing behind
+			state, d := newRecorder(), NewAdaptiveDetector(time.Second, time.Minute)
+			config := func() Config {
+				c := Config{ID: "a", Members: []Member{{ID: "a"}}, StateMachine: newRecorder(), Volatile: true, Logger: hclog.NewNullLogger()}
+				share(&c, state, d)
+				return c
+			}
+			r, err := Start(config())
+			require.NoError(t, err)
+			for range 2 {
+				_, err = Start(config())
+				require.EqualError(t, err, "smr: Config."+field+` is in use by replica "a", which runs in this process; give each replica a value of its own`)
+			}
+			require.NoError(t, r.Close())
+			r, err = Start(config())
+			require.NoError(t, err)
+			require.NoError(t, r.Close())
+		}
+	}
 }
 
 // A second replica on a real directory is refused while the first runs. After that it continues with the

@@ -1,10 +1,13 @@
 package smr
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -39,6 +42,89 @@ func TestFullDisk(t *testing.T) {
 		g.settle()
 		require.Len(t, g.history(p), 402)
 	})
+}
+
+// F13. With the disks of a majority full, the primary refuses proposals with that reason, and every replica that holds the
+// whole log serves linearizable reads. When there is space, the group goes on.
+func TestFullDisksLeaveReads(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.settle()
+		for _, id := range g.all() {
+			g.disks[id].SetCapacity(g.disks[id].Used())
+		}
+		p := g.primary()
+		for i := 0; !strings.Contains(g.replica(p).Status().Problem, "writes are refused") && i < 2000; i++ {
+			g.replica(g.all()[i%3]).Propose(g.in(time.Second), fmt.Append(nil, "meanwhile ", i))
+			p = g.primary()
+		}
+		for i := range 20 {
+			_, err := g.replica(g.all()[i%3]).Propose(g.in(time.Second), []byte("refused"))
+			require.ErrorIs(t, err, ErrNotApplied)
+			require.ErrorContains(t, err, "full")
+		}
+		require.NoError(t, g.replica(p).Read(g.in(time.Second), Linearizable, func() {}))
+		for _, id := range g.all() {
+			g.disks[id].SetCapacity(0)
+		}
+		g.wait("they resume", func() bool {
+			return !slices.ContainsFunc(g.all(), func(id ID) bool { return g.replica(id).Status().Problem != "" })
+		})
+		g.propose(p, "afterwards")
+		g.settle()
+	})
+}
+
+// F13. While the disk of a backup is full, calls there are refused, a call that was sent before waits, and so does a
+// linearizable read. All return once there is space; a call whose context ends before does not learn its outcome.
+func TestCallsOnAFullDisk(t *testing.T) {
+	for _, gaveUp := range []bool{false, true} {
+		scenarioWith(t, 3, snapshots, func(g *group) {
+			g.wires.latency = 100 * time.Millisecond
+			g.start()
+			require.Equal(t, ID("a"), g.primary())
+			g.propose("a", "opens the session of a")
+			g.propose("b", "opens the session of b")
+			g.settle()
+			b := g.replica("b")
+			g.disks["b"].SetCapacity(g.disks["b"].Used())
+			large := make(chan error, 1)
+			go func() {
+				_, err := g.replica("a").Propose(g.in(time.Minute), make([]byte, 256<<10))
+				large <- err
+			}()
+			time.Sleep(50 * time.Millisecond) // b receives the large operation, and after that its own
+			ctx, giveUp := context.WithCancel(g.in(time.Minute))
+			defer giveUp()
+			sent := make(chan error, 1)
+			go func() {
+				_, err := b.Propose(ctx, []byte("sent before"))
+				sent <- err
+			}()
+			require.NoError(t, <-large)
+			time.Sleep(time.Second) // both are committed
+			require.Contains(t, b.Status().Problem, "full")
+
+			_, err := b.Propose(g.in(time.Minute), []byte("refused"))
+			require.ErrorIs(t, err, ErrNotApplied)
+			applied := b.Status().Applied
+			require.NoError(t, b.Read(g.in(time.Minute), AtLeast(applied), func() {}))
+			require.ErrorIs(t, b.Read(g.in(10*time.Second), Linearizable, func() {}), context.DeadlineExceeded)
+			require.Empty(t, sent)
+			if gaveUp {
+				giveUp()
+				require.ErrorIs(t, <-sent, ErrUnknown)
+			}
+			g.disks["b"].SetCapacity(1 << 30)
+			require.NoError(t, b.Read(g.in(time.Minute), Linearizable, func() {}))
+			if !gaveUp {
+				require.NoError(t, <-sent)
+			}
+			require.Equal(t, "sent before", g.history("b")[3])
+			require.Len(t, g.history("b"), 4)
+		})
+	}
 }
 
 // F13. A save waits for space that a compaction queued behind it would free: the compaction goes first.
@@ -95,7 +181,9 @@ func (g *group) hang(id ID) (end func()) {
 		}
 		return nil
 	})
-	return func() { close(over) }
+	end = sync.OnceFunc(func() { close(over) })
+	g.t.Cleanup(end)
+	return end
 }
 
 // F12. A replica stops with the error of a failed sync, and can be restarted on its directory.
@@ -141,7 +229,9 @@ func TestDamagedLog(t *testing.T) {
 				segment = "data/log/" + name
 			}
 		}
-		require.NoError(t, disk.FlipBit(segment, 4*512+50, 3))
+		whole, err := disk.ReadFile(segment)
+		require.NoError(t, err)
+		require.NoError(t, disk.FlipBit(segment, int64(bytes.Index(whole, []byte("op 5"))), 3))
 		before, err := disk.ReadFile(segment)
 		require.NoError(t, err)
 		err = g.tryStart("c", g.change)
@@ -153,6 +243,34 @@ func TestDamagedLog(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 		g.propose("a", "without c")
+	})
+}
+
+// F7, S6. A backup is killed while its log is busy, and the end of the log, which it has acknowledged, is damaged. That looks
+// like a torn write, so it starts. The others remember, it stops, and they name it and go on.
+func TestLogThatLostItsEnd(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.settle()
+		lost := g.backup()
+		g.propose(g.primary(), "the end")
+		g.durable(lost)
+		g.wait("it has acknowledged the end", func() bool { return g.replica(lost).Status().Commit == g.replica(g.primary()).Status().Op })
+		g.crash(lost)
+		disk := g.disks[lost]
+		segment := "data/log/" + g.firstSegment(lost)
+		whole, err := disk.ReadFile(segment)
+		require.NoError(t, err)
+		require.NoError(t, disk.FlipBit(segment, int64(bytes.Index(whole, []byte("the end"))), 3))
+		g.start(lost)
+		require.ErrorContains(t, g.stopped(lost), "this replica has acknowledged")
+		for _, id := range g.others(lost) {
+			g.wait("it names the loss", func() bool {
+				return strings.Contains(g.replica(id).Status().Problem, string(lost)+" has lost its memory")
+			})
+			g.propose(id, "without it at "+string(id))
+		}
 	})
 }
 
@@ -172,7 +290,27 @@ func TestDirectoryOfAnother(t *testing.T) {
 	})
 }
 
-// D3. If the disk of the primary hangs, another member takes over. If that of a backup hangs, nothing happens.
+// F17. A replica that was started with a wrong ID or group by mistake, and has learned of no group, does not spoil the
+// directory for the right one. Once it has learned of a group, it does.
+func TestDirectoryOfAMistakenFirstStart(t *testing.T) {
+	for name, mistake := range map[string]func(*Config){
+		"ID":    func(cfg *Config) { cfg.ID, cfg.Transport = "b", NewNetwork().Transport("b") },
+		"group": func(cfg *Config) { cfg.Group, cfg.Transport = "another", NewNetwork().Transport("c") },
+	} {
+		scenario(t, 3, func(g *group) {
+			require.NoError(t, g.tryStart("c", mistake), name)
+			time.Sleep(time.Second)
+			g.close("c")
+			g.start()
+			g.propose("c", "after")
+			g.close("c")
+			require.ErrorContains(t, g.tryStart("c", mistake), "belongs to")
+		})
+	}
+}
+
+// D3. If the disk of the primary hangs, another member takes over. If that of a backup hangs, nothing happens. The member whose
+// disk hangs goes on serving its callers.
 func TestHungDisk(t *testing.T) {
 	for _, primary := range []bool{true, false} {
 		scenario(t, 3, func(g *group) {
@@ -188,6 +326,12 @@ func TestHungDisk(t *testing.T) {
 			other := g.others(hung)[0]
 			g.propose(other, "meanwhile")
 			require.Equal(t, primary, g.replica(other).Status().Primary != "a")
+			for i := range 20 {
+				g.propose(other, fmt.Sprint("meanwhile ", i, strings.Repeat(" and", 2<<10)))
+				_, err := g.replica(hung).Propose(g.in(time.Second), fmt.Append(nil, "through it again ", i))
+				require.NoError(t, err)
+				require.NoError(t, g.replica(hung).Read(g.in(time.Second), Linearizable, func() {}))
+			}
 			over()
 			g.settle()
 		})

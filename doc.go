@@ -20,11 +20,15 @@
 //	func (c *counter) Restore(r io.Reader) error      { _, err := fmt.Fscan(r, &c.n); return err }
 //
 //	func main() {
-//		members := []smr.Member{{ID: "a", Addr: "10.0.0.1:7000"}, {ID: "b", Addr: "10.0.0.2:7000"}, {ID: "c", Addr: "10.0.0.3:7000"}}
+//		members := []smr.Member{
+//			{ID: "a", Addr: "10.0.0.1:7000"}, {ID: "b", Addr: "10.0.0.2:7000"}, {ID: "c", Addr: "10.0.0.3:7000"},
+//		}
 //		transport, err := smr.ListenTCP(smr.TCPConfig{Listen: ":7000"})
 //		…
 //		state := &counter{}
-//		replica, err := smr.Start(smr.Config{ID: "a", Members: members, StateMachine: state, Transport: transport, Dir: "data"})
+//		replica, err := smr.Start(smr.Config{
+//			ID: "a", Members: members, StateMachine: state, Transport: transport, Dir: "data",
+//		})
 //		…
 //		result, err := replica.Propose(ctx, []byte("count"))                       // on any replica
 //		err = replica.Read(ctx, smr.Linearizable, func() { fmt.Println(state.n) }) // on any replica
@@ -45,7 +49,7 @@
 //   - [Linearizable] reads, on any replica, see everything that was acknowledged before they began.
 //   - An error of Propose is either [ErrNotApplied], and then the operation neither took effect nor
 //     ever will, or [ErrUnknown], and then the context ended or the replica stopped before the
-//     outcome was known.
+//     outcome was known, or the result was lost ([ErrNoResult]).
 //
 // These guarantees do not depend on clocks. Time decides only how soon the group goes on after a
 // failure. With fewer replicas the group serves only [Local] reads, and [AtLeast] reads that are
@@ -54,22 +58,30 @@
 // A group survives messages that are lost, repeated, delayed, reordered or corrupted; partitions of
 // any shape, including one-way partitions; crashes and restarts at any point, even of all replicas
 // at once; pauses of any length; power failures that lose or tear unsynced writes; slow and hanging
-// disks; and full disks of as many members as it can spare. A failed write or sync of the log, or a
-// panic in Apply, stops that one replica with an error that reports the cause. Damage in the log is
-// detected, and the replica does not start on it ([ErrCorrupt]). A damaged snapshot is detected and
-// not used.
+// disks; and full disks of as many members as it can spare. With more full disks it refuses
+// operations, and serves reads. A failed write or sync of the log, or a panic in Apply, stops that one
+// replica with an error that reports the cause. Damage in the log is detected, and the replica does
+// not start on it ([ErrCorrupt]). A damaged snapshot is detected and not used.
 //
 // While the replicas of a group are closed and started again one after another, calls on the others
 // wait for the next primary and succeed. Addresses of members may change at a restart, even all at
 // once; members are identified by their IDs.
 //
+// # Health
+//
+// [Replica.Health] reports whether calls would succeed now, how many more members may fail, and the
+// state of each member. Problem of [Status] is a sentence that describes the present problem and states
+// since when it has lasted. It is empty while calls succeed and the group tolerates as many failures as
+// a group of its size can. Logger receives a warning when a problem begins, and a line when it ends.
+// Package probes serves health checks over HTTP.
+//
 // # Limits
 //
-//   - Two replicas survive the loss of none, and of course neither does one. Use three, or five.
+//   - A group of one or two replicas survives no loss. Use three, or five.
 //   - The members of a group cannot be changed yet. A member that lost its directory stays out: it
-//     starts in Phase [Recovering], and Problem of its [Status] reports it. If the log is damaged,
-//     [Start] returns [ErrCorrupt]. Either way the others go on without that member, with one
-//     failure less to spare.
+//     is then in Phase [Outside], Problem of its [Status] reports it, and calls fail with
+//     [ErrNoState]. If the log is damaged, [Start] returns [ErrCorrupt]. Either way the others go on
+//     without that member, and can survive one failure less.
 //   - With [Config.Volatile] a replica keeps its log in memory only. Once stopped, it has lost its
 //     memory and stays out too. That suits tests, and state that may be lost with its processes.
 //   - Replicas trust each other. The group survives replicas that fail, but not replicas that lie

@@ -1,6 +1,10 @@
 package smr
 
 import (
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -27,9 +31,23 @@ func (d driver) Tell(in shell.Input) { d.inbox.Add(in) }
 func (d driver) Stopping() bool { return d.stopping() }
 
 // Background runs do in a goroutine of its own.
-func (d driver) Background(_ shell.Task, do func()) {
-	d.background(func() {
+func (d driver) Background(task shell.Task, do func()) {
+	what := theDisk
+	if task == shell.WriteSnapshot {
+		what = theSnapshot
+	}
+	d.busy.run(what, func() {
 		d.pace("background")
+		if task == shell.TryAgain {
+			select {
+			case <-d.stop:
+				return
+			case <-time.After(shell.FullRetry):
+			}
+		}
+		if task == shell.WriteSnapshot {
+			d.callbacks.enter(&d.callbacks.snapshot)
+		}
 		do()
 	})
 }
@@ -43,12 +61,12 @@ func (d driver) Turned(state *vsr.State) {
 }
 
 // Fail stops the replica because of err.
-func (d driver) Fail(err error) { d.fail(storageError(err)) }
+func (d driver) Fail(err error) { d.fail(err) }
 
 // Send sends a message to each of its receivers.
 func (d driver) Send(p shell.Packet) {
 	if d.probe != nil {
-		d.probe.sends(&p)
+		d.probe.sends(p)
 	}
 	for _, i := range p.To {
 		d.cfg.Transport.Send(d.cfg.Members[i].ID, p.Bytes)
@@ -60,6 +78,10 @@ func (d driver) Note(n shell.Note) {
 	args := n.Args
 	if n.Err != nil {
 		args = append(args[:len(args):len(args)], errorArgs(n.Err)...)
+	}
+	if n.Level >= hclog.Warn {
+		d.notes.Report(n.Level, n.Text, n.Text, args...)
+		return
 	}
 	d.log.Log(n.Level, n.Text, args...)
 }

@@ -1,12 +1,15 @@
 package smr
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vfs"
 )
 
 // S2. A group of any size forms by itself, and the first member in the list leads it.
@@ -67,13 +70,101 @@ func TestMemberThatLostItsMemoryStaysOut(t *testing.T) {
 		g.propose("c", "before")
 		g.close("c")
 		g.start("c")
-		g.wait("c is recovering", func() bool { return g.replica("c").Status().Phase == Recovering })
+		g.wait("c is recovering", func() bool { return g.replica("c").Status().Phase == Outside })
 		assert.Contains(t, g.replica("c").Status().Problem, "stays out")
 		g.propose("a", "without c")
 		require.Empty(t, g.history("c"))
-		_, err := g.replica("c").Propose(g.in(time.Second), []byte("not through c"))
-		require.ErrorIs(t, err, ErrNotApplied)
-		require.ErrorContains(t, g.replica("c").Read(g.in(time.Second), Linearizable, func() {}), "before a quorum")
+		g.hasNoState("c")
+	})
+}
+
+// hasNoState checks that calls and reads at a member fail at once, without deadlines, and give the reason.
+func (g *group) hasNoState(id ID) {
+	g.t.Helper()
+	r, began := g.replica(id), time.Now()
+	g.ends(func() {
+		_, err := r.Propose(context.Background(), []byte("not here"))
+		assert.ErrorIs(g.t, err, ErrNotApplied)
+		assert.ErrorIs(g.t, err, ErrNoState)
+		assert.ErrorContains(g.t, err, r.Status().Problem)
+		for _, level := range []ReadLevel{Local, AtLeast(0), AtLeast(3), Linearizable} {
+			err := r.Read(context.Background(), level, func() { assert.Fail(g.t, "it has no state") })
+			assert.ErrorIs(g.t, err, ErrNoState)
+			assert.ErrorContains(g.t, err, r.Status().Problem)
+		}
+	})
+	require.Zero(g.t, time.Since(began))
+}
+
+// S3, R5. A member without its directory that starts alone does not know whether there is a group. Its callers wait,
+// and get the reason as soon as it knows.
+func TestCallsWaitUntilAMemberKnowsItsGroup(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("c", "before")
+		for _, id := range g.all() {
+			g.close(id)
+		}
+		g.disks["c"] = vfs.NewCrashable()
+		g.start("c")
+		r, ended := g.replica("c"), make(chan error, 4)
+		for _, level := range []ReadLevel{Local, AtLeast(3), Linearizable} {
+			go func() { ended <- r.Read(g.t.Context(), level, func() {}) }()
+		}
+		go func() {
+			_, err := r.Propose(g.t.Context(), []byte("waits"))
+			assert.ErrorIs(t, err, ErrNotApplied)
+			ended <- err
+		}()
+		time.Sleep(time.Minute)
+		require.Empty(t, ended)
+		g.start("a", "b")
+		for range 4 {
+			require.ErrorIs(t, <-ended, ErrNoState)
+		}
+		g.hasNoState("c")
+		g.close("c")
+		g.start("c")
+		g.wait("it knows that again", func() bool { return r.Status().Phase == Stopped && g.replica("c").Status().Phase == Outside })
+		g.hasNoState("c")
+	})
+}
+
+// R5. A member that starts alone, with its log, serves Local reads.
+func TestLocalReadsAfterARestartAlone(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("c", "before")
+		g.settle()
+		for _, id := range g.all() {
+			g.close(id)
+		}
+		g.start("c")
+		began := time.Now()
+		require.NoError(t, g.replica("c").Read(g.in(time.Minute), Local, func() {}))
+		require.Equal(t, began, time.Now())
+	})
+}
+
+// S2. All members lose their disks, one after the other, and a restart in between. They form no new group, in which everything
+// acknowledged would be missing.
+func TestMembersThatLoseTheirDisksInTurnFormNoGroup(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("c", "before")
+		for _, id := range []ID{"c", "b", "a"} {
+			g.close(id)
+			g.disks[id] = vfs.NewCrashable()
+			g.start(id)
+			g.wait("it is recovering", func() bool { return g.replica(id).Status().Phase == Outside })
+			g.crash(id)
+			g.start(id)
+		}
+		time.Sleep(time.Minute)
+		for _, id := range g.ids() {
+			require.Equal(t, Outside, g.replica(id).Status().Phase)
+			require.Contains(t, g.replica(id).Status().Problem, "the group exists")
+		}
 	})
 }
 

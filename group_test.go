@@ -31,20 +31,20 @@ type group struct {
 	states  map[ID]*recorder // of running members, and the last of those that are down
 }
 
-// scenario calls play with a group of n replicas, none of them started. Then it checks that the histories
+// scenario calls run with a group of n replicas, none of them started. Then it checks that the histories
 // of all replicas are prefixes of one history.
-func scenario(t *testing.T, n int, play func(g *group)) {
+func scenario(t *testing.T, n int, run func(g *group)) {
 	t.Helper()
-	scenarioWith(t, n, func(*Config) {}, play)
+	scenarioWith(t, n, func(*Config) {}, run)
 }
 
 // scenarioWith is scenario with a change to the configuration of every replica.
-func scenarioWith(t *testing.T, n int, change func(*Config), play func(g *group)) {
+func scenarioWith(t *testing.T, n int, change func(*Config), run func(g *group)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroup(t, n, change)
 		t.Cleanup(g.end)
-		play(g)
+		run(g)
 		g.sameHistory()
 	})
 }
@@ -154,12 +154,18 @@ func (g *group) crash(ids ...ID) {
 // wait waits until cond holds, for at most two minutes of virtual time.
 func (g *group) wait(what string, cond func() bool) {
 	g.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !cond(); time.Sleep(5 * time.Millisecond) {
+	g.waitFor(2*time.Minute, what, cond)
+}
+
+// waitFor is wait for that long.
+func (g *group) waitFor(d time.Duration, what string, cond func() bool) {
+	g.t.Helper()
+	for end := time.Now().Add(d); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			for _, id := range g.ids() {
 				g.t.Logf("%+v", g.replica(id).Status())
 			}
-			require.Fail(g.t, "not within two minutes: "+what)
+			require.Fail(g.t, fmt.Sprintf("not within %v: %s", d, what))
 		}
 	}
 }
@@ -240,7 +246,7 @@ func (g *group) proposeMany(at ID, n int, prefix string) {
 
 // history returns the operations that the state machine of a member holds.
 func (g *group) history(id ID) (bodies []string) {
-	if r := g.replica(id); r != nil && r.Read(g.t.Context(), Local, func() { bodies = g.states[id].bodies() }) == nil {
+	if r := g.replica(id); r != nil && r.Read(g.in(time.Second), Local, func() { bodies = g.states[id].bodies() }) == nil {
 		return bodies
 	}
 	return g.states[id].bodies()
@@ -251,16 +257,17 @@ func (g *group) history(id ID) (bodies []string) {
 func (g *group) sameHistory() {
 	g.t.Helper()
 	var longest []string
-	for _, id := range g.all() {
-		if g.states[id] != nil && len(g.history(id)) > len(longest) {
-			longest = g.history(id)
-		}
-	}
+	histories := map[ID][]string{} // each read once: replicas may still apply operations
 	for _, id := range g.all() {
 		if g.states[id] != nil {
 			h := g.history(id)
-			require.True(g.t, slices.Equal(longest[:len(h)], h), "%s has %q, another %q", id, h, longest)
+			if histories[id] = h; len(h) > len(longest) {
+				longest = h
+			}
 		}
+	}
+	for id, h := range histories {
+		require.True(g.t, slices.Equal(longest[:len(h)], h), "%s has %q, another %q", id, h, longest)
 	}
 	sorted := slices.Sorted(slices.Values(longest))
 	require.Len(g.t, slices.Compact(sorted), len(longest), "an operation was applied twice")

@@ -2,12 +2,18 @@ package smr
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/tcp"
+	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wire"
 )
 
 // N1. Proposals that exceed the window are refused at once and not applied. Later ones succeed.
@@ -48,6 +54,36 @@ func TestTooLarge(t *testing.T) {
 		require.ErrorIs(t, err, ErrTooLarge)
 		require.ErrorIs(t, err, ErrNotApplied)
 		require.ErrorContains(t, err, "101 bytes, the limit is 100")
+	})
+}
+
+// MaxOpSize limits Propose only. It is lowered and raised by restarting one member after the other; meanwhile, and for a
+// member that was away, the operations of the others are carried.
+func TestMaxOpSizeMayChange(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		sizes := map[ID]int{"a": 2 << 20, "b": 2 << 20, "c": 2 << 20}
+		g.change = func(cfg *Config) { cfg.MaxOpSize = sizes[cfg.ID] }
+		count := 0
+		body := func(size int) string { // each differs
+			count++
+			return fmt.Sprintf("%d %s", count, strings.Repeat("x", size))[:size]
+		}
+		g.start()
+		for _, size := range []int{1000, 4 << 20, 50} {
+			for _, id := range g.all() {
+				for _, at := range g.ids() {
+					g.propose(at, body(sizes[at]))
+					_, err := g.replica(at).Propose(g.t.Context(), []byte(body(sizes[at]+1)))
+					require.ErrorIs(t, err, ErrTooLarge)
+				}
+				g.close(id)
+				g.propose(g.primary(), body(sizes[g.primary()]))
+				sizes[id] = size
+				g.start(id)
+				g.settle()
+			}
+		}
+		require.Len(t, g.history("a"), 3*3*4)
 	})
 }
 
@@ -155,4 +191,11 @@ func TestGroupSizes(t *testing.T) {
 			require.Len(t, g.history("a"), n+1)
 		})
 	}
+}
+
+// N3. Beside what a primary has in flight, the largest message fits into every queue of the default size.
+func TestQueuesHoldTheLargestMessage(t *testing.T) {
+	const need = vsr.MaxInFlight + wire.MaxMessage
+	assert.LessOrEqual(t, need, memoryInboxBytes)
+	assert.LessOrEqual(t, need, tcp.DefaultQueue)
 }

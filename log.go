@@ -1,16 +1,10 @@
 package smr
 
-import (
-	"errors"
-	"fmt"
-	"time"
+import "time"
 
-	"github.com/smr-go/smr/internal/store"
-	"github.com/smr-go/smr/internal/vfs"
-)
-
-// segmentSize returns the bytes that the log takes from the disk at once, and gives back at once below a snapshot:
-// a part of what is written from one snapshot to the next, little enough for a small disk.
+// segmentSize returns the size of the log's segments. The log takes space from the disk one segment at a time, and gives
+// it back one segment at a time below a snapshot. The size is a fraction of the log that is written from one snapshot to
+// the next, and small enough for a small disk.
 func (c *Config) segmentSize() int64 {
 	const least, most = 64 << 10, 16 << 20
 	if c.SnapshotBytes < 0 {
@@ -22,16 +16,19 @@ func (c *Config) segmentSize() int64 {
 // writer runs the shell's writer, which makes saves durable, until the replica stops.
 func (r *Replica) writer() {
 	w := &r.shell.Writer
+	idle := time.NewTimer(0) // runs out when a mark is due
+	defer idle.Stop()
 	for {
-		var idle <-chan time.Time
-		if at := w.MarkAt(); !at.IsZero() {
-			idle = time.After(time.Until(at))
+		if at := w.MarkAt(); at.IsZero() {
+			idle.Stop()
+		} else {
+			idle.Reset(time.Until(at))
 		}
 		var err error
 		select {
 		case <-r.stop:
 			return
-		case <-idle:
+		case <-idle.C:
 			err = w.Mark(time.Now())
 		case <-r.writes.Wake():
 			r.pace("writer")
@@ -39,14 +36,14 @@ func (r *Replica) writer() {
 			err = r.write()
 		}
 		if err != nil {
-			r.fail(storageError(err))
+			r.fail(err)
 			return
 		}
 	}
 }
 
-// write writes all that waits. While the disk is full it tries until there is space (F13), again as soon as there is more to
-// write.
+// write writes all that waits. While the disk is full it tries until there is space (F13), again as soon as there is more
+// to write.
 func (r *Replica) write() error {
 	w := &r.shell.Writer
 	for w.Begin() {
@@ -56,6 +53,7 @@ func (r *Replica) write() error {
 			case <-r.stop:
 				return ErrClosed
 			case <-r.writes.Wake():
+				r.pace("writer")
 				r.writes.Each(w.Add)
 			case <-time.After(again):
 			}
@@ -66,17 +64,4 @@ func (r *Replica) write() error {
 		}
 	}
 	return nil
-}
-
-// storageError returns the error that users see: damage that a lower layer found is an ErrCorrupt.
-func storageError(err error) error {
-	switch {
-	case err == nil || errors.Is(err, ErrCorrupt) || errors.Is(err, ErrClosed):
-		return err
-	case store.IsCorrupt(err):
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	case errors.Is(err, vfs.ErrLocked):
-		return fmt.Errorf("smr: Config.Dir is in use: %w; stop that one first, or name another directory", err)
-	}
-	return fmt.Errorf("smr: %w", err)
 }

@@ -1,7 +1,9 @@
 package smr
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -16,7 +18,7 @@ import (
 // spoil changes the state machine of a running member.
 func (g *group) spoil(id ID, change func(s *recorder)) {
 	r := g.replica(id)
-	r.state.Lock()
+	require.True(g.t, r.state.Lock(nil))
 	defer r.state.Unlock()
 	change(g.states[id])
 }
@@ -104,7 +106,29 @@ func TestPanicInSnapshot(t *testing.T) {
 	}
 }
 
-// If Restore fails, on the snapshot on disk or on a received one, the replica stops with the error.
+// If Restore fails on a received snapshot, the replica stops with the error.
+func TestRestoreOfAReceivedSnapshotFails(t *testing.T) {
+	scenarioWith(t, 3, snapshots, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.settle()
+		g.crash("c")
+		g.fill("a", "while it was away ")
+		require.NoError(t, g.tryStart("c", func(cfg *Config) {
+			g.change(cfg)
+			cfg.StateMachine.(*recorder).restore = func() error { return errors.New("cannot read it") }
+		}))
+		err := g.stopped("c")
+		require.ErrorContains(t, err, "StateMachine.Restore")
+		require.ErrorContains(t, err, "cannot read it")
+		require.Error(t, g.close("c"))
+		g.start("c")
+		g.settle()
+		require.Len(t, g.history("c"), 281)
+	})
+}
+
+// If Restore fails on the snapshot on disk, the replica does not start.
 func TestRestoreFails(t *testing.T) {
 	scenarioWith(t, 3, snapshots, func(g *group) {
 		g.start()
@@ -149,9 +173,72 @@ func TestSnapshotFails(t *testing.T) {
 	}
 }
 
-// N7. A slow Apply delays results but not heartbeats, so the primary keeps its role. Close does not wait for
-// the operations that are left.
+// A WriteTo that hangs is reported, although nothing else happens, until it goes on.
+func TestAHungWriteToIsReported(t *testing.T) {
+	scenarioWith(t, 1, snapshots, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		goOn := make(chan struct{})
+		g.spoil("a", func(s *recorder) { s.fail = func(w io.Writer) (io.Writer, error) { <-goOn; return w, nil } })
+		g.proposeMany("a", 20, "op ")
+		r := g.replica("a")
+		time.Sleep(29 * time.Second)
+		require.Empty(t, r.Status().Problem)
+		time.Sleep(2 * time.Second)
+		require.Contains(t, r.Status().Problem, "has made no progress since 2000-01-01T00:00:00Z: WriteTo")
+		close(goOn)
+		g.propose("a", "after")
+		g.wait("there is a snapshot", func() bool { return r.Status().Snapshot > 0 })
+		require.Empty(t, r.Status().Problem)
+	})
+}
+
+// Close does not wait until a WriteTo has written the whole state: its next write fails. Nothing is logged about it.
+func TestCloseEndsWriteTo(t *testing.T) {
+	var text strings.Builder
+	with := func(c *Config) {
+		snapshots(c)
+		c.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: &text})
+	}
+	scenarioWith(t, 1, with, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		writing := make(chan struct{}, 100)
+		g.spoil("a", func(s *recorder) {
+			s.fail = func(w io.Writer) (io.Writer, error) { return &slowly{w, writing}, nil }
+		})
+		g.proposeMany("a", 20, "op ")
+		<-writing
+		r := g.replica("a")
+		at := time.Now()
+		require.NoError(t, g.close("a"))
+		require.LessOrEqual(t, time.Since(at), time.Second)
+		require.Zero(t, r.Status().Snapshot)
+		require.NotContains(t, text.String(), "snapshot")
+	})
+}
+
+// slowly is a writer that takes a second for each write.
+type slowly struct {
+	io.Writer
+	writing chan struct{}
+}
+
+func (s *slowly) Write(b []byte) (int, error) {
+	s.writing <- struct{}{}
+	time.Sleep(time.Second)
+	return s.Writer.Write(b)
+}
+
+// N7. A slow Apply delays results but not heartbeats, so the primary keeps its role, also if only its own Apply is slow.
+// Close does not wait for the operations that are left.
 func TestSlowApply(t *testing.T) {
+	for _, everywhere := range []bool{true, false} {
+		slowApply(t, everywhere)
+	}
+}
+
+func slowApply(t *testing.T, everywhere bool) {
 	scenario(t, 3, func(g *group) {
 		g.start()
 		g.propose("a", "before")
@@ -163,16 +250,15 @@ func TestSlowApply(t *testing.T) {
 		for _, id := range g.ids() {
 			g.spoil(id, func(s *recorder) {
 				s.before = func(Op) {
-					if slow.Load() {
+					if slow.Load() && (everywhere || id == p) {
 						time.Sleep(time.Second)
 					}
 				}
 			})
 		}
 		r := g.replica(p)
-		for range 200 {
-			go r.Propose(g.t.Context(), []byte(time.Now().String()))
-			time.Sleep(time.Millisecond)
+		for i := range 200 { // all in one turn, so that one step applies many
+			go r.Propose(g.t.Context(), fmt.Append(nil, "slow ", i))
 		}
 		time.Sleep(20 * time.Second)
 		require.Equal(t, view, r.Status().View)
@@ -184,14 +270,14 @@ func TestSlowApply(t *testing.T) {
 	})
 }
 
-// A logger may read the replica that it logs for: nothing is logged while the state is locked.
+// A logger may read the replica that it logs for: its goroutine holds no lock, and nothing waits for it.
 func TestLoggerReads(t *testing.T) {
 	read := make(chan error, 100)
 	var r atomic.Pointer[Replica]
 	logger := hclog.NewInterceptLogger(&hclog.LoggerOptions{Output: io.Discard})
 	logger.RegisterSink(&sink{func(text string) {
 		if strings.HasPrefix(text, "no snapshot was taken") {
-			read <- r.Load().Read(t.Context(), Local, func() {})
+			read <- r.Load().Read(context.Background(), Local, func() {})
 		}
 	}})
 	with := func(c *Config) { c.Logger, c.SnapshotEvery = logger, 10 }
@@ -204,7 +290,54 @@ func TestLoggerReads(t *testing.T) {
 	})
 }
 
+// While the logger is blocked the group serves, changes its primary and closes.
+func TestABlockedLoggerHoldsUpNothing(t *testing.T) {
+	var output stuckWriter
+	with := func(c *Config) { c.Logger = hclog.New(&hclog.LoggerOptions{Level: hclog.Info, Output: &output}) }
+	scenarioWith(t, 3, with, func(g *group) {
+		g.start()
+		p := g.primary()
+		g.settle()
+		goOn := make(chan struct{})
+		output.goOn.Store(&goOn)
+		require.NoError(t, g.replica(p).Handover(g.in(time.Second), "")) // which each replica logs
+		began := time.Now()
+		for _, id := range g.ids() {
+			g.propose(id, "at "+string(id))
+		}
+		require.Less(t, time.Since(began), 100*time.Millisecond)
+		require.EqualValues(t, 3, output.stuck.Load())
+		for _, id := range g.ids() {
+			began := time.Now()
+			require.NoError(t, g.close(id))
+			require.Less(t, time.Since(began), 1100*time.Millisecond)
+		}
+		close(goOn)
+	})
+}
+
+// stuckWriter is an output that blocks until goOn is closed, once goOn is set.
+type stuckWriter struct {
+	goOn  atomic.Pointer[chan struct{}]
+	stuck atomic.Int32
+}
+
+func (w *stuckWriter) Write(b []byte) (int, error) {
+	if goOn := w.goOn.Load(); goOn != nil {
+		w.stuck.Add(1)
+		<-*goOn
+	}
+	return len(b), nil
+}
+
 // sink is called with the text of each line that is logged.
 type sink struct{ logged func(text string) }
 
 func (s *sink) Accept(_ string, _ hclog.Level, text string, _ ...any) { s.logged(text) }
+
+// nothing is a state machine without state.
+type nothing struct{}
+
+func (nothing) Apply(Op) []byte                { return nil }
+func (nothing) Snapshot() (io.WriterTo, error) { return strings.NewReader(""), nil }
+func (nothing) Restore(io.Reader) error        { return nil }

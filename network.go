@@ -63,7 +63,7 @@ func (m *memoryTransport) Open(e Endpoint) error {
 		return fmt.Errorf("smr: %q is already open on this network: close it first", m.id)
 	}
 	if m.done != nil {
-		return errors.New("smr: a transport opens once: make another")
+		return errors.New("smr: a transport can be opened only once: create another")
 	}
 	m.endpoint, m.warnings.Log = e, e.Logger
 	m.inbox, m.done = queue.New[memoryMessage](), make(chan struct{})

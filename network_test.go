@@ -109,7 +109,7 @@ func TestNetworkOpensAMemberOnce(t *testing.T) {
 	require.NoError(t, second.Close(), "one that is not open may be closed")
 	require.NoError(t, first.Close())
 	require.NoError(t, first.Close(), "twice")
-	assert.ErrorContains(t, first.Open(endpoint("a", ignore)), "opens once")
+	assert.ErrorContains(t, first.Open(endpoint("a", ignore)), "opened only once")
 	require.NoError(t, second.Open(endpoint("a", ignore)))
 	require.NoError(t, second.Close())
 }

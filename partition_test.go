@@ -79,7 +79,7 @@ func TestOneMemberHearsAll(t *testing.T) {
 			g.propose("a", "before")
 			for _, x := range g.others(hub) {
 				for _, y := range g.others(hub, x) {
-					g.wires.cut(x, y)
+					g.wires.cutLinks(link{x, y}, link{y, x})
 				}
 			}
 			g.propose(hub, "around the hub")
@@ -98,15 +98,45 @@ func TestOneWayCuts(t *testing.T) {
 			p := g.primary()
 			for _, x := range g.others(p) {
 				if deaf {
-					g.wires.cutOneWay(x, p)
+					g.wires.cutLinks(link{x, p})
 				} else {
-					g.wires.cutOneWay(p, x)
+					g.wires.cutLinks(link{p, x})
 				}
 			}
 			g.propose(g.others(p)[0], "under another")
 			require.NotEqual(t, p, g.replica(g.others(p)[0]).Status().Primary)
 			g.wires.heal()
 			g.settle()
+		})
+	}
+}
+
+// X6. If only the link between the primary and a backup is cut, in one direction or both, calls through the backup go
+// on through the third member: commands, reads and what the backup applies.
+func TestOneLinkIsCut(t *testing.T) {
+	for name, cut := range map[string]func(p, b ID) []link{
+		"both":        func(p, b ID) []link { return []link{{p, b}, {b, p}} },
+		"to backup":   func(p, b ID) []link { return []link{{p, b}} },
+		"from backup": func(p, b ID) []link { return []link{{b, p}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			scenario(t, 3, func(g *group) {
+				g.start()
+				g.propose("a", "before")
+				p, b := g.primary(), g.backup()
+				view := g.replica(p).Status().View
+				g.wires.cutLinks(cut(p, b)...)
+				for i := range 20 {
+					op := fmt.Sprintf("through another %d", i)
+					g.propose(b, op)
+					require.NoError(t, g.replica(b).Read(g.in(10*time.Second), Linearizable, func() {}))
+					require.Contains(t, g.history(b), op)
+					time.Sleep(time.Second)
+				}
+				require.Equal(t, view, g.replica(b).Status().View, "nobody has left the view")
+				g.wires.heal()
+				g.settle()
+			})
 		})
 	}
 }
@@ -138,7 +168,7 @@ func TestPartitionsInTurn(t *testing.T) {
 		for i := range 8 {
 			g.wires.isolate(g.primary())
 			if i%2 == 1 {
-				g.wires.cut(g.all()[i%5], g.all()[(i+1)%5])
+				g.wires.cutLinks(link{g.all()[i%5], g.all()[(i+1)%5]}, link{g.all()[(i+1)%5], g.all()[i%5]})
 			}
 			time.Sleep(3 * time.Second)
 			g.wires.heal()

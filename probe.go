@@ -9,14 +9,14 @@ import (
 // that a user started has none.
 type probe interface {
 	shell.Observer
-	// seed returns the seed of the core's random numbers.
-	seed() [32]byte
+	// configure changes what the shell needs to know, before it opens the directory.
+	configure(c *shell.Config)
 	// opened reports what the core was made of, before any goroutine runs.
 	opened(s *shell.Shell, d *vsr.Durable)
 	// turned reports the core's state at the end of a turn. The loop calls it.
 	turned(s *vsr.State)
 	// sends reports a message, before it is sent.
-	sends(p *shell.Packet)
+	sends(p shell.Packet)
 	// pace returns when the goroutine that calls it may go on: it has been woken for work, and takes it next.
 	pace(goroutine string)
 }

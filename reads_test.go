@@ -59,7 +59,7 @@ func TestLinearizableReadsAreNeverStale(t *testing.T) {
 			func(p ID) { g.crash(p); time.Sleep(2 * time.Second); g.start(p) },
 			func(p ID) { g.wires.isolate(p); time.Sleep(3 * time.Second); g.wires.heal() },
 			func(p ID) { g.pause(p, 3*time.Second); time.Sleep(4 * time.Second) },
-			func(p ID) { g.wires.cutOneWay(g.others(p)[0], p); time.Sleep(3 * time.Second); g.wires.heal() },
+			func(p ID) { g.wires.cutLinks(link{g.others(p)[0], p}); time.Sleep(3 * time.Second); g.wires.heal() },
 			func(p ID) {
 				g.wires.disturb(0.1, 0.1, 20*time.Millisecond)
 				time.Sleep(2 * time.Second)
@@ -140,6 +140,34 @@ func TestReadsOfAPrimaryCutOff(t *testing.T) {
 		require.Empty(t, waiting)
 		g.wires.heal()
 		require.Equal(t, []string{"old", "new"}, <-waiting)
+	})
+}
+
+// R5. A Local read needs no other replica: also on a member that is cut off. Before the group has formed it waits. It sees the
+// operations that this replica has applied.
+func TestLocalReadNeedsNoOther(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		read := func() (seen []string) {
+			begun := time.Now()
+			require.NoError(t, g.replica("c").Read(g.in(time.Minute), Local, func() { seen = g.states["c"].bodies() }))
+			require.Equal(t, begun, time.Now(), "in the bubble's time")
+			return seen
+		}
+		g.start("c")
+		first := make(chan error, 1)
+		go func() { first <- g.replica("c").Read(g.in(time.Minute), Local, func() {}) }()
+		require.ErrorContains(t, g.replica("c").Read(g.in(10*time.Second), Local, func() {}),
+			"before this replica had a state of a group: ")
+		g.start("a", "b")
+		require.NoError(t, <-first)
+		g.propose("a", "one")
+		g.settle()
+		g.wires.isolate("c")
+		g.propose("a", "two")
+		require.Equal(t, []string{"one"}, read())
+		g.wires.heal()
+		g.settle()
+		require.Equal(t, []string{"one", "two"}, read())
 	})
 }
 

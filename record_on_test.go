@@ -53,7 +53,8 @@ func TestRecordedReplicasAreReplayed(t *testing.T) {
 			assert.Greater(t, extent.Events, 20)
 		}
 	}
-	for _, e := range []vsr.Event{&vsr.Propose{}, &vsr.Receive{}, &vsr.Saved{}, &vsr.Applied{}, &vsr.SnapshotTaken{}, &vsr.Handover{}, &vsr.Read{}, &vsr.Leave{}} {
+	for _, e := range []vsr.Event{&vsr.Propose{}, &vsr.Receive{}, &vsr.Saved{}, &vsr.Applied{}, &vsr.SnapshotTaken{},
+		&vsr.Handover{}, &vsr.Read{}, &vsr.Leave{}} {
 		assert.True(t, seen[fmt.Sprintf("%T", e)], "%T", e)
 	}
 }

@@ -9,11 +9,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/hello"
+	"github.com/smr-go/smr/internal/logqueue"
 	"github.com/smr-go/smr/internal/queue"
+	"github.com/smr-go/smr/internal/ratelog"
 	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wire"
@@ -22,35 +23,38 @@ import (
 // Replica is one member of a group. Its methods may be called concurrently.
 type Replica struct {
 	cfg  Config
-	tag  wire.GroupTag
-	log  hclog.Logger
+	log  *logqueue.Logger
 	stop chan struct{} // closed: all goroutines end
 	done chan struct{} // closed: all have ended
-	busy sync.WaitGroup
+	busy busy
 
 	failed sync.Once
 	err    error // why it stopped; set before stop is closed
 
-	// What is done in which order is the shell's. Each of its parts is run by the goroutine of the same name, which
-	// takes the part's work from a queue.
+	// The shell decides what happens in which order. Each of its parts is run by the goroutine of the same name,
+	// which takes the part's work from a queue.
 	shell   *shell.Shell
 	inbox   *queue.Queue[shell.Input]   // of the loop
 	writes  *queue.Queue[shell.Write]   // of the writer
 	jobs    *queue.Queue[shell.Job]     // of the applier
 	fetches *queue.Queue[vsr.FetchStep] // of the fetcher
 
-	state   state
-	status  board
-	greeter *hello.Greeter
-	last    vsr.State // of the turn before; the loop's
-	spare   sync.Pool // of *call
-	probe   probe     // nil but in tests
+	state     state
+	status    board
+	greeter   *hello.Greeter
+	last      vsr.State // of the turn before; the loop's
+	trouble   trouble
+	notes     ratelog.Warnings // of the shell, from Warn up
+	callbacks callbacks
+	spare     sync.Pool // of *call
+	probe     probe     // nil but in tests
 }
 
 // Start starts a replica from the snapshot and the log in its directory, or a new one if the directory
 // is empty. It does not wait for other replicas; Propose and Read do. It returns an error if the
-// configuration is invalid, if Config.Transport cannot be opened, or if the directory is damaged
-// (ErrCorrupt), in use, or that of another replica or group.
+// configuration is invalid, if Config.Transport cannot be opened, if another running replica uses the
+// StateMachine or the Detector, or if the directory is damaged (ErrCorrupt), in use, or belongs to
+// another replica or group.
 func Start(cfg Config) (*Replica, error) { return start(cfg, vfs.OS(), nil) }
 
 // start is Start on that disk, with a probe or nil.
@@ -59,27 +63,41 @@ func start(cfg Config, disk vfs.FS, p probe) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{cfg: cfg, tag: wire.TagOf(cfg.Group), log: cfg.Logger.With("replica", string(cfg.ID)),
+	r := &Replica{cfg: cfg, log: logqueue.New(cfg.Logger.With("replica", string(cfg.ID))),
 		stop: make(chan struct{}), done: make(chan struct{}),
-		inbox: queue.New[shell.Input](), writes: queue.New[shell.Write](), jobs: queue.New[shell.Job](), fetches: queue.New[vsr.FetchStep](),
+		inbox: queue.New[shell.Input](), writes: queue.New[shell.Write](),
+		jobs: queue.New[shell.Job](), fetches: queue.New[vsr.FetchStep](),
 		probe: p}
+	r.notes.Log = r.log
 	r.spare.New = newCall
 	r.status.init(cfg.ID, cfg.Members)
+	started := false
+	defer func() { // also if the user's code ends the goroutine
+		if !started {
+			r.log.Stop()
+			r.disown()
+		}
+	}()
+	if err := r.own(); err != nil {
+		return nil, err
+	}
 	if err := r.open(disk); err != nil {
-		return nil, storageError(err)
+		return nil, publicError(err)
 	}
 	if err := r.openTransport(); err != nil {
 		r.shell.Close()
 		return nil, err
 	}
-	for _, f := range []func(){r.loop, r.applier, r.writer, r.fetcher} {
-		r.background(f)
-	}
+	started = true
+	r.busy.run(theLoop, r.loop)
+	r.busy.run(theApplier, r.applier)
+	r.busy.run(theDisk, r.writer)
+	r.busy.run(theDisk, r.fetcher)
 	go r.finish()
 	return r, nil
 }
 
-// open opens the directory and makes the core of what it holds.
+// open opens the directory and makes the core from its contents.
 func (r *Replica) open(disk vfs.FS) (err error) {
 	var d vsr.Durable
 	if r.shell, d, err = shell.Open(r.shellConfig(disk), time.Now()); err != nil {
@@ -90,8 +108,8 @@ func (r *Replica) open(disk vfs.FS) (err error) {
 	}
 	r.state.applied.Store(uint64(r.shell.Applier.Op()))
 	list := r.cfg.membership()
-	r.greeter = hello.NewGreeter(r.cfg.Group, list.List(), func(from, list string) {
-		r.inbox.Add(shell.Input{Event: &vsr.Misconfigured{From: from, List: list}})
+	r.greeter = hello.NewGreeter(r.cfg.Group, list.List(), func(from, list, reason string) {
+		r.inbox.Add(shell.Input{Event: &vsr.Refused{From: from, List: list, Reason: reason}})
 	})
 	state := r.shell.Loop.Core().State()
 	r.turned(&state)
@@ -111,18 +129,17 @@ func (r *Replica) shellConfig(disk vfs.FS) shell.Config {
 	}
 	if r.probe != nil {
 		c.Observer = r.probe
+		r.probe.configure(&c)
 	}
 	return c
 }
 
 func (r *Replica) coreConfig() vsr.Config {
 	var seed [32]byte
-	if crand.Read(seed[:]); r.probe != nil {
-		seed = r.probe.seed()
-	}
+	crand.Read(seed[:])
 	return vsr.Config{
 		Self: r.cfg.index(r.cfg.ID), Members: r.cfg.membership(), Detector: r.cfg.Detector,
-		Heartbeat: r.cfg.Heartbeat, IdleHeartbeat: detector.IdleHeartbeat(r.cfg.Detector, r.cfg.Heartbeat, r.cfg.Abdication), Abdication: r.cfg.Abdication, DiskLimit: r.cfg.DiskLimit,
+		Heartbeat: r.cfg.Heartbeat, Abdication: r.cfg.Abdication, DiskLimit: r.cfg.DiskLimit,
 		Window: r.cfg.Window, Tail: r.cfg.Window, KeepLog: r.cfg.KeepLog,
 		Volatile: r.cfg.Volatile, Rand: rand.New(rand.NewChaCha8(seed)),
 	}
@@ -133,7 +150,7 @@ func (r *Replica) openTransport() error {
 		return nil
 	}
 	err := r.cfg.Transport.Open(Endpoint{
-		ID: r.cfg.ID, Addr: r.cfg.addr, MaxMessage: r.cfg.maxMessage(),
+		ID: r.cfg.ID, Addr: r.cfg.addr, MaxMessage: wire.MaxMessage,
 		Hello: r.greeter.Hello, Receive: r.receive, Logger: r.log,
 		Check: func(from ID, greeting []byte) error { return r.greeter.Check(string(from), greeting) },
 	})
@@ -143,18 +160,28 @@ func (r *Replica) openTransport() error {
 	return nil
 }
 
-// background runs f in a goroutine that Close waits for.
-func (r *Replica) background(f func()) { r.busy.Go(f) }
-
 // fail stops the replica because of err. The first reason counts.
 func (r *Replica) fail(err error) {
 	r.failed.Do(func() {
-		r.err = err
+		r.err = publicError(err)
 		if !errors.Is(err, ErrClosed) {
-			r.log.Error("the replica stops", errorArgs(err)...)
+			r.log.Error("the replica stops", errorArgs(r.err)...)
 		}
 		close(r.stop)
 	})
+}
+
+// publicError returns the error that users see: damage that a lower layer found is an ErrCorrupt.
+func publicError(err error) error {
+	switch {
+	case errors.Is(err, ErrClosed):
+		return err
+	case store.IsCorrupt(err):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case errors.Is(err, vfs.ErrLocked):
+		return fmt.Errorf("smr: Config.Dir is in use: %w; stop that one first, or name another directory", err)
+	}
+	return fmt.Errorf("smr: %w", err)
 }
 
 // whyClosed is an ErrClosed that wraps what stopped the replica, which has stopped.
@@ -174,14 +201,16 @@ func (r *Replica) stopping() bool {
 	}
 }
 
-// finish waits for the end of all goroutines and lets go of what they used.
+// finish waits until all goroutines have ended, and releases their resources.
 func (r *Replica) finish() {
 	<-r.stop
 	if r.cfg.Transport != nil {
-		r.cfg.Transport.Close()
+		r.busy.do(theTransport, func() { r.cfg.Transport.Close() })
 	}
 	r.busy.Wait()
-	r.shell.Close()
+	r.busy.do(theDisk, r.shell.Close)
+	r.log.Stop()
+	r.disown()
 	r.status.stop(r.err)
 	close(r.done)
 }
@@ -201,20 +230,50 @@ func (r *Replica) Err() error {
 	}
 }
 
+// How long Close waits.
+const (
+	leaveLimit = time.Second     // for the loop to announce that a primary leaves
+	closeLimit = 9 * time.Second // after that, for the end of all goroutines
+)
+
 // Close stops the replica and returns when all its goroutines have ended. If the replica is the
 // primary, it first announces that it leaves, so that the next primary takes over at once. Calls of
 // Propose that are waiting return ErrNotApplied if that is certain, and ErrUnknown otherwise. Close may
 // be called more than once. If an error had already stopped the replica, Close returns that error.
+//
+// Close does not wait for functions given to Read, and waits no longer than 10 seconds for the
+// StateMachine, the Transport or the disk. If one of them hangs for longer, Close returns an error that
+// names it; the replica no longer serves, and the channel of Done is closed when the call has returned.
 func (r *Replica) Close() error {
+	if r.callbacks.runs() {
+		return fmt.Errorf("smr: Close was %w", errCallback)
+	}
 	r.do(func(l *shell.Loop) {
 		l.Leave()
 		r.fail(ErrClosed)
 	})
-	<-r.done
+	if !within(leaveLimit, r.stop) {
+		r.fail(ErrClosed) // the loop hangs
+	}
+	if !within(closeLimit, r.done) {
+		return fmt.Errorf("smr: closed, but %s", r.remains())
+	}
 	if errors.Is(r.err, ErrClosed) {
 		return nil
 	}
 	return r.err
+}
+
+// within reports whether c is closed within d.
+func within(d time.Duration, c <-chan struct{}) bool {
+	limit := time.NewTimer(d)
+	defer limit.Stop()
+	select {
+	case <-c:
+		return true
+	case <-limit.C:
+		return false
+	}
 }
 
 // Handover passes the primary's role to a member, and returns when another replica is primary. If to is

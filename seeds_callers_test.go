@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"regexp"
 	"sync"
 	"time"
 
@@ -31,7 +30,7 @@ func (x *seeded) callers() *sync.WaitGroup {
 }
 
 func (x *seeded) done() (over bool) {
-	x.court.locked(func() { over = x.closed })
+	x.checker.locked(func() { over = x.closed || x.checker.violation != nil })
 	return over
 }
 
@@ -52,21 +51,21 @@ func (x *seeded) call(id ID, name string, rng *rand.Rand) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	x.court.status(r)
-	defer x.court.status(r)
-	c, o := &judge.Call{}, r.probe.(*observer)
+	x.checker.status(r)
+	defer x.checker.status(r)
+	c, o, began := &judge.Call{}, r.probe.(*observer), time.Now()
 	if rng.IntN(3) == 0 {
-		x.court.locked(func() { x.court.judge.Began(c) })
-		x.court.inTime(o, patience, x.read(ctx, r, o, c, rng))
+		x.checker.locked(func() { x.checker.judge.Began(c); o.reads.began++ })
+		x.checker.inTime(o, began, patience, x.read(ctx, r, o, c, rng))
 		return
 	}
 	body := append([]byte(name), make([]byte, rng.IntN(700))...)
 	given := append([]byte(nil), body...)
 	c.Body = body
-	x.court.locked(func() { x.court.judge.Began(c) })
+	x.checker.locked(func() { x.checker.judge.Began(c) })
 	result, err := r.Propose(ctx, given)
-	x.court.proposed(o, c, result, err)
-	x.court.inTime(o, patience, err)
+	x.checker.proposed(o, c, result, err, r.Status())
+	x.checker.inTime(o, began, patience, err)
 	spoil(given)
 	spoil(result)
 }
@@ -78,30 +77,45 @@ func spoil(b []byte) {
 	}
 }
 
-// proposed reports the outcome of a command to the judge.
-func (c *court) proposed(o *observer, call *judge.Call, result []byte, err error) {
+// proposed reports the outcome of a command, and the replica's status after it, to the judge.
+func (c *checker) proposed(o *observer, call *judge.Call, result []byte, err error, s Status) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if o.machine.returned(result) {
+		c.found(errors.New("X4: a caller got the result that the session table holds"))
+	}
 	switch x := c.executed[string(call.Body)]; {
-	case o.muted, errors.Is(err, ErrUnknown):
+	case o.ignored(), errors.Is(err, ErrUnknown):
 		c.judge.Unknown(call, x.session, x.number)
 	case err == nil:
 		op, err := c.judge.Answered(call, x.session, x.number, result)
 		c.seen = max(c.seen, op)
 		c.found(err)
+		if s.Applied < uint64(op) {
+			c.found(fmt.Errorf("the status says that %d ops are applied, and a caller has the result of op %d", s.Applied, op))
+		}
 	case errors.Is(err, ErrNotApplied):
-		c.refused[string(call.Body)] = true
 		c.found(c.judge.Refused(call, x.session, x.number))
 	default:
 		c.found(fmt.Errorf("X4: Propose returned an error of no kind: %w", err))
 	}
 }
 
-// inTime reports a call at a running replica that has found no outcome although it waited long enough.
-func (c *court) inTime(o *observer, patience time.Duration, err error) {
+// inTime reports a call at a running replica that has found no outcome although it waited long enough, or that has
+// outlived its context.
+func (c *checker) inTime(o *observer, began time.Time, patience time.Duration, err error) {
+	const slack = 50 * time.Millisecond // turns, and reads of others
 	c.locked(func() {
-		if patience == enough && !o.muted && errors.Is(err, context.DeadlineExceeded) {
+		took := time.Since(began)
+		switch {
+		case o.ignored():
+		case took > patience+slack && o.slept.Before(began):
+			c.found(fmt.Errorf("X4: a call took %v, and its context %v: %v", took, patience, err))
+		case err == nil:
+		case patience == enough && errors.Is(err, context.DeadlineExceeded):
 			c.found(fmt.Errorf("liveness: after %v a call has no outcome: %w", enough, err))
+		case !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrNotApplied):
+			c.found(fmt.Errorf("a call returned an error of no kind: %w", err))
 		}
 	})
 }
@@ -113,7 +127,7 @@ func (x *seeded) read(ctx context.Context, r *Replica, o *observer, c *judge.Cal
 	case 0:
 		level, c.Stale = Local, true
 	case 1: // of an op that any caller has seen
-		x.court.locked(func() { c.Least = x.court.seen })
+		x.checker.locked(func() { c.Least = x.checker.seen })
 		level, c.Stale = AtLeast(uint64(c.Least)), true
 	}
 	var last, digest uint64
@@ -123,15 +137,16 @@ func (x *seeded) read(ctx context.Context, r *Replica, o *observer, c *judge.Cal
 		time.Sleep(pause) // nothing changes meanwhile
 		digest = o.machine.digest
 	})
-	x.court.locked(func() {
-		want, known := x.court.digests[last]
+	x.checker.locked(func() {
+		o.reads.ended++
+		want, known := x.checker.digests[last]
 		switch {
-		case o.muted || err != nil:
-			x.court.judge.Unknown(c, 0, 0)
+		case o.ignored() || err != nil:
+			x.checker.judge.Unknown(c, 0, 0)
 		case last > 0 && (!known || digest != want):
-			x.court.found(fmt.Errorf("11.8: a read saw digest %x after op %d; the log says %x", digest, last, want))
+			x.checker.found(fmt.Errorf("11.8: a read saw digest %x after op %d; the log says %x", digest, last, want))
 		default:
-			x.court.found(x.court.judge.Read(c, vsr.OpNumber(last), nil))
+			x.checker.found(x.checker.judge.Read(c, vsr.OpNumber(last), nil))
 		}
 	})
 	return err
@@ -141,66 +156,44 @@ func (x *seeded) read(ctx context.Context, r *Replica, o *observer, c *judge.Cal
 func (x *seeded) handover(r *Replica, to ID, d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
-	began, from := time.Now(), vsr.View(r.Status().View)
+	began, from, o := time.Now(), vsr.View(r.Status().View), r.probe.(*observer)
+	x.checker.locked(func() { o.handovers.began++ })
 	err := r.Handover(ctx, to)
 	took := time.Since(began)
-	time.Sleep(time.Nanosecond) // the turn that gave the outcome ends, and the court sees its state
-	x.court.locked(func() {
-		if o := r.probe.(*observer); !o.muted {
-			x.court.found(x.court.handedOver(r, to, from, err))
+	x.checker.locked(func() { o.handovers.ended++ })
+	time.Sleep(10 * time.Millisecond) // the turn that gave the outcome ends, and the checker sees its state
+	x.checker.locked(func() {
+		if !o.ignored() {
+			x.checker.found(x.checker.handedOver(r, to, from, err))
 			if took > d+time.Millisecond || errors.Is(err, context.DeadlineExceeded) && took < d {
-				x.court.found(fmt.Errorf("handover to %q: its context lasts %v, and it has ended after %v: %w", to, d, took, err))
+				x.checker.found(fmt.Errorf("handover to %q: its context lasts %v, and it has ended after %v: %w", to, d, took, err))
 			}
 		}
 	})
 }
 
-// notHandedOver are the errors of a handover, but for the end of its context and of its replica. The name is that of a
-// primary.
-var notHandedOver = regexp.MustCompile(`^smr: handover to "[a-e]?": (?:` +
-	`this replica is not primary, and there is no primary at present|` +
-	`this replica is not primary, "([a-e])" is|` +
-	`operations have waited for 1s, and it does not hold the whole log \(is its disk full, or slow\?\); "([a-e])" goes on as primary|` +
-	`"([a-e])" became primary instead)$`)
-
 // handedOver checks the outcome of a handover that began when its replica was in view from. The caller holds the lock.
-func (c *court) handedOver(r *Replica, to ID, from vsr.View, err error) error {
-	primary := to
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+func (c *checker) handedOver(r *Replica, to ID, from vsr.View, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrClosed) && r.stopping() {
 		return nil
-	case errors.Is(err, ErrClosed) && r.stopping():
-		return nil
-	case err != nil:
-		names := notHandedOver.FindStringSubmatch(err.Error())
-		if names == nil {
-			return fmt.Errorf("V2: Handover returned an error of no kind: %w", err)
-		}
-		primary = ID(names[1] + names[2] + names[3])
-	case to != "" && to != r.cfg.ID:
+	}
+	if err == nil && to != "" && to != r.cfg.ID {
 		c.x.seen.happened("a role is handed over")
 	}
-	if primary == "" {
-		return nil
-	}
-	for view, id := range c.primaries {
-		if view >= from && id == primary {
-			return nil
-		}
-	}
-	return fmt.Errorf("V2: a handover to %q that began in view %d returned %v; %s has not been primary since", to, from, err, primary)
+	return c.judge.HandedOver(int(r.cfg.index(to)), from, err)
 }
 
 // status compares a replica's status with the judge's account.
-func (c *court) status(r *Replica) {
+func (c *checker) status(r *Replica) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o, s := r.probe.(*observer), r.Status()
-	if o.muted {
+	if o.ignored() {
 		return
 	}
 	if s.Applied > s.Commit || s.Commit > s.Op || s.Commit > uint64(c.judge.Committed().Op) || s.View < o.view {
-		c.found(fmt.Errorf("the status of %s is %+v; it was in view %d, and op %d is committed", r.cfg.ID, s, o.view, c.judge.Committed().Op))
+		c.found(fmt.Errorf("the status of %s is %+v; it was in view %d, and op %d is committed",
+			r.cfg.ID, s, o.view, c.judge.Committed().Op))
 	}
 	o.view = s.View
 }

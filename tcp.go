@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/tcp"
+	"github.com/smr-go/smr/internal/wire"
 )
 
 // TCPConfig configures a TCP transport.
@@ -15,9 +16,10 @@ type TCPConfig struct {
 	Listen string
 
 	// TLS, if set, encrypts all connections and authenticates both sides of each. The certificate of
-	// a member must have the member's ID among its DNS names, letter for letter: neither another
-	// certificate of the same CA nor a wildcard is accepted. A replica is both client and server, so
-	// its certificate must permit both:
+	// a member must have the member's ID among its DNS names, letter for letter, or among its IP
+	// addresses if the ID is one, and no other member's ID: neither another certificate of the same
+	// CA, nor a wildcard, nor a certificate for several members is accepted. A replica is both client
+	// and server, so its certificate must permit both:
 	//
 	//	cert, err := tls.LoadX509KeyPair("a.crt", "a.key") // DNS name: a
 	//	...
@@ -41,19 +43,22 @@ type TCPConfig struct {
 
 	// Queue is the number of bytes that may be waiting to be sent to one member. Further messages to
 	// that member are dropped. A message larger than Queue is sent if no other message is waiting.
+	// Heartbeats and other short messages have a queue of 1 MiB to themselves.
 	// Zero: 64 MiB. Negative: refused.
 	Queue int64
 	// Timeout is the time within which a new connection must have exchanged greetings. It is also the
-	// time after which a connection is closed if data is waiting to be sent and none is
-	// acknowledged. Zero: 5 s. Negative: refused.
+	// time after which a connection is closed if data is waiting to be sent and none is acknowledged,
+	// or if a message has begun to arrive and no more of it comes. A connection that is slow and makes
+	// progress is not closed. Zero: 5 s. Negative: refused.
 	Timeout time.Duration
 }
 
 // TCP is a Transport over TCP, with or without TLS. A member dials every member to which it sends, at
 // the first message; each connection carries messages in one direction. After a connection breaks the
 // member dials again, with pauses that grow from 50 ms to 2 s, and drops messages until then. A
-// checksum detects corrupted messages. Frames, greetings and queues are bounded, so strangers that
-// reach the port cost a bounded amount of memory. Its methods may be called concurrently.
+// checksum detects corrupted messages. Frames, greetings and queues are bounded, so strangers that reach
+// the port cost a bounded amount of memory, and take no place of a member that has an address. Its methods
+// may be called concurrently.
 type TCP struct{ carrier *tcp.Transport }
 
 // ListenTCP returns a TCP transport that is already listening, so it fails if the port is in use.
@@ -71,7 +76,7 @@ func ListenTCP(cfg TCPConfig) (*TCP, error) {
 func (t *TCP) Addr() net.Addr { return t.carrier.Addr() }
 
 // Open implements Transport. It fails if the certificate of TCPConfig.TLS does not name the Endpoint's
-// ID, and if the transport was opened or closed before.
+// ID, or names another member too, and if the transport was opened or closed before.
 func (t *TCP) Open(e Endpoint) error {
 	if err := e.check(); err != nil {
 		return err
@@ -83,6 +88,8 @@ func (t *TCP) Open(e Endpoint) error {
 		Hello:      e.Hello,
 		Receive:    func(from string, msg []byte) { e.Receive(ID(from), msg) },
 		Logger:     e.Logger,
+		Ahead:      wire.Ahead,
+		Supersedes: wire.Supersedes,
 	}
 	if e.Check != nil {
 		plain.Check = func(from string, hello []byte) error { return e.Check(ID(from), hello) }
@@ -90,7 +97,8 @@ func (t *TCP) Open(e Endpoint) error {
 	return t.carrier.Open(plain)
 }
 
-// Send implements Transport. The order of messages to one member is preserved.
+// Send implements Transport. The order of messages to one member is preserved, except that short messages
+// of a replica, such as heartbeats and acknowledgements, go ahead of its entries and snapshots.
 func (t *TCP) Send(to ID, msg []byte) { t.carrier.Send(string(to), msg) }
 
 // Close implements Transport. It gives messages that are already queued up to 100 ms to be sent, and

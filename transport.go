@@ -28,8 +28,8 @@ type Transport interface {
 type Endpoint struct {
 	// ID is the ID of the replica.
 	ID ID
-	// Addr returns the present address of a member, or "" if the member has none. It may be called
-	// concurrently.
+	// Addr returns the present address of a member, or "" if the member has none or id is not a
+	// member's. It may be called concurrently.
 	Addr func(id ID) string
 	// MaxMessage is the size of the largest message in bytes. A Transport must refuse a larger one
 	// before it allocates memory for it.

@@ -1,7 +1,9 @@
 package smr
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 )
@@ -11,74 +13,122 @@ type wires struct {
 	network *Network
 
 	mu      sync.Mutex
-	cuts    map[[2]ID]bool // from, to
+	cuts    []*link // a link may be cut more than once
 	random  *rand.Rand
 	lose    float64       // fraction of messages that are lost
 	repeat  float64       // fraction of messages that arrive twice
 	delay   time.Duration // random, up to this; reorders messages
 	latency time.Duration // fixed
-	sent    int
-	// receivers are the Receive functions of open members
-	receivers map[ID]func(ID, []byte)
+
+	open  map[ID]bool
+	queue map[link][]*byte // messages in the Network, in order, by their first bytes
+	wrong error            // what the Network did wrong, at first
 }
 
+// link is what carries messages from one member to another.
+type link struct{ from, to ID }
+
 func newWires() *wires {
-	return &wires{network: NewNetwork(), receivers: map[ID]func(ID, []byte){}, cuts: map[[2]ID]bool{}, random: rand.New(rand.NewPCG(3, 4))}
+	return &wires{network: NewNetwork(), random: rand.New(rand.NewPCG(3, 4)), open: map[ID]bool{}, queue: map[link][]*byte{}}
 }
 
 func (w *wires) transport(id ID) Transport { return &plug{w.network.Transport(id), w, id} }
 
-// plug is the Transport of one member.
+// plug is the Transport of one member. The Network carries all messages; what the wires do to them happens behind it, where
+// they arrive.
 type plug struct {
 	Transport
 	wires *wires
-	from  ID
-}
-
-func (x *plug) Send(to ID, msg []byte) {
-	for _, d := range x.wires.fate(x.from, to) {
-		if d == 0 {
-			x.Transport.Send(to, msg)
-			continue
-		}
-		time.AfterFunc(d, func() { x.wires.arrive(x.from, to, msg) })
-	}
+	id    ID
 }
 
 func (x *plug) Open(e Endpoint) error {
+	receive := e.Receive
+	e.Receive = func(from ID, msg []byte) { x.wires.carried(link{from, x.id}, msg, receive) }
+	w := x.wires
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	err := x.Transport.Open(e)
-	if err == nil {
-		x.wires.set(x.from, e.Receive)
+	w.open[x.id] = w.open[x.id] || err == nil
+	return err
+}
+
+func (x *plug) Send(to ID, msg []byte) {
+	w := x.wires
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if l := (link{x.id, to}); w.open[l.from] && w.open[l.to] {
+		w.queue[l] = append(w.queue[l], &msg[0])
+		x.Transport.Send(to, msg)
+	}
+}
+
+func (x *plug) Close() error {
+	w := x.wires
+	w.mu.Lock()
+	w.open[x.id] = false
+	w.mu.Unlock()
+	err := x.Transport.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for l := range w.queue {
+		if l.to == x.id {
+			delete(w.queue, l)
+		}
 	}
 	return err
 }
 
-func (x *plug) Close() error {
-	x.wires.set(x.from, nil)
-	return x.Transport.Close()
-}
-
-func (w *wires) set(id ID, receive func(ID, []byte)) {
+// carried takes a message from the Network, which must be the first that waits there, and decides its fate.
+func (w *wires) carried(l link, msg []byte, receive func(ID, []byte)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.receivers[id] = receive
-}
-
-// arrive delivers a delayed message. The sender may be closed by then.
-func (w *wires) arrive(from, to ID, msg []byte) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if receive := w.receivers[to]; receive != nil && !w.cuts[[2]ID{from, to}] {
-		receive(from, msg)
+	if !w.open[l.to] || msg == nil {
+		return
+	}
+	if q := w.queue[l]; len(q) == 0 || q[0] != &msg[0] {
+		w.wrong = fmt.Errorf("the network carries another message from %s to %s than the first of %d", l.from, l.to, len(q))
+	} else {
+		w.queue[l] = q[1:]
+	}
+	for _, d := range w.fate(l) {
+		if d == 0 {
+			receive(l.from, msg)
+			continue
+		}
+		time.AfterFunc(d, func() { w.arrive(l, msg, receive) })
 	}
 }
 
-// fate returns after which times the copies of a message arrive.
-func (w *wires) fate(from, to ID) (arrivals []time.Duration) {
+// arrive delivers a delayed message. Its receiver may be closed by then.
+func (w *wires) arrive(l link, msg []byte, receive func(ID, []byte)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.sent++
-	if w.cuts[[2]ID{from, to}] || w.random.Float64() < w.lose {
+	if w.open[l.to] && !w.cut(l) {
+		receive(l.from, msg)
+	}
+}
+
+// fault returns what the Network did wrong, or what it has not delivered although all rests.
+func (w *wires) fault() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, open := range w.open {
+		if open && !w.network.lookup(id).inbox.Put(memoryMessage{}, memoryInboxBytes, memoryInboxBytes) && w.wrong == nil {
+			w.wrong = fmt.Errorf("the network counts bytes for %s, and no message waits", id)
+		}
+	}
+	for l, q := range w.queue {
+		if len(q) > 0 && w.wrong == nil {
+			w.wrong = fmt.Errorf("the network has not delivered %d messages from %s to %s", len(q), l.from, l.to)
+		}
+	}
+	return w.wrong
+}
+
+// fate returns after which times the copies of a message arrive.
+func (w *wires) fate(l link) (arrivals []time.Duration) {
+	if w.cut(l) || w.random.Float64() < w.lose {
 		return nil
 	}
 	arrivals = append(arrivals, w.time())
@@ -102,38 +152,41 @@ func (w *wires) disturb(lose, repeat float64, delay time.Duration) {
 	w.lose, w.repeat, w.delay = lose, repeat, delay
 }
 
-// cutOneWay drops messages from one member to another.
-func (w *wires) cutOneWay(from, to ID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.cuts[[2]ID{from, to}] = true
+// cut reports whether a link is cut.
+func (w *wires) cut(l link) bool {
+	return slices.ContainsFunc(w.cuts, func(c *link) bool { return *c == l })
 }
 
-// cut drops messages between two members.
-func (w *wires) cut(a, b ID) {
-	w.cutOneWay(a, b)
-	w.cutOneWay(b, a)
+// cutLinks drops the messages of links. The function that it returns ends that, and no other cut.
+func (w *wires) cutLinks(links ...link) (undo func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var mine []*link
+	for _, l := range links {
+		mine = append(mine, &l)
+	}
+	w.cuts = append(w.cuts, mine...)
+	return func() { w.uncut(func(c *link) bool { return slices.Contains(mine, c) }) }
+}
+
+func (w *wires) uncut(which func(*link) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cuts = slices.DeleteFunc(w.cuts, which)
 }
 
 // isolate cuts a member off from all others, in a group of at most seven.
-func (w *wires) isolate(id ID) {
+func (w *wires) isolate(id ID) (undo func()) {
+	var links []link
 	for other := 'a'; other < 'a'+7; other++ {
-		w.cut(id, ID(other))
+		links = append(links, link{id, ID(other)}, link{ID(other), id})
 	}
+	return w.cutLinks(links...)
 }
 
 // heal restores the links that were cut: all of them, or those of the given members.
 func (w *wires) heal(ids ...ID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(ids) == 0 {
-		clear(w.cuts)
-	}
-	for _, id := range ids {
-		for link := range w.cuts {
-			if link[0] == id || link[1] == id {
-				delete(w.cuts, link)
-			}
-		}
-	}
+	w.uncut(func(c *link) bool {
+		return len(ids) == 0 || slices.Contains(ids, c.from) || slices.Contains(ids, c.to)
+	})
 }

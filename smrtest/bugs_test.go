@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/suite"
 )
 
 // plantedBug is a state machine with a mistake that users make, and operations that reach it.
@@ -57,9 +58,9 @@ func TestStateMachineFindsTheTen(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			require.Contains(t, b.ops, []byte(b.at))
 			broken := verdicts(t, machineRules, machinesOf(t, b.new, b.ops))
-			first := slices.IndexFunc(machineRules, func(r rule[machines]) bool { return broken[r.name] != nil })
+			first := slices.IndexFunc(machineRules, func(r suite.Rule[machines]) bool { return broken[r.Name] != nil })
 			require.NotEqual(t, -1, first, "not found")
-			require.Equal(t, b.rule, machineRules[first].name)
+			require.Equal(t, b.rule, machineRules[first].Name)
 			assert.ErrorContains(t, broken[b.rule], fmt.Sprintf("= %q)", b.at))
 		})
 	}

@@ -12,8 +12,7 @@ import (
 	"github.com/smr-go/smr/internal/sim"
 )
 
-// Client calls the replicas of a group and waits in virtual time. Like the group it belongs to the
-// test's goroutine.
+// Client calls the replicas of a group and waits in virtual time. Like the group it belongs to the test's goroutine.
 type Client[M smr.StateMachine] struct {
 	// Patience is the time that a call may take: one minute unless the test changes it.
 	Patience time.Duration
@@ -24,16 +23,16 @@ type Client[M smr.StateMachine] struct {
 	number int
 }
 
-// Propose proposes an operation once and returns its result. It returns the errors of
-// smr.Replica.Propose: smr.ErrNotApplied if the operation was not applied and never will be, and
-// smr.ErrUnknown if the replica went down, or Patience ran out, before the outcome was known.
+// Propose proposes an operation once and returns its result. It returns the errors of smr.Replica.Propose:
+// smr.ErrNotApplied if the operation was not applied and never will be, and smr.ErrUnknown if the replica went down, or
+// Patience ran out, before the outcome was known.
 func (c *Client[M]) Propose(body []byte) (result []byte, err error) {
 	c.g.t.Helper()
 	return c.Start(body).Wait()
 }
 
-// MustPropose proposes an operation and returns its result. While the error is smr.ErrNotApplied it
-// tries again. If the outcome is unknown, or Patience runs out, the test fails.
+// MustPropose proposes an operation and returns its result. While the error is smr.ErrNotApplied it tries again. If the
+// outcome is unknown, or Patience runs out, the test fails.
 func (c *Client[M]) MustPropose(body []byte) (result []byte) {
 	g := c.g
 	g.t.Helper()
@@ -76,8 +75,7 @@ func (c *Client[M]) Start(body []byte) *Call {
 // maxOpSize is the default of smr.Config.MaxOpSize.
 const maxOpSize = 1 << 20
 
-// choose moves the client to a replica that serves, or else to one that is up, unless its present
-// replica is as good.
+// choose moves the client to a replica that serves, or else to one that is up, unless its present replica is as good.
 func (c *Client[M]) choose() {
 	for _, good := range []func(i int) bool{c.g.serves, func(i int) bool { return c.g.s.Status(i).Up }} {
 		for i := range c.g.names {
@@ -100,20 +98,20 @@ func (g *group) serves(i int) bool {
 	return g.healthy(i) && n >= sim.Needed(len(g.names))
 }
 
-// healthy reports whether a replica is up, not paused, and without a problem.
+// healthy reports whether a replica is up, not paused, and ready as far as it knows.
 func (g *group) healthy(i int) bool {
 	x := g.s.Status(i)
-	return x.Up && !x.Lost && !x.Paused && x.State.Problem == ""
+	return x.Up && !x.Lost && !x.Paused && x.Ready
 }
 
-// Read calls f with a state that is as fresh as level requires. An error means that f was not called:
-// it is smr.ErrClosed if the replica is or went down, and context.DeadlineExceeded if Patience ran out.
-// f must neither change the state nor wait.
+// Read calls f with a state that is as fresh as level requires. An error means that f was not called: it is
+// smr.ErrClosed if the replica is or went down, smr.ErrNoState if it is not in its group, and context.DeadlineExceeded if
+// Patience ran out. f must neither change the state nor wait.
 func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 	g := c.g
 	g.t.Helper()
-	g.waits("Read")
-	g.given("Read", "f", f != nil)
+	g.mayWait("Read")
+	g.needs("Read", "f", f != nil)
 	c.choose()
 	over := false
 	o := sim.Operation{Name: "read", Read: func(m smr.StateMachine) any {
@@ -122,7 +120,7 @@ func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 		}
 		return nil
 	}}
-	o.Level, o.Op = levelOf(level)
+	o.Stale, o.Least = level != smr.Linearizable, seam.LevelOp(level)
 	leave := g.enter()
 	x := g.s.Call(c.at, c.number, o)
 	leave()
@@ -135,14 +133,15 @@ func (c *Client[M]) Read(level smr.ReadLevel, f func(m M)) error {
 	case !answered:
 		g.cancel(x)
 		return fmt.Errorf("smr: not read at %s in %v: %w", g.names[c.at], c.Patience, context.DeadlineExceeded)
+	case x.Err != nil:
+		return x.Err
 	case x.Outcome != sim.Answered:
 		return fmt.Errorf("%w: %s went down", smr.ErrClosed, g.names[c.at])
 	}
 	return nil
 }
 
-// MustRead is Read, except that it tries again while replicas are down, and fails the test if Patience
-// runs out.
+// MustRead is Read, except that it tries again while replicas are down, and fails the test if Patience runs out.
 func (c *Client[M]) MustRead(level smr.ReadLevel, f func(m M)) {
 	g := c.g
 	g.t.Helper()
@@ -151,21 +150,10 @@ func (c *Client[M]) MustRead(level smr.ReadLevel, f func(m M)) {
 		if err == nil {
 			return
 		}
-		if g.Now() >= end || !errors.Is(err, smr.ErrClosed) {
+		if g.Now() >= end || !errors.Is(err, smr.ErrClosed) && !errors.Is(err, smr.ErrNoState) {
 			g.t.Fatal(g.report("MustRead: %v%s", err, g.because()))
 		}
 	}
-}
-
-// levelOf converts a level for the simulator.
-func levelOf(level smr.ReadLevel) (sim.Level, uint64) {
-	switch level {
-	case smr.Linearizable:
-		return sim.Linearizable, 0
-	case smr.Local:
-		return sim.Local, 0
-	}
-	return sim.AtLeast, seam.LevelOp(level)
 }
 
 // Call is a proposal that Client.Start made. Its outcome may not be known yet.
@@ -182,12 +170,12 @@ type Call struct {
 // Done reports whether the outcome is known.
 func (c *Call) Done() bool { return c.x == nil || c.x.Outcome != sim.Pending }
 
-// Wait waits for the outcome and returns as Client.Propose does. When the client's Patience, counted
-// from Start, runs out, it gives the call up.
+// Wait waits for the outcome and returns as Client.Propose does. When the client's Patience, counted from Start, runs
+// out, it gives the call up.
 func (c *Call) Wait() (result []byte, err error) {
 	g := c.g
 	g.t.Helper()
-	g.waits("Wait")
+	g.mayWait("Wait")
 	if !c.Done() && !g.until(c.Done, max(c.end-g.Now(), 0)) {
 		c.gaveUp = true
 		g.cancel(c.x)

@@ -69,32 +69,51 @@
 //
 // # Failures
 //
-// A failing run is reported on stderr at once, with a file that repeats it. For up to 20 seconds
-// (-smrtest.shrink) Explore then repeats the run with fewer faults, callers and replicas for as long as
-// it fails in the same way. The report has the rule that is broken, the operation that broke it, the
-// faults that are needed, the last calls, the last state of each replica, a picture of the run for a
-// browser, and the command that repeats it. States are shown by the machine's String method, or else by
+// A failing run is reported on stderr at once, with a file that repeats it. Explore then repeats the run
+// with fewer operations, faults and replicas for as long as it fails in the same way. That takes at most
+// as much work as 100 such runs (-smrtest.shrink). The report has the rule that is broken, the operation
+// that broke it, the faults that are needed, the last calls, the last state of each replica, a picture of
+// the run for a browser, with a table of the operations and the states before and after them, and the
+// command that repeats it. If a Model rejects an answer, the report names the first such operation, its
+// caller, the answer, and what the model expects. States are shown by the machine's String method, or else by
 // the beginning of the snapshot, if that is text; operations are shown by Config.Describe. For example,
 // this is the report for a counter whose snapshots lack the name of the last caller:
 //
 //	broken rule: Restore brings the whole state back
-//	op 4, inc "bob": it returned `2, after "ann"`, and on a machine just restored from a snapshot `2, after ""`
+//	op 4, inc "bob": it returned `2, after "bob"`, and on a machine just restored from a snapshot `2, after ""`
 //	WriteTo must write, and Restore bring back, whatever state or result depends on; every other field must stay as in a new machine
 //
-//	after 27.179 s of virtual time in a group of 1, found with seed 67651000
+//	after 0.116 s of virtual time in a group of 1 with 2 of 3 operations, found with seed 67651000
 //
 //	it happens without a fault
 //
 //	the last calls, and pending ones
-//	  26.177 s  inc "ann": `1, after ""` at op 3 by caller 1 at a
-//	  27.178 s  inc "bob" by caller 1 at a: no answer yet
+//	  0.115 s  inc "bob": `1, after ""` at op 3 by caller 1 at a
+//	  0.115 s  inc "bob" by caller 1 at a: no answer yet
 //
 //	the replicas
 //	  a  primary      view 0, log to op 4, committed 4, applied 3, snapshot 0
-//	     n=1 last="ann"
+//	     n=1 last="bob"
 //
 // The schedule is a text file. Put it into the directory testdata/smrtest/NAME, where NAME is the name of
-// the test, and every run of the test plays it first.
+// the test, and every run of the test runs it first. A schedule holds its operations, so that it fails with
+// the same bug whatever else the workload contains. It must also go on to do what it did: if it passes, but
+// a fault has no effect any more, or an operation does not begin or not take effect in its order, the test
+// fails and says which. So it does if the workload lacks an operation of that name.
+//
+// # The operations of a schedule
+//
+// An operation has a time, the replica and the number of its caller, and its name. A command has its body; a
+// query has the seed from which Query made it, and its input, which must still be the same:
+//
+//	at 1.1s call a by 2: put body "x=1" op 4
+//	at 1.5s call b by 3: get seed 17 as "get \"x\"" cancel 20ms op 4
+//	finally call c by 1001: put body "x=2" op 5
+//
+// A caller makes one call at a time, so a call may begin later. After "cancel 20ms" it gives up. "op 4" is
+// where the command took effect, or the latest op of the state that the query read; only the order counts.
+// "finally" are calls that all replicas must answer when all faults have ended. If the bodies of a schedule
+// exceed 1 MiB, commands have their seeds too.
 //
 // # The faults of a schedule
 //
@@ -110,6 +129,7 @@
 //	pause, resume a                    its process stands still; it continues
 //	suspend a                          its machine stands still, and with it its monotonic clock
 //	slow-turns a by 2ms                each turn of its loop takes up to 2 ms; 0s ends this, also below
+//	hang-apply a for 2s                its state machine hangs: it applies nothing
 //	isolate a                          no messages reach it or come from it
 //	deafen a                           no messages reach it
 //	join a                             ends isolate and deafen
@@ -120,11 +140,14 @@
 //	ring                               each reaches only its neighbors in the list of members
 //	slow-link a b by 20ms              messages from a to b take 20 ms longer
 //	lossy-link a b losing 250/1000     a quarter of the messages from a to b is lost
+//	narrow-link a b n 50000            the link from a to b carries 50,000 bytes a second
+//	forge-request a                    a number in the next request that it forwards is a wrong one
 //	clock-jump a by -1h                its wall clock jumps
 //	slow-disk a by 30ms                its writes take up to 30 ms longer
 //	full-disk a n 512, space a         its disk has 512 bytes left; it has space again
 //	fail-sync a n 3                    the third sync from now on fails
 //	fail-reads, fail-writes a          all reads or all writes of the disk fail
+//	no-descriptors a                   no file can be opened
 //	rot-log a n 7, rot-head, rot-snapshot
 //	                                   a bit flips: in op 7 of its log, in the log's head (n 0 or 1: which
 //	                                   of its two copies), or in its latest snapshot
@@ -133,6 +156,10 @@
 //	misplaced-in-log a n 7, misplaced-in-snapshot
 //	                                   another write lies in its place
 //	stray-write a                      a copy of an earlier write lies behind the log's end
+//	lost-tail a                        it is killed, and the last write of its log is missing
+//	remove-folder a n 0                it is killed, and the folder of its log is removed; n 1: of its snapshots
+//	older-folder a n 0 for 2s          after 2 s it is killed, and that folder is as it was before
+//	others-folder a b n 0              it is killed, and that folder is b's
 //	wipe a                             its disk is empty: it stays out of the group
 //	foreign-start a b, second-start a  b, or a second a, is started on a's directory by mistake
 //	hand-over a b                      a is asked to hand the primary's role over to b; "any": to any

@@ -27,7 +27,7 @@ func tempFiles(t *testing.T) { t.Setenv("TMPDIR", t.TempDir()) }
 // alarms returns what failures say at once while the test lasts.
 func alarms(t *testing.T) *strings.Builder {
 	var b strings.Builder
-	setFlag[io.Writer](t, &alarm, &b)
+	setFlag(t, &say, func(text string) { b.WriteString(text + "\n") })
 	return &b
 }
 
@@ -53,15 +53,15 @@ func (m *counts) get(name string) int { return m.N[name] }
 // exploring returns how Explore fails; "" if it does not.
 func exploring[M smr.StateMachine](t *testing.T, c Config[M]) string {
 	tempFiles(t)
-	setFlag[io.Writer](t, &alarm, io.Discard)
+	setFlag(t, &say, func(string) {})
 	x, err := c.trial("TestCounts")
 	require.NoError(t, err)
-	h := x.newHunt()
+	h := x.newSearch()
 	h.run(t)
 	if h.first == nil {
 		return ""
 	}
-	return x.tell(t, h.first)
+	return x.report(t, h.first)
 }
 
 // countModel is one count. off is what a wrong model has it begin with.
@@ -125,10 +125,10 @@ func TestExploreTellsTheFirst(t *testing.T) {
 	_, rest, found := strings.Cut(report, "-smrtest.replay=")
 	require.True(t, found)
 	file, _, _ := strings.Cut(rest, "\n")
-	s, err := readSchedule(file)
+	s, err := x.readSchedule(file)
 	require.NoError(t, err)
 	assert.Contains(t, s.About, "Apply panicked")
-	_, f := x.playSchedule(t, s, "a file")
+	_, f := x.runSchedule(t, s, "a file")
 	require.NotNil(t, f)
 	again, _, _ := strings.Cut(f.text(), "\n")
 	first, _, _ := strings.Cut(report, "\n")
@@ -143,23 +143,23 @@ func TestExploreSaysAFailureAtOnce(t *testing.T) {
 	c.New, c.Runs = buggy("forgets"), 1
 	x, err := c.trial("TestCounts/small")
 	require.NoError(t, err)
-	h := x.newHunt()
+	h := x.newSearch()
 	h.run(t)
 	require.NotNil(t, h.first)
 	assert.Contains(t, said.String(), "smrtest: TestCounts/small: seed "+strconv.FormatUint(h.seed, 10)+": broken rule: ")
 	_, rest, _ := strings.Cut(said.String(), "the schedule as found: ")
 	file, rest, _ := strings.Cut(rest, "\n")
-	assert.Contains(t, rest, "simplifying it, for at most 20s\n")
-	s, err := readSchedule(file)
+	assert.Contains(t, rest, "simplifying it, which takes as much work as 100 such runs at most\n")
+	s, err := x.readSchedule(file)
 	require.NoError(t, err)
 	assert.Equal(t, len(h.first.report.Schedule.Faults), len(s.Faults))
 
 	setFlag(t, shrinkFlag, 0)
-	report := x.tell(t, h.first)
-	assert.Contains(t, report, "simplifying it stopped after ")
-	assert.Contains(t, report, " -smrtest.runs=1 -smrtest.shrink=10m -timeout=0\n")
+	report := x.report(t, h.first)
+	assert.Contains(t, report, "simplifying it has ended early")
+	assert.Contains(t, report, " -smrtest.runs=1 -smrtest.shrink=1000 -timeout=0\n")
 	assert.Contains(t, report, strings.TrimSuffix(file, "-as-found.schedule")+".schedule")
-	again, err := readSchedule(file)
+	again, err := x.readSchedule(file)
 	require.NoError(t, err)
 	assert.Equal(t, s.Faults, again.Faults)
 }
@@ -202,47 +202,47 @@ func TestExploreFlags(t *testing.T) {
 	c := countsOf(incX)
 	x, err := c.trial("TestCounts")
 	require.NoError(t, err)
-	h := x.newHunt()
+	h := x.newSearch()
 	assert.Equal(t, seedOf("TestCounts"), h.seed)
 	assert.NotEqual(t, seedOf("TestOther"), h.seed)
 	setFlag(t, timeFlag, time.Nanosecond)
-	h = x.newHunt()
+	h = x.newSearch()
 	assert.Zero(t, h.runs)
 	assert.NotEqual(t, seedOf("TestCounts"), h.seed)
 	_, more := h.next()
 	assert.False(t, more, "the time is over")
 	setFlag(t, runsFlag, 7)
 	setFlag(t, seedFlag, 4711)
-	h = x.newHunt()
+	h = x.newSearch()
 	assert.Equal(t, 7, h.runs)
 	assert.EqualValues(t, 4711, h.seed)
 }
 
-// Kept schedules are played first. A file that is not a schedule is reported.
-func TestExplorePlaysWhatIsKept(t *testing.T) {
+// Kept schedules are run first. A file that is not a schedule is reported.
+func TestExploreRunsWhatIsKept(t *testing.T) {
 	t.Chdir(t.TempDir())
 	tempFiles(t)
 	c := countsOf(incX)
 	c.Virtual = 200 * time.Millisecond
 	x, err := c.trial("TestCounts/of x")
 	require.NoError(t, err)
-	assert.True(t, x.playKept(t), "there are none")
+	assert.True(t, x.runKept(t), "there are none")
 	dir := filepath.Join("testdata", "smrtest", "TestCounts", "of x")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
-	r := x.play(t, x.chance(1))
+	r := x.run(t, x.chance(1, false))
 	var text strings.Builder
 	_, err = r.Schedule.WriteTo(&text)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "one.schedule"), []byte(text.String()), 0o644))
-	assert.True(t, x.playKept(t))
-	_, err = readSchedule(filepath.Join(dir, "two.schedule"))
+	assert.True(t, x.runKept(t))
+	_, err = x.readSchedule(filepath.Join(dir, "two.schedule"))
 	assert.ErrorIs(t, err, os.ErrNotExist)
 	c.New = buggy("panic")
 	x, err = c.trial("TestCounts/of x")
 	require.NoError(t, err)
-	s, err := readSchedule(filepath.Join(dir, "one.schedule"))
+	s, err := x.readSchedule(filepath.Join(dir, "one.schedule"))
 	require.NoError(t, err)
-	_, f := x.playSchedule(t, s, "the schedule one")
+	_, f := x.runSchedule(t, s, "the schedule one")
 	require.NotNil(t, f)
 	assert.Contains(t, f.text(), "found with the schedule one\n")
 }
@@ -257,7 +257,7 @@ func TestExploreKeepsTheLowest(t *testing.T) {
 	c := countsOf(incX)
 	x, err := c.trial("TestCounts")
 	require.NoError(t, err)
-	h := x.newHunt()
+	h := x.newSearch()
 	for _, number := range []int{5, 3, 4} {
 		h.over(t, &finding{number: number})
 	}
@@ -293,12 +293,12 @@ func TestExploreNeedsWhatIsRequired(t *testing.T) {
 		"read is nil": func(c *Config[*counts]) {
 			c.Workload = []Operation{incX, Query[*counts, struct{}, int]("y", nothing, nil)}
 		},
-		"Config.Model has no Step":          func(c *Config[*counts]) { c.Model.Init = func() any { return 0 } },
-		"Config.Model has no Init":          func(c *Config[*counts]) { c.Model.Step = countModel(0).Step },
-		"Workload has a zero Operation":     func(c *Config[*counts]) { c.Workload = []Operation{{}} },
-		"a group has 1 to 7":                func(c *Config[*counts]) { c.Replicas = 8 },
-		"must not be negative":              func(c *Config[*counts]) { c.Runs = -1 },
-		`query "len" reads a *smrtest.tome`: func(c *Config[*counts]) { c.Workload = []Operation{Query("len", nothing, (*tome).len)} },
+		"Config.Model has no Step":            func(c *Config[*counts]) { c.Model.Init = func() any { return 0 } },
+		"Config.Model has no Init":            func(c *Config[*counts]) { c.Model.Step = countModel(0).Step },
+		"Workload: there is a zero Operation": func(c *Config[*counts]) { c.Workload = []Operation{{}} },
+		"a group has 1 to 7":                  func(c *Config[*counts]) { c.Replicas = 8 },
+		"must not be negative":                func(c *Config[*counts]) { c.Runs = -1 },
+		`query "len" reads a *smrtest.tome`:   func(c *Config[*counts]) { c.Workload = []Operation{Query("len", nothing, (*tome).len)} },
 	} {
 		c := countsOf(incX)
 		change(&c)
@@ -331,7 +331,7 @@ func TestExploreSaysWhatItDoesNotSee(t *testing.T) {
 	c.Runs = 2
 	x, err := c.trial(t.Name())
 	require.NoError(t, err)
-	h := x.newHunt()
+	h := x.newSearch()
 	h.run(t)
 	require.Nil(t, h.first)
 	said := alarms(t)

@@ -1,12 +1,25 @@
 package smrtest
 
 import (
+	"cmp"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/anishathalye/porcupine"
+
+	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/picture"
 	"github.com/smr-go/smr/internal/sim"
 	"github.com/smr-go/smr/internal/sim/fault"
+	"github.com/smr-go/smr/internal/sim/judge"
 )
 
 // failure is the report of a run that failed.
@@ -14,10 +27,10 @@ type failure struct {
 	first  string // the first paragraph; may be empty
 	x      *trial
 	report *sim.Report
-	origin string // the seed or schedule of the run
-	seed   string // of the run, in names of files; "" if it has none
-	faults int    // the number of faults when the run was found; 0: as many as it has
-	note   string // a paragraph; may be empty
+	origin string       // the seed or schedule of the run
+	seed   string       // of the run, in names of files; "" if it has none
+	found  sim.Schedule // the run as it was found; zero: as it is
+	note   string       // a paragraph; may be empty
 	calls  []string
 	files  []file
 	again  []again
@@ -29,7 +42,7 @@ type file struct{ path, what string }
 // again is a command that repeats the run, and a description.
 type again struct{ what, command string }
 
-// failed returns the failure of a run that a hunt found.
+// failed returns the failure of a run that a search found.
 func (x *trial) failed(found *finding) *failure {
 	seed := fmt.Sprintf("seed %d", found.seed)
 	return &failure{x: x, report: found.report, origin: seed, seed: strings.ReplaceAll(seed, " ", "-")}
@@ -43,7 +56,12 @@ func (f *failure) text() string {
 		fmt.Fprintf(&b, "%s\n\n", f.first)
 	}
 	fmt.Fprintf(&b, "%s\n\n", explain(v))
-	fmt.Fprintf(&b, "after %s of virtual time in a group of %d, found with %s\n", at(v.At), f.report.Schedule.Setup.Replicas, f.origin)
+	of, calls := "", len(f.report.Schedule.Calls)
+	if len(f.found.Calls) > calls {
+		of = fmt.Sprintf(" of %d", len(f.found.Calls))
+	}
+	fmt.Fprintf(&b, "after %s of virtual time in a group of %d with %d%s operations, found with %s\n",
+		at(v.At), f.report.Schedule.Setup.Replicas, calls, of, f.origin)
 	if f.note != "" {
 		fmt.Fprintf(&b, "%s\n", f.note)
 	}
@@ -87,8 +105,8 @@ func (f *failure) writeFaults(b *strings.Builder) {
 		return
 	}
 	b.WriteString("\nthe faults")
-	if f.faults > len(faults) {
-		fmt.Fprintf(b, ", %d of %d", len(faults), f.faults)
+	if len(f.found.Faults) > len(faults) {
+		fmt.Fprintf(b, ", %d of %d", len(faults), len(f.found.Faults))
 	}
 	b.WriteString("\n")
 	for i := range faults {
@@ -100,8 +118,7 @@ func (f *failure) writeFaults(b *strings.Builder) {
 	}
 }
 
-// look returns a replica in one line, which ends with more, and its state in further lines if it can be
-// shown.
+// look returns a replica in one line, which ends with more, and its state in further lines if it can be shown.
 func look(x *sim.HostStatus, more string) string {
 	s := &x.State
 	switch {
@@ -120,4 +137,132 @@ func look(x *sim.HostStatus, more string) string {
 	}
 	return fmt.Sprintf("%-11s  view %d, log to op %d, committed %d, applied %d, snapshot %d", s.Phase, s.Head.View,
 		max(uint64(s.Last.Op), x.Applied), max(uint64(s.Commit), x.Applied), x.Applied, s.Snapshot) + more
+}
+
+// write writes the files of a failure to dir, or to a new directory if dir is "", and adds their names to the report.
+func (f *failure) write(t *testing.T, dir string, recording *sim.Recording) {
+	f.calls = recording.Calls(before)
+	if dir == "" {
+		var err error
+		if dir, err = directory(t); err != nil {
+			t.Logf("smrtest: no files are written: %v", err)
+			return
+		}
+	}
+	f.writeIn(dir, recording)
+}
+
+// before is the number of calls in a report.
+const before = 10
+
+// base returns the beginning of the names of a failure's files.
+func (f *failure) base(dir string) string {
+	name := strings.NewReplacer("/", "-", `\`, "-").Replace(f.x.name)
+	if f.seed != "" {
+		name += "-" + f.seed
+	}
+	return filepath.Join(dir, name)
+}
+
+// writeIn writes the files to dir.
+func (f *failure) writeIn(dir string, recording *sim.Recording) {
+	base := f.base(dir)
+	schedule := f.file(base+".schedule", "the schedule: the run's settings, operations and faults", f.writeSchedule)
+	f.again = append([]again{{"to repeat it", f.x.replayCommand(schedule)}}, f.again...)
+	history := ""
+	if f.report.Violation.Rule == judge.RuleModel {
+		history = filepath.Base(f.file(base+"-history.html", "the answers, as porcupine draws them", f.writeHistory))
+	}
+	f.file(base+".html", "a picture of the run, for a browser", func(w io.Writer) error { return f.writePicture(w, recording, history) })
+}
+
+// file writes one file, adds it to the report, with the error in place of its description if it could not be written,
+// and returns its name.
+func (f *failure) file(path, what string, write func(w io.Writer) error) string {
+	path, err := writeFile(path, write)
+	if err != nil {
+		what = "could not be written: " + err.Error()
+	}
+	f.files = append(f.files, file{path, what})
+	return path
+}
+
+// writeFile writes a file, with a number in its name if there is one of that name, and returns its name.
+func writeFile(path string, write func(w io.Writer) error) (string, error) {
+	path = unused(path)
+	w, err := os.Create(path)
+	if err != nil {
+		return path, err
+	}
+	return path, cmp.Or(write(w), w.Close())
+}
+
+// unused returns a name like path that no file has.
+func unused(path string) string {
+	ext := filepath.Ext(path)
+	stem := strings.TrimSuffix(path, ext)
+	for i := 2; ; i++ {
+		if _, err := os.Lstat(path); err != nil {
+			return path
+		}
+		path = fmt.Sprintf("%s-%d%s", stem, i, ext)
+	}
+}
+
+func (f *failure) writeSchedule(w io.Writer) error {
+	s := f.report.Schedule
+	s.About = fmt.Sprintf("%s, %s\n%s", f.x.name, f.origin, explain(f.report.Violation))
+	_, err := s.WriteTo(w)
+	return err
+}
+
+func (f *failure) writePicture(w io.Writer, recording *sim.Recording, history string) error {
+	p := recording.Picture(f.report)
+	p.Title = fmt.Sprintf("%s, %s", f.x.name, f.origin)
+	p.Command, p.History, p.Failure = f.again[0].command, history, explain(f.report.Violation)
+	return picture.Write(w, p)
+}
+
+// verdictFor is the real time that porcupine may take for its drawing.
+const verdictFor = 10 * time.Second
+
+func (f *failure) writeHistory(w io.Writer) error {
+	_, info := porcupine.CheckOperationsVerbose(*f.x.work.Model, f.report.History, verdictFor)
+	return porcupine.Visualize(*f.x.work.Model, info, w)
+}
+
+// stateOf returns the state of a machine as text: what its String method returns, or else its snapshot, or "" if that
+// is not text.
+func stateOf(m smr.StateMachine) (text string) {
+	err := guard("the state", func() error {
+		if s, ok := m.(fmt.Stringer); ok {
+			text = s.String()
+			return nil
+		}
+		b, err := contract.Wrap(m).Encode()
+		if text = strings.TrimSpace(string(b)); !printable(text[:min(len(text), muchState)]) {
+			text = ""
+		}
+		return err
+	})
+	if err != nil {
+		return ""
+	}
+	if len(text) > muchState {
+		text = strings.ToValidUTF8(text[:muchState], "") + "…"
+	}
+	return text
+}
+
+// muchState is the most bytes of a state that are shown.
+const muchState = 300
+
+// printable reports whether a text can be shown as it is. It ignores a rune that is cut off at the end.
+func printable(text string) bool {
+	for i, r := range text {
+		if r == utf8.RuneError && i < len(text)-utf8.UTFMax || r != '\n' && r != '\t' && r != utf8.RuneError && !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return true
 }

@@ -54,11 +54,11 @@ func TestReportIsAsShown(t *testing.T) {
 		Workload: []Operation{Command("inc", func(r *rand.Rand) []byte { return []byte([]string{"ann", "bob"}[r.IntN(2)]) })}}
 	x, err := c.trial("TestCounter")
 	require.NoError(t, err)
-	h := x.newHunt()
+	h := x.newSearch()
 	h.runs = 1
 	h.run(t)
 	require.NotNil(t, h.first)
-	report := x.tell(t, h.first) + "\n"
+	report := x.report(t, h.first) + "\n"
 	shown := filepath.Join("testdata", "report.txt")
 	if *writeReport {
 		require.NoError(t, os.WriteFile(shown, []byte(report), 0o644))

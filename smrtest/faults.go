@@ -10,9 +10,9 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// Crash cuts the power of the named replicas, or of all that are up if none is named. Disks may lose or
-// tear writes that were not synced. The replicas stay down until Restart. (Fault("crash a") ends only
-// a's process: its disk keeps all writes.)
+// Crash cuts the power of the named replicas, or of all that are up if none is named. Disks may lose or tear writes
+// that were not synced. The replicas stay down until Restart. (Fault("crash a") ends only a's process: its disk keeps
+// all writes.)
 func (g *group) Crash(ids ...smr.ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
@@ -34,9 +34,9 @@ func (g *group) CrashPrimary() smr.ID {
 	return p
 }
 
-// Restart starts the named replicas, or all that are down if none is named, on what their disks hold. A
-// replica that is up is killed first. A replica that has lost its memory, because its disk was wiped or
-// found damaged, cannot start: the test fails if it is named.
+// Restart starts the named replicas, or all that are down if none is named, on what their disks hold. A replica that is
+// up is killed first. A replica that has lost its memory, because its disk was wiped or found damaged, cannot start:
+// the test fails if it is named.
 func (g *group) Restart(ids ...smr.ID) {
 	g.t.Helper()
 	if len(ids) == 0 {
@@ -55,8 +55,8 @@ func (g *group) Restart(ids ...smr.ID) {
 	}
 }
 
-// Partition cuts all links between these replicas and the others. A second call divides the sides that
-// the first one made: Partition("a") and Partition("b") leave a, b and the rest apart.
+// Partition cuts all links between these replicas and the others. A second call divides the sides that the first one
+// made: Partition("a") and Partition("b") leave a, b and the rest apart.
 func (g *group) Partition(side ...smr.ID) {
 	g.t.Helper()
 	f := fault.Fault{Kind: fault.Split}
@@ -66,7 +66,7 @@ func (g *group) Partition(side ...smr.ID) {
 	if err := g.sensible(&f); err != nil {
 		g.t.Fatalf("smrtest: Partition: %v", err)
 	}
-	g.do(f, "cut off "+join(side))
+	g.do(f, "cut off "+fault.List(side))
 }
 
 // Heal restores the network: all links are whole, fast and lossless again.
@@ -82,22 +82,19 @@ func (g *group) Heal() {
 	g.s.Rejoin()
 }
 
-// Fault makes one fault happen now. format and args, as of fmt.Sprintf, give a line of a schedule
-// without its time:
+// Fault makes one fault happen now. format and args, as of fmt.Sprintf, give a line of a schedule without its time:
 //
 //	g.Fault("slow-disk %s by 30ms", p)
 //	g.Fault("cut a b")
 //	g.Fault("fail-sync b n 1")
 //
-// The package documentation lists the faults. They include all that a failure of [Explore] reports. A
-// fault that is misspelt or not possible fails the test. Fault returns at once, except that it waits
-// for a replica to stop (stop) and for another primary (hand-over), unless it is called in a function
-// given to On.
+// The package documentation lists the faults. They include all that a failure of [Explore] reports. A fault that is
+// misspelt or not possible fails the test. Fault returns at once, except that it waits for a replica to stop (stop) and
+// for another primary (hand-over), unless it is called in a function given to On.
 //
-// rot-log, lost-in-log and misplaced-in-log damage an operation in a log. It must be above the latest
-// snapshot and not among the last writes; [Call.Op] is its number. The replica finds the damage when it
-// reads the operation, at its next restart at the latest, and then stays out of the group as if its
-// disk were wiped.
+// rot-log, lost-in-log and misplaced-in-log damage an operation in a log. It must be above the latest snapshot and not
+// among the last writes; [Call.Op] is its number. The replica finds the damage when it reads the operation, at its next
+// restart at the latest, and then stays out of the group as if its disk were wiped.
 func (g *group) Fault(format string, args ...any) {
 	g.t.Helper()
 	line := fmt.Sprintf(format, args...)
@@ -153,12 +150,12 @@ func (g *group) do(f fault.Fault, words string) {
 		g.do(fault.Fault{Kind: fault.Resume, Host: f.Host}, "resume "+string(g.names[f.Host])) // a killed replica is not paused when it starts
 	}
 	if f.Kind.LosesMemory() {
-		g.doomed[f.Host] = true
+		g.memoryLost[f.Host] = true
 	}
 	defer g.enter()()
 	g.did(words)
-	g.calls(words)
-	defer g.calls("")
+	g.caption(words)
+	defer g.caption("")
 	if err := g.s.Do(f); err != nil {
 		g.t.Fatalf("smrtest: cannot %s: %v", words, err)
 	}
@@ -168,5 +165,5 @@ func (g *group) do(f fault.Fault, words string) {
 	case f.Kind == fault.Start:
 		delete(g.why, f.Host)
 	}
-	g.sound()
+	g.mustBeRight()
 }

@@ -185,7 +185,7 @@ func TestSlowDisk(t *testing.T) {
 	for range 3 {
 		c.Client().MustPropose(inc("x"))
 	}
-	c.RunUntil(func() bool { return c.s.Primary() >= 0 && c.names[c.s.Primary()] != p })
+	c.RunUntil(func() bool { return c.leading() >= 0 && c.names[c.leading()] != p })
 	assert.NotEqual(t, p, c.Primary(), "a primary whose disk hangs gives up its role")
 	c.Fault("slow-disk %s by 0s", p)
 	c.Settle()

@@ -1,13 +1,18 @@
 package smrtest
 
 import (
+	"cmp"
 	"fmt"
+	"io"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/internal/picture"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 // step is an action of the test.
@@ -87,7 +92,7 @@ func (g *group) look(i int) string {
 		return "down: " + g.whyDown(i)
 	}
 	if deaf := g.unheard(i); len(deaf) > 0 {
-		more = "; it does not hear " + join(deaf)
+		more = "; it does not hear " + fault.List(deaf)
 	}
 	return look(&x, more)
 }
@@ -100,23 +105,61 @@ var (
 	restFrames = regexp.MustCompile(`(?s)\n[^\n]*/internal/(?:sim|contract)\..*`)
 )
 
+// headings are the first lines of a report whose rule is none of a state machine's.
+var headings = map[string]string{
+	contract.Invariant.Name: "the Invariant does not hold",
+	"liveness":              "the group did not recover, although all faults had ended",
+	"too little":            "too little happened to conclude anything",
+	"panic":                 "a panic, in smr or in code that the test passed to it",
+	"error":                 "an error that no fault explains",
+}
+
 // explain describes a violation in the terms of smr's users.
 func explain(v *sim.Violation) string {
+	if ruleNumber.MatchString(v.Rule) {
+		return fmt.Sprintf("a promise of smr is broken, which is a bug in smr and not in the state machine: please report it\n%s: %s", v.Rule, v.Text)
+	}
 	text := ownFrames.ReplaceAllString(v.Text, "\n")
 	text = ruleNames.ReplaceAllString(restFrames.ReplaceAllString(text, ""), "")
-	switch {
-	case ruleNumber.MatchString(v.Rule):
-		return fmt.Sprintf("a promise of smr is broken, which is a bug in smr and not in the state machine: please report it\n%s: %s", v.Rule, v.Text)
-	case v.Rule == contract.Invariant.Name:
-		return "the Invariant does not hold\n" + text
-	case v.Rule == "liveness":
-		return "the group did not recover, although all faults had ended\n" + text
-	case v.Rule == "too little":
-		return "too little happened to conclude anything\n" + text
-	case v.Rule == "panic":
-		return "a panic, in smr or in code that the test passed to it\n" + text
-	case v.Rule == "error":
-		return "an error that no fault explains\n" + text
+	return cmp.Or(headings[v.Rule], "broken rule: "+v.Rule) + "\n" + text
+}
+
+// pictured reports whether pictures are drawn: go test -artifacts keeps them.
+var pictured = func() bool { return isSet("test.artifacts") }
+
+// drawn is the most messages, the last ones, in a picture.
+const drawn = 50_000
+
+// watch returns a recorder of the run; nil if no picture is drawn.
+func (g *group) watch() sim.Watcher {
+	if !pictured() {
+		return nil
 	}
-	return "broken rule: " + v.Rule + "\n" + text
+	g.recording = sim.NewRecording(len(g.names), drawn)
+	g.recording.Show = stateOf
+	g.t.Cleanup(g.draw)
+	return g.recording
+}
+
+// caption gives the next fault in the picture the words that the report uses.
+func (g *group) caption(what string) {
+	if g.recording != nil {
+		g.recording.Words = what
+	}
+}
+
+// draw writes the picture when the run has ended.
+func (g *group) draw() {
+	p := g.recording.Picture(g.s.Report())
+	p.Title, p.Command = g.t.Name(), g.command()
+	p.Schedule, p.Unit = g.steps(), "step"
+	if v := g.s.Violation(); v != nil {
+		p.Failure = explain(v)
+	}
+	name, err := writeFile(filepath.Join(g.t.ArtifactDir(), "group.html"), func(w io.Writer) error { return picture.Write(w, p) })
+	if err != nil {
+		g.t.Errorf("smrtest: no picture: %v", err)
+		return
+	}
+	g.t.Logf("a picture of the run: %s", name)
 }

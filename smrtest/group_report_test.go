@@ -63,7 +63,7 @@ func TestInvariantsAreReported(t *testing.T) {
 // A report lists the known obstacles, and what to do about them.
 func TestWhatIsInTheWay(t *testing.T) {
 	for name, x := range map[string]struct {
-		play func(c *Group[*counts])
+		run  func(c *Group[*counts])
 		want []string
 	}{
 		"cut off": {func(c *Group[*counts]) { c.Partition("b"); c.Client().MustPropose(inc("x")); c.Settle() },
@@ -97,7 +97,7 @@ func TestWhatIsInTheWay(t *testing.T) {
 		}, []string{"outcome unknown", "b went down before it learned the outcome", "right after b sent Request: crash b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failure := failing.Test(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
+			failure := failing.Test(t, func(t testing.TB) { x.run(New(t, 3, newCounts)) })
 			for _, part := range append(x.want, "to repeat it, with a picture: ") {
 				assert.Contains(t, failure, part)
 			}
@@ -108,13 +108,13 @@ func TestWhatIsInTheWay(t *testing.T) {
 // A call that is not possible fails the test, with the possible ones.
 func TestWhatCannotBeDone(t *testing.T) {
 	for name, x := range map[string]struct {
-		play func(c *Group[*counts])
+		run  func(c *Group[*counts])
 		want string
 	}{
 		"no such replica":     {func(c *Group[*counts]) { c.Crash("z") }, `there is no replica "z": the group has a, b and c`},
 		"no such client":      {func(c *Group[*counts]) { c.Client("z") }, `there is no replica "z"`},
 		"crashed twice":       {func(c *Group[*counts]) { c.Crash("b"); c.Crash("b") }, "cannot crash b: b is down"},
-		"no such message":     {func(c *Group[*counts]) { c.On("a", "sent Vote", func() {}) }, `no kind of message "Vote"; the kinds are ["Prepare" "PrepareOK"`},
+		"no such message":     {func(c *Group[*counts]) { c.On("a", "sent Vote", func() {}) }, `"Vote" is not a kind of message: the kinds are Prepare, PrepareOK, `},
 		"no such operation":   {func(c *Group[*counts]) { c.Fault("rot-log a n 99") }, "holds operations 1 to "},
 		"no such write":       {func(c *Group[*counts]) { c.Fault("lost-in-log a n 99") }, "the log of a holds operations 1 to "},
 		"no snapshot":         {func(c *Group[*counts]) { c.Fault("rot-snapshot a") }, "cannot rot-snapshot a: a has no snapshot"},
@@ -130,7 +130,7 @@ func TestWhatCannotBeDone(t *testing.T) {
 		}, "Run cannot be called in the condition of RunUntil"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failure := failing.Test(t, func(t testing.TB) { x.play(New(t, 3, newCounts)) })
+			failure := failing.Test(t, func(t testing.TB) { x.run(New(t, 3, newCounts)) })
 			assert.Contains(t, failure, x.want)
 		})
 	}

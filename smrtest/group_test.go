@@ -30,7 +30,7 @@ func TestGroupSurvivesItsPrimary(t *testing.T) {
 }
 
 func TestGroupIsTheSameEveryTime(t *testing.T) {
-	play := func() (at time.Duration, status smr.Status) {
+	run := func() (at time.Duration, status smr.Status) {
 		c := New(t, 3, newCounts)
 		cl := c.Client()
 		for range 30 {
@@ -40,8 +40,8 @@ func TestGroupIsTheSameEveryTime(t *testing.T) {
 		cl.MustPropose(inc("x"))
 		return c.Now(), c.Status(c.Primary())
 	}
-	at1, status1 := play()
-	at2, status2 := play()
+	at1, status1 := run()
+	at2, status2 := run()
 	assert.Equal(t, at1, at2)
 	assert.Equal(t, status1, status2)
 }

@@ -31,6 +31,7 @@ type book struct {
 	dice   *rand.Rand
 	answer []byte
 	busy   *atomic.Bool // while a snapshot is written
+	procs  int          // when it was made
 }
 
 // pages is the state of a book.
@@ -46,10 +47,11 @@ func newBook(bug string) func() smr.StateMachine {
 	shared := map[string][]byte{}
 	return func() smr.StateMachine {
 		b := &book{
-			bug:  bug,
-			page: pages{Notes: map[string][]byte{}, Sums: map[string]float64{}},
-			dice: rand.New(rand.NewPCG(1, 2)),
-			busy: new(atomic.Bool),
+			bug:   bug,
+			page:  pages{Notes: map[string][]byte{}, Sums: map[string]float64{}},
+			dice:  rand.New(rand.NewPCG(1, 2)),
+			busy:  new(atomic.Bool),
+			procs: runtime.GOMAXPROCS(0),
 		}
 		switch bug {
 		case "one map for all":
@@ -217,6 +219,8 @@ func (b *book) count() any {
 		return applications.Add(1)
 	case "processors":
 		return runtime.GOMAXPROCS(0)
+	case "processors when made":
+		return b.procs
 	case "hash seed":
 		return maphash.String(processSeed, "count") % 1_000_000
 	}

@@ -1,6 +1,8 @@
 package smrtest
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,143 +14,185 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/smrtest/internal/suite"
 )
 
-// processPatience is how long another process may take, TestMain included.
-const processPatience = time.Minute
+// call is a call of TestStateMachine: the nth of a test.
+type call struct {
+	Test string
+	Nth  int64
+}
+
+var calls sync.Map // from *testing.T to *atomic.Int64
+
+// callOf counts the calls of a test. With -count, each run of the test counts from 1.
+func callOf(t *testing.T) call {
+	n, known := calls.LoadOrStore(t, new(atomic.Int64))
+	if !known {
+		t.Cleanup(func() { calls.Delete(t) })
+	}
+	return call{t.Name(), n.(*atomic.Int64).Add(1)}
+}
 
 func ignoresProcess(t *testing.T, m machines) error {
-	const why = "a run in this process and one in another"
-	err := m.sameElsewhere(t, why, 1)
-	if _, parted := errors.AsType[*parting](err); parted {
-		err = m.sameElsewhere(t, why, manyLooks) // snapshots may vary by themselves
+	if working := flag.Lookup("test.fuzzworker"); working != nil && working.Value.String() == "true" {
+		return suite.Unable("the fuzzer made up this test: another process does not have it")
 	}
-	if _, parted := errors.AsType[*parting](err); parted {
-		return fmt.Errorf("%w\nreplicas are processes: nothing may reach state or result in which two processes differ, such as hash seeds, process ids, addresses, time zones, or what else the package keeps in variables",
-			m.earlier(err, why, machines.run, inProcess(t)))
-	}
-	return err
-}
-
-// sameElsewhere compares a run here with one in another process. It compares their last states by that many snapshots.
-func (m machines) sameElsewhere(t *testing.T, why string, looks int) error {
-	m.watch = lookout{Every: len(m.ops), Looks: looks}
-	here, err := m.run()
-	if err != nil {
+	err := m.alike(func(steps [][]smr.Op) ([]side, error) {
+		here, err1 := m.applied(0)
+		there, err2 := m.inProcess(t, steps)
+		return []side{{"in this process", here}, {"in another process", there}}, cmp.Or(err1, err2)
+	})
+	if err == nil || suite.IsUnable(err) {
 		return err
 	}
-	there, err := inProcess(t)(m)
-	if err != nil {
-		return err
-	}
-	if p := here.parts(there, why); p != nil {
-		return p
-	}
-	return here.sameEncore(there, why+", with all operations applied once more,")
+	return fmt.Errorf("%w\nreplicas are processes: nothing may reach state or result in which two processes differ, such as hash seeds, process ids, addresses, time zones, or what else the package keeps in variables", err)
 }
 
-// inProcess returns the way to run in another process of the test binary, which reaches the same call of TestStateMachine by
-// the same test.
-func inProcess(t *testing.T) way {
-	return func(m machines) (*run, error) {
-		if working := flag.Lookup("test.fuzzworker"); working != nil && working.Value.String() == "true" {
-			return nil, unable("the fuzzer made up this test: another process does not have it")
+// A child is a second process of the test binary. It runs the same test up to the same call of TestStateMachine, makes a
+// machine there, has it perform the steps, writes an answer to each, and exits. Its environment has the name of a directory,
+// which has the request.
+type childProcess struct {
+	Call  call
+	Steps [][]smr.Op // the operations to apply; if there are none, the state is wanted
+
+	dir string
+}
+
+const (
+	childVariable = "SMRTEST_CHILD"
+	requestFile   = "request"
+	answersFile   = "answers" // is there once the child has come to the call
+)
+
+type answer struct {
+	Results [][]byte // those before an error
+	State   []byte
+	Error   string
+}
+
+// child is set if this process is one.
+var child = asChild()
+
+// asChild takes the directory from the environment, so that processes which this one starts are no children.
+func asChild() *childProcess {
+	dir := os.Getenv(childVariable)
+	if dir == "" {
+		return nil
+	}
+	os.Unsetenv(childVariable)
+	c := &childProcess{dir: dir}
+	text, err := os.ReadFile(filepath.Join(dir, requestFile))
+	if err == nil {
+		err = json.Unmarshal(text, c)
+	}
+	c.exitOn(err)
+	return c
+}
+
+// serve performs the steps if this is the call that the process is for. It does not return then.
+func (c *childProcess) serve(is call, new func() smr.StateMachine) {
+	if is != c.Call {
+		return
+	}
+	file, err := os.Create(filepath.Join(c.dir, answersFile))
+	c.exitOn(err)
+	var x local
+	x.Machine, err = kitOf(new).Make(contract.Clean)
+	for _, ops := range c.Steps {
+		var a answer
+		switch {
+		case err != nil:
+		case len(ops) > 0:
+			a.Results, err = x.apply(ops)
+		default:
+			a.State, err = x.Encode()
 		}
-		if home.err != nil {
-			return nil, unable("this process did not know its directory when it began: " + home.err.Error())
-		}
-		dir, err := os.MkdirTemp("", "smrtest")
 		if err != nil {
-			return nil, unable("no directory for another process: " + err.Error())
+			a.Error = err.Error()
 		}
-		defer os.RemoveAll(dir)
-		return m.send(t, dir)
+		c.exitOn(json.NewEncoder(file).Encode(a))
 	}
+	os.Exit(0)
+}
+
+func (c *childProcess) exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "smrtest: cannot answer the process that started this one:", err)
+		os.Exit(1)
+	}
+}
+
+// process is a machine that has performed steps in another process.
+type process struct {
+	steps   [][]smr.Op // to which answers are still to be taken
+	answers *json.Decoder
+	state   []byte // the last
+	end     error  // how the process has ended
+}
+
+// inProcess has a machine perform the steps in another process.
+func (m machines) inProcess(t *testing.T, steps [][]smr.Op) (*process, error) {
+	patience := m.patience
+	if end, ok := t.Deadline(); ok { // leave the test some of its remaining time
+		patience = min(patience, time.Until(end)/2)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "smrtest")
+	if err != nil {
+		return nil, suite.Unable("no other process can be started: " + err.Error())
+	}
+	defer os.RemoveAll(dir)
+	cmd, err := m.call.command(ctx, dir, steps)
+	if err != nil {
+		return nil, suite.Unable("no other process can be started: " + err.Error())
+	}
+	output, err := cmd.CombinedOutput()
+	p := &process{steps: steps, end: ending(ctx, err, output, patience)}
+	answers, err := os.ReadFile(filepath.Join(dir, answersFile))
+	if err != nil { // that is not the state machine's fault: a test may begin in another way in its second run
+		return nil, suite.Unable(fmt.Sprintf("another process of this test did not come to call %d of TestStateMachine in %s: %v", m.call.Nth, m.call.Test, p.end))
+	}
+	p.answers = json.NewDecoder(bytes.NewReader(answers))
+	return p, nil
 }
 
 // home is the directory in which this process began. The other process must begin there too.
-var home = func() (h struct {
-	dir string
-	err error
-}) {
-	h.dir, h.err = os.Getwd()
-	return h
-}()
-
-// send runs the errand in another process, and returns the run that it reports.
-func (m machines) send(t *testing.T, dir string) (*run, error) {
-	if err := m.order(dir); err != nil {
-		return nil, err
-	}
-	patience := m.patienceOf(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd, err := m.caller.command(ctx, dir)
-	if err != nil {
-		return nil, unable("no other process can be started: " + err.Error())
-	}
-	output, err := os.Create(filepath.Join(dir, "output"))
-	if err != nil {
-		return nil, err
-	}
-	defer output.Close()
-	cmd.Stdout, cmd.Stderr = output, output
-	if err := cmd.Start(); err != nil {
-		return nil, unable("no other process can be started: " + err.Error())
-	}
-	ended := cmd.Wait()
-	if ctx.Err() != nil {
-		ended = fmt.Errorf("it was killed after %v", patience)
-	}
-	return m.fetch(dir, ended, output)
-}
-
-// patienceOf leaves the test some of its remaining time.
-func (m machines) patienceOf(t *testing.T) time.Duration {
-	if end, ok := t.Deadline(); ok {
-		return min(m.patience, time.Until(end)/2)
-	}
-	return m.patience
-}
-
-// order writes the errand.
-func (m machines) order(dir string) error {
-	o := errandOrder{For: m.caller, Watch: m.watch}
-	for _, op := range m.ops {
-		o.Bodies = append(o.Bodies, op.Body)
-	}
-	text, err := json.Marshal(o)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, errandFile), text, 0o600)
-}
+var home, homeErr = os.Getwd()
 
 // command runs the test binary with the flags of this process except those of package testing, so that the two write to
 // different files. Files that it leaves behind when it exits at the call are removed with the directory.
-func (c caller) command(ctx context.Context, dir string) (*exec.Cmd, error) {
-	binary, err := os.Executable()
-	if err != nil {
+func (c call) command(ctx context.Context, dir string, steps [][]smr.Op) (*exec.Cmd, error) {
+	binary, err1 := os.Executable()
+	request, err2 := json.Marshal(&childProcess{Call: c, Steps: steps})
+	err3 := os.WriteFile(filepath.Join(dir, requestFile), request, 0o600)
+	if err := cmp.Or(homeErr, err1, err2, err3); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, binary, "-test.run="+c.pattern(), "-test.count=1", "-test.timeout="+(2*processPatience).String())
+	cmd := exec.CommandContext(ctx, binary, "-test.run="+c.pattern(), "-test.count=1", "-test.timeout=1h")
 	flag.Visit(func(f *flag.Flag) {
 		if !strings.HasPrefix(f.Name, "test.") || f.Name == "test.short" {
 			cmd.Args = append(cmd.Args, "-"+f.Name+"="+f.Value.String())
 		}
 	})
 	cmd.Args = append(append(cmd.Args, "--"), flag.Args()...)
-	cmd.Dir = home.dir
-	cmd.Env = append(os.Environ(), errandVariable+"="+dir, "TZ="+otherZone(),
+	cmd.Dir, cmd.WaitDelay = home, time.Second // a process that it started may keep its output open
+	cmd.Env = append(os.Environ(), childVariable+"="+dir, "TZ="+otherZone(),
 		"TMPDIR="+dir, "TMP="+dir, "TEMP="+dir, "GOCOVERDIR="+dir,
 		"GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0") // without, the race detector ends a process with a second's sleep
 	return cmd, nil
 }
 
 // pattern matches the test and those that it is in, and no other.
-func (c caller) pattern() string {
+func (c call) pattern() string {
 	names := strings.Split(c.Test, "/")
 	for i, name := range names {
 		names[i] = "^" + regexp.QuoteMeta(name) + "$"
@@ -165,44 +209,43 @@ func otherZone() string {
 	return zone
 }
 
-// fetch reads the report. ended is how the process did.
-func (m machines) fetch(dir string, ended error, output io.ReadSeeker) (*run, error) {
-	text, err := os.ReadFile(filepath.Join(dir, reportFile))
-	var report errandReport
-	if err == nil {
-		err = json.Unmarshal(text, &report)
-	}
-	if err != nil {
-		return nil, m.noReport(dir, ended, tail(output))
-	}
-	if report.Error != "" {
-		return nil, fmt.Errorf("in another process: %s", report.Error)
-	}
-	return &run{machines: m, next: len(m.ops), results: report.Results, encored: report.Encored, states: report.States}, nil
-}
-
-// noReport explains why the process wrote no report. If it did not reach the call, that is not the state machine's fault: a
-// test may begin in another way in its second run.
-func (m machines) noReport(dir string, ended error, output string) error {
+// ending describes how the process ended, with the end of its output.
+func ending(ctx context.Context, err error, output []byte, patience time.Duration) error {
 	how := "it ended"
-	if ended != nil {
-		how = ended.Error()
+	switch {
+	case ctx.Err() != nil:
+		how = fmt.Sprintf("it was killed after %v", patience)
+	case err != nil:
+		how = err.Error()
 	}
-	if _, err := os.Stat(filepath.Join(dir, reachedFile)); err != nil {
-		return unable(fmt.Sprintf("another process of this test did not come to call %d of TestStateMachine in %s: %s. Its output: %s", m.caller.Nth, m.caller.Test, how, output))
-	}
-	return fmt.Errorf("another process did not come to the end of the operations: %s. Its output: %s", how, output)
+	const most = 4 << 10
+	return fmt.Errorf("%s. Its output: %q", how, output[max(0, len(output)-most):])
 }
 
-// tail returns the end of the output.
-func tail(output io.ReadSeeker) string {
-	const most = 4 << 10
-	if _, err := output.Seek(-most, io.SeekEnd); err != nil {
-		output.Seek(0, io.SeekStart)
+func (p *process) apply([]smr.Op) (results [][]byte, err error) {
+	a, err := p.next()
+	return a.Results, err
+}
+
+// Encode returns the state. Another call in the same step returns the same bytes.
+func (p *process) Encode() ([]byte, error) {
+	if len(p.steps) == 0 || len(p.steps[0]) > 0 {
+		return p.state, nil
 	}
-	text, err := io.ReadAll(output)
-	if err != nil {
-		return err.Error()
+	a, err := p.next()
+	p.state = a.State
+	return a.State, err
+}
+
+// next returns the answer to the next step.
+func (p *process) next() (a answer, err error) {
+	p.steps = p.steps[1:]
+	err = p.answers.Decode(&a)
+	switch {
+	case err == io.EOF, err == io.ErrUnexpectedEOF:
+		return a, fmt.Errorf("it did not come to the end of the operations: %w", p.end)
+	case err == nil && a.Error != "":
+		err = errors.New(a.Error)
 	}
-	return fmt.Sprintf("%q", text)
+	return a, err
 }

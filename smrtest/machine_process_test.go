@@ -1,9 +1,9 @@
 package smrtest
 
 import (
-	"errors"
 	"flag"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/suite"
 )
 
 // Whatever a test is called, another process finds it, and the call in it.
@@ -51,7 +52,7 @@ func TestAnotherProcessHasAnotherTimeZone(t *testing.T) {
 		t.Skip(err)
 	}
 	err := ignoresProcess(t, machinesOf(t, newBook("time zone"), bookOps()))
-	require.ErrorContains(t, err, `"when") on: its result is`)
+	require.ErrorContains(t, err, `"when"): it returned`)
 }
 
 // A process that does not come to the call, for whatever reason, says nothing about the machine.
@@ -62,7 +63,7 @@ func TestAnotherProcessThatGoesAstray(t *testing.T) {
 		"hangs": func(*testing.T) { select {} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			if errand != nil {
+			if child != nil {
 				stray(t)
 			}
 			m := machinesOf(t, newBook(""), bookOps())
@@ -70,8 +71,7 @@ func TestAnotherProcessThatGoesAstray(t *testing.T) {
 				m.patience = 50 * time.Millisecond
 			}
 			err := ignoresProcess(t, m)
-			_, skip := errors.AsType[unable](err)
-			require.True(t, skip, "%v", err)
+			require.True(t, suite.IsUnable(err), "%v", err)
 			require.ErrorContains(t, err, "did not come to call 1 of TestStateMachine in "+t.Name())
 			require.ErrorContains(t, err, map[string]string{"skips": "it ended", "exits": "astray", "hangs": "killed after 50ms"}[name])
 		})
@@ -82,12 +82,11 @@ func TestAnotherProcessThatGoesAstray(t *testing.T) {
 func TestAnotherProcessInWhichAMachineFails(t *testing.T) {
 	for name, want := range map[string]string{
 		"exits":  "did not come to the end of the operations: exit status 3",
-		"panics": "in another process: op 3 (ops[0] =",
+		"panics": "(ops[0] = \"put a some text 0\"): in another process: Apply panicked: where am I?",
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := ignoresProcess(t, machinesOf(t, func() smr.StateMachine { return &homesick{how: name} }, bookOps()))
-			_, skip := errors.AsType[unable](err)
-			require.False(t, skip, "%v", err)
+			require.False(t, suite.IsUnable(err), "%v", err)
 			require.ErrorContains(t, err, want)
 		})
 	}
@@ -101,7 +100,7 @@ type homesick struct {
 
 func (h *homesick) Apply(smr.Op) []byte {
 	switch {
-	case errand == nil:
+	case child == nil:
 	case h.how == "exits":
 		os.Exit(3)
 	case h.how == "panics":
@@ -118,7 +117,7 @@ func TestAnotherProcessGetsTheFlags(t *testing.T) {
 	was := flag.Lookup("smrtest.word").Value.String()
 	require.NoError(t, flag.Set("smrtest.word", "two words"))
 	t.Cleanup(func() { require.NoError(t, flag.Set("smrtest.word", was)) })
-	cmd, err := caller{Test: t.Name()}.command(t.Context(), t.TempDir())
+	cmd, err := call{Test: t.Name()}.command(t.Context(), t.TempDir(), nil)
 	require.NoError(t, err)
 	assert.Contains(t, cmd.Args, "-smrtest.word=two words")
 	assert.Contains(t, cmd.Args, "-test.run=^TestAnotherProcessGetsTheFlags$")
@@ -130,13 +129,14 @@ func TestAnotherProcessGetsTheFlags(t *testing.T) {
 }
 
 // What the test left behind in the other process, which ends at the call, is removed; processes
-// that the other starts are not sent on errands.
+// that the other starts are not children of this kind.
 func TestAnotherProcessLeavesNothing(t *testing.T) {
-	if errand != nil {
-		assert.Empty(t, os.Getenv(errandVariable))
-		dir, err := os.MkdirTemp("", "left")
+	given := os.TempDir()
+	if child != nil {
+		assert.Empty(t, os.Getenv(childVariable))
+		_, err := os.MkdirTemp("", "left")
 		assert.NoError(t, err)
-		assert.True(t, strings.HasPrefix(dir, errand.dir), "it is in %s", dir)
+		assert.Regexp(t, "^smrtest[0-9]+$", filepath.Base(given))
 		if t.Failed() {
 			os.Exit(1)
 		}
@@ -145,9 +145,9 @@ func TestAnotherProcessLeavesNothing(t *testing.T) {
 	for _, variable := range []string{"TMPDIR", "TMP", "TEMP"} {
 		t.Setenv(variable, scratch)
 	}
-	if errand != nil { // as it was given
+	if child != nil {
 		for _, variable := range []string{"TMPDIR", "TMP", "TEMP"} {
-			t.Setenv(variable, errand.dir)
+			t.Setenv(variable, given)
 		}
 	}
 	require.NoError(t, ignoresProcess(t, machinesOf(t, newBook(""), bookOps())))

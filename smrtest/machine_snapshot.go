@@ -2,172 +2,134 @@ package smrtest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
+	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/contract"
 )
-
-// frozen is a snapshot that is not yet written.
-type frozen struct {
-	contract.Snapshot
-	at   int    // how many operations are in it
-	name string // "the snapshot after op 7 (...)"
-}
-
-// freeze calls Snapshot.
-func (r *run) freeze() (f frozen, err error) {
-	f.at, f.name = r.next, "the snapshot after "+r.after(r.next)
-	f.Snapshot, err = r.machine.Snapshot()
-	return f, f.failed(err)
-}
-
-// failed adds the snapshot's name to an error.
-func (f frozen) failed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", f.name, err)
-}
-
-// bytes returns what WriteTo writes.
-func (f frozen) bytes() ([]byte, error) {
-	b, err := f.Bytes()
-	return b, f.failed(err)
-}
-
-// snapshot takes a snapshot and writes it at once.
-func (r *run) snapshot() ([]byte, error) {
-	f, err := r.freeze()
-	if err != nil {
-		return nil, err
-	}
-	return f.bytes()
-}
-
-// snapshotAt returns the snapshot after that many operations, and its bytes, written at once.
-func (m machines) snapshotAt(at int) (frozen, []byte, error) {
-	r, err := m.runTo(at)
-	if err != nil {
-		return frozen{}, nil, err
-	}
-	f, err := r.freeze()
-	if err != nil {
-		return f, nil, err
-	}
-	b, err := f.bytes()
-	return f, b, err
-}
-
-// last returns a snapshot of the state after all operations.
-func (m machines) last() (frozen, []byte, error) { return m.snapshotAt(len(m.ops)) }
 
 func snapshotsRunAlongside(t *testing.T, m machines) error {
 	if err := exactly(contract.Frozen)(t, m); err != nil {
 		return fmt.Errorf("not tried, as it could crash the test: %w", err)
 	}
-	whole, err := m.run()
-	if err != nil {
-		return err
-	}
 	for quarter := range 4 {
-		if err := m.writeDuring(whole, quarter*len(m.ops)/4); err != nil {
+		if err := m.writeDuring(quarter * len(m.ops) / 4); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeDuring takes a snapshot after at operations, and writes it while the others are applied. Neither may affect the other.
-func (m machines) writeDuring(whole *run, at int) error {
-	r, err := m.runTo(at)
+// writeDuring takes a snapshot after n operations, and writes it while the others are applied. Neither may affect the other.
+func (m machines) writeDuring(n int) error {
+	alone, err1 := m.applied(n)
+	x, err2 := m.applied(n)
+	if err := cmp.Or(err1, err2); err != nil {
+		return err
+	}
+	s, err := x.Snapshot()
 	if err != nil {
 		return err
 	}
-	f, err := r.freeze()
-	if err != nil {
-		return err
+	w := writeAlongside(x, s)
+	_, err = m.same(m.twice[n:], plan{}, []side{{"without a snapshot", alone}, {"while one was written", w}})
+	if err = cmp.Or(err, w.finish()); err != nil {
+		return fmt.Errorf("a snapshot %s: %w", m.after(m.ops[:n]), err)
 	}
-	written, err := r.writeAlongside(f)
-	if err != nil {
-		return err
-	}
-	if err := m.resume(whole, f, bytes.NewReader(written), "one restored from"); err != nil {
+	if err := m.resumes(n, &w.buf, "on one restored from a snapshot that was written meanwhile"); err != nil {
 		return contract.Frozen.Broken("%v", err)
-	}
-	if err := whole.same(r, "a run without a snapshot and one with "+f.name); err != nil {
-		return fmt.Errorf("%w\nit was being written while operations were applied", err)
 	}
 	return nil
 }
 
-// writeAlongside applies the rest of the operations while f is written.
-func (r *run) writeAlongside(f frozen) ([]byte, error) {
-	b := &alongside{began: make(chan struct{})}
+// alongside is a machine of which a snapshot is written while it applies operations. As a writer it waits for an operation to
+// be applied between two calls of Write.
+type alongside struct {
+	local
+	begun   atomic.Int64
+	applied atomic.Int64
+	over    atomic.Bool   // no more operations are applied
+	began   chan struct{} // closed by the first Write
+	begin   func()        // closes it
+	finish  func() error  // waits for the snapshot
+
+	buf bytes.Buffer
+}
+
+func writeAlongside(x local, s contract.Snapshot) *alongside {
+	w := &alongside{local: x, began: make(chan struct{})}
+	w.begin = sync.OnceFunc(func() { close(w.began) })
 	wrote := make(chan error, 1)
 	go func() {
-		err := f.Write(b)
-		b.begin() // if there was nothing to write
-		wrote <- err
+		defer w.begin() // if there was nothing to write
+		wrote <- s.Write(w)
 	}()
-	<-b.began
-	var err error
-	for err == nil && r.next < len(r.ops) {
-		err = r.apply(r.next + 1)
-		b.applied.Add(1)
+	w.finish = sync.OnceValue(func() error { w.over.Store(true); return <-wrote })
+	<-w.began
+	return w
+}
+
+func (w *alongside) apply(ops []smr.Op) (results [][]byte, err error) {
+	for i := range ops {
+		w.begun.Add(1)
+		result, err := w.local.apply(ops[i : i+1])
+		if w.applied.Add(1); err != nil {
+			return results, err
+		}
+		results = append(results, result...)
 	}
-	err = errors.Join(err, <-wrote)
-	return b.buf.Bytes(), err
+	return results, nil
 }
 
-// alongside is a writer that waits for operations to be applied between two calls of Write.
-type alongside struct {
-	buf     bytes.Buffer
-	began   chan struct{} // closed by the first Write
-	once    sync.Once
-	applied atomic.Int64
+// Encode writes the snapshots of a machine one after the other, as smr does.
+func (w *alongside) Encode() ([]byte, error) {
+	if err := w.finish(); err != nil {
+		return nil, err
+	}
+	return w.local.Encode()
 }
 
-func (b *alongside) begin() { b.once.Do(func() { close(b.began) }) }
+func (w *alongside) Write(p []byte) (int, error) {
+	w.begin()
+	w.wait(&w.begun, 1_000_000) // on a busy machine the goroutine that applies may get no processor for long
+	w.wait(&w.applied, 10_000)
+	return w.buf.Write(p)
+}
 
-func (b *alongside) Write(p []byte) (int, error) {
-	b.begin()
-	was := b.applied.Load()
-	for range 10_000 { // bounded: all may be applied, or Apply may wait for a lock of WriteTo
-		if b.applied.Load() != was {
-			break
+// wait waits until the counter rises or nothing is applied any more. It yields the processor at most that often: the goroutine
+// that applies may itself wait for a lock of WriteTo.
+func (w *alongside) wait(counter *atomic.Int64, most int) {
+	was := counter.Load()
+	for range most {
+		if w.over.Load() || counter.Load() != was {
+			return
 		}
 		runtime.Gosched()
 	}
-	return b.buf.Write(p)
 }
 
 // errDevice is the error of a reader or a writer that fails.
 var errDevice = errors.New("smrtest: the device failed, as this check wants it")
 
-func writeToFails(_ *testing.T, m machines) error {
-	_, written, err := m.last()
-	if err != nil {
-		return err
-	}
+func writeToFails(_ machines, x local, written []byte) error {
 	for _, room := range []int{0, len(written) / 4, len(written) / 2, len(written) - 1} {
 		if room < 0 || room == len(written) {
 			return nil // nothing to write
 		}
-		r, err := m.run()
+		s, err := x.Snapshot()
 		if err != nil {
 			return err
 		}
-		f, err := r.freeze()
-		if err != nil {
-			return err
-		}
-		if err = f.Write(&full{room}); err == nil {
-			return fmt.Errorf("%s: WriteTo returned no error though the disk was full after %d of %d bytes, so half a snapshot would be taken for a whole one", f.name, room, len(written))
+		if err = s.Write(&full{room}); err == nil {
+			return fmt.Errorf("WriteTo returned no error though the disk was full after %d of %d bytes of the last snapshot, so half a snapshot would be taken for a whole one", room, len(written))
 		}
 		if contract.NoPanic.Breaks(err) {
 			return err
@@ -186,4 +148,76 @@ func (w *full) Write(p []byte) (int, error) {
 		return n, errDevice
 	}
 	return n, nil
+}
+
+// resumes checks that a machine restored from a snapshot after the first n operations does the same as one that has applied
+// them. how describes the restored one.
+func (m machines) resumes(n int, snapshot io.Reader, how string) error {
+	whole, err := m.applied(n)
+	if err != nil {
+		return err
+	}
+	restored, err := m.applied(0)
+	if err != nil {
+		return err
+	}
+	if err := restored.Restore(snapshot); err != nil {
+		return fmt.Errorf("%s: %w", how, err)
+	}
+	all := len(m.twice)
+	_, err = m.same(m.twice[n:], plan{every: all, closely: all}, []side{{"on a machine that applied every operation", whole}, {how, restored}})
+	return err
+}
+
+func restoresByPieces(m machines, _ local, written []byte) error {
+	pieces := []struct {
+		how    string
+		reader func(io.Reader) io.Reader
+	}{
+		{"byte by byte", iotest.OneByteReader},
+		{"in halves", iotest.HalfReader},
+		{"with the end in the last Read", iotest.DataErrReader},
+	}
+	for _, p := range pieces {
+		if err := m.resumes(len(m.ops), p.reader(bytes.NewReader(written)), "on one that read a snapshot "+p.how); err != nil {
+			return fmt.Errorf("%w\nRead may return less than it is asked for: io.ReadFull and io.ReadAll go on", err)
+		}
+	}
+	return nil
+}
+
+func restoreFails(m machines, _ local, written []byte) error {
+	for _, cut := range []int{0, len(written) / 4, len(written) / 2} {
+		if cut == len(written) {
+			return nil // nothing to read
+		}
+		err := m.restore(io.MultiReader(bytes.NewReader(written[:cut]), iotest.ErrReader(errDevice)))
+		if err == nil {
+			return fmt.Errorf("Restore returned no error though Read failed after %d of %d bytes of the last snapshot, so a replica would go on with half a state", cut, len(written))
+		}
+		if contract.NoPanic.Breaks(err) {
+			return fmt.Errorf("from a reader that fails: %w", err)
+		}
+	}
+	return nil
+}
+
+func restoresPart(m machines, _ local, written []byte) error {
+	const most = 100
+	for i := range most {
+		cut := i * len(written) / most
+		if err := m.restore(bytes.NewReader(written[:cut])); contract.NoPanic.Breaks(err) {
+			return fmt.Errorf("from the first %d of %d bytes of the last snapshot: %w", cut, len(written), err)
+		}
+	}
+	return nil
+}
+
+// restore restores a new machine.
+func (m machines) restore(snapshot io.Reader) error {
+	x, err := m.applied(0)
+	if err != nil {
+		return err
+	}
+	return x.Restore(snapshot)
 }

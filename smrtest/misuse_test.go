@@ -41,7 +41,7 @@ func TestMisuseOfAGroup(t *testing.T) {
 		"a to c, and not all":                                    func(c *Group[*counts]) { c.Fault("split-one-way of a,b,c") },
 		"one side must be some":                                  func(c *Group[*counts]) { c.Partition() },
 		"Partition: one side must be some":                       func(c *Group[*counts]) { c.Partition("a", "b", "c") },
-		`there is no moment "stored"`:                            func(c *Group[*counts]) { c.On("a", "stored", func() {}) },
+		`"stored" is not a moment: the`:                          func(c *Group[*counts]) { c.On("a", "stored", func() {}) },
 		"only sent and received have":                            func(c *Group[*counts]) { c.On("a", "saved Prepare", func() {}) },
 		"a client uses one replica":                              func(c *Group[*counts]) { c.Client("a", "b") },
 		"one set of options, not 2":                              func(c *Group[*counts]) { New(c.t, 3, newCounts, Options{}, Options{}) },

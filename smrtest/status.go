@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/seam"
 	"github.com/smr-go/smr/internal/sim"
+	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
 // Members returns the names of all replicas, whether they are up or not.
 func (g *group) Members() []smr.ID { return slices.Clone(g.names) }
 
-// Primary returns the primary that a majority follows. It waits for one; after a minute the test fails.
-// In a function given to On it does not wait, and returns "" without a primary.
+// Primary returns the primary that a majority follows. It waits for one; after a minute the test fails. In a function
+// given to On it does not wait, and returns "" without a primary.
 func (g *group) Primary() smr.ID {
 	g.t.Helper()
 	if g.inside == "" && !g.until(func() bool { return g.leading() >= 0 }, patience) {
@@ -37,8 +39,7 @@ func (g *group) leading() int {
 	return -1
 }
 
-// followers counts the replicas, the primary included, that are in its view and exchange messages with
-// it.
+// followers counts the replicas, the primary included, that are in its view and exchange messages with it.
 func (g *group) followers(p int, view vsr.View) (n int) {
 	for i := range g.names {
 		x := g.s.Status(i)
@@ -53,8 +54,8 @@ func (g *group) followers(p int, view vsr.View) (n int) {
 // talk reports whether messages pass between two replicas in both directions.
 func (g *group) talk(i, j int) bool { return g.s.Reaches(i, j) && g.s.Reaches(j, i) }
 
-// Status returns what smr.Replica.Status would. For a replica that is down, Phase is smr.Stopped and
-// Problem gives the reason.
+// Status returns what smr.Replica.Status would. For a replica that is down, Phase is smr.Stopped and Problem gives the
+// reason.
 func (g *group) Status(id smr.ID) smr.Status {
 	g.t.Helper()
 	defer g.alone()()
@@ -98,7 +99,7 @@ func (g *group) because() string {
 			all = append(all, fmt.Sprintf("%s is paused: Resume it", id))
 		}
 		if deaf := g.unheard(i); len(deaf) > 0 && x.Up {
-			all = append(all, fmt.Sprintf("%s does not hear %s: Heal first", id, join(deaf)))
+			all = append(all, fmt.Sprintf("%s does not hear %s: Heal first", id, fault.List(deaf)))
 		}
 		if x.Up && x.State.Problem != "" {
 			all = append(all, fmt.Sprintf("%s reports: %s", id, x.State.Problem))
@@ -130,26 +131,127 @@ func (g *group) unheard(i int) (ids []smr.ID) {
 	return ids
 }
 
-func join(ids []smr.ID) string {
-	var b strings.Builder
-	for i, id := range ids {
-		switch {
-		case i > 0 && i == len(ids)-1:
-			b.WriteString(" and ")
-		case i > 0:
-			b.WriteString(", ")
-		}
-		b.WriteString(string(id))
-	}
-	return b.String()
-}
-
 // host returns the index of a replica.
 func (g *group) host(id smr.ID) int {
 	g.t.Helper()
 	i := slices.Index(g.names, id)
 	if i < 0 {
-		g.t.Fatalf("smrtest: there is no replica %q: the group has %s", id, join(g.names))
+		g.t.Fatalf("smrtest: there is no replica %q: the group has %s", id, fault.List(g.names))
 	}
 	return i
+}
+
+// Run lets d of virtual time pass.
+func (g *group) Run(d time.Duration) {
+	g.t.Helper()
+	if d < 0 {
+		g.t.Fatalf("smrtest: Run: %v is negative; time does not pass backwards", d)
+	}
+	g.mayWait("Run")
+	defer g.enter()()
+	g.s.RunFor(d)
+	g.mustBeRight()
+}
+
+// RunUntil lets virtual time pass until cond returns true, for at most a minute, and reports whether it did. cond is
+// called after every event and must not wait.
+func (g *group) RunUntil(cond func() bool) bool {
+	g.t.Helper()
+	g.needs("RunUntil", "cond", cond != nil)
+	g.mayWait("RunUntil")
+	return g.until(func() (held bool) {
+		g.within("in the condition of RunUntil", func() { held = cond() })
+		return held
+	}, patience)
+}
+
+// until is RunUntil without the checks of its caller.
+func (g *group) until(cond func() bool, d time.Duration) bool {
+	g.t.Helper()
+	defer g.enter()()
+	held := g.s.RunUntil(cond, d)
+	g.mustBeRight()
+	return held
+}
+
+// Now returns the virtual time since the group was made.
+func (g *group) Now() time.Duration { return g.s.Now() }
+
+// patience is the time that anything expected to happen soon may take.
+const patience = time.Minute
+
+// Settle lets virtual time pass until all replicas that are up have applied the same operations, have equal states, and
+// no call is pending. If that takes longer than a minute the test fails with the causes that are known, such as a link
+// that is still cut.
+func (g *group) Settle() {
+	g.t.Helper()
+	g.mayWait("Settle")
+	if g.up() == 0 {
+		g.t.Fatal(g.report("no replica is up: Restart some before Settle"))
+	}
+	leave := g.enter()
+	open := g.s.Converge(patience)
+	leave()
+	g.mustBeRight()
+	if open != nil {
+		g.t.Fatal(g.report("the group has not settled after %v%s", patience, g.because()))
+	}
+}
+
+// finish ends all faults at the end of a test that has not failed. The replicas must then agree again, unless more of
+// them lost their memory than the group survives.
+func (g *group) finish() {
+	g.t.Helper()
+	defer g.ended.Store(true)
+	if g.t.Failed() || g.t.Skipped() || g.s.Violation() != nil {
+		return
+	}
+	if lost := len(g.memoryLost); lost > len(g.names)-sim.Needed(len(g.names)) || lost > 0 && g.cfg.Unformed {
+		return
+	}
+	defer g.enter()()
+	g.over = true
+	g.did("the test is over: all faults end, and all replicas that are down start")
+	g.s.Settle()
+	g.mustBeRight()
+}
+
+// On calls do right after each moment of one kind at a replica, from now on. The replica is in the middle of its work
+// then, so a crash in do is a crash at that point. The moments are those of a schedule:
+//
+//	sent             it sent a message; "sent Prepare" is a message of that kind
+//	received         it received a message; "received Prepare" is a message of that kind
+//	issued           it began to write to its log: none of that write is certain to be on disk
+//	saved            the write is durable, and the replica has sent nothing about it
+//	alone            as saved, and the last operation is on no other disk
+//	applied          it applied operations
+//	led              it became primary
+//	changes          it gave up its primary, and takes part in choosing another
+//
+// Time does not pass in do: do may make faults, inspect the group and Start proposals, but must not wait. An unknown
+// moment or kind of message fails the test with a list of the known ones.
+func (g *group) On(id smr.ID, moment string, do func()) {
+	g.t.Helper()
+	g.hook(id, moment, func() bool { return true }, do)
+}
+
+// Once is On for the first such moment only.
+func (g *group) Once(id smr.ID, moment string, do func()) {
+	g.t.Helper()
+	over := false
+	g.hook(id, moment, func() bool { first := !over; over = true; return first }, do)
+}
+
+func (g *group) hook(id smr.ID, moment string, wanted func() bool, do func()) {
+	g.t.Helper()
+	g.needs("On and Once", "do", do != nil)
+	when, kind, err := fault.ParseMoment(moment)
+	if err != nil {
+		g.t.Fatalf("smrtest: %v", err)
+	}
+	g.s.On(g.host(id), when, kind, func() {
+		if !g.over && wanted() {
+			g.within(fmt.Sprintf("right after %s %s", id, moment), do)
+		}
+	})
 }

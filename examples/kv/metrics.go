@@ -46,6 +46,9 @@ func (r *recorder) WriteHeader(code int) {
 	r.ResponseWriter.WriteHeader(code)
 }
 
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
 // observe calls serve and counts the request with its answer and latency.
 func (m *metrics) observe(w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter)) {
 	began := time.Now()
@@ -111,7 +114,7 @@ func writeStatus(w io.Writer, st smr.Status) {
 	gauge(w, "smr_primary", "1 if this replica is the primary.", bit(st.Primary == st.ID))
 	gauge(w, "smr_problem", "1 if the replica does not work as it should; /status says why.", bit(st.Problem != ""))
 	family(w, "smr_phase", "gauge", "1 for the phase that the replica is in.")
-	for _, phase := range []smr.Phase{smr.Forming, smr.Recovering, smr.ViewChange, smr.Normal, smr.Stopped} {
+	for _, phase := range []smr.Phase{smr.Forming, smr.Outside, smr.ViewChange, smr.Normal, smr.Stopped} {
 		fmt.Fprintf(w, "smr_phase{phase=%q} %d\n", phase, bit(phase == st.Phase))
 	}
 }

@@ -16,8 +16,8 @@ import (
 
 const architecture = "docs/ARCHITECTURE.md"
 
-// TestPlanOfPackages wants the plan to list every package that package smr and smrtest are made of,
-// with exactly the packages of the module that it imports, all of them further down.
+// TestPlanOfPackages checks that the plan lists every package of the module, with exactly the
+// packages of the module that it imports, and that all of those are further down.
 func TestPlanOfPackages(t *testing.T) {
 	planned, above := map[string][]string{}, map[string]bool{}
 	for _, cells := range tableOf(t, architecture, "## The plan", "package") {
@@ -36,6 +36,19 @@ func TestPlanOfPackages(t *testing.T) {
 		delete(planned, dir)
 	}
 	assert.Empty(t, planned, "%s lists packages that are not there", architecture)
+}
+
+// TestSimulationKnowsTheContractOnly checks that the simulation and the contract use nothing of package smr but what a
+// state machine is.
+func TestSimulationKnowsTheContractOnly(t *testing.T) {
+	used := regexp.MustCompile(`\bsmr\.(\w+)`)
+	for _, name := range files(t, ".go") {
+		if !strings.HasSuffix(name, "_test.go") && regexp.MustCompile(`^internal/(sim|contract)/`).MatchString(name) {
+			for _, m := range used.FindAllStringSubmatch(read(t, name), -1) {
+				assert.Contains(t, []string{"Op", "StateMachine"}, m[1], name)
+			}
+		}
+	}
 }
 
 // unquoted returns what a text has between backticks.
@@ -76,10 +89,10 @@ func packages(t *testing.T) map[string][]string {
 	return all
 }
 
-// TestArchitectureNamesWhatIsThere wants every identifier that the page names to be declared, and of
-// two that a dot joins the second to be a method or field of the first.
+// TestArchitectureNamesWhatIsThere checks that every identifier that the page names is declared. If a
+// dot joins two, the second must be a method or field of the first.
 func TestArchitectureNamesWhatIsThere(t *testing.T) {
-	declared := declarations(t)
+	declared := declarations(t, files(t, ".go")...)
 	identifier := regexp.MustCompile(`^(\w+\.)?\w+$`)
 	for _, s := range sections(read(t, architecture)) {
 		if s.heading == "## The plan" {
@@ -93,14 +106,24 @@ func TestArchitectureNamesWhatIsThere(t *testing.T) {
 	}
 }
 
-// declarations returns what Go files of the module declare: functions and types, and methods and
-// fields, alone and behind their type and a dot.
-func declarations(t *testing.T) map[string]bool {
+// TestArchitectureNamesThePlace checks that an identifier with a link to a Go file behind it, as in
+// `name` ([file.go](../file.go)) or `name` of [file.go](../file.go), is declared in that file.
+func TestArchitectureNamesThePlace(t *testing.T) {
+	placed := regexp.MustCompile("`(?:\\w+\\.)?(\\w+)`(?: \\(|,? (?:of|in|to) )\\[[^]]*\\]\\(\\.\\./([^)]+\\.go)\\)")
+	text := strings.Join(strings.Fields(outsideCode(read(t, architecture))), " ")
+	found := placed.FindAllStringSubmatch(text, -1)
+	require.NotEmpty(t, found)
+	for _, m := range found {
+		assert.True(t, declarations(t, m[2])[m[1]], "%s: `%s` is not declared in %s", architecture, m[1], m[2])
+	}
+}
+
+// declarations returns what Go files declare: functions and types, and methods and fields, alone and
+// behind their type and a dot.
+func declarations(t *testing.T, names ...string) map[string]bool {
 	declared := map[string]bool{}
-	for _, name := range files(t, ".go") {
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, name), nil, 0)
-		require.NoError(t, err)
-		for _, decl := range file.Decls {
+	for _, name := range names {
+		for _, decl := range parsed(t, name).Decls {
 			switch d := decl.(type) {
 			case *ast.FuncDecl:
 				declared[d.Name.Name] = true

@@ -95,7 +95,7 @@ func book(t *testing.T) map[string]entry {
 	return all
 }
 
-// TestMarksAreUniform wants "not built" said in the two forms that tests read, and in no other.
+// TestMarksAreUniform checks that "not built" occurs only in the two forms that tests read.
 func TestMarksAreUniform(t *testing.T) {
 	for _, document := range []string{"docs/PROTOCOL.md", "docs/FAULTS.md"} {
 		for _, s := range sections(read(t, document)) {
@@ -107,7 +107,8 @@ func TestMarksAreUniform(t *testing.T) {
 				if i == 0 {
 					rest = strings.TrimPrefix(rest, notBuilt)
 				}
-				require.NotRegexp(t, spelled, rest, "%s, %s: a paragraph says that something is not built, and does not begin with %q", document, s.heading, partNotBuilt)
+				require.NotRegexp(t, spelled, rest,
+					"%s, %s: a paragraph says that something is not built, and does not begin with %q", document, s.heading, partNotBuilt)
 			}
 		}
 	}

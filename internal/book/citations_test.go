@@ -2,15 +2,12 @@ package book
 
 import (
 	"fmt"
-	"go/parser"
 	"go/scanner"
 	"go/token"
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -22,10 +19,9 @@ const module = "github.com/smr-go/smr"
 
 // citation is the number of a rule or fault in a comment, a string or a document.
 type citation struct {
-	id    string
-	file  string // from the module's root, with slashes
-	line  int
-	where string // "comment", "string" or "text"
+	id   string
+	file string // from the module's root, with slashes
+	line int
 }
 
 func (c citation) String() string { return fmt.Sprintf("%s:%d: %s", c.file, c.line, c.id) }
@@ -80,7 +76,7 @@ func citations(t *testing.T) (all []citation) {
 				continue // bytes of a fixture, or a bug's text, which is in the sources
 			}
 			for _, id := range numbers(text) {
-				all = append(all, citation{id, name, line, "text"})
+				all = append(all, citation{id, name, line})
 			}
 		}
 	}
@@ -95,116 +91,26 @@ func goCitations(t *testing.T, name string) (all []citation) {
 	s.Init(set.AddFile(name, -1, len(text)), text, nil, scanner.ScanComments)
 	for {
 		pos, tok, literal := s.Scan()
-		where := map[token.Token]string{token.COMMENT: "comment", token.STRING: "string"}[tok]
 		if tok == token.EOF {
 			return all
 		}
+		if tok != token.COMMENT && tok != token.STRING {
+			continue
+		}
 		for i, line := range strings.Split(literal, "\n") {
 			for _, id := range numbers(line) {
-				if where != "" {
-					all = append(all, citation{id, name, set.Position(pos).Line + i, where})
-				}
+				all = append(all, citation{id, name, set.Position(pos).Line + i})
 			}
 		}
 	}
 }
 
-// TestCitedRulesExist wants every rule and fault that is cited to be in the book.
+// TestCitedRulesExist checks that every rule and fault that is cited is in the book.
 func TestCitedRulesExist(t *testing.T) {
 	known := book(t)
 	for _, c := range citations(t) {
 		if _, found := known[c.id]; !found {
 			t.Errorf("%v: neither docs/PROTOCOL.md nor docs/FAULTS.md has it", c)
-		}
-	}
-}
-
-// TestBuiltRulesAreAppliedAndShown wants every rule that is built to be cited in the code that
-// applies it, and in a transcript, an exhaustive scope or the simulation. A rule that is not built
-// is cited by no code.
-func TestBuiltRulesAreAppliedAndShown(t *testing.T) {
-	product := closure(t)
-	applied, shown := map[string]bool{}, map[string]bool{}
-	for _, c := range citations(t) {
-		applied[c.id] = applied[c.id] || inProduct(product, c.file)
-		shown[c.id] = shown[c.id] || isEvidence(product, c.file)
-	}
-	for _, e := range entries(t, "docs/PROTOCOL.md") {
-		invariant := strings.HasPrefix(e.id, "11.")
-		if e.built {
-			assert.True(t, applied[e.id] || invariant, "%s is not marked as not built, and no code of the product cites it where it is applied", e.id)
-			assert.True(t, shown[e.id], "%s is not marked as not built, and no transcript, exhaustive scope or simulation check cites it", e.id)
-		} else {
-			assert.False(t, applied[e.id], "%s is marked as not built, and code cites it", e.id)
-		}
-	}
-}
-
-// closure returns the directories of the packages that package smr is made of: its own, and those
-// of the module that it imports.
-func closure(t *testing.T) map[string]bool {
-	product := map[string]bool{}
-	next := []string{"."}
-	for len(next) > 0 {
-		dir := next[0]
-		next = next[1:]
-		if product[dir] {
-			continue
-		}
-		product[dir] = true
-		names, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
-		require.NoError(t, err)
-		for _, name := range names {
-			if strings.HasSuffix(name, "_test.go") {
-				continue
-			}
-			file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-			require.NoError(t, err)
-			for _, spec := range file.Imports {
-				path, err := strconv.Unquote(spec.Path.Value)
-				require.NoError(t, err)
-				if below, found := strings.CutPrefix(path, module+"/"); found {
-					next = append(next, below)
-				}
-			}
-		}
-	}
-	require.Contains(t, slices.Collect(maps.Keys(product)), "internal/vsr")
-	return product
-}
-
-func inProduct(product map[string]bool, file string) bool {
-	return product[filepath.ToSlash(filepath.Dir(file))] && strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
-}
-
-// isEvidence reports whether a file is of the core's tests and transcripts, or of the simulation:
-// a package below internal that package smr does not import.
-func isEvidence(product map[string]bool, file string) bool {
-	dir, _, _ := strings.Cut(filepath.ToSlash(filepath.Dir(file))+"/", "testdata/")
-	dir = strings.TrimSuffix(dir, "/")
-	switch {
-	case dir == "internal/vsr":
-		return !inProduct(product, file)
-	case strings.HasPrefix(dir, "internal/"):
-		return !product[dir]
-	}
-	return false
-}
-
-// TestTranscriptsCiteRules wants every transcript to begin with the rules that it shows.
-func TestTranscriptsCiteRules(t *testing.T) {
-	known := book(t)
-	opening := regexp.MustCompile(`^# ((?:[A-Z]\d+|11\.\d+)(?:, (?:[A-Z]\d+|11\.\d+))*)\. `)
-	for _, name := range files(t, ".txt") {
-		if filepath.ToSlash(filepath.Dir(name)) != "internal/vsr/testdata" {
-			continue
-		}
-		m := opening.FindStringSubmatch(read(t, name))
-		if !assert.NotNil(t, m, "%s does not begin with the rules that it shows, as in %q", name, "# N3, V4. ") {
-			continue
-		}
-		for id := range strings.SplitSeq(m[1], ", ") {
-			assert.True(t, known[id].built, "%s shows %s, which is not a built rule", name, id)
 		}
 	}
 }

@@ -3,12 +3,12 @@ package book
 import (
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/sim/fault"
 )
 
 const shownBy = "Shown by: "
@@ -18,10 +18,9 @@ var (
 	testName    = regexp.MustCompile(`^(Test|Fuzz|Example)\w*$`)
 	testFunc    = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w*)\(`)
 	plantedName = regexp.MustCompile(`(?m)^(?:bug|control) (.+)$`)
-	faultName   = regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
 )
 
-// TestFaultsAreShown wants every fault in docs/FAULTS.md to name what shows it, and that to exist.
+// TestFaultsAreShown checks that every fault in docs/FAULTS.md names evidence, and that it exists.
 func TestFaultsAreShown(t *testing.T) {
 	there := evidence(t)
 	for _, s := range sections(read(t, "docs/FAULTS.md")) {
@@ -32,7 +31,7 @@ func TestFaultsAreShown(t *testing.T) {
 		}
 		assert.NotEmpty(t, named, "%s: nothing shows it", s.heading)
 		for _, name := range named {
-			assert.True(t, there(name), "docs/FAULTS.md, %s: there is no `%s`", s.heading, name)
+			assert.True(t, there[name], "docs/FAULTS.md, %s: there is no `%s`", s.heading, name)
 		}
 	}
 }
@@ -49,9 +48,8 @@ func evidenceOf(body string) (names []string) {
 	return names
 }
 
-// evidence returns a function that reports whether a test, a transcript, a schedule, a fault of the
-// simulation or a planted bug of that name exists.
-func evidence(t *testing.T) func(name string) bool {
+// evidence returns the names of all tests, transcripts, schedules, planted bugs and faults of the simulation.
+func evidence(t *testing.T) map[string]bool {
 	there := map[string]bool{}
 	for _, name := range files(t, "_test.go") {
 		for _, m := range testFunc.FindAllStringSubmatch(read(t, name), -1) {
@@ -68,30 +66,8 @@ func evidence(t *testing.T) func(name string) bool {
 			there[filepath.Base(name)] = true
 		}
 	}
-	kinds := faultKinds(t)
-	return func(name string) bool {
-		switch {
-		case testName.MatchString(name):
-			return there[name]
-		case faultName.MatchString(name):
-			return kinds[name]
-		}
-		return there[name]
+	for k := fault.Crash; k < fault.Kinds; k++ {
+		there[k.String()] = true
 	}
-}
-
-// faultKinds returns the strings of the simulation that can name a fault.
-func faultKinds(t *testing.T) map[string]bool {
-	product, kinds := closure(t), map[string]bool{}
-	literal := regexp.MustCompile(`"[a-z-]+"`)
-	for _, name := range files(t, ".go") {
-		if isEvidence(product, name) && !strings.HasSuffix(name, "_test.go") {
-			for _, s := range literal.FindAllString(read(t, name), -1) {
-				kind, err := strconv.Unquote(s)
-				require.NoError(t, err)
-				kinds[kind] = true
-			}
-		}
-	}
-	return kinds
+	return there
 }

@@ -35,8 +35,8 @@ func documents(t *testing.T) (names []string) {
 	return names
 }
 
-// TestLinksResolve wants the links of the documents, and the documents that code refers to, to be
-// there, headings included.
+// TestLinksResolve checks that the links of the documents lead somewhere, headings included, and so do
+// the documents that code refers to.
 func TestLinksResolve(t *testing.T) {
 	for _, name := range documents(t) {
 		for _, m := range markdownLink.FindAllStringSubmatch(outsideCode(read(t, name)), -1) {

@@ -50,7 +50,7 @@ func tableOf(t *testing.T, document, below, title string) (rows [][]string) {
 	return rows
 }
 
-// TestTableOfMessages wants the table to list the kinds of messages as the core numbers them, with
+// TestTableOfMessages checks that the table lists the kinds of messages as the core numbers them, with
 // rules that exist.
 func TestTableOfMessages(t *testing.T) {
 	known := book(t)
@@ -66,16 +66,19 @@ func TestTableOfMessages(t *testing.T) {
 	}
 }
 
-// TestTableOfWhatMustBeDurable wants the table to list every kind of message once, and to say of
-// the same ones as the core's send that they wait for the log too.
+// TestTableOfWhatMustBeDurable checks that the table lists every kind of message once, and that by the
+// table the kinds wait for the same as in the core's send.
 func TestTableOfWhatMustBeDurable(t *testing.T) {
-	listed, waitForLog := map[string]bool{}, map[string]bool{}
+	listed, waits := map[string]bool{}, map[string]string{}
 	for _, cells := range table(t, "2 State, and what must be durable", "before this leaves") {
 		for _, m := range quoted.FindAllStringSubmatch(cells[0], -1) {
 			assert.False(t, listed[m[1]], "%s is listed twice", m[1])
 			listed[m[1]] = true
-			if strings.Contains(cells[1], ", and log ") {
-				waitForLog[m[1]] = true
+			switch {
+			case strings.Contains(cells[1], ", and log "):
+				waits[m[1]] = "logSeq"
+			case strings.Contains(cells[1], "except for the view"):
+				waits[m[1]] = "identitySeq"
 			}
 		}
 	}
@@ -83,13 +86,13 @@ func TestTableOfWhatMustBeDurable(t *testing.T) {
 		assert.True(t, listed[kind.String()], "%v is missing from the table of what must be durable", kind)
 	}
 	assert.Len(t, listed, int(vsr.LastKind))
-	assert.Equal(t, sendWaitsForLog(t), waitForLog, "the kinds that wait for the log: in the core's method send, and in the table")
+	assert.Equal(t, sendWaitsFor(t), waits, "the kinds that wait for another save than the head's: in the core's method send, and in the table")
 }
 
-// sendWaitsForLog returns the kinds of messages that the core's method send has in the case of its
-// type switch: those that wait for the log.
-func sendWaitsForLog(t *testing.T) map[string]bool {
-	kinds := map[string]bool{}
+// sendWaitsFor returns the kinds of messages that the core's method send has in the cases of its type switch, each with
+// the save that it waits for.
+func sendWaitsFor(t *testing.T) map[string]string {
+	kinds := map[string]string{}
 	names, err := filepath.Glob(filepath.Join(root, "internal/vsr/*.go"))
 	require.NoError(t, err)
 	for _, name := range names {
@@ -104,7 +107,7 @@ func sendWaitsForLog(t *testing.T) map[string]bool {
 				if c, isCase := n.(*ast.CaseClause); isCase {
 					for _, x := range c.List {
 						if star, isStar := x.(*ast.StarExpr); isStar {
-							kinds[star.X.(*ast.Ident).Name] = true
+							kinds[star.X.(*ast.Ident).Name] = lastSelected(c.Body)
 						}
 					}
 				}
@@ -116,7 +119,20 @@ func sendWaitsForLog(t *testing.T) map[string]bool {
 	return kinds
 }
 
-// TestTableOfStages wants CONTRIBUTING.md to list the stages of .ci/run in their order.
+// lastSelected returns the last field that statements name.
+func lastSelected(body []ast.Stmt) (name string) {
+	for _, statement := range body {
+		ast.Inspect(statement, func(n ast.Node) bool {
+			if x, ok := n.(*ast.SelectorExpr); ok && strings.HasSuffix(x.Sel.Name, "Seq") {
+				name = x.Sel.Name
+			}
+			return true
+		})
+	}
+	return name
+}
+
+// TestTableOfStages checks that CONTRIBUTING.md lists the stages of .ci/run in their order.
 func TestTableOfStages(t *testing.T) {
 	m := regexp.MustCompile(`(?m)^stages=\((.+)\)$`).FindStringSubmatch(read(t, ".ci/run"))
 	require.NotNil(t, m)

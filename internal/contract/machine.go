@@ -16,18 +16,22 @@ import (
 type Kit struct {
 	// New returns a machine in the initial state.
 	New func() smr.StateMachine
-	// Digest returns a number that differs for different states. It is cheap.
+	// Digest returns a number that differs for different states. It is cheap, and compared after every operation.
+	// Without it states are compared by their snapshots only.
 	Digest func(smr.StateMachine) uint64
 	// Invariant is checked after every operation that Apply gets.
 	Invariant func(smr.StateMachine) error
 	// Describe names an operation in errors; without it that is its number and body.
 	Describe func(op smr.Op) string
-	// Elsewhere calls do where time.Now shows another time.
+	// Elsewhere calls do where time.Now shows another time, which goes on from call to call.
 	Elsewhere func(do func())
-	// Watch is called when a call of the user's code begins. The function that it returns is called when the call has ended.
+	// Watch is called when a call of the user's code begins. The function that it returns is called when the call has
+	// ended.
 	Watch func(what func() string) (ended func() bool)
 	// Careful compares the snapshots around a query, and not only the digests.
 	Careful bool
+	// Cost grows by 1 with each call of the user's code, and by 1 for each 64 bytes of a snapshot.
+	Cost *int64
 }
 
 // Place is where a machine lives, and so how its bodies are treated.
@@ -65,6 +69,9 @@ func (k *Kit) Make(p Place) (*Machine, error) {
 	return m, err
 }
 
+// Wrap returns a machine that a user has made. Bodies are overwritten as they are Here.
+func Wrap(user smr.StateMachine) *Machine { return &Machine{User: user, kit: &Kit{}} }
+
 // Name returns an operation in words.
 func (k *Kit) Name(op smr.Op) string {
 	if k.Describe != nil {
@@ -87,15 +94,12 @@ func (k *Kit) At(op smr.Op, err error) error {
 
 // Guard calls f, and makes an error of its panic.
 func Guard(what string, f func() error) (err error) {
-	defer rescue(what, &err)
+	defer func() {
+		if x := recover(); x != nil {
+			err = NoPanic.Broken("%s panicked: %v\n%s", what, x, debug.Stack())
+		}
+	}()
 	return f()
-}
-
-// rescue is deferred: it makes an error of a panic.
-func rescue(what string, err *error) {
-	if x := recover(); x != nil {
-		*err = NoPanic.Broken("%s panicked: %v\n%s", what, x, debug.Stack())
-	}
 }
 
 // call calls the user's code where the machine lives, and makes an error of its panic.
@@ -105,12 +109,19 @@ func (m *Machine) call(what string, f func() error) (err error) {
 
 // callAfter is call for a state that op led to.
 func (m *Machine) callAfter(op smr.Op, what string, f func() error) (err error) {
+	m.kit.costs(1)
 	defer m.watched(op, what)()
 	if m.far() {
 		m.kit.Elsewhere(func() { err = Guard(what, f) })
 		return err
 	}
 	return Guard(what, f)
+}
+
+func (k *Kit) costs(n int) {
+	if k.Cost != nil {
+		*k.Cost += int64(n)
+	}
 }
 
 func (m *Machine) far() bool { return m.place == There && m.kit.Elsewhere != nil }
@@ -123,8 +134,8 @@ func (m *Machine) last() smr.Op {
 	return op
 }
 
-// watched reports to Kit.Watch that a call of the user's code begins, in a state that op led to, until the function that it
-// returns is called.
+// watched reports to Kit.Watch that a call of the user's code begins, in a state that op led to, until the function
+// that it returns is called.
 func (m *Machine) watched(op smr.Op, what string) (ended func() bool) {
 	k := m.kit
 	if k.Watch == nil {
@@ -146,13 +157,13 @@ func (m *Machine) Apply(op smr.Op) (result []byte, err error) {
 	if result, err = m.Lend(op); err != nil {
 		return nil, err
 	}
-	if err := m.Spoil(result); err != nil {
+	if err := m.Overwrite(result); err != nil {
 		return nil, err
 	}
 	return result, m.invariant()
 }
 
-// Lend applies an operation. The machine can use the body until Spoil.
+// Lend applies an operation. The machine can use the body until Overwrite.
 func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
 	m.given = op.Body
 	if op.Body == nil || m.place == Clean {
@@ -162,27 +173,13 @@ func (m *Machine) Lend(op smr.Op) (result []byte, err error) {
 		op.Body = m.memory[:len(op.Body):len(op.Body)]
 	}
 	m.lent = op
-	defer m.watched(m.last(), "Apply")()
-	if m.far() {
-		return m.actFar(op)
-	}
-	return m.act(op)
-}
-
-// act calls Apply. The method call would do too, but allocates.
-func (m *Machine) act(op smr.Op) (result []byte, err error) {
-	defer rescue("Apply", &err)
-	return m.User.Apply(op), nil
-}
-
-// actFar calls Apply elsewhere. It is a function of its own so that act allocates nothing.
-func (m *Machine) actFar(op smr.Op) (result []byte, err error) {
-	m.kit.Elsewhere(func() { result, err = m.act(op) })
+	err = m.call("Apply", func() error { result = m.User.Apply(op); return nil })
 	return result, err
 }
 
-// Spoil overwrites the body that was lent last: Apply must not have changed it, and the result must not be a part of it.
-func (m *Machine) Spoil(result []byte) error {
+// Overwrite overwrites the body that was lent last: Apply must not have changed it, and the result must not be a part
+// of it.
+func (m *Machine) Overwrite(result []byte) error {
 	if m.place == Clean {
 		return nil
 	}
@@ -240,7 +237,7 @@ func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) 
 	})
 	if err == nil {
 		after, is, err2 := m.look()
-		if err = err2; err == nil && (was != is || !bytes.Equal(before, after) && m.Stable()) {
+		if err = err2; err == nil && (was != is || !bytes.Equal(before, after) && OrderOf(m) == Fixed) {
 			err = PureQuery.Broken("%s changed the state", what)
 		}
 	}

@@ -27,7 +27,7 @@ type Witness struct {
 	state    []byte // the last snapshot that was compared
 	initial  []byte // the first one
 	last     result
-	order    order             // whether snapshots of one state have the same bytes
+	order    Order             // whether snapshots of one state have the same bytes
 	states   map[uint64]uint64 // sums of whole states, by operation
 }
 
@@ -46,9 +46,9 @@ type result struct {
 	returned, was []byte
 }
 
-// NewWitness returns a Witness whose machines are in the initial state. Two machines may agree by chance, for instance on
-// the order of a map; many siblings do not. A witness without siblings is quick: it has one machine, and a second one that
-// is restored from its snapshots.
+// NewWitness returns a Witness whose machines are in the initial state. Two machines may agree by chance, for instance
+// on the order of a map; many siblings do not. A witness without siblings is quick: it has one machine, and a second
+// one that is restored from its snapshots.
 func NewWitness(k *Kit, every, siblings int) (*Witness, error) {
 	w := &Witness{Every: every, kit: k, states: map[uint64]uint64{}}
 	if err := w.begin(siblings); err != nil {
@@ -134,7 +134,7 @@ func (w *Witness) apply(op smr.Op) (returned []byte, err error) {
 			return nil, err
 		}
 	}
-	if err := w.machine.Spoil(returned); err != nil {
+	if err := w.machine.Overwrite(returned); err != nil {
 		return nil, err
 	}
 	if x.whole {
@@ -143,7 +143,8 @@ func (w *Witness) apply(op smr.Op) (returned []byte, err error) {
 		}
 	}
 	if lent != nil && w.differ(lent, w.state) {
-		return nil, LeavesBody.Broken("the state changed when the body was overwritten after Apply had returned%s", parting(lent, w.state))
+		return nil, LeavesBody.Broken("the state changed when the body was overwritten after Apply had returned%s",
+			parting(lent, w.state))
 	}
 	return returned, w.machine.invariant()
 }
@@ -172,6 +173,9 @@ func (w *Witness) compare(op smr.Op, returned []byte) (err error) {
 	return w.sameUsed()
 }
 
+// differ reports whether two states differ by their snapshots, as far as these can be compared.
+func (w *Witness) differ(a, b []byte) bool { return w.order.Differ(a, b, w.machine) }
+
 // another returns one more machine that New makes, which must be in the initial state. Otherwise the error begins with
 // wrong.
 func (w *Witness) another(wrong string) (*Machine, error) {
@@ -194,7 +198,8 @@ func (w *Witness) again() (*Machine, error) {
 	}
 	state, err := m.Encode()
 	if err == nil && w.differ(w.state, state) {
-		err = Restores.Broken("a machine restored from the snapshot at this point writes a different one%s", parting(w.state, state))
+		err = Restores.Broken("a machine restored from the snapshot at this point writes a different one%s",
+			parting(w.state, state))
 	}
 	return m, err
 }
@@ -219,4 +224,68 @@ func (w *Witness) follow(m *Machine, op smr.Op, whole bool) (returned, state []b
 func apart(format string, a, b []byte) string {
 	one, two := excerpt.Apart(a, b)
 	return fmt.Sprintf(format, one, two)
+}
+
+// User returns the witness's machine.
+func (w *Witness) User() smr.StateMachine { return w.machine.User }
+
+// Digest returns the digest of the state.
+func (w *Witness) Digest() uint64 { return w.machine.Digest() }
+
+// Blind reports whether whole states are not compared, because snapshots of one state differ in their bytes.
+func (w *Witness) Blind() bool { return w.order != Fixed }
+
+// Note notes the whole state after the last operation, so that Same can compare other machines with it.
+func (w *Witness) Note(number uint64) error {
+	sum, err := w.machine.Sum()
+	if err != nil {
+		return fmt.Errorf("after op %d: %w", number, err)
+	}
+	w.states[number] = sum
+	return nil
+}
+
+// Same compares the whole state of a machine after an operation with the state of the witness, if that was noted. whose
+// names the machine in the error.
+func (w *Witness) Same(m *Machine, number uint64, whose string) error {
+	want, ok := w.states[number]
+	if !ok || w.Blind() {
+		return nil
+	}
+	sum, err := m.Sum()
+	if err != nil {
+		return fmt.Errorf("after op %d: %w", number, err)
+	}
+	if sum == want || w.varies(m) {
+		return nil
+	}
+	return Restores.Broken("after op %d the snapshots of one machine and of %s differ, though both applied the same "+
+		"operations: Snapshot or Restore forgets a field, or since op %d an Apply was not deterministic",
+		number, whose, number-min(number, uint64(w.Every)))
+}
+
+// varies reports whether snapshots of one state differ, at the witness or at another machine.
+func (w *Witness) varies(m *Machine) bool {
+	w.order = max(w.order, OrderOf(m), OrderOf(w.machine))
+	return w.Blind()
+}
+
+// SameAfter is Same for a machine that has just applied the operation. If states are compared after each, they were the
+// same before it, so the operation is to blame.
+func (w *Witness) SameAfter(op smr.Op, m *Machine, whose string) error {
+	err := w.Same(m, op.Number, whose)
+	if w.Every == 1 && Restores.Breaks(err) {
+		return w.kit.At(op, Deterministic.Broken("two machines with the same history are in different states after it"))
+	}
+	return err
+}
+
+// SameFrozen checks that a snapshot taken after one operation and written after a later one holds the earlier state.
+// was and written are the sums of that state and of the snapshot.
+func (w *Witness) SameFrozen(was, written, taken, now uint64) error {
+	if was == written || w.Blind() || w.varies(w.machine) {
+		return nil
+	}
+	return Frozen.Broken("the snapshot taken after op %d, and written after op %d, shows what was changed in between",
+		taken, now)
 }

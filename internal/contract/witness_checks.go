@@ -3,8 +3,11 @@ package contract
 import (
 	"bytes"
 	"cmp"
+	"fmt"
+	"reflect"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/excerpt"
 )
 
 // sameNew checks that a new machine does not show the operations that another has applied. It looks after 1, 2, 4, …
@@ -24,7 +27,8 @@ func (w *Witness) sameFrozen() error {
 		return err
 	}
 	if w.differ(w.window.before, got) {
-		return Frozen.Broken("a snapshot taken before it, and written after it, shows what it changed%s", parting(w.window.before, got))
+		return Frozen.Broken("a snapshot taken before it, and written after it, shows what it changed%s",
+			parting(w.window.before, got))
 	}
 	return nil
 }
@@ -37,9 +41,11 @@ func (w *Witness) sameSiblings(op smr.Op, returned []byte) error {
 		case err != nil:
 			return err
 		case !bytes.Equal(returned, other):
-			return Deterministic.Broken("%s", apart("it returned %s, and on another machine with the same history %s", returned, other))
+			return Deterministic.Broken("%s", apart("it returned %s, and on another machine with the same history %s",
+				returned, other))
 		case w.window.whole && w.differ(w.state, state):
-			return Deterministic.Broken("two machines with the same history are in different states after it%s", parting(w.state, state))
+			return Deterministic.Broken("two machines with the same history are in different states after it%s",
+				parting(w.state, state))
 		}
 	}
 	return nil
@@ -52,9 +58,11 @@ func (w *Witness) sameRestored(op smr.Op, returned []byte) error {
 	case err != nil:
 		return err
 	case !bytes.Equal(returned, other):
-		err = Restores.Broken("%s", apart("it returned %s, and on a machine just restored from a snapshot %s", returned, other))
+		err = Restores.Broken("%s", apart("it returned %s, and on a machine just restored from a snapshot %s", returned,
+			other))
 	case w.window.whole && w.differ(w.state, state):
-		err = Restores.Broken("a machine restored from a snapshot just before is in another state after it%s", parting(w.state, state))
+		err = Restores.Broken("a machine restored from a snapshot just before is in another state after it%s",
+			parting(w.state, state))
 	default:
 		return nil
 	}
@@ -131,14 +139,16 @@ func (w *Witness) sameSecond() error {
 			return err
 		}
 		if !bytes.Equal(a, b) {
-			return Restores.Broken("%s", apart("it returned %s a second time, and on a machine restored from a snapshot after the first time %s", a, b))
+			return Restores.Broken("%s",
+				apart("it returned %s a second time, and on a machine restored from a snapshot after the first time %s",
+					a, b))
 		}
 	}
 	return nil
 }
 
-// sameAgain checks that machines restored from the state before the window do the same as one of them did, which returned
-// results and came to a state, if that is not nil: if they do not, Apply depends on chance.
+// sameAgain checks that machines restored from the state before the window do the same as one of them did, which
+// returned results and came to a state, if that is not nil: if they do not, Apply depends on chance.
 func (w *Witness) sameAgain(results [][]byte, state []byte) error {
 	for range 64 { // two keys of a map change places in one of eight runs
 		m, err := w.restoredFrom(w.window.before)
@@ -160,4 +170,66 @@ func (w *Witness) sameAgain(results [][]byte, state []byte) error {
 		}
 	}
 	return nil
+}
+
+// SameAnswer compares the answer that a machine gave to a query, in the state after an operation, with the answers of
+// the witness's machines. These must be in the same state. whose names the machine in the error.
+func (w *Witness) SameAnswer(m *Machine, whose, what string, number uint64, read func(smr.StateMachine) any,
+	answer any) error {
+	others := []struct {
+		name string
+		*Machine
+	}{
+		{"one that applied the same operations", w.machine},
+		{"one restored from a snapshot", w.restored},
+		{"one that applied and restored all along", w.used},
+	}
+	for _, other := range others {
+		if other.Machine == nil || other.Machine == m {
+			continue
+		}
+		got, err := other.Query(what, number, read)
+		if err != nil {
+			return err
+		}
+		if sameValue(answer, got) || varies(m, what, number, read) || varies(other.Machine, what, number, read) {
+			continue
+		}
+		one, two := excerpt.Apart(fmt.Appendf(nil, "%+v", answer), fmt.Appendf(nil, "%+v", got))
+		err = SameQueries.Broken("query %s after op %d: %s answers %s, and %s answers %s", excerpt.Of([]byte(what)),
+			number, whose, one, other.name, two)
+		err.(*Broken).Op = number
+		return err
+	}
+	return nil
+}
+
+// Alike checks that the witness's machines answer a query alike.
+func (w *Witness) Alike(what string, number uint64, read func(smr.StateMachine) any) error {
+	answer, err := w.machine.Query(what, number, read)
+	if err != nil {
+		return err
+	}
+	return w.SameAnswer(w.machine, "a machine", what, number, read, answer)
+}
+
+func sameValue(a, b any) bool {
+	return reflect.DeepEqual(a, b) || fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b)
+}
+
+// queryAgain is how often a query is repeated to see whether its answers vary. The order of a map with two keys changes
+// in one of eight.
+const queryAgain = 20
+
+// varies reports whether the machine answers a repeated query differently, as with the order of a map: such answers
+// cannot be compared.
+func varies(m *Machine, what string, number uint64, read func(smr.StateMachine) any) bool {
+	first, err := m.Query(what, number, read)
+	for range queryAgain {
+		again, err2 := m.Query(what, number, read)
+		if err != nil || err2 != nil || !sameValue(first, again) {
+			return true
+		}
+	}
+	return false
 }

@@ -67,7 +67,8 @@ func (m *reuser) Apply(op smr.Op) []byte {
 
 // A result that changes when the next one is returned is told with both operations.
 func TestWitnessSeesResultsChange(t *testing.T) {
-	b := broken(t, &Kit{New: func() smr.StateMachine { return &reuser{} }, Describe: func(op smr.Op) string { return fmt.Sprintf("op %d, write", op.Number) }})
+	b := broken(t, &Kit{New: func() smr.StateMachine { return &reuser{} },
+		Describe: func(op smr.Op) string { return fmt.Sprintf("op %d, write", op.Number) }})
 	require.NotNil(t, b)
 	assert.Equal(t, LeavesResult.Name, b.Rule)
 	assert.Contains(t, b.Text, `op 3, write returned "\x01", and after op 4, write that result is "\x02"`)

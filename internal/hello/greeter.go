@@ -9,6 +9,7 @@ package hello
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -16,19 +17,20 @@ import (
 
 // Greeter greets other members and checks their greetings. Its methods may be called concurrently.
 type Greeter struct {
-	differs func(from, list string)
+	refused func(from, list, reason string)
 
 	mu      sync.Mutex
 	own     greeting
 	members vsr.Membership
 	starts  map[vsr.Incarnation]uint64 // the highest start number of each member's greetings
+	why     map[string]string          // by member: why its latest greeting was refused; "" if it was not
 }
 
 // NewGreeter returns the greeter of a replica that is configured with the group's name and the list of
-// its members. It calls differs when a member greets with another list; differs must not block and
-// must not call the greeter.
-func NewGreeter(name, list string, differs func(from, list string)) *Greeter {
-	return &Greeter{own: greeting{name: name, list: list}, differs: differs, starts: map[vsr.Incarnation]uint64{}}
+// its members. It calls refused when a member's greeting is refused for another reason than the one before, with the
+// member's list if that differs; refused must not block and must not call the greeter.
+func NewGreeter(name, list string, refused func(from, list, reason string)) *Greeter {
+	return &Greeter{own: greeting{name: name, list: list}, refused: refused, starts: map[vsr.Incarnation]uint64{}, why: map[string]string{}}
 }
 
 // Update takes over the replica's group, memory and members from the core's state.
@@ -55,19 +57,40 @@ func (h *Greeter) Check(from string, hello []byte) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	known, list, reason := h.member(from), "", ""
+	if err = h.check(from, theirs, known); err != nil {
+		reason = err.Error()
+	}
+	if theirs.list != h.own.list && !(h.own.confirmed && theirs.confirmed) {
+		list = theirs.list
+	}
+	if known != nil && reason != h.why[from] {
+		if h.why[from] = reason; reason != "" {
+			h.refused(from, list, reason)
+		}
+	}
+	return err
+}
+
+// check is Check for the decoded greeting of a member, or of a stranger if known is nil.
+func (h *Greeter) check(from string, theirs greeting, known *vsr.Member) error {
 	own := &h.own
+	theirList, ownList := vsr.ListTexts(theirs.list, own.list)
 	var none vsr.GroupID
 	switch {
 	case theirs.name != own.name:
 		return fmt.Errorf("it is configured for group %q, this replica for %q", theirs.name, own.name)
+	case known == nil:
+		return fmt.Errorf("%q is not a member here: this replica is configured with the members %s, it with %s",
+			from, ownList, theirList)
 	case theirs.list != own.list && !(own.confirmed && theirs.confirmed):
-		h.differs(from, theirs.list)
-		return fmt.Errorf("it is configured with the members %s, this replica with %s; configure all alike", theirs.list, own.list)
+		return fmt.Errorf("it is configured with the members %s, this replica with %s; configure all members alike", theirList, ownList)
 	case theirs.group != own.group && theirs.group != none && own.group != none:
-		return fmt.Errorf("it holds group %v, this replica holds group %v: they were formed apart; one of the directories is of another group", theirs.group, own.group)
+		return fmt.Errorf("it holds group %v, this replica holds group %v: they were formed separately; one of the directories belongs to another group", theirs.group, own.group)
 	case theirs.start < h.starts[theirs.incarnation]:
-		return fmt.Errorf("it says start number %d, and has greeted with %d before: its directory is an older copy, or in use twice", theirs.start, h.starts[theirs.incarnation])
-	case theirs.group != none && theirs.group == own.group && !h.names(from, theirs.incarnation):
+		return fmt.Errorf("it reports start number %s, but has greeted with %s before: its directory is an older copy, or in use twice",
+			vsr.StartText(theirs.start), vsr.StartText(h.starts[theirs.incarnation]))
+	case theirs.group != none && theirs.group == own.group && theirs.incarnation != known.Incarnation:
 		return fmt.Errorf("its memory %v is not the one that the group knows as %q", theirs.incarnation, from)
 	}
 	if theirs.group != none && theirs.group == own.group { // only members get here, so starts stays small
@@ -76,12 +99,11 @@ func (h *Greeter) Check(from string, hello []byte) error {
 	return nil
 }
 
-// names reports whether the group knows the member id by this incarnation.
-func (h *Greeter) names(id string, inc vsr.Incarnation) bool {
-	for i := range h.members.Members {
-		if m := &h.members.Members[i]; m.ID == id {
-			return m.Incarnation == inc
-		}
+// member returns the member with that ID, or nil.
+func (h *Greeter) member(id string) *vsr.Member {
+	i := slices.IndexFunc(h.members.Members, func(m vsr.Member) bool { return m.ID == id })
+	if i < 0 {
+		return nil
 	}
-	return false
+	return &h.members.Members[i]
 }

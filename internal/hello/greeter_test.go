@@ -25,13 +25,13 @@ func TestGreetings(t *testing.T) {
 		"another list, long confirmed": {func(own, theirs *greeting) {
 			own.confirmed, theirs.confirmed, theirs.list = true, true, "a c"
 		}, ""},
-		"another group":      {func(_, theirs *greeting) { theirs.group = two }, "were formed apart"},
-		"an older directory": {func(_, theirs *greeting) { theirs.start = 4 }, "start number 4, and has greeted with 5 before"},
+		"another group":      {func(_, theirs *greeting) { theirs.group = two }, "were formed separately"},
+		"an older directory": {func(_, theirs *greeting) { theirs.start = 4 }, "start number 0.00000004, but has greeted with 0.00000005 before"},
 		"another memory":     {func(_, theirs *greeting) { theirs.incarnation = other }, `not the one that the group knows as "b"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			told := false
-			h := NewGreeter("", "", func(string, string) { told = true })
+			var told []string
+			h := NewGreeter("", "", func(from, list, reason string) { told = append(told, from, list, reason) })
 			h.own = own
 			h.members = vsr.NewMembership([]vsr.Member{{ID: "a", Incarnation: other}, {ID: "b", Incarnation: memory}})
 			require.NoError(t, h.Check("b", member.encode()))
@@ -40,17 +40,36 @@ func TestGreetings(t *testing.T) {
 			err := h.Check("b", theirs.encode())
 			if c.says == "" {
 				require.NoError(t, err)
-			} else {
-				require.ErrorContains(t, err, c.says)
+				require.Empty(t, told)
+				return
 			}
-			require.Equal(t, name == "another list", told)
+			require.ErrorContains(t, err, c.says)
+			list := ""
+			if name == "another list" {
+				list = theirs.list
+			}
+			require.Equal(t, err, h.Check("b", theirs.encode()))
+			require.Equal(t, []string{"b", list, err.Error()}, told, "the replica is told once")
 		})
 	}
 }
 
+// Whatever a stranger sends, it is refused, and nothing is reported to the replica or remembered.
+func TestStrangersAreRefused(t *testing.T) {
+	h := NewGreeter("smr", "a b", func(string, string, string) { t.Error("the replica is told of a stranger") })
+	h.members = vsr.NewMembership([]vsr.Member{{ID: "a"}, {ID: "b"}})
+	for _, list := range []string{"a b", "a b c"} {
+		theirs := greeting{group: vsr.GroupID{1}, incarnation: vsr.Incarnation{1}, start: 5, name: "smr", list: list}
+		require.ErrorContains(t, h.Check("c", theirs.encode()),
+			`"c" is not a member here: this replica is configured with the members a b, it with `+list)
+	}
+	require.Empty(t, h.starts)
+}
+
 // A replica that holds no group keeps no start numbers.
-func TestStrangersAreNotRemembered(t *testing.T) {
-	h := NewGreeter("smr", "a b", func(string, string) {})
+func TestNoStartsAreKeptWithoutAGroup(t *testing.T) {
+	h := NewGreeter("smr", "a b", func(string, string, string) {})
+	h.members = vsr.NewMembership([]vsr.Member{{ID: "a"}, {ID: "b"}})
 	for i := range byte(100) {
 		theirs := greeting{group: vsr.GroupID{1}, incarnation: vsr.Incarnation{i}, start: 5, name: "smr", list: "a b"}
 		require.NoError(t, h.Check("b", theirs.encode()))
@@ -78,7 +97,7 @@ func FuzzGreeting(f *testing.F) {
 
 func TestGreetingOfAnotherVersion(t *testing.T) {
 	_, err := decode([]byte{version + 1, 2, 3})
-	require.ErrorContains(t, err, "version 2 of the protocol, this replica 1")
+	require.ErrorContains(t, err, "version 4 of the protocol, this replica 3")
 	_, err = decode([]byte{version, 2, 3})
 	require.ErrorContains(t, err, "has 3 bytes and does not parse")
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // version is the version of the protocol that a greeting states.
-const version = 1
+const version = 3
 
 // greeting describes a member to another one before the first message. Its first byte has the same
 // meaning in all versions. Numbers are in little endian:

@@ -32,6 +32,7 @@ func oddRun() *Run {
 		r.Marks = append(r.Marks, Mark{Lane: i, At: at, Kind: "wonder", Text: "a kind of mark that nobody knows"}, Mark{Lane: 7 + i, At: at, Kind: Snapshot})
 		r.States = append(r.States, State{Lane: i, At: at, Text: "several\nlines=" + strings.Repeat("x", 300)})
 	}
+	r.Ops = []Op{{Number: 2, Text: "put <x>", Result: "1", After: "x=1"}, {Number: 5, At: time.Hour, Text: strings.Repeat("long ", 50), Before: "x=1"}}
 	r.Cuts = []Cut{{From: 0, To: 1, Since: time.Minute, Until: time.Hour}, {From: 5, To: 1, Since: time.Minute, Until: -1}, {From: 1, To: 5, Since: time.Hour, Until: -1}}
 	r.Marks = append(r.Marks, Mark{Lane: Everyone, At: 2 * time.Hour, Kind: Violation, Text: "of nobody's"}, Mark{Lane: 2, At: time.Hour, Kind: Violation})
 	return r

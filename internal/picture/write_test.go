@@ -98,7 +98,7 @@ func dataOf(t *testing.T, page string) (d struct {
 	Lanes                   []Lane
 	Messages                map[string][]int64
 	Spans, Cuts             map[string][]int64
-	Marks, States           map[string][]int64
+	Marks, States, Ops      map[string][]int64
 }) {
 	t.Helper()
 	text, _ := parts(page)
@@ -142,6 +142,7 @@ func TestTablesAreInOrder(t *testing.T) {
 		States: []State{
 			{Lane: 0, At: 8, Text: "second"}, {Lane: 0, At: 4, Text: "first"}, {Lane: 0, At: 8, Text: "third"},
 		},
+		Ops: []Op{{Number: 3, At: 30, Text: "put", Result: "1", Before: "0", After: "1"}, {Number: 4, At: 30, Text: "put", Result: "2", Before: "1", After: "2"}},
 	}
 	before := slices.Clone(r.Messages)
 	d := dataOf(t, written(t, r))
@@ -165,6 +166,9 @@ func TestTablesAreInOrder(t *testing.T) {
 	assert.Equal(t, map[string][]int64{"since": {80, 10}, "long": {5, -1}, "from": {0, 1}, "to": {1, 0}}, d.Cuts)
 	assert.Equal(t, []int64{1, Everyone}, d.Marks["lane"])
 	assert.Equal(t, []string{"first", "second", "third"}, text(d.States["text"]))
+	assert.Equal(t, []int64{3, 4}, d.Ops["number"])
+	assert.Equal(t, []int64{30, 0}, d.Ops["at"])
+	assert.Equal(t, text(d.Ops["after"])[0], text(d.Ops["before"])[1])
 }
 
 // TestEndIsNoEarlierThanWhatHappened leaves the end out.
@@ -182,15 +186,13 @@ func TestEndIsNoEarlierThanWhatHappened(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	lanes := []Lane{{Name: "a"}, {Name: "b"}}
 	for want, r := range map[string]*Run{
-		`message 1 (Prepare): its lane is 2; the run has 2`:                   {Lanes: lanes, Messages: []Message{{To: 1}, {To: 2, Kind: "Prepare"}}},
-		`message 0 (Commit): it arrived at 1ns, and was sent at 2ns`:          {Lanes: lanes, Messages: []Message{{Sent: 2, Arrived: 1, Kind: "Commit"}}},
-		`message 0 (): there is no fate 9`:                                    {Lanes: lanes, Messages: []Message{{Fate: 9}}},
-		`message 0 (): it is at -5ns; a run begins at 0`:                      {Lanes: lanes, Messages: []Message{{Sent: -5}}},
-		`span 0 (down): its lane is -1; the run has 2`:                        {Lanes: lanes, Spans: []Span{{Lane: -1, Kind: Down}}},
-		`cut 0: its lane is 5; the run has 2`:                                 {Lanes: lanes, Cuts: []Cut{{To: 5}}},
-		`mark 0 (fault): its lane is -2; the run has 2`:                       {Lanes: lanes, Marks: []Mark{{Lane: -2, Kind: Fault}}},
-		`mark 0 (fault): it is at -1ns; a run begins at 0`:                    {Lanes: lanes, Marks: []Mark{{Lane: Everyone, At: -1, Kind: Fault}}},
-		`state 0: its lane is 2; the run has 2`:                               {Lanes: lanes, States: []State{{Lane: 2}}},
+		`there is no lane 2; the run has 2`:                                   {Lanes: lanes, Messages: []Message{{To: 1}, {To: 2, Kind: "Prepare"}}},
+		`there is a time of -5ns; a run begins at 0`:                          {Lanes: lanes, Messages: []Message{{Sent: -5}, {Sent: 3}}},
+		`there is no lane -1; the run has 2`:                                  {Lanes: lanes, Spans: []Span{{Lane: -1, Kind: Down}}},
+		`there is no lane 5; the run has 2`:                                   {Lanes: lanes, Cuts: []Cut{{To: 5}}},
+		`there is no lane -2; the run has 2`:                                  {Lanes: lanes, Marks: []Mark{{Lane: -2, Kind: Fault}}},
+		`there is a time of -1ns; a run begins at 0`:                          {Lanes: lanes, Marks: []Mark{{Lane: Everyone, At: -1, Kind: Fault}}},
+		`there is no lane 3; the run has 2`:                                   {Lanes: lanes, States: []State{{Lane: 3}}},
 		`History is "../x.html"; it must be a relative, slash-separated name`: {History: "../x.html"},
 	} {
 		var b bytes.Buffer

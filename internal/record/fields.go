@@ -4,20 +4,34 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
+	"math/rand/v2"
+	"reflect"
 	"time"
 
 	"github.com/smr-go/smr/internal/reading"
 	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/wire"
 )
 
-// fields visits the fields of a record in the order of the format, and either encodes or decodes them. Both directions
-// share one description, so they cannot differ. Decoding stops at the first error and leaves the remaining fields
-// unchanged. Decoded bytes alias the record.
+// fields encodes or decodes values of the core's types. One walk over a value serves both directions and visits every
+// field, so the directions cannot differ and no field can be left out. A field of a type without an encoding, and a
+// field that is not exported, panics. Decoding stops at the first error. Decoded bytes alias the record.
+//
+//	struct            its fields, in the order of their declaration
+//	number            an unsigned or a signed varint
+//	bool              0 or 1
+//	array of bytes    the bytes
+//	[]byte, string    0 if nil, otherwise the length + 1 and the bytes
+//	other slice       the number of items, and the items; it is nil if empty
+//	pointer           whether it is not nil, and the value
+//	time.Time         see time
+//	error             whether it is not nil, and its text
+//	Message, Event    the number of its type, and the struct
 type fields struct {
-	b       []byte // encoding: the record so far; decoding: the rest of the content
-	reading bool   // whether the fields are decoded
-	err     error  // first error while decoding
+	b       []byte    // encoding: the record so far; decoding: the rest of the content
+	reading bool      // whether values are decoded
+	err     error     // first error while decoding
+	hash    hash.Hash // encoding: gets the encoded items of slices, instead of b; nil: none
 }
 
 var (
@@ -25,10 +39,10 @@ var (
 	errNumber = errors.New("a number is too large for its field")
 )
 
-// fail records the first error.
+// fail records the first error, and ends the content.
 func (f *fields) fail(err error) {
 	if f.err == nil {
-		f.err = err
+		f.err, f.b = err, nil
 	}
 }
 
@@ -40,12 +54,149 @@ func (f *fields) end() error {
 	return f.err
 }
 
-// take returns the next n bytes, or nil after an error.
+// visit visits the values at the pointers.
+func (f *fields) visit(pointers ...any) {
+	for _, p := range pointers {
+		f.value(reflect.ValueOf(p).Elem())
+	}
+}
+
+func (f *fields) value(v reflect.Value) {
+	switch p := v.Addr().Interface().(type) {
+	case *time.Time:
+		f.time(p)
+	case *error:
+		f.failure(p)
+	case *vsr.Message:
+		f.message(p)
+	case *vsr.Event:
+		f.event(p)
+	case *[]byte:
+		if x := f.bytes(*p); f.reading {
+			*p = x
+		}
+	case *vsr.Detector, **rand.Rand: // their answers are recorded
+	default:
+		f.plain(v)
+	}
+}
+
+// plain visits a value whose encoding follows from the kind of its type.
+func (f *fields) plain(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f.value(v.Field(i))
+		}
+	case reflect.Slice:
+		f.items(v)
+	case reflect.Array:
+		if f.reading {
+			copy(v.Bytes(), f.take(uint64(v.Len())))
+		} else {
+			f.b = append(f.b, v.Bytes()...)
+		}
+	case reflect.Pointer:
+		if !f.flag(!v.IsNil()) {
+			return
+		}
+		if f.reading {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		f.value(v.Elem())
+	default:
+		f.scalar(v)
+	}
+}
+
+func (f *fields) scalar(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Uint8, reflect.Uint32, reflect.Uint64:
+		if x := f.unsigned(v.Uint()); v.OverflowUint(x) {
+			f.fail(errNumber)
+		} else if f.reading {
+			v.SetUint(x)
+		}
+	case reflect.Int, reflect.Int64:
+		if x := f.signed(v.Int()); v.OverflowInt(x) {
+			f.fail(errNumber)
+		} else if f.reading {
+			v.SetInt(x)
+		}
+	case reflect.Bool:
+		if x := f.flag(v.Bool()); f.reading {
+			v.SetBool(x)
+		}
+	case reflect.String:
+		if x := f.bytes([]byte(v.String())); f.reading {
+			v.SetString(string(x))
+		}
+	default:
+		panic(fmt.Sprintf("record: values of type %v have no encoding", v.Type()))
+	}
+}
+
+// items visits the items of a slice, each of which takes at least one byte.
+func (f *fields) items(v reflect.Value) {
+	n := f.unsigned(uint64(v.Len()))
+	if f.reading && n > uint64(len(f.b)) {
+		f.fail(errCut)
+	}
+	if f.err != nil || n == 0 {
+		return
+	}
+	if f.reading {
+		v.Set(reflect.MakeSlice(v.Type(), int(n), int(n)))
+	}
+	for i := range v.Len() {
+		f.value(v.Index(i))
+		f.drain()
+	}
+}
+
+// drain hashes the encoded bytes and discards them, if there is a hash.
+func (f *fields) drain() {
+	if f.hash != nil {
+		f.hash.Write(f.b)
+		f.b = reused(f.b)
+	}
+}
+
+func (f *fields) unsigned(x uint64) uint64 {
+	if !f.reading {
+		f.b = binary.AppendUvarint(f.b, x)
+		return x
+	}
+	x, n := binary.Uvarint(f.b)
+	if n <= 0 {
+		f.fail(errCut)
+		return 0
+	}
+	f.b = f.b[n:]
+	return x
+}
+
+// signed visits a number that may be negative: its sign is the lowest bit.
+func (f *fields) signed(x int64) int64 {
+	u := f.unsigned(uint64(x)<<1 ^ uint64(x>>63))
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+func (f *fields) flag(set bool) bool {
+	x := uint64(0)
+	if set {
+		x = 1
+	}
+	if x = f.unsigned(x); x > 1 {
+		f.fail(errNumber)
+	}
+	return x == 1
+}
+
+// take returns the next n bytes, or nil if there are fewer.
 func (f *fields) take(n uint64) []byte {
 	if n > uint64(len(f.b)) {
 		f.fail(errCut)
-	}
-	if f.err != nil {
 		return nil
 	}
 	x := f.b[:n:n]
@@ -53,205 +204,47 @@ func (f *fields) take(n uint64) []byte {
 	return x
 }
 
-// num visits a number that is not negative, as an unsigned varint.
-func num[T ~uint64 | ~uint32 | ~uint8](f *fields, v *T) {
-	if !f.reading {
-		f.b = binary.AppendUvarint(f.b, uint64(*v))
-		return
+func (f *fields) bytes(v []byte) []byte {
+	n := uint64(0)
+	if v != nil {
+		n = uint64(len(v)) + 1
 	}
-	x, n := binary.Uvarint(f.b)
-	if n <= 0 {
-		f.fail(errCut)
+	if n = f.unsigned(n); n == 0 {
+		return nil
 	}
-	if uint64(T(x)) != x {
-		f.fail(errNumber)
-	}
-	if f.err == nil {
-		*v, f.b = T(x), f.b[n:]
-	}
-}
-
-// signed visits a number that may be negative, as a signed varint.
-func signed[T ~int64 | ~int](f *fields, v *T) {
-	if !f.reading {
-		f.b = binary.AppendVarint(f.b, int64(*v))
-		return
-	}
-	x, n := binary.Varint(f.b)
-	if n <= 0 {
-		f.fail(errCut)
-	}
-	if int64(T(x)) != x {
-		f.fail(errNumber)
-	}
-	if f.err == nil {
-		*v, f.b = T(x), f.b[n:]
-	}
-}
-
-// flag visits a byte that is 0 or 1.
-func (f *fields) flag(v *bool) {
-	x := uint8(0)
-	if *v {
-		x = 1
-	}
-	num(f, &x)
-	if x > 1 {
-		f.fail(errNumber)
-	}
-	if f.reading && f.err == nil {
-		*v = x == 1
-	}
-}
-
-// raw visits a fixed number of bytes.
-func (f *fields) raw(v []byte) {
 	if f.reading {
-		copy(v, f.take(uint64(len(v))))
-	} else {
-		f.b = append(f.b, v...)
+		return f.take(n - 1)
 	}
+	f.b = append(f.b, v...)
+	return v
 }
 
-// bytes visits a length and that many bytes. A decoded slice is nil if empty.
-func (f *fields) bytes(v *[]byte) {
-	n := uint64(len(*v))
-	num(f, &n)
-	if !f.reading {
-		f.b = append(f.b, *v...)
-	} else if x := f.take(n); len(x) > 0 {
-		*v = x
-	}
-}
-
-// text visits a string, in the format of bytes.
-func (f *fields) text(v *string) {
-	b := []byte(*v)
-	f.bytes(&b)
-	if f.reading && f.err == nil {
-		*v = string(b)
-	}
-}
-
-// failure visits an error: a flag, and its text unless it is nil.
 func (f *fields) failure(v *error) {
-	failed, text := *v != nil, ""
-	if failed {
-		text = (*v).Error()
-	}
-	if f.flag(&failed); failed {
-		f.text(&text)
-	}
-	if f.reading && failed && f.err == nil {
-		*v = errors.New(text)
-	}
-}
-
-// list visits the number of items, then each item, which takes at least one byte. A decoded list is nil if empty.
-func list[T any](f *fields, v *[]T, visit func(*T)) {
-	n := uint64(len(*v))
-	num(f, &n)
-	if f.reading {
-		if n > uint64(len(f.b)) {
-			f.fail(errCut)
-		}
-		if f.err != nil || n == 0 {
-			return
-		}
-		*v = make([]T, n)
-	}
-	for i := 0; i < len(*v) && f.err == nil; i++ {
-		visit(&(*v)[i])
-	}
-}
-
-// optional visits a flag that reports whether a value follows, and the value.
-func optional[T any](f *fields, v **T, visit func(*T)) {
-	there := *v != nil
-	if f.flag(&there); !there {
+	if !f.flag(*v != nil) {
 		return
 	}
 	if f.reading {
-		*v = new(T)
+		*v = errors.New(string(f.bytes(nil)))
+	} else {
+		f.bytes([]byte((*v).Error()))
 	}
-	visit(*v)
 }
 
 // time visits a time: seconds and nanoseconds of the wall clock, and the reading of the monotonic clock if it has one.
 // The core needs both: entries carry wall clock time, and timeouts use the monotonic clock.
 func (f *fields) time(v *time.Time) {
-	seconds, nanoseconds := v.Unix(), uint32(v.Nanosecond())
+	seconds, nanoseconds := f.signed(v.Unix()), f.signed(int64(v.Nanosecond()))
 	mono, monotonic := reading.Mono(*v)
-	signed(f, &seconds)
-	num(f, &nanoseconds)
-	if f.flag(&monotonic); monotonic {
-		signed(f, &mono)
+	if monotonic = f.flag(monotonic); monotonic {
+		mono = time.Duration(f.signed(int64(mono)))
 	}
-	if nanoseconds >= 1e9 || monotonic && !reading.InRange(seconds) {
+	if nanoseconds < 0 || nanoseconds >= 1e9 || monotonic && !reading.InRange(seconds) {
 		f.fail(errNumber)
 	}
 	if !f.reading || f.err != nil {
 		return
 	}
-	if *v = time.Unix(seconds, int64(nanoseconds)).UTC(); monotonic {
+	if *v = time.Unix(seconds, nanoseconds).UTC(); monotonic {
 		*v = reading.Of(*v, mono)
 	}
-}
-
-// stamp visits a viewstamp.
-func (f *fields) stamp(v *vsr.Viewstamp) {
-	num(f, &v.Epoch)
-	num(f, &v.View)
-	num(f, &v.Op)
-}
-
-// head visits the head of a log.
-func (f *fields) head(v *vsr.Head) {
-	f.raw(v.Group[:])
-	f.raw(v.Incarnation[:])
-	num(f, &v.Start)
-	num(f, &v.Epoch)
-	num(f, &v.View)
-	num(f, &v.Commit)
-}
-
-// entry visits an entry, in the format of internal/wire.
-func (f *fields) entry(v *vsr.Entry) {
-	if !f.reading {
-		f.b = wire.AppendEntry(f.b, v)
-	} else if e, rest, err := wire.DecodeEntry(f.b); err != nil {
-		f.fail(err)
-	} else {
-		*v, f.b = e, rest
-	}
-}
-
-func (f *fields) entries(v *[]vsr.Entry) { list(f, v, f.entry) }
-
-// members visits a member list as encoded by Membership.Encode; without members, no bytes.
-func (f *fields) members(v *vsr.Membership) {
-	var b []byte
-	if !f.reading && len(v.Members) > 0 {
-		b = v.Encode()
-	}
-	f.bytes(&b)
-	if f.reading && f.err == nil && len(b) > 0 {
-		m, err := vsr.DecodeMembership(b)
-		if err != nil {
-			f.fail(err)
-		}
-		*v = m
-	}
-}
-
-func (f *fields) snapshotID(v *vsr.SnapshotID) {
-	f.stamp(&v.Last)
-	f.raw(v.Hash[:])
-}
-
-func (f *fields) snapshot(v *vsr.Snapshot) {
-	f.snapshotID(&v.SnapshotID)
-	signed(f, &v.Size)
-	num(f, &v.Chunks)
-	f.members(&v.Members)
 }

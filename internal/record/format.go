@@ -10,14 +10,13 @@ import (
 	"io"
 )
 
-// The format of a recording: a header, then records. The numbers of the frame are little-endian; those in the content are
-// varints (fields.go).
+// The format of a recording: a header, then records. The numbers of the frame are little-endian.
 //
-//	  0                7         8
-//	+-----------------+---------+--------+--------+
-//	|    "smr rec"    | version | record | record | ...
-//	|        7        |    1    |        |        |
-//	+-----------------+---------+--------+--------+
+//	  0                7         8        16
+//	+-----------------+---------+--------+--------+--------+
+//	|    "smr rec"    | version | layout | record | record | ...
+//	|        7        |    4    |   8    |        |        |
+//	+-----------------+---------+--------+--------+--------+
 //
 //	  0        4      5         n-4
 //	+--------+------+---------+--------+
@@ -25,26 +24,27 @@ import (
 //	|   4    |  1   |   ...   |   4    |
 //	+--------+------+---------+--------+
 //
-// length is that of the content. The checksum covers all bytes of the record before it. A reader stops at the first record
-// that is incomplete or damaged, because the process may have been killed while writing it.
+// length is that of the content, whose encoding fields.go describes. The checksum covers all bytes of the record before
+// it. A reader stops at the first record that is incomplete or damaged, because the process may have been killed while
+// writing it. layout.go describes the layout.
 //
 //	kind    content
 //	start   time, configuration and durable state of the core (start.go); only the first record is one
-//	event   time, type and fields of an event, written before the core handles it (event.go)
-//	answer  calls, time: after that number of calls since the last mark, Deadline returns time, until the next answer
+//	event   time, event, written before the core handles it (event.go)
+//	answer  calls, time: after that number of calls in the section, Deadline returns time, until the next answer
 //	draw    a random number that the core drew
 //	turn    time, digest: the end of a turn, and the digest of its results (digest.go)
 //
-// Records of the kinds start, event and turn are marks (marks.go). Answers and draws follow the mark during which they were
-// given: those of an event, and of the end of its turn, follow the event; answers to the shell, between two turns, follow
-// the turn.
+// A record of the kind start, event or turn begins a section (sections.go). Answers and draws follow the one in which they
+// were given: those of an event, and of the end of its turn, follow the event; answers to the shell, between two turns,
+// follow the turn.
 const (
 	magic   = "smr rec"
-	version = 1
+	version = 4
 )
 
 const (
-	headerSize   = len(magic) + 1
+	headerSize   = len(magic) + 1 + 8
 	frameSize    = 5 // before the content
 	checksumSize = 4
 )
@@ -64,7 +64,7 @@ var (
 )
 
 // header returns the bytes with which a recording begins.
-func header() []byte { return append([]byte(magic), version) }
+func header() []byte { return append(append([]byte(magic), version), layout()...) }
 
 // beginFrame begins a record in the memory of b. The content follows.
 func beginFrame(b []byte, kind byte) []byte { return append(b[:0], 0, 0, 0, 0, kind) }
@@ -89,8 +89,9 @@ func newReader(in io.Reader) (*reader, error) {
 	if _, err := io.ReadFull(r.in, h); err != nil || string(h[:len(magic)]) != magic {
 		return nil, errors.Join(errors.New("record: this is not a recording of a replica's core"), err)
 	}
-	if h[len(magic)] != version {
-		return nil, fmt.Errorf("record: format version %d, not %d: replay it with the release that recorded it", h[len(magic)], version)
+	if !bytes.Equal(h, header()) {
+		return nil, fmt.Errorf("record: format %x, not %x: replay it with the release that recorded it",
+			h[len(magic):], header()[len(magic):])
 	}
 	return r, nil
 }

@@ -29,7 +29,8 @@ func full(v reflect.Value) {
 		*x = vsr.NewMembership([]vsr.Member{{ID: "a", Addr: "a:1"}, {ID: "b", Incarnation: vsr.Incarnation{2}}, {ID: "c"}})
 		return
 	case *vsr.Entry:
-		*x = vsr.Entry{Op: 9, View: 3, Epoch: 1, Time: -5, Session: 4, Request: 2, Floor: 1, Kind: vsr.Command, Body: []byte("x")}
+		*x = vsr.Entry{Op: 9, View: 3, Epoch: 1, Time: -5, Session: 4, Request: 2, Floor: 1, Kind: vsr.Command,
+			Body: []byte("x")}
 		return
 	case *vsr.Message:
 		*x = &vsr.PrepareOK{View: 3, Op: 9}
@@ -89,7 +90,7 @@ func uncut[T any](t *testing.T, v T, visit func(*fields, *T)) T {
 	return again(t, v, visit)
 }
 
-// All types of events are recorded, with all their fields but the results.
+// All types of events are recorded, with all their fields.
 func TestEventsKeepTheirFields(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../vsr/event.go", nil, 0)
 	require.NoError(t, err)
@@ -103,19 +104,47 @@ func TestEventsKeepTheirFields(t *testing.T) {
 	for _, of := range eventTypes {
 		v := reflect.New(of)
 		full(v.Elem())
-		switch e := v.Interface().(type) {
-		case *vsr.Propose:
-			e.Number, e.Err = 0, nil
-		case *vsr.Read:
-			e.Number = 0
-		case *vsr.Handover:
-			e.Begun = false
-		case *vsr.Receive:
-			e.Header.Epoch = 1
-		}
 		e := v.Interface().(vsr.Event)
 		assert.Equal(t, e, uncut(t, e, (*fields).event))
 	}
+}
+
+// All kinds of messages are recorded, with all their fields.
+func TestMessagesKeepTheirFields(t *testing.T) {
+	for k := vsr.KindPrepare; k <= vsr.LastKind; k++ {
+		m := k.New()
+		full(reflect.ValueOf(m).Elem())
+		assert.Equal(t, m, uncut(t, m, (*fields).message))
+	}
+}
+
+// A field more, less or renamed is another layout.
+func TestLayoutIsOfTheFields(t *testing.T) {
+	of := func(v any) string {
+		var b strings.Builder
+		describe(&b, reflect.TypeOf(v))
+		return b.String()
+	}
+	for _, field := range []string{"Save", "Entries", "Session uint64", "Retake bool"} {
+		assert.Contains(t, strings.ReplaceAll(of(vsr.Output{}), "\n", " "), field)
+	}
+	assert.NotContains(t, of(vsr.Config{}), "src", "of another package's types only the names count")
+}
+
+// Bytes are nil or empty as they were: a FetchStep without data and one with an empty chunk are not the same.
+func TestEmptyBytesAreNotNil(t *testing.T) {
+	for _, b := range [][]byte{nil, {}} {
+		assert.Equal(t, b, again(t, b, func(f *fields, v *[]byte) { f.visit(v) }))
+	}
+}
+
+// A value that cannot be encoded does not go unnoticed.
+func TestTypesWithoutAnEncodingPanic(t *testing.T) {
+	f := fields{}
+	assert.PanicsWithValue(t, "record: values of type map[int]int have no encoding",
+		func() { f.visit(&struct{ M map[int]int }{}) })
+	assert.Panics(t, func() { f.visit(&struct{ unexported int }{}) })
+	assert.Panics(t, func() { f.visit(&[2]int{}) })
 }
 
 func TestStartKeepsItsFields(t *testing.T) {
@@ -128,17 +157,23 @@ func TestStartKeepsItsFields(t *testing.T) {
 	assert.Equal(t, empty, uncut(t, empty, (*fields).start))
 }
 
-// Each field of an output, and each result of an event, has its part in the digest.
+// turn is what a core returned in a turn, as the digest gets it.
+type turn struct {
+	Header vsr.Header
+	Output vsr.Output
+}
+
+// Each field of an output and of its header, and each result of an event, has its part in the digest.
 func TestDigestIsOfEverything(t *testing.T) {
-	sum := func(o *vsr.Output, events ...vsr.Event) uint64 {
+	sum := func(o *turn, events ...vsr.Event) uint64 {
 		d := newDigest()
 		for _, e := range events {
 			d.results(e)
 		}
-		return d.output(o)
+		return d.output(o.Header, &o.Output)
 	}
-	all := func() *vsr.Output {
-		o := &vsr.Output{}
+	all := func() *turn {
+		o := &turn{}
 		full(reflect.ValueOf(o).Elem())
 		return o
 	}
@@ -148,8 +183,8 @@ func TestDigestIsOfEverything(t *testing.T) {
 		assert.Empty(t, seen[x], "%s has the same digest", what)
 		seen[x] = what
 	}
-	var clear func(path string, at func(o *vsr.Output) reflect.Value)
-	clear = func(path string, at func(o *vsr.Output) reflect.Value) {
+	var clear func(path string, at func(o *turn) reflect.Value)
+	clear = func(path string, at func(o *turn) reflect.Value) {
 		o := all()
 		v := at(o)
 		if path != "" && !strings.HasSuffix(path, "]") {
@@ -162,23 +197,27 @@ func TestDigestIsOfEverything(t *testing.T) {
 		switch v = at(all()); {
 		case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[vsr.Membership]():
 			for i := range v.NumField() {
-				clear(path+"."+v.Type().Field(i).Name, func(o *vsr.Output) reflect.Value { return at(o).Field(i) })
+				clear(path+"."+v.Type().Field(i).Name, func(o *turn) reflect.Value { return at(o).Field(i) })
 			}
 		case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
-			clear(path+"[1]", func(o *vsr.Output) reflect.Value { return at(o).Index(1) })
+			clear(path+"[1]", func(o *turn) reflect.Value { return at(o).Index(1) })
 		case v.Kind() == reflect.Pointer:
-			clear("*"+path, func(o *vsr.Output) reflect.Value { return at(o).Elem() })
+			clear("*"+path, func(o *turn) reflect.Value { return at(o).Elem() })
 		}
 	}
-	clear("", func(o *vsr.Output) reflect.Value { return reflect.ValueOf(o).Elem() })
-	for _, e := range []vsr.Event{&vsr.Propose{Number: 1}, &vsr.Propose{Number: 1, Err: vsr.ErrFull}, &vsr.Read{Number: 9}, &vsr.Handover{Begun: true}} {
+	clear("", func(o *turn) reflect.Value { return reflect.ValueOf(o).Elem() })
+	for _, e := range []vsr.Event{
+		&vsr.Propose{Number: 1}, &vsr.Propose{Number: 1, Err: vsr.ErrFull}, &vsr.Read{Number: 9}, &vsr.Handover{Begun: true},
+	} {
 		differs("a result", sum(all(), e))
 	}
 }
 
 // Times keep both readings, and the absence of the second.
 func TestTimesKeepTheirReadings(t *testing.T) {
-	for _, x := range []time.Time{{}, time.Unix(1<<40, 0).UTC(), reading.Of(time.Unix(7, 8), -9), time.Now(), time.Unix(0, 0).UTC()} {
+	for _, x := range []time.Time{
+		{}, time.Unix(1<<40, 0).UTC(), reading.Of(time.Unix(7, 8), -9), time.Now(), time.Unix(0, 0).UTC(),
+	} {
 		y := uncut(t, x, (*fields).time)
 		assert.True(t, x.Equal(y))
 		mono, ok := reading.Mono(x)
@@ -192,17 +231,23 @@ func TestNumbersOutOfRange(t *testing.T) {
 	var small uint32
 	big := uint64(math.MaxUint32 + 1)
 	f := fields{}
-	num(&f, &big)
+	f.visit(&big)
 	f.reading = true
-	num(&f, &small)
+	f.visit(&small)
 	assert.ErrorIs(t, f.end(), errNumber)
-	f = fields{b: []byte{2}, reading: true}
 	var flag bool
-	f.flag(&flag)
+	f = fields{b: []byte{2}, reading: true}
+	f.visit(&flag)
 	assert.ErrorIs(t, f.end(), errNumber)
 	f = fields{b: []byte{1, 1}, reading: true}
-	f.flag(&flag)
+	f.visit(&flag)
 	assert.ErrorContains(t, f.end(), "1 bytes too many")
+	for _, kind := range []byte{0, byte(vsr.LastKind) + 1} {
+		var m vsr.Message
+		f = fields{b: []byte{kind}, reading: true}
+		f.visit(&m)
+		assert.ErrorContains(t, f.end(), "message of kind")
+	}
 }
 
 // An error of the file is returned by Close, and nothing more is written.
@@ -211,7 +256,7 @@ func TestWriterReturnsTheFirstError(t *testing.T) {
 	w := NewWriter(&out)
 	for range 3 {
 		w.Stepping(time.Unix(1, 0), &vsr.Tick{})
-		w.Readied(time.Unix(1, 0), &vsr.Output{})
+		w.Readied(time.Unix(1, 0), vsr.Header{}, &vsr.Output{})
 	}
 	assert.ErrorIs(t, w.Close(), io.ErrClosedPipe)
 	assert.Equal(t, 1, out.writes)
@@ -225,7 +270,7 @@ func (f *failing) Write([]byte) (int, error) {
 }
 
 // A recording that cannot be read is not taken for one that has ended.
-func TestReadErrors(t *testing.T) {
+func TestRecordingThatCannotBeRead(t *testing.T) {
 	b := sample(t, time.Second)
 	_, err := Replay(io.MultiReader(bytes.NewReader(b), iotest.ErrReader(io.ErrClosedPipe)), Options{})
 	assert.ErrorIs(t, err, io.ErrClosedPipe)

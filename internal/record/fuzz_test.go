@@ -11,8 +11,8 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// FuzzDecode replaces the checksum of each record by the right one, so that the code behind it is reached. What is decoded
-// is decoded again from its encoding, and decoding takes memory in proportion to the input.
+// FuzzDecode replaces the checksum of each record by the right one, so that the code behind it is reached. What is
+// decoded is decoded again from its encoding, and decoding takes memory in proportion to the input.
 func FuzzDecode(f *testing.F) {
 	parts := frames(sample(f, 300*time.Millisecond))
 	f.Add(bytes.Join(parts[:min(len(parts), 60)], nil))
@@ -36,13 +36,13 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// decodeAll decodes all marks of a recording, up to the first error.
+// decodeAll decodes all sections of a recording, up to the first error.
 func decodeAll(b []byte) (starts []start, events []vsr.Event) {
 	in, err := newReader(bytes.NewReader(b))
 	if err != nil {
 		return nil, nil
 	}
-	s := marks{in: in}
+	s := sections{in: in}
 	for m, err := s.next(); err == nil; m, err = s.next() {
 		f := fields{b: m.content, reading: true}
 		var now time.Time
@@ -54,8 +54,7 @@ func decodeAll(b []byte) (starts []start, events []vsr.Event) {
 				starts = append(starts, x)
 			}
 		case eventRecord:
-			f.time(&now)
-			if f.event(&e); f.end() == nil {
+			if f.visit(&now, &e); f.end() == nil {
 				events = append(events, e)
 			}
 		}

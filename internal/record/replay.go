@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/words"
 )
 
 // Options configures Replay. The zero value is a plain replay.
@@ -44,14 +43,16 @@ type Moment struct {
 func (m *Moment) String() string {
 	head := fmt.Sprintf("turn %d, event %d, %s: ", m.Turn, m.Index, m.At.UTC().Format("15:04:05.000000"))
 	if m.Event != nil {
-		return head + words.Event(m.Event, m.name)
+		return head + eventInWords(m.Event, m.name)
 	}
 	s := m.Core.State()
-	head += fmt.Sprintf("turn ends: %v, view=%d last=%v commit=%d applied=%d", s.Phase, s.Head.View, s.Last, s.Commit, s.Applied)
-	return strings.Join(append([]string{head}, words.Output(m.Output, m.name)...), "\n    ")
+	head += fmt.Sprintf("turn ends: %v, view=%d last=%v commit=%d applied=%d",
+		s.Phase, s.Head.View, s.Last, s.Commit, s.Applied)
+	return strings.Join(append([]string{head}, outputInWords(m.Output, m.name)...), "\n    ")
 }
 
-// Difference reports the first moment at which a replayed core differs from the recorded one, breaks an invariant or panics.
+// Difference reports the first moment at which a replayed core differs from the recorded one, breaks an invariant or
+// panics.
 type Difference struct {
 	Turn  int // from 1
 	Index int // of the last event
@@ -73,9 +74,9 @@ func Replay(recording io.Reader, o Options) (Extent, error) {
 	if err != nil {
 		return Extent{}, err
 	}
-	p := player{marks: marks{in: in}, options: o, answers: answers{spare: rand.NewPCG(0, 0)}, digest: newDigest()}
-	m, err := p.marks.next()
-	for ; err == nil; m, err = p.marks.next() {
+	p := replayer{sections: sections{in: in}, options: o, answers: answers{spare: rand.NewPCG(0, 0)}, digest: newDigest()}
+	m, err := p.sections.next()
+	for ; err == nil; m, err = p.sections.next() {
 		if err = p.replay(&m); err != nil {
 			break
 		}
@@ -90,20 +91,20 @@ func Replay(recording io.Reader, o Options) (Extent, error) {
 	return p.extent, err
 }
 
-// player replays a recording.
-type player struct {
-	marks   marks
-	options Options
-	extent  Extent
-	at      time.Time // of the latest mark
-	members []vsr.Member
-	core    *vsr.Replica
-	answers answers
-	digest  digest
+// replayer replays a recording.
+type replayer struct {
+	sections sections
+	options  Options
+	extent   Extent
+	at       time.Time // of the latest section
+	members  []vsr.Member
+	core     *vsr.Replica
+	answers  answers
+	digest   digest
 }
 
-// replay replays a mark. Exactly the first must be a start.
-func (p *player) replay(m *mark) error {
+// replay replays a section. Exactly the first must be a start.
+func (p *replayer) replay(m *section) error {
 	f := fields{b: m.content, reading: true}
 	switch {
 	case m.kind == startRecord && p.core == nil:
@@ -117,7 +118,7 @@ func (p *player) replay(m *mark) error {
 }
 
 // start makes the core.
-func (p *player) start(m *mark, f *fields) error {
+func (p *replayer) start(m *section, f *fields) error {
 	var s start
 	f.start(&s)
 	if err := f.end(); err != nil {
@@ -137,10 +138,9 @@ func (p *player) start(m *mark, f *fields) error {
 }
 
 // event replays an event.
-func (p *player) event(m *mark, f *fields) error {
+func (p *replayer) event(m *section, f *fields) error {
 	var e vsr.Event
-	f.time(&p.at)
-	f.event(&e)
+	f.visit(&p.at, &e)
 	if err := f.end(); err != nil {
 		return damaged(m.number, err)
 	}
@@ -158,10 +158,9 @@ func (p *player) event(m *mark, f *fields) error {
 }
 
 // turn ends a turn, and compares its results.
-func (p *player) turn(m *mark, f *fields) error {
+func (p *replayer) turn(m *section, f *fields) error {
 	var recorded uint64
-	f.time(&p.at)
-	num(f, &recorded)
+	f.visit(&p.at, &recorded)
 	if err := f.end(); err != nil {
 		return damaged(m.number, err)
 	}
@@ -177,8 +176,9 @@ func (p *player) turn(m *mark, f *fields) error {
 	if broken != nil {
 		return p.difference(fmt.Errorf("the core breaks an invariant: %w", broken))
 	}
-	if p.digest.output(&out) != recorded {
-		lines := append([]string{"the results differ from those recorded; the output of this turn is now:"}, words.Output(&out, p.name)...)
+	if p.digest.output(p.core.Header(), &out) != recorded {
+		lines := append([]string{"the results differ from those recorded; the output of this turn is now:"},
+			outputInWords(&out, p.name)...)
 		return p.difference(errors.New(strings.Join(lines, "\n    ")))
 	}
 	p.extent.Turns++
@@ -187,7 +187,7 @@ func (p *player) turn(m *mark, f *fields) error {
 }
 
 // guarded calls do, and returns a panic as a Difference.
-func (p *player) guarded(do func()) (err error) {
+func (p *replayer) guarded(do func()) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			err = p.difference(fmt.Errorf("the core panics: %v\n%s", x, debug.Stack()))
@@ -197,9 +197,9 @@ func (p *player) guarded(do func()) (err error) {
 	return nil
 }
 
-// drewNoMore returns a Difference if the core has drawn more random numbers than recorded, except at the end of a recording,
-// where they may be missing.
-func (p *player) drewNoMore(m *mark) error {
+// drewNoMore returns a Difference if the core has drawn more random numbers than recorded, except at the end of a
+// recording, where they may be missing.
+func (p *replayer) drewNoMore(m *section) error {
 	if p.answers.missing > 0 && !m.last {
 		return p.difference(errors.New("the core draws more random numbers than the recorded one"))
 	}
@@ -207,19 +207,19 @@ func (p *player) drewNoMore(m *mark) error {
 }
 
 // drewNoLess returns a Difference if the core has not drawn all random numbers recorded so far.
-func (p *player) drewNoLess() error {
+func (p *replayer) drewNoLess() error {
 	if n := len(p.answers.draws); n > 0 {
 		return p.difference(fmt.Errorf("the core draws fewer random numbers than the recorded one, by %d", n))
 	}
 	return nil
 }
 
-func (p *player) difference(err error) error {
+func (p *replayer) difference(err error) error {
 	return &Difference{Turn: p.extent.Turns + 1, Index: p.extent.Events, At: p.at, Err: err}
 }
 
 // look calls Options.Look.
-func (p *player) look(m *Moment) {
+func (p *replayer) look(m *Moment) {
 	if p.options.Look != nil {
 		m.Turn, m.Index, m.At, m.Core, m.name = p.extent.Turns+1, p.extent.Events, p.at, p.core, p.name
 		p.options.Look(m)
@@ -227,7 +227,7 @@ func (p *player) look(m *Moment) {
 }
 
 // name returns a member's name.
-func (p *player) name(i vsr.Index) string {
+func (p *replayer) name(i vsr.Index) string {
 	if i < 0 || int(i) >= len(p.members) {
 		return fmt.Sprintf("member %d", i)
 	}

@@ -75,7 +75,10 @@ func TestLookSeesEverything(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, Extent{ID: "a", Turns: turns, Events: events}, extent)
 	assert.Equal(t, 1+events+turns, len(frames(b))-1-count(b, answerRecord)-count(b, drawRecord))
-	for _, want := range []string{"Receive from b: PrepareOK", "Saved {Seq:1}", "Propose ", "Tick", "turn ends: primary", "    send to b, c: Prepare", "    apply ["} {
+	for _, want := range []string{
+		"Receive from b: PrepareOK", "Saved {Seq:1}", "Propose ", "Tick", "turn ends: primary", "    send to b, c: Prepare",
+		"    apply [",
+	} {
 		assert.Contains(t, text.String(), want)
 	}
 }
@@ -97,8 +100,7 @@ func TestMissingEventIsNoticed(t *testing.T) {
 		if f := (fields{b: parts[i+1][frameSize:], reading: true}); parts[i+1][4] == eventRecord {
 			var at time.Time
 			var e vsr.Event
-			f.time(&at)
-			f.event(&e)
+			f.visit(&at, &e)
 			if _, ok := e.(*vsr.Saved); ok && saved == 0 {
 				saved = i + 1
 			}
@@ -137,7 +139,9 @@ func TestAnyDetectorIsReplayed(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	changes := 0
 	for id, b := range samples(t, 5*time.Second, func(d vsr.Detector) vsr.Detector { return &moody{d, random} }) {
-		_, err := Replay(bytes.NewReader(b), Options{Look: func(m *Moment) { changes = max(changes, int(m.Core.State().Head.View)) }})
+		_, err := Replay(bytes.NewReader(b), Options{Look: func(m *Moment) {
+			changes = max(changes, int(m.Core.State().Head.View))
+		}})
 		require.NoError(t, err, id)
 	}
 	assert.Greater(t, changes, 5, "view changes")
@@ -177,14 +181,17 @@ func TestForeignFiles(t *testing.T) {
 	began := bytes.Join(parts[1:find(t, parts, eventRecord, 0)], nil)
 	_, err := replayed([]byte("something else"))
 	assert.ErrorContains(t, err, "this is not a recording")
-	_, err = replayed([]byte(magic+"\x09"), b[headerSize:])
-	assert.ErrorContains(t, err, "format version 9, not 1")
+	_, err = replayed([]byte(magic+"\x09"), b[len(magic)+1:])
+	assert.ErrorContains(t, err, "format 09")
+	_, err = replayed([]byte(magic+string(rune(version))+"another "), b[headerSize:])
+	assert.ErrorContains(t, err, "replay it with the release that recorded it")
+	event99 := recordOf(eventRecord, func(f *fields) { f.visit(&time.Time{}); f.b = append(f.b, 99) })
 	for what, bad := range map[string][][]byte{
 		"kind 9 cannot be in this place":                   {parts[0], began, recordOf(9, func(*fields) {})},
 		"kind 1 cannot be in this place":                   {parts[0], began, parts[1]},
 		"kind 2 cannot be in this place":                   {parts[0], parts[find(t, parts, eventRecord, 0)]},
-		"kind 3 cannot be in this place":                   {parts[0], recordOf(answerRecord, func(f *fields) { f.time(&time.Time{}) })},
-		"event of type 99":                                 {parts[0], began, recordOf(eventRecord, func(f *fields) { var at time.Time; f.time(&at); f.b = append(f.b, 99) })},
+		"kind 3 cannot be in this place":                   {parts[0], recordOf(answerRecord, func(f *fields) { f.visit(&time.Time{}) })},
+		"event of type 99":                                 {parts[0], began, event99},
 		"record 2 does not decode: it ends inside a field": {parts[0], parts[1], recordOf(drawRecord, func(*fields) {})},
 		"replica 3 of 3 members":                           {parts[0], startOf(t, parts[1], func(s *start) { s.config.Self = 3 })},
 		"a heartbeat that is not":                          {parts[0], startOf(t, parts[1], func(s *start) { s.config.Heartbeat = 0 })},
@@ -213,7 +220,7 @@ func TestBrokenCoresAreReported(t *testing.T) {
 		"the core panics: runtime error: index out of range [8]": &vsr.Loaded{Load: vsr.Load{For: 8}},
 		"the core breaks an invariant: saves: done 1000":         &vsr.Saved{Seq: 1000},
 	} {
-		strange := recordOf(eventRecord, func(f *fields) { f.time(&at); f.event(&e) })
+		strange := recordOf(eventRecord, func(f *fields) { f.visit(&at, &e) })
 		changed := slices.Concat(parts[:turn+1], [][]byte{strange}, parts[turn+1:])
 		extent, d := difference(t, changed...)
 		assert.ErrorContains(t, d, what)
@@ -229,10 +236,10 @@ func TestFileThatCannotBeMade(t *testing.T) {
 	for _, dir := range []string{taken, t.TempDir()} {
 		for again := range 2 {
 			f := NewFile(dir)
-			f.Started(&vsr.Config{Members: members}, &vsr.Durable{Head: vsr.Head{Start: 6}}, time.Unix(1, 0))
+			f.Started(&vsr.Config{Members: members}, &vsr.Durable{Head: vsr.Head{Start: 6 << 32}}, time.Unix(1, 0))
 			f.Stepping(time.Unix(1, 0), &vsr.Tick{})
 			f.Stepped(&vsr.Tick{})
-			f.Readied(time.Unix(1, 0), &vsr.Output{})
+			f.Readied(time.Unix(1, 0), vsr.Header{}, &vsr.Output{})
 			err := f.Close()
 			if dir != taken && again == 0 {
 				require.NoError(t, err)

@@ -3,6 +3,8 @@ package record
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,14 +12,39 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
 	"github.com/smr-go/smr/internal/shell"
 	"github.com/smr-go/smr/internal/sim"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
+// last is a state machine that keeps the last body.
+type last struct{ body []byte }
+
+func (l *last) Apply(op smr.Op) []byte {
+	l.body = bytes.Clone(op.Body)
+	return l.body
+}
+
+func (l *last) Snapshot() (io.WriterTo, error) { return bytes.NewReader(l.body), nil }
+
+func (l *last) Restore(r io.Reader) (err error) {
+	l.body, err = io.ReadAll(r)
+	return err
+}
+
+// next is a command in most cases, and else a read.
+func next(r *rand.Rand) sim.Operation {
+	if r.IntN(3) == 0 {
+		return sim.Operation{Name: "get", Read: func(m smr.StateMachine) any { return bytes.Clone(m.(*last).body) }}
+	}
+	return sim.Operation{Name: "put", Body: make([]byte, 1+r.IntN(20))}
+}
+
 // watcher has the cores of a simulated group recorded in a directory.
 type watcher struct {
-	*sim.Trace
+	*sim.Recording
 	dir      string
 	detector func(vsr.Detector) vsr.Detector // what the cores are given instead; nil: nothing
 	files    []*File
@@ -50,10 +77,10 @@ func sampleOf(t testing.TB, id string, d time.Duration) []byte { return samples(
 
 // samples returns the recordings of three replicas that served for a while, by ID.
 func samples(t testing.TB, d time.Duration, detector func(vsr.Detector) vsr.Detector) map[string][]byte {
-	w := &watcher{Trace: sim.NewTrace(1), dir: t.TempDir(), detector: detector}
+	w := &watcher{Recording: sim.NewRecording(3, 1), dir: t.TempDir(), detector: detector}
 	p := sim.Calm(1)
 	p.Trouble = d
-	require.Nil(t, sim.Play(p, nil, nil, sim.TestWork(10, 0.3, 0), w).Violation)
+	require.Nil(t, sim.Run(&sim.Schedule{Setup: *p}, nil, &sim.Work{Kit: contract.Kit{New: func() smr.StateMachine { return &last{} }}, Next: next}, w).Violation)
 	all := map[string][]byte{}
 	for _, f := range w.files {
 		require.NoError(t, f.Close())

@@ -17,7 +17,7 @@ type Writer struct {
 	out    *bufio.Writer
 	memory []byte // of the next record
 	digest digest
-	calls  uint64 // calls of Deadline since the last mark
+	calls  uint64 // calls of Deadline since the section began
 	err    error
 }
 
@@ -28,8 +28,8 @@ func NewWriter(w io.Writer) *Writer {
 	return r
 }
 
-// Started records the arguments of vsr.New. It wraps the Detector and the source of random numbers, so that their answers
-// are recorded.
+// Started records the arguments of vsr.New. It wraps the Detector and the source of random numbers, so that their
+// answers are recorded.
 func (w *Writer) Started(c *vsr.Config, d *vsr.Durable, now time.Time) {
 	w.write(startRecord, func(f *fields) { f.start(&start{now, *c, *d}) })
 	c.Detector = &recordedDetector{Detector: c.Detector, w: w}
@@ -39,23 +39,17 @@ func (w *Writer) Started(c *vsr.Config, d *vsr.Durable, now time.Time) {
 // Stepping records an event before the core handles it, so that the recording includes an event that makes it panic.
 func (w *Writer) Stepping(now time.Time, e vsr.Event) {
 	w.calls = 0
-	w.write(eventRecord, func(f *fields) {
-		f.time(&now)
-		f.event(&e)
-	})
+	w.write(eventRecord, func(f *fields) { f.visit(&now, &e) })
 }
 
-// Stepped adds the results of an event to the digest of the turn.
+// Stepped adds an event with its results to the digest of the turn.
 func (w *Writer) Stepped(e vsr.Event) { w.digest.results(e) }
 
 // Readied records the end of a turn.
-func (w *Writer) Readied(now time.Time, out *vsr.Output) {
+func (w *Writer) Readied(now time.Time, h vsr.Header, out *vsr.Output) {
 	w.calls = 0
-	sum := w.digest.output(out)
-	w.write(turnRecord, func(f *fields) {
-		f.time(&now)
-		num(f, &sum)
-	})
+	sum := w.digest.output(h, out)
+	w.write(turnRecord, func(f *fields) { f.visit(&now, &sum) })
 	if w.err == nil {
 		w.err = w.out.Flush()
 	}
@@ -63,14 +57,11 @@ func (w *Writer) Readied(now time.Time, out *vsr.Output) {
 
 // answered records that the Detector's answer changes with this call.
 func (w *Writer) answered(at time.Time) {
-	w.write(answerRecord, func(f *fields) {
-		num(f, &w.calls)
-		f.time(&at)
-	})
+	w.write(answerRecord, func(f *fields) { f.visit(&w.calls, &at) })
 }
 
 // drew records a random number.
-func (w *Writer) drew(x uint64) { w.write(drawRecord, func(f *fields) { num(f, &x) }) }
+func (w *Writer) drew(x uint64) { w.write(drawRecord, func(f *fields) { f.visit(&x) }) }
 
 // write writes a record.
 func (w *Writer) write(kind byte, visit func(f *fields)) {

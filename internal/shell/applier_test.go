@@ -48,7 +48,8 @@ func newApplier(t *testing.T) *bench {
 func (b *bench) commands(n int) (entries []vsr.Entry) {
 	for range n {
 		request := uint64(b.next - session)
-		entries = append(entries, vsr.Entry{Op: b.next, Epoch: 1, Kind: vsr.Command, Session: session, Request: request, Body: fmt.Append(nil, "op ", b.next)})
+		entries = append(entries, vsr.Entry{Op: b.next, Epoch: 1, Kind: vsr.Command, Session: session, Request: request,
+			Body: fmt.Append(nil, "op ", b.next)})
 		b.next++
 	}
 	return entries
@@ -172,7 +173,9 @@ func TestApplierStops(t *testing.T) {
 func TestApplyFails(t *testing.T) {
 	for says, apply := range map[string]func(*vsr.Entry) error{
 		"a bug": func(*vsr.Entry) error { return errors.New("a bug") },
-		"panicked at op 4; every replica that reaches it will do the same: fix the program": func(*vsr.Entry) error { panic("a bug") },
+		"panicked at op 4; every replica that reaches it will do the same: fix the program": func(*vsr.Entry) error {
+			panic("a bug")
+		},
 		"panicked at op 4; every": func(*vsr.Entry) error { runtime.Goexit(); return nil },
 	} {
 		b := newApplier(t)
@@ -206,7 +209,7 @@ func exits(f func()) {
 func TestSnapshotsAreDue(t *testing.T) {
 	for name, set := range map[string]func(a *Applier){
 		"by number": func(a *Applier) { a.every = 40 },
-		"by bytes":  func(a *Applier) { a.everyBytes, a.bytes = 40*100, 0 },
+		"by bytes":  func(a *Applier) { a.everyBytes, a.bytes = 40*200, 0 }, // of which 100 are the body
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newApplier(t)
@@ -231,6 +234,19 @@ func TestSnapshotsAreDue(t *testing.T) {
 	b.a.Add(Job{Entries: b.commands(500)})
 	b.steps(t)
 	require.Empty(t, b.tasks, "neither is set")
+}
+
+// Empty operations fill the log too: their overhead counts.
+func TestEmptyOperationsMakeSnapshotsDue(t *testing.T) {
+	b := newApplier(t)
+	b.a.everyBytes = 64 << 10
+	entries := b.commands(1000)
+	for i := range entries {
+		entries[i].Body = nil
+	}
+	b.a.Add(Job{Entries: entries})
+	b.steps(t)
+	require.Len(t, b.tasks, 1)
 }
 
 // large makes the bodies of entries 100 bytes long.

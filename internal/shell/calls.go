@@ -17,8 +17,7 @@ type Call struct {
 }
 
 // Caller receives the outcome of its call. The loop calls Done once; Done must not call the loop. The session table
-// shares the result, so the caller must not change it. If there is no result, err is an ErrNotApplied or an ErrUnknown
-// (X4).
+// shares the result, so the caller must not change it. Without a result, err is an ErrNotApplied or an ErrUnknown (X4).
 type Caller interface {
 	Done(result []byte, err error)
 }
@@ -39,7 +38,8 @@ func (c *calls) propose(x *Call) {
 	c.loop.step(e)
 	e.Body = nil
 	if e.Err != nil {
-		x.Caller.Done(nil, fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, e.Err))
+		s := c.loop.core.State()
+		x.Caller.Done(nil, c.rejected(e.Err, &s))
 		return
 	}
 	x.number, x.Body = e.Number, nil
@@ -53,34 +53,83 @@ func (c *calls) take(number uint64) *Call {
 	return x
 }
 
-// done ends a call with the result of its operation.
-func (c *calls) done(number uint64, result []byte) {
-	if x := c.take(number); x != nil {
-		x.Caller.Done(result, nil)
+// done ends a call with the result of its operation, or with the reason why the result is lost.
+func (c *calls) done(r *Result) {
+	if x := c.take(r.Request); x != nil {
+		x.Caller.Done(r.Result, noResult(r.Known))
 	}
-	c.loop.forget(number)
+	c.loop.forget(vsr.Forget{Request: r.Request, Size: int64(len(r.Result))})
 }
 
-// refused ends a call whose operation never was nor will be applied.
-func (c *calls) refused(number uint64) {
-	if x := c.take(number); x != nil {
-		x.Caller.Done(nil, fmt.Errorf("%w: the primary has no room for more; try again later", ErrOverloaded))
+// noResult returns the error of a call whose operation was applied but has no result here; nil if it has one.
+func noResult(known vsr.Known) error {
+	switch known {
+	case vsr.TooLarge:
+		return fmt.Errorf("%w: it is larger than %d bytes", ErrNoResult, vsr.SessionWindow)
+	case vsr.NotKept:
+		return fmt.Errorf("%w: this replica learned of the operation from a snapshot, which has no room for the results of all "+
+			"callers that wait", ErrNoResult)
 	}
+	return nil
 }
 
-// Cancel ends a call that its caller gives up, if it still waits (X4).
+// rejected returns the error of a call that the core does not accept for that reason.
+func (c *calls) rejected(reason error, s *vsr.State) error {
+	if reason == vsr.ErrOverloaded {
+		return c.congested(fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, reason))
+	}
+	return hindered(Because(ErrNotApplied, reason), s) // F13
+}
+
+// congested returns err with the reason why requests wait at this replica, if they do.
+func (c *calls) congested(err error) error {
+	if why := c.loop.core.Congestion(); why != "" {
+		return fmt.Errorf("%w: %s", err, why)
+	}
+	return err
+}
+
+// refused ends a call whose operation was not applied and never will be.
+func (c *calls) refused(x vsr.Settled) {
+	call := c.take(x.Request)
+	if call == nil {
+		return
+	}
+	s := c.loop.core.State()
+	err := c.rejected(x.Err, &s)
+	if x.Err == vsr.ErrOverloaded {
+		err = hindered(fmt.Errorf("%w: the primary has no room for more; try again later", ErrOverloaded), &s)
+	}
+	call.Caller.Done(nil, err)
+}
+
+// Cancel ends a call that its caller has abandoned, if it still waits (X4).
 func (l *Loop) Cancel(x *Call, why error) {
 	c, number := &l.calls, x.number
 	if number == 0 || c.waiting[number] != x {
 		return
 	}
+	s := l.core.State()
+	if s.Hindrance() != "" {
+		why = hindered(why, &s)
+	} else if !l.core.Sent(number) {
+		why = c.congested(why)
+	}
 	c.take(number).Caller.Done(nil, c.unanswered(number, why))
-	l.forget(number)
+	l.forget(vsr.Forget{Request: number, Lost: true})
+}
+
+// hindered returns err with the reason why calls have to wait, if there is one.
+func hindered(err error, s *vsr.State) error {
+	if why := s.Hindrance(); why != "" {
+		return fmt.Errorf("%w: %s", err, why)
+	}
+	return err
 }
 
 // forget makes the core drop a request whose result is known or no longer wanted (X2).
-func (l *Loop) forget(number uint64) {
-	l.memory.forget.Request = number
+func (l *Loop) forget(e vsr.Forget) {
+	l.memory.forget = e
 	l.step(&l.memory.forget)
 }
 
@@ -89,7 +138,7 @@ func (c *calls) unanswered(number uint64, why error) error {
 	if c.loop.core.Sent(number) {
 		return Because(ErrUnknown, why)
 	}
-	return Because(ErrNotApplied, fmt.Errorf("%w before a primary was found", why))
+	return Because(ErrNotApplied, why)
 }
 
 // numbers returns those of the calls that wait, rising.
@@ -109,7 +158,20 @@ func (c *calls) stop(why error) {
 	}
 }
 
+// follow ends all calls at a replica that is not in its group.
+func (c *calls) follow(s *vsr.State) {
+	if s.Phase != vsr.Outside || len(c.waiting) == 0 {
+		return
+	}
+	why := noState(s)
+	for _, number := range c.numbers() {
+		x := c.take(number)
+		x.Caller.Done(nil, c.unanswered(number, why))
+		c.loop.forget(vsr.Forget{Request: number, Lost: true})
+	}
+}
+
 // Waiting returns how many calls and reads wait.
 func (l *Loop) Waiting() (calls, reads int) {
-	return len(l.calls.waiting), len(l.reads.unconfirmed) + len(l.reads.unapplied)
+	return len(l.calls.waiting), len(l.reads.unconfirmed) + len(l.reads.unapplied) + len(l.reads.stateless)
 }

@@ -58,6 +58,7 @@ func TestCallIsAnsweredOutOfASnapshot(t *testing.T) {
 func TestSessionIsOpenedByASnapshot(t *testing.T) {
 	g := newGroup(t, 3, everyTenOps)
 	n, p := g.backups()[0], g.primary()
+	g.pass(time.Second)
 	c := n.propose("waits for the session")
 	n.sendAndLeave()
 	n.held.applier = true
@@ -110,6 +111,7 @@ func TestCallIsRefusedWhenTooMuchWaits(t *testing.T) {
 	var calls []*caller
 	for range 20 {
 		calls = append(calls, p.propose("a hundred bytes, or nearly"))
+		p.turn()
 	}
 	g.run()
 	require.Zero(t, calls[0].ended)
@@ -170,7 +172,7 @@ func TestCancelBeforeSending(t *testing.T) {
 	require.Equal(t, 1, c.ended)
 	require.ErrorIs(t, c.err, ErrNotApplied)
 	require.ErrorIs(t, c.err, errGaveUp)
-	require.ErrorContains(t, c.err, "before a primary was found")
+	require.EqualError(t, c.err, "smr: not applied: gave up")
 	n.cut = false
 	require.Equal(t, "1", n.must("after"))
 }
@@ -209,7 +211,7 @@ func TestCallBelongsToItsCallerAfterwards(t *testing.T) {
 	n.do(func(l *Loop) { l.Cancel(&c.Call, errGaveUp) })
 	n.turn()
 	require.Zero(t, c.Number())
-	require.Contains(t, seen.all, vsr.Event(&vsr.Forget{Request: number}))
+	require.Contains(t, seen.all, vsr.Event(&vsr.Forget{Request: number, Lost: true}))
 }
 
 // reuser is a caller that uses its call again.
@@ -239,7 +241,7 @@ func TestStopEndsCalls(t *testing.T) {
 	two.turn()
 	why := errors.New("it is evening")
 	for _, n := range []*node{one, two, one} {
-		n.shell.Loop.Stop(why)
+		n.shell.Loop.Stop(why, nil)
 	}
 	for _, c := range []*caller{sent, unsent} {
 		require.Equal(t, 1, c.ended)
@@ -249,10 +251,83 @@ func TestStopEndsCalls(t *testing.T) {
 	require.ErrorIs(t, unsent.err, ErrNotApplied)
 }
 
+// When the replica stops, a call that waits for a turn is not applied, although the member has a session.
+func TestStopEndsCallsThatWaitForATurn(t *testing.T) {
+	g := newGroup(t, 3, nil)
+	n := g.backups()[0]
+	n.must("first")
+	c := n.propose("waits for a turn")
+	n.cancel(c)
+	n.Fail(errors.New("broken"))
+	g.pass(time.Second)
+	require.Equal(t, 1, c.ended)
+	require.ErrorIs(t, c.err, ErrNotApplied)
+	require.ErrorIs(t, c.err, n.failed)
+}
+
 // ErrOverloaded is an ErrNotApplied, and no error of a call is both an ErrNotApplied and an ErrUnknown.
 func TestOutcomesAreToldApart(t *testing.T) {
 	assert.ErrorIs(t, ErrOverloaded, ErrNotApplied)
 	assert.NotErrorIs(t, ErrNotApplied, ErrOverloaded)
 	assert.NotErrorIs(t, ErrUnknown, ErrNotApplied)
 	assert.Equal(t, "smr: overloaded", ErrOverloaded.Error())
+}
+
+// A result that is larger than the session's window is lost to everybody, and the caller is told that the operation was
+// applied. One that finds the window full reaches a caller at a replica that has applied the operation (X2).
+func TestResultsThatAreNotKept(t *testing.T) {
+	g := newGroup(t, 3, func(c *Config) { c.Core.Results = 1 })
+	n := g.nodes[1]
+	n.must("1")
+	both := []*caller{n.propose("2"), n.propose("3")}
+	g.run()
+	g.pass(time.Second)
+	require.Equal(t, []string{"2", "3"}, []string{both[0].result, both[1].result})
+	n.fill(6, "more")
+	c := n.propose("the result has two digits")
+	g.pass(time.Second)
+	require.Equal(t, 1, c.ended)
+	require.ErrorIs(t, c.err, ErrNoResult)
+	require.ErrorIs(t, c.err, ErrUnknown)
+	for _, n := range g.nodes {
+		require.Len(t, n.user.items, 10)
+		require.NoError(t, n.shell.Applier.State().Sessions.Check())
+	}
+}
+
+// A caller whose operation is in a snapshot that has no room for its result is told so (X3).
+func TestResultsThatASnapshotLacks(t *testing.T) {
+	b := newApplier(t)
+	b.a.State().Sessions.Window = 1
+	b.a.every = 10
+	b.a.Add(Job{Entries: b.commands(10)})
+	b.steps(t)
+	b.background()
+	b.steps(t)
+	taken := b.told()[0].(*vsr.SnapshotTaken).Snapshot
+	b.a.Add(Job{Restore: &taken, Wanted: []uint64{1, 2, 10, 11}})
+	done, err := b.a.Step()
+	require.NoError(t, err)
+	require.Equal(t, []Result{{1, []byte("1"), vsr.Kept}, {2, nil, vsr.NotKept}, {10, nil, vsr.TooLarge}}, done.Results)
+	require.NoError(t, noResult(vsr.Kept))
+	require.ErrorIs(t, noResult(vsr.NotKept), ErrNoResult)
+}
+
+// In a group that has become idle, results that nobody wants any more are dropped, at every member and with one entry for
+// each member that had callers (X2).
+func TestResultsOfAnIdleGroupAreDropped(t *testing.T) {
+	g := newGroup(t, 3, nil)
+	for _, n := range g.nodes {
+		n.fill(3, "op")
+	}
+	last := g.nodes[0].state.Last.Op
+	g.pass(9 * time.Second)
+	require.Equal(t, last, g.nodes[0].state.Last.Op)
+	require.Positive(t, g.nodes[0].shell.Applier.State().Sessions.Bytes())
+	g.pass(time.Minute)
+	require.Equal(t, last+3, g.nodes[0].state.Last.Op)
+	for _, n := range g.nodes {
+		require.Zero(t, n.shell.Applier.State().Sessions.Kept())
+		require.Len(t, n.user.items, 9)
+	}
 }

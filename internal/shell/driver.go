@@ -15,8 +15,8 @@ type Driver interface {
 	// Write, Apply and Fetch queue work for a part. The driver calls Add of that part, in order.
 	Write(Write)
 	Fetch(vsr.FetchStep)
-	// Turned reports the core's state at the end of a turn, before callers learn of it. The state is valid
-	// until the next turn.
+	// Turned reports the core's state at the end of a turn, before callers receive their outcomes. The state
+	// is valid until the next turn.
 	Turned(*vsr.State)
 
 	// From any part.
@@ -45,6 +45,7 @@ const (
 	ReadChunk                   // read a chunk of a snapshot and send it
 	WriteSnapshot               // write a frozen state
 	ReleaseSnapshot             // stop keeping a snapshot, which may delete its file
+	TryAgain                    // FullRetry later: what failed because the system was short of something
 )
 
 // Packet is a message on its way out: encoded once, for all its receivers.
@@ -63,17 +64,20 @@ type Note struct {
 	Err   error // nil if the note reports no error
 }
 
-// Input is one thing for the loop to take into account. Exactly one field is set.
+// Input is one thing for the loop to handle. Exactly one of the exported fields is set. Shell.Receive and
+// Shell.Propose return the inputs of messages and proposals.
 type Input struct {
 	Receive vsr.Receive // set if its Message is; within the queue, since most inputs are messages
 	Event   vsr.Event
 	Applied *Applied
 	Call    *Call // a new proposal
 	Do      func(l *Loop)
+
+	size int // bytes of a message or proposal that leave the door when the loop handles it
 }
 
-// Observer learns what a shell does, to judge or to record it. It changes nothing, and is called within the
-// step that does the thing: by the part that owns it.
+// Observer observes what a shell does, to judge or to record it. It changes nothing. The part that performs a
+// step calls it within that step.
 type Observer interface {
 	// Ready receives the output of a turn before any part of it is performed. The output is valid during the
 	// call.
@@ -87,7 +91,7 @@ type Observer interface {
 	// Loaded reports how many entries were read for l.
 	Loaded(l vsr.Load, entries int)
 	// Applied reports that an entry was applied; executed is false if its request had taken effect before, or
-	// nobody wants its result any more (X2). s is the state after it.
+	// is below the floor (X2). s is the state after it.
 	Applied(e *vsr.Entry, executed bool, result []byte, s *store.State)
 	// Restored reports that the state machine was restored from the snapshot whose last entry is s.Last.
 	Restored(s *store.State)

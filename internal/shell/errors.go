@@ -2,6 +2,7 @@ package shell
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -10,6 +11,13 @@ var (
 	ErrNotApplied = errors.New("smr: not applied")
 	ErrUnknown    = errors.New("smr: outcome unknown")
 	ErrOverloaded = NotApplied("smr: overloaded")
+	ErrNoResult   = fmt.Errorf("%w: the operation was applied, but its result is lost", ErrUnknown)
+)
+
+// Causes of the error of a call, and errors of a read. The public package documents them.
+var (
+	ErrClosed  = errors.New("smr: replica closed")
+	ErrNoState = errors.New("smr: no state of the group") // the replica is not in its group
 )
 
 // NotApplied returns an error with that text that is an ErrNotApplied.

@@ -11,7 +11,6 @@ import (
 	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/wire"
 )
 
 // group is a group of shells in virtual time. Its driver has no goroutines: whatever waits happens when the test
@@ -61,7 +60,8 @@ func newGroup(t testing.TB, n int, change func(*Config)) *group {
 func (g *group) config(i int) Config {
 	c := Config{
 		Core: vsr.Config{Self: vsr.Index(i), Members: g.members, Detector: detector.NewFixed(time.Second), Heartbeat: heartbeat,
-			Abdication: time.Second, DiskLimit: time.Minute, Window: 1 << 20, Tail: 1 << 20, KeepLog: 1 << 30, Rand: rand.New(rand.NewPCG(7, uint64(i)))},
+			Abdication: time.Second, DiskLimit: time.Minute, Window: 1 << 20, Tail: 1 << 20, KeepLog: 1 << 30,
+			Rand: rand.New(rand.NewPCG(7, uint64(i+10*g.nodes[i].starts)))},
 		Group: "group", FS: g.nodes[i].disk, Dir: "data", SegmentSize: 64 << 10, User: &g.nodes[i].user, Driver: g.nodes[i],
 	}
 	if g.change != nil {
@@ -78,6 +78,7 @@ func (g *group) start(i int) {
 
 func (g *group) tryStart(i int) (err error) {
 	n := g.nodes[i]
+	n.starts++
 	n.inputs, n.tasks, n.failed, n.held, n.user = nil, nil, nil, work{}, list{}
 	n.shell, _, err = Open(g.config(i), g.now)
 	if err == nil {
@@ -114,9 +115,9 @@ func (g *group) deliver(m letter) {
 	if to.cut || g.nodes[m.from].cut {
 		return
 	}
-	h, message, err := wire.DecodeMessage(m.bytes, wire.TagOf("group"))
+	in, err := to.shell.Receive(g.members.Members[m.from].ID, m.bytes)
 	require.NoError(g.t, err)
-	to.Tell(Input{Receive: vsr.Receive{From: m.from, Header: h, Message: message}})
+	to.Tell(in)
 }
 
 // pass runs the group for d.

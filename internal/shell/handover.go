@@ -44,7 +44,8 @@ func (l *Loop) Handover(h *Handover) {
 	case h.To < 0 || h.To == s.Primary:
 		h.Done(nil)
 	case s.Primary < 0:
-		h.Done(fmt.Errorf("smr: handover to %q: this replica is not primary, and there is no primary at present", q.name(&s, h.To)))
+		h.Done(fmt.Errorf("smr: handover to %q: this replica is not primary, and there is no primary at present",
+			q.name(&s, h.To)))
 	default:
 		h.Done(fmt.Errorf("smr: handover to %q: this replica is not primary, %q is", q.name(&s, h.To), q.name(&s, s.Primary)))
 	}
@@ -56,8 +57,8 @@ func (q *handovers) begin(to vsr.Index) bool {
 	return e.Begun
 }
 
-// CancelHandover forgets a handover whose caller gives up; the primary goes on if it still can and no other caller
-// waits for one.
+// CancelHandover forgets a handover that its caller has abandoned; the primary goes on if it still can and no other
+// caller waits for a handover.
 func (l *Loop) CancelHandover(h *Handover) {
 	q := &l.handovers
 	i := slices.Index(q.waiting, h)
@@ -70,7 +71,7 @@ func (l *Loop) CancelHandover(h *Handover) {
 	}
 }
 
-// follow ends the handovers that are over, one way or the other.
+// follow ends the handovers that have succeeded or failed.
 func (q *handovers) follow(s *vsr.State) {
 	q.waiting = slices.DeleteFunc(q.waiting, func(h *Handover) bool {
 		over, err := q.outcome(s, h)
@@ -86,8 +87,8 @@ func (q *handovers) outcome(s *vsr.State, h *Handover) (over bool, err error) {
 	leads := s.Phase == vsr.Primary
 	switch {
 	case s.Head.View == h.view && leads && !s.HandingOver:
-		return true, fmt.Errorf("smr: handover to %q: operations have waited for %v, and it does not hold the whole log (is its disk full, or slow?); %q goes on as primary",
-			q.name(s, h.To), q.patience, q.name(s, s.Primary))
+		return true, fmt.Errorf("smr: handover to %q: operations have waited for %v, and it does not hold the whole log "+
+			"(is its disk full, or slow?); %q goes on as primary", q.name(s, h.To), q.patience, q.name(s, s.Primary))
 	case s.Head.View == h.view || s.Primary < 0:
 		return false, nil
 	case h.To < 0 && leads && q.begin(-1): // the role has come back

@@ -163,8 +163,8 @@ func TestStopEndsHandovers(t *testing.T) {
 	a := p.handOver(b.i)
 	g.run()
 	why := errors.New("it is evening")
-	p.shell.Loop.Stop(why)
-	p.shell.Loop.Stop(why)
+	p.shell.Loop.Stop(why, nil)
+	p.shell.Loop.Stop(why, nil)
 	require.Equal(t, 1, a.ended)
 	require.ErrorIs(t, a.err, why)
 }

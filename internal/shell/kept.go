@@ -11,9 +11,8 @@ import (
 // keepFor is how long a snapshot is kept for a member that has asked for a part of it or was offered it.
 const keepFor = 30 * time.Second
 
-// maxKept is the largest number of snapshots that are kept: one for each other member and one for the applier. If
-// snapshots follow each other quickly, those needed least recently are released; a member that was receiving one is
-// offered a newer one.
+// maxKept is the largest number of snapshots that are kept, for other members and for the applier. If snapshots follow
+// each other quickly, those needed least recently are released; a member that was receiving one is offered a newer one.
 const maxKept = vsr.MaxVoters
 
 // kept are the snapshots that are kept although newer ones may be complete (C2). Owned by the loop.
@@ -26,49 +25,45 @@ type kept struct {
 type keptSnapshot struct {
 	id      vsr.SnapshotID
 	until   time.Time
-	restore bool // the applier is to restore it: it is kept until then, however long that takes
 	release func()
 }
 
-// keep keeps a snapshot for keepFor from this turn on, and returns it. It returns nil if the snapshot is not there any more.
-func (k *kept) keep(id vsr.SnapshotID) *keptSnapshot {
+// keep keeps a snapshot for keepFor from this turn on, and longer if the applier is to restore it. It returns an error if
+// the snapshot is not there any more, or is damaged.
+func (k *kept) keep(id vsr.SnapshotID) error {
 	i := slices.IndexFunc(k.list, func(x keptSnapshot) bool { return x.id == id })
 	if i < 0 {
 		release, err := k.loop.shell.Snapshots.Hold(store.SnapID(id))
 		if err != nil {
-			return nil
+			return err
 		}
 		k.makeRoom()
 		i = len(k.list)
 		k.list = append(k.list, keptSnapshot{id: id, release: release})
 	}
 	k.list[i].until = k.loop.now.Add(keepFor)
-	return &k.list[i]
+	return nil
 }
 
-// makeRoom releases the snapshot needed least recently if maxKept are kept. One that the applier is yet to restore stays.
+// makeRoom releases the snapshot needed least recently if maxKept are kept. Those that the applier is yet to restore, two
+// at most, stay.
 func (k *kept) makeRoom() {
+	if len(k.list) < maxKept {
+		return
+	}
 	oldest := -1
 	for i := range k.list {
 		if x := &k.list[i]; !k.awaited(x) && (oldest < 0 || x.until.Before(k.list[oldest].until)) {
 			oldest = i
 		}
 	}
-	if len(k.list) >= maxKept && oldest >= 0 {
-		k.loop.driver.Background(ReleaseSnapshot, k.list[oldest].release)
-		k.list = slices.Delete(k.list, oldest, oldest+1)
-	}
+	k.loop.driver.Background(ReleaseSnapshot, k.list[oldest].release)
+	k.list = slices.Delete(k.list, oldest, oldest+1)
 }
 
-// awaited reports whether the applier is yet to restore a snapshot.
-func (k *kept) awaited(x *keptSnapshot) bool { return x.restore && x.id.Last.Op > k.loop.applied }
-
-// keepToRestore keeps a snapshot until the applier has restored it: a newer one may be complete before.
-func (k *kept) keepToRestore(id vsr.SnapshotID) {
-	if x := k.keep(id); x != nil {
-		x.restore = true
-	}
-}
+// awaited reports whether the applier is yet to restore a snapshot. It is kept until then, however long that takes: a
+// newer one may be complete before.
+func (k *kept) awaited(x *keptSnapshot) bool { return k.loop.jobs.awaits(x.id) }
 
 // Kept returns the number of snapshots that are kept.
 func (l *Loop) Kept() int { return len(l.kept.list) }

@@ -6,12 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// A snapshot that is offered is kept, although a newer one is complete, until it has not been offered for 30 seconds; then its file
-// is removed.
+// A snapshot that is offered is kept, although a newer one is complete, until it has not been offered for 30 seconds; then
+// its file is removed.
 func TestOfferedSnapshotIsKept(t *testing.T) {
 	g := newGroup(t, 3, everyTenOps)
 	n, p := g.backups()[0], g.primary()
@@ -38,14 +39,18 @@ func (n *node) files(t *testing.T) int {
 	return len(names)
 }
 
+// latest returns the ID of a replica's latest snapshot.
+func (n *node) latest() vsr.SnapshotID {
+	info, _ := n.shell.Snapshots.Latest()
+	return store.Describe(info, vsr.Membership{}).SnapshotID
+}
+
 // A snapshot of which chunks are asked for is kept from request to request.
 func TestSnapshotIsKeptWhileItIsSent(t *testing.T) {
 	g := newGroup(t, 1, everyTenOps)
 	n := g.nodes[0]
 	n.fill(12, "op ")
-	latest, _ := n.shell.Snapshots.Latest()
-	id := vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: 1, View: vsr.View(latest.ID.View), Op: vsr.OpNumber(latest.ID.Op)}, Hash: latest.ID.Hash}
-	wanted := vsr.ChunkWanted{To: 0, Snapshot: id}
+	wanted := vsr.ChunkWanted{To: 0, Snapshot: n.latest()}
 	for range 5 {
 		n.do(func(l *Loop) { l.sendChunk(wanted) })
 		g.pass(keepFor * 9 / 10)
@@ -68,8 +73,7 @@ func TestKeptSnapshotsAreFew(t *testing.T) {
 	n := g.nodes[0]
 	for range maxKept + 3 {
 		n.fill(12, "op ")
-		latest, _ := n.shell.Snapshots.Latest()
-		id := vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: 1, View: vsr.View(latest.ID.View), Op: vsr.OpNumber(latest.ID.Op)}, Hash: latest.ID.Hash}
+		id := n.latest()
 		n.do(func(l *Loop) { l.sendChunk(vsr.ChunkWanted{Snapshot: id}) })
 		g.pass(keepFor / 100)
 	}
@@ -78,17 +82,19 @@ func TestKeptSnapshotsAreFew(t *testing.T) {
 	require.Equal(t, maxKept+1, n.files(t))
 }
 
-// Room is made by the snapshot needed least recently, but not by one that the applier is yet to restore.
+// Room is made by the snapshot needed least recently, but not by those that the applier is yet to restore.
 func TestRoomIsMadeByOthersThanTheAwaited(t *testing.T) {
-	d, snapshots := &desk{}, newStore(t, vfs.NewMem())
-	k := &kept{loop: &Loop{shell: &Shell{Snapshots: snapshots}, driver: d}}
+	snapshots := newStore(t, vfs.NewMem())
+	n := &node{shell: &Shell{Snapshots: snapshots}}
+	l := &Loop{shell: n.shell, driver: n}
+	l.jobs.loop = l
+	k := &kept{loop: l}
 	var ids []vsr.SnapshotID
 	for i := range maxKept + 2 {
 		id := snapshotAt(t, snapshots, uint64(i)+10).SnapshotID
-		if ids = append(ids, id); i == 0 {
-			k.keepToRestore(id)
-		} else {
-			k.keep(id)
+		require.NoError(t, k.keep(id))
+		if ids = append(ids, id); i < 2 {
+			l.jobs.add(Job{Restore: &vsr.Snapshot{SnapshotID: id}})
 		}
 		k.loop.now = k.loop.now.Add(time.Second)
 	}
@@ -96,30 +102,8 @@ func TestRoomIsMadeByOthersThanTheAwaited(t *testing.T) {
 	for _, x := range k.list {
 		left = append(left, x.id)
 	}
-	require.Equal(t, append(ids[:1:1], ids[3:]...), left)
-	require.Len(t, d.tasks, 2)
-}
-
-// At most 32 chunks are read at once; those that are asked for meanwhile are left, and asked for again.
-func TestChunksAreLimited(t *testing.T) {
-	g := newGroup(t, 1, nil)
-	n := g.nodes[0]
-	n.cut = true
-	n.held.tasks[ReadChunk] = true
-	ask := func(count int) {
-		for range count {
-			n.do(func(l *Loop) { l.sendChunk(vsr.ChunkWanted{}) })
-		}
-		g.run()
-	}
-	ask(40)
-	require.Len(t, n.tasks, maxChunks)
-	n.held.tasks[ReadChunk] = false
-	n.background()
-	n.turn()
-	n.held.tasks[ReadChunk] = true
-	ask(40)
-	require.Len(t, n.tasks, maxChunks)
+	require.Equal(t, append(ids[:2:2], ids[4:]...), left)
+	require.Len(t, n.tasks, 2)
 }
 
 // Everything that is kept is released when the shell is closed.
@@ -127,10 +111,8 @@ func TestCloseReleasesWhatIsKept(t *testing.T) {
 	g := newGroup(t, 1, everyTenOps)
 	n := g.nodes[0]
 	n.fill(12, "op ")
-	latest, _ := n.shell.Snapshots.Latest()
-	n.do(func(l *Loop) {
-		l.kept.keep(vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: 1, View: vsr.View(latest.ID.View), Op: vsr.OpNumber(latest.ID.Op)}, Hash: latest.ID.Hash})
-	})
+	id := n.latest()
+	n.do(func(l *Loop) { l.kept.keep(id) })
 	n.fill(12, "more ")
 	require.Equal(t, 2, n.files(t))
 	n.shell.Close()

@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -20,18 +21,18 @@ type Loop struct {
 
 	now     time.Time    // of this turn
 	applied vsr.OpNumber // highest op that the applier has reported
+	reached vsr.OpNumber // highest op that was reported to the core as applied
 	small   []byte       // see encode
 	memory  memory
 
 	calls     calls
 	reads     reads
 	handovers handovers
+	jobs      jobs
 	kept      kept
-
-	chunks int // being read for other members; at most maxChunks
 }
 
-// memory is what every turn needs and would allocate otherwise.
+// memory is reused by every turn, which would otherwise allocate it.
 type memory struct {
 	out     vsr.Output // of this turn
 	state   vsr.State  // after the last turn
@@ -42,7 +43,7 @@ type memory struct {
 	saved   vsr.Saved
 }
 
-// Core returns the core, to be looked at.
+// Core returns the core, for inspection only.
 func (l *Loop) Core() *vsr.Replica { return l.core }
 
 // Applied returns the highest op that the applier has reported.
@@ -67,25 +68,36 @@ func (l *Loop) step(e vsr.Event) {
 func (l *Loop) Begin(now time.Time) {
 	l.now = now
 	l.step(&l.memory.tick)
+	l.appliedUpTo(vsr.OpNumber(l.shell.Applier.reached.Load()))
 }
 
-// Handle takes an input into account. It leaves nothing of in that a later use of its memory could change.
+// appliedUpTo reports to the core the last op applied.
+func (l *Loop) appliedUpTo(op vsr.OpNumber) {
+	if op > l.reached {
+		l.reached, l.memory.applied.Op = op, op
+		l.step(&l.memory.applied)
+	}
+}
+
+// Handle handles an input. It keeps no reference to in, whose memory may be reused.
 func (l *Loop) Handle(in *Input) {
 	switch {
 	case in.Receive.Message != nil:
+		l.shell.door.messages.leave(in.size)
 		l.step(&in.Receive)
 	case in.Event != nil:
 		l.step(in.Event)
 	case in.Applied != nil:
 		l.onApplied(in.Applied)
 	case in.Call != nil:
+		l.shell.door.proposals.leave(in.size)
 		l.calls.propose(in.Call)
 	default:
 		in.Do(l)
 	}
 }
 
-// End ends a turn: what the core wants done goes to the parts that do it. Without a disk a save is durable
+// End ends a turn: it passes the core's output to the parts that perform it. Without a disk a save is durable
 // at once.
 func (l *Loop) End() {
 	out := &l.memory.out
@@ -95,7 +107,7 @@ func (l *Loop) End() {
 			l.observer.Ready(out)
 		}
 		if l.recorder != nil {
-			l.recorder.Readied(l.now, out)
+			l.recorder.Readied(l.now, l.core.Header(), out)
 		}
 		l.dispatch(out)
 		if out.Save == nil || !l.volatile {
@@ -108,10 +120,16 @@ func (l *Loop) End() {
 		l.step(&l.memory.saved)
 	}
 	*out = vsr.Output{}
+	if l.shell.snapshotting.retry(l.now) {
+		l.jobs.add(Job{Snapshot: true})
+	}
 	l.kept.expire()
 	l.memory.state = l.core.State()
+	l.memory.state.Snapshots = l.shell.snapshotting.problem(l.now, l.core.Commit())
 	l.driver.Turned(&l.memory.state)
 	l.handovers.follow(&l.memory.state)
+	l.calls.follow(&l.memory.state)
+	l.reads.follow(&l.memory.state)
 }
 
 // dispatch passes each part of the output to the part of the shell that performs it.
@@ -131,7 +149,7 @@ func (l *Loop) dispatch(out *vsr.Output) {
 		l.driver.Background(LoadEntries, func() { l.shell.load(load) })
 	}
 	for _, x := range out.Settled {
-		l.calls.refused(x.Request)
+		l.calls.refused(x)
 	}
 	for _, x := range out.Reads {
 		l.reads.confirmed(x)
@@ -151,14 +169,17 @@ func (l *Loop) dispatch(out *vsr.Output) {
 func (l *Loop) dispatchJobs(out *vsr.Output) {
 	if out.Restore != nil {
 		s := *out.Restore // the core's own, which it replaces when it has a newer one
-		l.kept.keepToRestore(s.SnapshotID)
-		l.driver.Apply(Job{Restore: &s, Wanted: l.calls.numbers()})
+		if err := l.kept.keep(s.SnapshotID); err != nil {
+			l.driver.Fail(fmt.Errorf("the snapshot of op %d cannot be restored: %w", s.Last.Op, err))
+			return
+		}
+		l.jobs.add(Job{Restore: &s, Wanted: l.calls.numbers()})
 	}
 	if len(out.Apply) > 0 {
-		l.driver.Apply(Job{Entries: out.Apply})
+		l.jobs.add(Job{Entries: out.Apply})
 	}
 	if out.Retake {
-		l.driver.Apply(Job{Snapshot: true})
+		l.jobs.add(Job{Snapshot: true})
 	}
 }
 
@@ -178,28 +199,31 @@ const smallMessages = 64
 // of them, as they do of bodies and chunks.
 func (l *Loop) encode(h vsr.Header, m vsr.Message) []byte {
 	switch m.(type) {
-	case *vsr.Prepare, *vsr.NewState, *vsr.Request:
+	case *vsr.Prepare, *vsr.NewState, *vsr.Request, *vsr.Relay:
 		return wire.AppendMessage(nil, l.shell.tag, h, m)
 	}
 	start := len(l.small)
-	if cap(l.small)-start < wire.MessageOverhead {
-		l.small, start = make([]byte, 0, smallMessages*wire.MessageOverhead), 0
+	if size := wire.MaxSize(m); cap(l.small)-start < size {
+		l.small, start = make([]byte, 0, max(size, smallMessages*wire.MessageOverhead)), 0
 	}
 	l.small = wire.AppendMessage(l.small, l.shell.tag, h, m)
 	return l.small[start:len(l.small):len(l.small)]
 }
 
-// onApplied takes the applier's report: the core learns how far the state is, callers get their results, and
-// reads that waited for an op may run.
+// onApplied handles the applier's report: it reports the last op applied to the core, gives callers their results,
+// and releases reads that waited for an op.
 func (l *Loop) onApplied(a *Applied) {
 	l.applied = max(l.applied, a.Op)
-	l.memory.applied.Op = a.Op
-	l.step(&l.memory.applied)
+	l.jobs.advance()
+	l.appliedUpTo(a.Op)
 	if a.Session != 0 {
 		l.step(&vsr.SessionOpened{Session: a.Session})
 	}
+	if a.Floor != 0 {
+		l.step(&vsr.FloorRaised{Floor: a.Floor})
+	}
 	for i := range a.Results {
-		l.calls.done(a.Results[i].Request, a.Results[i].Result)
+		l.calls.done(&a.Results[i])
 	}
 	l.reads.advance()
 }
@@ -211,9 +235,14 @@ func (l *Loop) Leave() {
 	l.End()
 }
 
-// Stop ends all that waits, because of why: calls without a result, handovers without an answer. Reads end
-// with the driver.
-func (l *Loop) Stop(why error) {
+// Stop ends, because of why, calls without a result and handovers without an answer. Calls among the inputs in left,
+// which no turn will handle, were not applied (X4). The driver ends reads.
+func (l *Loop) Stop(why error, left []Input) {
+	for i := range left {
+		if x := left[i].Call; x != nil {
+			x.Caller.Done(nil, Because(ErrNotApplied, why))
+		}
+	}
 	l.calls.stop(why)
 	l.handovers.stop(why)
 }

@@ -29,12 +29,13 @@ type node struct {
 	failed  error
 	retryAt time.Time // of the writer, on a full disk; zero if it does not wait
 	turns   int
+	starts  int
 }
 
 // work names what a test can hold back.
 type work struct {
 	loop, writer, applier, fetcher bool
-	tasks                          [ReleaseSnapshot + 1]bool
+	tasks                          [TryAgain + 1]bool
 }
 
 type task struct {
@@ -72,7 +73,8 @@ func (n *node) do(f func(l *Loop)) { n.Tell(Input{Do: f}) }
 // work does what waits and is not held back. It reports whether there was anything.
 func (n *node) work() (worked bool) {
 	if n.failed != nil {
-		n.shell.Loop.Stop(n.failed)
+		n.shell.Loop.Stop(n.failed, n.inputs)
+		n.inputs = nil
 		return false
 	}
 	if !n.held.loop && (len(n.inputs) > 0 || !n.g.now.Before(n.shell.Loop.Deadline())) {
@@ -173,7 +175,12 @@ func (c *caller) Done(result []byte, err error) {
 func (n *node) propose(body string) *caller {
 	c := &caller{}
 	c.Call = Call{Body: []byte(body), Caller: c}
-	n.Tell(Input{Call: &c.Call})
+	in, err := n.shell.Propose(&c.Call)
+	if err != nil {
+		c.Done(nil, err)
+		return c
+	}
+	n.Tell(in)
 	return c
 }
 

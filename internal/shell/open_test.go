@@ -6,9 +6,11 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/detector"
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
@@ -30,6 +32,17 @@ func TestOpenRecovers(t *testing.T) {
 	require.Equal(t, items, n.user.items[:15])
 }
 
+// Heartbeats slow down while the group is idle if the detector learns the slower rhythm.
+func TestIdleHeartbeatFollowsTheDetector(t *testing.T) {
+	for want, d := range map[time.Duration]vsr.Detector{
+		heartbeat: detector.NewFixed(time.Second), 4 * heartbeat: detector.Default(heartbeat),
+	} {
+		seen := &events{}
+		newGroup(t, 1, func(c *Config) { c.Core.Detector, c.Recorder = d, seen })
+		require.Equal(t, want, seen.core.IdleHeartbeat)
+	}
+}
+
 // The directory of a group of other members is refused, whether the list is in the log or in a snapshot (S2).
 func TestOpenRefusesOtherMembers(t *testing.T) {
 	for ops, change := range map[int]func(*Config){0: nil, 12: everyTenOps} {
@@ -45,8 +58,8 @@ func TestOpenRefusesOtherMembers(t *testing.T) {
 	}
 }
 
-// A damaged snapshot is noted. It is no error if the log reaches back far enough; otherwise the error names the directory, the
-// damage and the remedy, and the directory is free again.
+// A damaged snapshot is noted. It is no error if the log reaches back far enough; otherwise the error names the directory,
+// the damage and the remedy, and the directory is free again.
 func TestOpenWithADamagedSnapshot(t *testing.T) {
 	for name, segment := range map[string]int64{"the log reaches back": 1 << 20, "the log begins after it": 4096} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,8 @@
 package shell
 
 import (
+	"errors"
+	"maps"
 	"slices"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -10,25 +12,30 @@ import (
 // Reader.Ready, or CancelRead.
 type Read struct {
 	AtLeast      vsr.OpNumber // to be applied first (R4)
-	Linearizable bool         // AtLeast is found out by a round (R1)
+	Linearizable bool         // a round determines AtLeast (R1)
 	Reader       Reader
 
 	number uint64 // the core's, of a linearizable read
 }
 
-// Reader learns that its read may run. The loop calls Ready once; Ready must not call the loop.
+// Reader is notified that its read may run, or, with an ErrNoState, that it never may. The loop calls Ready once; Ready
+// must not call the loop.
 type Reader interface {
-	Ready()
+	Ready(err error)
 }
 
-// Runs reports whether the read may run on a state to which everything up to applied was applied, without the loop.
-func (x *Read) Runs(applied vsr.OpNumber) bool { return !x.Linearizable && x.AtLeast <= applied }
+// Runs reports whether the read may run on a state to which everything up to applied was applied, without the loop (R4).
+// A local read, whose AtLeast is 0, may run on any state of the group, and the loop knows whether there is one (R5).
+func (x *Read) Runs(applied vsr.OpNumber) bool {
+	return !x.Linearizable && max(x.AtLeast, 1) <= applied
+}
 
 // reads are the reads that wait. Owned by the loop.
 type reads struct {
 	loop        *Loop
 	unconfirmed map[uint64]*Read // linearizable, by number
 	unapplied   []*Read          // AtLeast is known, and not yet applied
+	stateless   []*Read          // local, while this replica holds nothing of a group
 }
 
 // Read begins to wait for a read.
@@ -43,7 +50,7 @@ func (l *Loop) Read(x *Read) {
 	l.reads.unconfirmed[e.Number] = x
 }
 
-// confirmed takes the core's word that a read may run once an op is applied (R1).
+// confirmed handles the core's report that a read may run once an op is applied (R1).
 func (q *reads) confirmed(r vsr.ReadReady) {
 	if x := q.unconfirmed[r.Read]; x != nil {
 		delete(q.unconfirmed, r.Read)
@@ -55,11 +62,46 @@ func (q *reads) confirmed(r vsr.ReadReady) {
 // await releases a read whose op is applied, and keeps it otherwise.
 func (q *reads) await(x *Read) {
 	if x.Runs(q.loop.applied) {
-		x.Reader.Ready()
+		x.Reader.Ready(nil)
+		return
+	}
+	if x.AtLeast == 0 {
+		q.stateless = append(q.stateless, x) // until the end of this turn, or until a group exists
 		return
 	}
 	q.unapplied = append(q.unapplied, x)
 }
+
+// follow releases local reads once this replica holds an entry or a snapshot of a group, because its state machine then
+// has a state of that group, even if that is the initial one (R5). At a replica that is not in its group it refuses all
+// reads.
+func (q *reads) follow(s *vsr.State) {
+	if s.Phase == vsr.Outside {
+		q.refuse(noState(s))
+	} else if s.Last.Op > 0 {
+		for _, x := range q.stateless {
+			x.Reader.Ready(nil)
+		}
+		q.stateless = nil
+	}
+}
+
+// refuse ends all reads.
+func (q *reads) refuse(why error) {
+	for _, number := range slices.Sorted(maps.Keys(q.unconfirmed)) {
+		x := q.unconfirmed[number]
+		q.loop.CancelRead(x)
+		x.Reader.Ready(why)
+	}
+	for _, x := range slices.Concat(q.unapplied, q.stateless) {
+		x.Reader.Ready(why)
+	}
+	q.unapplied, q.stateless = nil, nil
+}
+
+// noState returns the error of calls and reads at a replica that lost its memory of its group, or never was in it (S3):
+// its state machine is empty although the group's is not.
+func noState(s *vsr.State) error { return Because(ErrNoState, errors.New(s.Hindrance())) }
 
 // advance releases the reads whose op has been applied.
 func (q *reads) advance() {
@@ -67,12 +109,12 @@ func (q *reads) advance() {
 		if x.AtLeast > q.loop.applied {
 			return false
 		}
-		x.Reader.Ready()
+		x.Reader.Ready(nil)
 		return true
 	})
 }
 
-// CancelRead forgets a read that its caller gives up. Its Reader is not called after that.
+// CancelRead forgets a read that its caller has abandoned. Its Reader is not called after that.
 func (l *Loop) CancelRead(x *Read) {
 	q := &l.reads
 	if x.number != 0 && q.unconfirmed[x.number] == x {
@@ -81,4 +123,5 @@ func (l *Loop) CancelRead(x *Read) {
 		return
 	}
 	q.unapplied = slices.DeleteFunc(q.unapplied, func(y *Read) bool { return y == x })
+	q.stateless = slices.DeleteFunc(q.stateless, func(y *Read) bool { return y == x })
 }

@@ -12,12 +12,15 @@ import (
 type reader struct {
 	Read
 	ready int
+	err   error
 	seen  int // operations that the state had
 	node  *node
 }
 
 // Ready implements Reader.
-func (r *reader) Ready() { r.ready, r.seen = r.ready+1, len(r.node.user.items) }
+func (r *reader) Ready(err error) {
+	r.ready, r.err, r.seen = r.ready+1, err, len(r.node.user.items)
+}
 
 // read begins a read: linearizable, or of at least an op.
 func (n *node) read(r Read) *reader {

@@ -15,8 +15,9 @@ type Recorder interface {
 	Stepping(now time.Time, e vsr.Event)
 	// Stepped reports the event after the core has handled it and set its results.
 	Stepped(e vsr.Event)
-	// Readied reports the end of a turn and its output. The output is valid during the call.
-	Readied(now time.Time, out *vsr.Output)
+	// Readied reports the end of a turn, the header with which its messages are sent, and its output. The output is valid
+	// during the call.
+	Readied(now time.Time, h vsr.Header, out *vsr.Output)
 	// Close ends the recording, and returns an error if it is incomplete.
 	Close() error
 }

@@ -31,23 +31,18 @@ func (a *Applier) freeze() (err error) {
 	defer caught(&err, "StateMachine.Snapshot panicked after op %d", &a.state.Last.Op)
 	err = errExited
 	a.ops, a.bytes = 0, 0
+	a.does(freezes, a.state.Last.Op)
 	user, err := a.user.Snapshot()
 	if err != nil {
-		a.refused(err)
+		err = fmt.Errorf("StateMachine.Snapshot: %w", err)
+		a.shell.note(a.shell.snapshotting.failed(a.state.Last.Op, err, hclog.Error),
+			"no snapshot was taken; the log grows until one is", err, "op", a.state.Last.Op)
 		return nil
 	}
 	a.writing = true
 	f := &Frozen{a.state.Frozen(), user}
 	a.driver.Background(WriteSnapshot, func() { a.shell.writeSnapshot(f) })
 	return nil
-}
-
-// refused has the loop note that Snapshot returned err: a logger is the user's code, and must not run while the state is
-// locked.
-func (a *Applier) refused(err error) {
-	n := Note{Level: hclog.Error, Text: "no snapshot was taken; the log grows until one is", Args: []any{"op", a.state.Last.Op},
-		Err: fmt.Errorf("StateMachine.Snapshot: %w", err)}
-	a.driver.Tell(Input{Do: func(l *Loop) { l.driver.Note(n) }})
 }
 
 // writeSnapshot writes a frozen state and reports it to the core. After an error the replica goes on: it keeps the
@@ -68,7 +63,7 @@ func (s *Shell) closeFrozen(f *Frozen) {
 	err := errExited
 	defer func() {
 		if err != nil {
-			s.driver.Note(Note{Level: hclog.Warn, Text: "the state of a snapshot was not closed", Args: []any{"op", f.Last.Op}, Err: err})
+			s.note(hclog.Warn, "the state of a snapshot was not closed", err, "op", f.Last.Op)
 		}
 	}()
 	defer caught(&err, "closing the state of the snapshot of op %d panicked", &f.Last.Op)
@@ -77,15 +72,31 @@ func (s *Shell) closeFrozen(f *Frozen) {
 
 func (s *Shell) saveFrozen(f *Frozen) (info snap.Info, err error) {
 	defer caught(&err, "writing the snapshot of op %d panicked", &f.Last.Op)
-	w, err := s.Snapshots.Create(uint64(f.Last.Epoch), uint64(f.Last.View), uint64(f.Last.Op), f.Header())
+	if err := s.reserve(); err != nil {
+		return info, err
+	}
+	w, err := s.Snapshots.Create(store.SnapID(vsr.SnapshotID{Group: f.Members.Group, Last: f.Last}), f.Header())
 	if err != nil {
 		return info, err
 	}
 	defer w.Abort()
-	if _, err := f.User.WriteTo(w); err != nil {
+	if _, err := f.Sessions.WriteTo(w); err != nil {
+		return info, err
+	}
+	if err := s.writeUser(f, w); err != nil {
 		return info, err
 	}
 	return w.Commit()
+}
+
+// writeUser writes the user's part of a frozen state. An error of w counts also if WriteTo ignores it.
+func (s *Shell) writeUser(f *Frozen, w io.Writer) error {
+	out := s.snapshotting.begin(f.Last.Op, w, s.driver)
+	defer s.snapshotting.end()
+	if _, err := f.User.WriteTo(out); err != nil {
+		return err
+	}
+	return out.err
 }
 
 func (s *Shell) snapshotWritten(f *Frozen, info snap.Info, err error) {
@@ -93,18 +104,27 @@ func (s *Shell) snapshotWritten(f *Frozen, info snap.Info, err error) {
 		s.observer.SnapshotWritten(f, err)
 	}
 	s.driver.Apply(Job{Written: true})
+	superseded := errors.Is(err, snap.ErrSuperseded)
+	if err == nil || superseded {
+		if s.snapshotting.succeeded() {
+			s.note(hclog.Info, "a snapshot was written, after attempts that failed", nil, "op", f.Last.Op)
+		}
+	}
 	switch {
 	case err == nil:
-		s.driver.Note(Note{Level: hclog.Debug, Text: "snapshot written", Args: []any{"op", f.Last.Op, "bytes", info.Size}})
+		s.note(hclog.Debug, "snapshot written", nil, "op", f.Last.Op, "bytes", info.Size)
 		s.tookSnapshot(f, info)
-	case errors.Is(err, snap.ErrSuperseded):
+	case superseded:
 		if latest, ok := s.Snapshots.Latest(); ok && latest.ID.Op == uint64(f.Last.Op) { // the core may take it for damaged
 			s.tookSnapshot(f, latest)
 		}
+	case s.driver.Stopping(): // which may be why
 	case vfs.IsFull(err):
-		s.driver.Note(Note{Level: hclog.Warn, Text: "no space for a snapshot; the log grows until there is", Args: []any{"op", f.Last.Op}, Err: err})
+		s.note(s.snapshotting.failed(f.Last.Op, err, hclog.Warn),
+			"no space for a snapshot; the log grows until there is", err, "op", f.Last.Op)
 	default:
-		s.driver.Note(Note{Level: hclog.Error, Text: "a snapshot was not written; the log grows until one is", Args: []any{"op", f.Last.Op}, Err: err})
+		s.note(s.snapshotting.failed(f.Last.Op, err, hclog.Error),
+			"a snapshot was not written; the log grows until one is", err, "op", f.Last.Op)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -40,25 +41,46 @@ func TestSnapshotIsFrozen(t *testing.T) {
 	require.NoError(t, other.a.restore(info.ID))
 	require.Equal(t, vsr.OpNumber(12), other.a.Op())
 	require.Equal(t, b.user.items[:10], other.user.items)
-	result, ok := other.a.State().Sessions.Result(session, 10)
-	require.True(t, ok)
+	result, known := other.a.State().Sessions.Result(session, 10)
+	require.Equal(t, vsr.Kept, known)
 	require.Equal(t, "10", string(result))
-	_, ok = other.a.State().Sessions.Result(session, 11)
-	require.False(t, ok)
+	_, known = other.a.State().Sessions.Result(session, 11)
+	require.Equal(t, vsr.Nothing, known)
 }
 
-// A snapshot that is not taken or not written stops nothing: the operator is told why, the state is closed, and the next one is
-// taken when it is due.
+// However many bytes of results the session table holds, it can be written and restored: no limit of a header concerns it.
+func TestResultsOfAnySizeAreWritten(t *testing.T) {
+	b := newApplier(t)
+	for _, e := range b.commands(5) {
+		require.True(t, b.a.State().Sessions.Begin(&e))
+		b.a.State().Sessions.Finish(&e, make([]byte, snap.MaxHeader/4))
+	}
+	b.a.Add(Job{Snapshot: true})
+	b.steps(t)
+	b.background()
+	info, ok := b.shell.Snapshots.Latest()
+	require.True(t, ok, "%v", b.notes)
+
+	other := newApplier(t)
+	other.shell.Snapshots = b.shell.Snapshots
+	require.NoError(t, other.a.restore(info.ID))
+	require.Equal(t, b.a.State().Sessions, other.a.State().Sessions)
+}
+
+// A snapshot that is not taken or not written stops nothing: the operator is told why, the state is closed, and the next
+// one is taken when it is due.
 func TestSnapshotIsNotWritten(t *testing.T) {
+	const failed = "a snapshot was not written; the log grows until one is"
+	const full = "no space for a snapshot; the log grows until there is"
 	for name, c := range map[string]struct {
 		write func() error
 		note  string
 		says  string
 	}{
-		"fails":              {func() error { return errors.New("a bug") }, "a snapshot was not written; the log grows until one is", "a bug"},
-		"panics":             {func() error { panic("a bug") }, "a snapshot was not written; the log grows until one is", "panicked: a bug"},
-		"ends its goroutine": {func() error { runtime.Goexit(); return nil }, "a snapshot was not written; the log grows until one is", "runtime.Goexit"},
-		"disk full":          {func() error { return syscall.ENOSPC }, "no space for a snapshot; the log grows until there is", "no space"},
+		"fails":              {func() error { return errors.New("a bug") }, failed, "a bug"},
+		"panics":             {func() error { panic("a bug") }, failed, "panicked: a bug"},
+		"ends its goroutine": {func() error { runtime.Goexit(); return nil }, failed, "runtime.Goexit"},
+		"disk full":          {func() error { return syscall.ENOSPC }, full, "no space"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := frozenAt(t, 10)
@@ -80,7 +102,7 @@ func TestSnapshotIsNotWritten(t *testing.T) {
 	}
 }
 
-// Snapshot returns an error: the loop notes it, and another is tried when it is due.
+// Snapshot returns an error: the applier notes it, and another is tried when it is due.
 func TestSnapshotIsRefused(t *testing.T) {
 	b := newApplier(t)
 	b.a.every = 10
@@ -88,10 +110,6 @@ func TestSnapshotIsRefused(t *testing.T) {
 	b.a.Add(Job{Entries: b.commands(19)})
 	b.steps(t)
 	require.Empty(t, b.tasks)
-	require.Empty(t, b.notes)
-	require.Len(t, b.inputs, 1)
-	b.shell.Loop.driver = b
-	b.shell.Loop.Handle(&b.inputs[0])
 	require.True(t, b.noted("no snapshot was taken; the log grows until one is"))
 	require.EqualError(t, b.notes[0].Err, "StateMachine.Snapshot: not now")
 	b.user.snapshot = nil
@@ -117,7 +135,7 @@ func TestSnapshotPanics(t *testing.T) {
 
 // Close of a frozen state panics or ends the goroutine: that is noted, and the snapshot counts.
 func TestCloseOfAFrozenStatePanics(t *testing.T) {
-	for says, closed := range map[string]func(){"a bug": func() { panic("a bug") }, "runtime.Goexit": func() { runtime.Goexit() }} {
+	for says, closed := range map[string]func(){"a bug": func() { panic("a bug") }, "runtime.Goexit": runtime.Goexit} {
 		b := frozenAt(t, 10)
 		b.user.closed = closed
 		exits(func() { b.background() })
@@ -131,8 +149,8 @@ func TestCloseOfAFrozenStatePanics(t *testing.T) {
 	}
 }
 
-// A snapshot that a received one has overtaken is dropped silently; one of the same op counts, since the core may ask for it in
-// place of a damaged one.
+// A snapshot that a received one has overtaken is dropped silently; one of the same op counts, since the core may ask for
+// it in place of a damaged one.
 func TestSnapshotIsSuperseded(t *testing.T) {
 	b := frozenAt(t, 10)
 	b.background()

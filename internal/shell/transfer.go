@@ -8,6 +8,7 @@ import (
 
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/store"
+	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wal"
 	"github.com/smr-go/smr/internal/wire"
@@ -15,7 +16,11 @@ import (
 
 // load reads entries that the core has dropped from memory.
 func (s *Shell) load(l vsr.Load) {
-	entries, err := store.Read(s.Log, l.From, l.To)
+	entries, err := store.Read(s.Log, l.From, l.To, int(l.Bytes))
+	if vfs.IsShort(err) {
+		s.driver.Background(TryAgain, func() { s.load(l) })
+		return
+	}
 	if err != nil && !errors.Is(err, wal.ErrCompacted) {
 		s.driver.Fail(err)
 		return
@@ -26,51 +31,48 @@ func (s *Shell) load(l vsr.Load) {
 	s.driver.Tell(Input{Event: &vsr.Loaded{Load: l, Entries: entries}})
 }
 
-// maxChunks bounds the chunks that are read at once. A member whose request is dropped asks again.
-const maxChunks = 32
-
-// sendChunk has a chunk of a snapshot read and sent (C2).
+// sendChunk starts a task that reads a chunk of a snapshot and sends it (C2).
 func (l *Loop) sendChunk(w vsr.ChunkWanted) {
 	l.kept.keep(w.Snapshot)
-	if l.chunks >= maxChunks {
-		return
-	}
-	l.chunks++
 	h := l.core.Header()
 	l.driver.Background(ReadChunk, func() { l.shell.readChunk(w, h) })
 }
 
-// readChunk reads a chunk and sends it; an empty one if this replica does not have the snapshot.
+// readChunk reads a chunk and sends it; an empty one if this replica does not have the snapshot. If the system is short
+// of something, it sends none: the member asks again.
 func (s *Shell) readChunk(w vsr.ChunkWanted, h vsr.Header) {
 	data, err := s.Snapshots.ReadChunk(store.SnapID(w.Snapshot), w.Chunk)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.driver.Note(Note{Level: hclog.Error, Text: "a chunk of a snapshot cannot be read", Args: []any{"op", w.Snapshot.Last.Op, "chunk", w.Chunk}, Err: err})
-	}
-	s.driver.Tell(Input{Do: func(l *Loop) { l.chunkRead(w, err) }})
-	m := &vsr.SnapshotChunk{Snapshot: w.Snapshot, Chunk: w.Chunk, Data: data}
-	s.driver.Send(Packet{To: []vsr.Index{w.To}, Header: h, Message: m, Bytes: wire.AppendMessage(nil, s.tag, h, m)})
-}
-
-// chunkRead reports to the core a chunk that could not be read. The core replaces a damaged snapshot (F9).
-func (l *Loop) chunkRead(w vsr.ChunkWanted, err error) {
-	l.chunks--
-	if err == nil {
+	if vfs.IsShort(err) {
+		s.note(hclog.Debug, "a chunk of a snapshot cannot be read yet", err, "op", w.Snapshot.Last.Op, "chunk", w.Chunk)
+		s.driver.Tell(Input{Do: func(l *Loop) { l.step(&vsr.ChunkRead{Chunk: w, OK: true}) }})
 		return
 	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.note(hclog.Error, "a chunk of a snapshot cannot be read", err, "op", w.Snapshot.Last.Op, "chunk", w.Chunk)
+	}
+	s.driver.Tell(Input{Do: func(l *Loop) { l.chunkRead(w, err) }})
+	m := w.Message(h, data)
+	s.driver.Send(Packet{To: []vsr.Index{w.Via}, Header: h, Message: m, Bytes: wire.AppendMessage(nil, s.tag, h, m)})
+}
+
+// chunkRead reports to the core that a chunk was read, or could not be. The core replaces a damaged snapshot (F9).
+func (l *Loop) chunkRead(w vsr.ChunkWanted, err error) {
 	if errors.Is(err, snap.ErrCorrupt) {
 		l.step(&vsr.SnapshotDamaged{Snapshot: w.Snapshot})
 	}
-	l.step(&vsr.SnapshotUnavailable{To: w.To, Snapshot: w.Snapshot})
+	l.step(&vsr.ChunkRead{Chunk: w, OK: err == nil})
 }
 
-// Fetcher performs the core's steps with the snapshot that is being received, in order (C2). It is apart from
-// the writer because checking a snapshot reads all of it, which would hold up the log's syncs.
+// Fetcher performs the core's steps with the snapshot that is being received, in order (C2). It is separate from
+// the writer because checking a snapshot reads all of it, which would delay the log's syncs.
 type Fetcher struct {
 	snapshots *snap.Store
+	shell     *Shell
 	driver    Driver
 	observer  Observer
 	receiver  store.Receiver
 	steps     []vsr.FetchStep
+	fails     bool // since a snapshot was last complete
 }
 
 // Add adds a step to be performed.
@@ -99,17 +101,21 @@ func (f *Fetcher) Step() bool {
 
 // begin begins or resumes receiving a snapshot, and reports to the core which chunks are missing.
 func (f *Fetcher) begin(s vsr.Snapshot) {
-	missing, err := f.receiver.Begin(f.snapshots, s)
-	f.note("a snapshot cannot be received", err, "op", s.Last.Op)
+	var missing []uint32
+	err := f.shell.reserve()
+	if err == nil {
+		missing, err = f.receiver.Begin(f.snapshots, s)
+	}
+	f.note("a snapshot cannot be received", err, s.Last.Op)
 	f.tell(&vsr.ChunksMissing{Snapshot: s.SnapshotID, Missing: missing, Err: err})
 }
 
-// put writes a chunk. One that was changed on the way is asked for again; after any other error the snapshot is
-// begun again.
+// put writes a chunk. A chunk that was corrupted on the way is requested again; after any other error the transfer
+// begins again.
 func (f *Fetcher) put(s *vsr.FetchStep) {
 	id := s.Snapshot.SnapshotID
 	again, err := f.receiver.Put(s.Chunk, s.Data)
-	f.note("a chunk of a snapshot was not taken", err, "op", id.Last.Op, "chunk", s.Chunk)
+	f.note("a chunk of a snapshot was not taken", err, id.Last.Op)
 	if err == nil || again {
 		f.tell(&vsr.ChunkWritten{Snapshot: id, Chunk: s.Chunk, OK: err == nil})
 		return
@@ -120,10 +126,16 @@ func (f *Fetcher) put(s *vsr.FetchStep) {
 // complete checks the whole snapshot and makes it the latest.
 func (f *Fetcher) complete(s vsr.Snapshot) {
 	got, clock, err := f.receiver.Complete()
-	f.note("a received snapshot is not whole and is fetched again", err, "op", s.Last.Op)
-	if err != nil {
+	f.note("a received snapshot fails its check and is fetched again", err, s.Last.Op)
+	switch {
+	case err != nil:
 		got = s
-	} else if f.observer != nil {
+	case f.fails:
+		f.fails = false
+		f.driver.Note(Note{Level: hclog.Info, Text: "a snapshot was received, after attempts that failed",
+			Args: []any{"op", s.Last.Op}})
+	}
+	if err == nil && f.observer != nil {
 		f.observer.SnapshotReceived(got)
 	}
 	f.tell(&vsr.SnapshotReceived{Snapshot: got, Clock: clock, Err: err})
@@ -131,9 +143,20 @@ func (f *Fetcher) complete(s vsr.Snapshot) {
 
 func (f *Fetcher) tell(e vsr.Event) { f.driver.Tell(Input{Event: e}) }
 
-func (f *Fetcher) note(text string, err error, args ...any) {
-	if err != nil {
-		f.driver.Note(Note{Level: hclog.Warn, Text: text, Args: args, Err: err})
+// note reports a failure: to the operator once, until a snapshot is complete, and as a problem as long as this replica
+// lacks the op. An error of nil ends nothing: other parts of the snapshot may still fail.
+func (f *Fetcher) note(text string, err error, op vsr.OpNumber) {
+	if err == nil {
+		return
+	}
+	level := hclog.Warn
+	if f.fails || errors.Is(err, snap.ErrSuperseded) {
+		level = hclog.Debug
+	}
+	f.driver.Note(Note{Level: level, Text: text, Args: []any{"op", op}, Err: err})
+	if !errors.Is(err, snap.ErrSuperseded) && !errors.Is(err, snap.ErrRefused) {
+		f.fails = true
+		f.shell.snapshotting.notReceived(op, err)
 	}
 }
 

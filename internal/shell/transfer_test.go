@@ -28,7 +28,7 @@ func newPair(t *testing.T) *pair {
 	p := &pair{from: newStore(t, vfs.NewMem())}
 	p.whole = snapshotAt(t, p.from, 12)
 	p.disk = vfs.NewMem()
-	p.Fetcher = Fetcher{snapshots: newStore(t, p.disk), driver: &p.desk}
+	p.Fetcher = Fetcher{snapshots: newStore(t, p.disk), shell: &Shell{}, driver: &p.desk}
 	t.Cleanup(p.Fetcher.receiver.Close)
 	return p
 }
@@ -42,7 +42,9 @@ func newStore(t *testing.T, disk *vfs.Mem) *snap.Store {
 // snapshotAt writes a snapshot of 3 chunks to a store.
 func snapshotAt(t *testing.T, s *snap.Store, op uint64) vsr.Snapshot {
 	state := store.State{Clock: int64(op), Members: vsr.NewMembership([]vsr.Member{{ID: "a"}, {ID: "b"}})}
-	w, err := s.Create(1, 0, op, state.Header())
+	w, err := s.Create(snap.ID{Epoch: 1, Op: op}, state.Header())
+	require.NoError(t, err)
+	_, err = state.Sessions.WriteTo(w)
 	require.NoError(t, err)
 	_, err = fmt.Fprint(w, strings.Repeat("x", snap.MinChunkSize))
 	require.NoError(t, err)
@@ -68,16 +70,23 @@ func (p *pair) fetch(steps ...vsr.FetchStep) []vsr.Event {
 	return p.told()
 }
 
+// begin begins or resumes the transfer, of which these chunks must be missing.
+func (p *pair) begin(t *testing.T, missing ...uint32) {
+	t.Helper()
+	want := []vsr.Event{&vsr.ChunksMissing{Snapshot: p.whole.SnapshotID, Missing: missing}}
+	require.Equal(t, want, p.fetch(vsr.FetchStep{Snapshot: p.whole}))
+}
+
 // A snapshot is received chunk by chunk in any order, checked, and then the latest.
 func TestFetcherReceivesASnapshot(t *testing.T) {
 	p := newPair(t)
 	require.True(t, p.Fetcher.Idle())
-	require.Equal(t, []vsr.Event{&vsr.ChunksMissing{Snapshot: p.whole.SnapshotID, Missing: []uint32{0, 1, 2}}}, p.fetch(vsr.FetchStep{Snapshot: p.whole}))
+	p.begin(t, 0, 1, 2)
 	require.Equal(t, []vsr.Event{
 		&vsr.ChunkWritten{Snapshot: p.whole.SnapshotID, Chunk: 2, OK: true},
 		&vsr.ChunkWritten{Snapshot: p.whole.SnapshotID, Chunk: 0, OK: true},
 	}, p.fetch(p.chunk(t, 2), p.chunk(t, 0)))
-	require.Equal(t, []vsr.Event{&vsr.ChunksMissing{Snapshot: p.whole.SnapshotID, Missing: []uint32{1}}}, p.fetch(vsr.FetchStep{Snapshot: p.whole}), "it resumes")
+	p.begin(t, 1) // it resumes
 	require.Equal(t, []vsr.Event{
 		&vsr.ChunkWritten{Snapshot: p.whole.SnapshotID, Chunk: 1, OK: true},
 		&vsr.SnapshotReceived{Snapshot: p.whole, Clock: 12},
@@ -117,7 +126,7 @@ func TestFetcherEndsATransferThatTheDiskFails(t *testing.T) {
 	told = p.fetch(vsr.FetchStep{Snapshot: p.whole})
 	require.ErrorIs(t, told[0].(*vsr.ChunksMissing).Err, broken)
 	p.disk.SetHook(nil)
-	require.Equal(t, []vsr.Event{&vsr.ChunksMissing{Snapshot: p.whole.SnapshotID, Missing: []uint32{0, 1, 2}}}, p.fetch(vsr.FetchStep{Snapshot: p.whole}))
+	p.begin(t, 0, 1, 2)
 	require.Equal(t, "a chunk of a snapshot was not taken", p.notes[0].Text)
 	require.Equal(t, "a snapshot cannot be received", p.notes[1].Text)
 }
@@ -150,8 +159,8 @@ func TestFetcherFindsASnapshotDamaged(t *testing.T) {
 	received := told[0].(*vsr.SnapshotReceived)
 	require.ErrorIs(t, received.Err, snap.ErrCorrupt)
 	require.Equal(t, p.whole, received.Snapshot)
-	require.True(t, p.noted("a received snapshot is not whole and is fetched again"))
-	require.Equal(t, []vsr.Event{&vsr.ChunksMissing{Snapshot: p.whole.SnapshotID, Missing: []uint32{0, 1, 2}}}, p.fetch(vsr.FetchStep{Snapshot: p.whole}))
+	require.True(t, p.noted("a received snapshot fails its check and is fetched again"))
+	p.begin(t, 0, 1, 2)
 }
 
 // F9: a snapshot that has rotted is offered no more, and another is taken in its place; a member that asks for a chunk of it

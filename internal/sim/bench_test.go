@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkThree measures the virtual seconds of a group of three that pass in a CPU second of this process, with faults and
-// all checks, at that many or more answered operations a second.
+// BenchmarkThree measures the virtual seconds of a group of three that pass in a CPU second of this process, with
+// faults and all checks, at that many or more answered operations a second.
 func BenchmarkThree(b *testing.B) {
 	for _, rate := range []int{10, 100} {
 		b.Run(fmt.Sprintf("ops=%d", rate), func(b *testing.B) {
@@ -26,7 +26,7 @@ func BenchmarkThree(b *testing.B) {
 				p, t := Draw(seed)
 				p.Replicas, p.Qr, p.Qv, p.Trouble = 3, 0, 0, time.Minute
 				p.Callers.PerReplica, p.Callers.Burst, p.Callers.Think = (rate+9)/10, 0, 90*time.Millisecond
-				r := Play(p, t, nil, drawCalls(seed).Work(), nil)
+				r := Run(&Schedule{Setup: *p}, t, drawCalls(seed).Work(), nil)
 				require.Nil(b, r.Violation, "seed %d", seed)
 				virtual += r.Virtual
 				total = total.Plus(r.Stats)

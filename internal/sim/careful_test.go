@@ -10,12 +10,12 @@ import (
 // A careful witness, and copies of the machine elsewhere, change nothing in a run.
 func TestCarefulRunIsTheSame(t *testing.T) {
 	p, hazards := Draw(3)
-	once := Play(p, hazards, nil, drawCalls(3).Work(), nil)
+	once := Run(&Schedule{Setup: *p}, hazards, drawCalls(3).Work(), nil)
 	require.Nil(t, once.Violation)
 	w := drawCalls(3).Work()
 	calls := 0
 	w.Careful, w.Elsewhere = true, func(do func()) { calls++; do() }
-	again := Play(p, hazards, nil, w, nil)
+	again := Run(&Schedule{Setup: *p}, hazards, w, nil)
 	assert.Nil(t, again.Violation)
 	assert.Equal(t, once.Hash, again.Hash)
 	assert.NotZero(t, calls)

@@ -11,10 +11,12 @@ import (
 )
 
 // newDriven returns a calm group of three with a primary. All its calls are made by the test.
-func newDriven(t *testing.T) (s *Sim, primary int) {
-	w := TestWork(10, 0, 0)
+func newDriven(t *testing.T) (s *Sim, primary int) { return newDrivenIn(t, Calm(1)) }
+
+func newDrivenIn(t *testing.T, p *Setup) (s *Sim, primary int) {
+	w := listWork(10, 0, 0)
 	w.Next = nil
-	s, err := New(Calm(1), w, nil)
+	s, err := New(p, w, nil)
 	require.NoError(t, err)
 	s.Begin()
 	require.NoError(t, s.Converge(10*time.Second))
@@ -36,7 +38,7 @@ func TestPauseLastsUntilResume(t *testing.T) {
 	assert.Equal(t, before, s.Status(backup).Applied)
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Resume, Host: backup}))
 	require.NoError(t, s.Converge(10*time.Second))
-	assert.Equal(t, c.At, s.Status(backup).Applied)
+	assert.LessOrEqual(t, c.At, s.Status(backup).Applied, "an entry may follow that carries a floor")
 	require.Nil(t, s.Violation())
 }
 
@@ -87,4 +89,12 @@ func TestCancel(t *testing.T) {
 	s.RunFor(time.Second)
 	assert.Equal(t, NotApplied, never.Outcome)
 	assert.Nil(t, s.Violation())
+}
+
+// Primary returns the primary of the latest view that has one, or -1.
+func (s *Sim) Primary() int {
+	if h := s.primary(); h != nil {
+		return h.i
+	}
+	return -1
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// record returns where the log has the record of an op that a later mark covers (S5). A replica takes
-// damage to other records for a torn write.
+// record returns where the log has the record of an op that a later mark covers (S5). A replica takes damage to other
+// records for a torn write.
 func (h *host) record(op vsr.OpNumber) (extent, error) {
-	if disk := h.truth(); op > h.covered || op <= disk.Base.Op || op > disk.Last.Op {
+	if disk := h.durable(); op > h.covered || op <= disk.Base.Op || op > disk.Last.Op {
 		return extent{}, fmt.Errorf("the log holds no op %d under a mark", op)
 	}
 	entry := wire.AppendEntry(nil, h.s.judge.EntryOn(h.i, op))
@@ -36,38 +36,26 @@ func (h *host) record(op vsr.OpNumber) (extent, error) {
 	return extent{}, fmt.Errorf("op %d is in no file", op)
 }
 
-// Covered returns the range of ops in a host's log in which the host cannot take rot for a torn
-// write. The range is empty if last is lower than first.
+// Covered returns the range of ops in a host's log in which the host cannot take rot for a torn write. The range is
+// empty if last is lower than first.
 func (s *Sim) Covered(host int) (first, last uint64) {
 	h := s.hosts[host]
-	first = uint64(h.truth().Base.Op) + 1
+	first = uint64(h.durable().Base.Op) + 1
 	if h.proc != nil && h.proc.shell.Log != nil {
 		base, _ := h.proc.shell.Log.Bounds()
 		first = base.Op + 1
 	}
-	return first, uint64(min(h.covered, h.truth().Last.Op))
+	return first, uint64(min(h.covered, h.durable().Last.Op))
 }
 
-func (h *host) rotLog(f *fault.Fault) error {
-	x, err := h.record(vsr.OpNumber(f.N))
-	if err != nil {
-		return err
-	}
-	return h.flip(x, f)
-}
-
-// loseInLog restores the zeros that preceded a record in its sectors, or those that preceded the
-// whole write that stored it.
-func (h *host) loseInLog(f *fault.Fault) error {
-	x, err := h.record(vsr.OpNumber(f.N))
-	if err != nil {
-		return err
-	}
+// loseInLog restores the zeros that preceded a record in its sectors, or those that preceded the whole write that
+// stored it.
+func (h *host) loseInLog(x extent, f *fault.Fault) error {
 	from, to := x.off&^(sector-1), (x.off+x.size+sector-1)&^(sector-1)
 	if w, ok := h.writeAt(x.name, from); ok && f.Seed&1 == 0 {
 		from, to = w.off, w.off+w.size
 	}
-	return h.spoil(make([]byte, to-from), x.name, from)
+	return h.put(make([]byte, to-from), x.name, from)
 }
 
 // writeAt returns the last write that covers the offset.
@@ -81,11 +69,7 @@ func (h *host) writeAt(name string, off int64) (x extent, ok bool) {
 }
 
 // misplaceInLog writes another batch over the one that stored a record.
-func (h *host) misplaceInLog(f *fault.Fault) error {
-	x, err := h.record(vsr.OpNumber(f.N))
-	if err != nil {
-		return err
-	}
+func (h *host) misplaceInLog(x extent, f *fault.Fault) error {
 	x, ok := h.writeAt(x.name, x.off)
 	if !ok {
 		return fmt.Errorf("the write of op %d is too old to be known", f.N)
@@ -95,7 +79,7 @@ func (h *host) misplaceInLog(f *fault.Fault) error {
 	if err != nil {
 		return err
 	}
-	return h.spoil(b[:min(int64(len(b)), x.size)], x.name, x.off)
+	return h.put(b[:min(int64(len(b)), x.size)], x.name, x.off)
 }
 
 // batch returns the part of a write that holds saves: the first of a segment begins with its header.
@@ -161,8 +145,8 @@ func (h *host) headCopies() []wal.Extent {
 	return wal.Extents(headFile, b)
 }
 
-// olderOf returns which copy of the head is the older one, and whether writes between the two are
-// missing; -1 if one is not sound.
+// olderOf returns which copy of the head is the older one, and whether writes between the two are missing; -1 if one is
+// not sound.
 func olderOf(copies []wal.Extent) (older int, late bool) {
 	switch {
 	case len(copies) < 2 || !copies[0].Sound || !copies[1].Sound:
@@ -173,8 +157,7 @@ func olderOf(copies []wal.Extent) (older int, late bool) {
 	return 1, copies[1].Number+1 < copies[0].Number
 }
 
-// rotHead damages a copy of the head, unless the other copy is out of date: a replica could not
-// notice that.
+// rotHead damages a copy of the head, unless the other copy is out of date: a replica could not notice that.
 func (h *host) rotHead(f *fault.Fault) error {
 	copies := h.headCopies()
 	if older, late := olderOf(copies); late && f.N != int64(older) {
@@ -186,8 +169,9 @@ func (h *host) rotHead(f *fault.Fault) error {
 	return h.flip(extent{headFile, copies[f.N].Off, copies[f.N].Size}, f)
 }
 
-// loseInHead undoes the last write of the head's older copy. A replica survives that: the newer copy holds everything, and the older one is the next to be overwritten.
-// After the loss of the newer one, a crash in the next write would leave no copy that is up to date.
+// loseInHead undoes the last write of the head's older copy. A replica survives that: the newer copy holds everything,
+// and the older one is the next to be overwritten. After the loss of the newer one, a crash in the next write would
+// leave no copy that is up to date.
 func (h *host) loseInHead(*fault.Fault) error {
 	copies := h.headCopies()
 	older, late := olderOf(copies)

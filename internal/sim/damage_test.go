@@ -37,7 +37,8 @@ func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.LostInLog, fault.MisplacedInLog} {
 		for seed := range uint64(4) {
 			s, backup, first, last := newLogged(t)
-			require.NoError(t, s.Do(fault.Fault{Kind: kind, Host: backup, N: []int64{first, last}[seed/2], Seed: seed}), kind)
+			require.NoError(t, s.Do(fault.Fault{Kind: kind, Host: backup, N: []int64{first, last}[seed/2], Seed: seed}),
+				kind)
 			again(t, s, backup)
 			assert.True(t, s.Status(backup).Lost, "%v, seed %d", kind, seed)
 			c := s.Call((backup+1)%3, 1, command())
@@ -50,7 +51,15 @@ func TestMisdirectedWritesOfTheLogAreNoticed(t *testing.T) {
 
 // F10: a running replica does not send misplaced bytes as an entry.
 func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
-	setup, w := Calm(1), TestWork(10, 0, 0)
+	damageIsNotGivenAway(t, fault.MisplacedInLog)
+}
+
+// F6: a running replica stops at an entry that has rotted, and does not send it.
+func TestRotIsNotGivenAway(t *testing.T) { damageIsNotGivenAway(t, fault.RotLog) }
+
+// damageIsNotGivenAway checks that the primary stops when it reads a damaged entry for a member that lacks it.
+func damageIsNotGivenAway(t *testing.T, kind fault.Kind) {
+	setup, w := Calm(1), listWork(10, 0, 0)
 	setup.Tail, w.Next = 1, nil // every entry that a member lacks is read from the disk
 	s, err := New(setup, w, nil)
 	require.NoError(t, err)
@@ -67,7 +76,7 @@ func TestMisplacedWritesAreNotGivenAway(t *testing.T) {
 		ops = append(ops, c.At)
 	}
 	s.RunFor(time.Second)
-	require.NoError(t, s.Do(fault.Fault{Kind: fault.MisplacedInLog, Host: p, N: int64(ops[5]), Seed: 20}))
+	require.NoError(t, s.Do(fault.Fault{Kind: kind, Host: p, N: int64(ops[5]), Seed: 20}))
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Start, Host: behind}))
 	require.NoError(t, s.Converge(20*time.Second))
 	assert.True(t, s.Status(p).Lost, "it has stopped at what it read, and then not started")
@@ -103,7 +112,7 @@ func TestOnlyOneCopyOfTheHeadIsSpoilt(t *testing.T) {
 // F10: a replica does not send a lost or misplaced chunk of its snapshot, and takes another snapshot.
 func TestMisdirectedWritesOfASnapshot(t *testing.T) {
 	for _, kind := range []fault.Kind{fault.LostInSnapshot, fault.MisplacedInSnapshot} {
-		setup, w := Calm(1), TestWork(10, 0, 0)
+		setup, w := Calm(1), listWork(10, 0, 0)
 		setup.SnapshotEvery, setup.KeepLog, setup.SegmentSize, setup.ChunkSize, setup.Tail = 20, 0, 4<<10, 64, 1
 		w.Next = nil
 		s, err := New(setup, w, nil)
@@ -136,7 +145,8 @@ func TestMistakenStartsAreRefused(t *testing.T) {
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.SecondStart, Host: backup}))
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.ForeignStart, Host: backup, To: other}))
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Pause, Host: other}))
-	require.NoError(t, s.Do(fault.Fault{Kind: fault.SecondStart, Host: other}), "a process that stands still has its lock")
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.SecondStart, Host: other}),
+		"a process that stands still has its lock")
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Resume, Host: other}))
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: backup}))
 	require.ErrorContains(t, s.Do(fault.Fault{Kind: fault.SecondStart, Host: backup}), "is down")

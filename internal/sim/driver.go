@@ -12,6 +12,7 @@ import (
 	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wire"
 )
 
 // A process drives its shell with events that take time, where a real replica has goroutines.
@@ -19,14 +20,18 @@ var _ shell.Driver = (*process)(nil)
 
 // Send puts a message on the links to its receivers.
 func (p *process) Send(x shell.Packet) {
-	if p.dead {
+	if p.Stopping() {
 		return
 	}
 	p.s.judged(p.s.judge.Sends(p.h.i, x.Header, x.Message))
-	p.s.sum.mixMessage(x.Bytes)
+	if _, _, err := wire.DecodeMessage(x.Bytes, p.s.tag); err != nil {
+		p.s.fail("N3", "%s sends %v, and every receiver refuses it: %v", p.h.id, vsr.KindOf(x.Message), err)
+	}
+	b := p.h.forged(&x)
+	p.s.sum.mixMessage(b)
 	kind := vsr.KindOf(x.Message)
 	for _, to := range x.To {
-		p.s.send(p.h.i, int(to), x.Bytes, x.Message)
+		p.s.send(p.h.i, int(to), b, x.Message)
 		p.s.happened(p.h, fault.Sent, kind)
 		if p.dead {
 			return
@@ -37,20 +42,24 @@ func (p *process) Send(x shell.Packet) {
 // Tell queues an input.
 func (p *process) Tell(in shell.Input) { p.queue(in) }
 
-// Stopping reports whether the process has ended.
-func (p *process) Stopping() bool { return p.dead }
+// Ended reports whether the process has ended.
+func (p *process) Ended() bool { return p.dead }
+
+// Stopping reports whether the process has ended, or has left and ends in its next turn.
+func (p *process) Stopping() bool { return p.dead || p.leaving != nil }
 
 // Fail ends the process.
 func (p *process) Fail(err error) { p.stops(err) }
 
 // Note decides whether an error that the replica survives is a violation.
 func (p *process) Note(n shell.Note) {
-	ordinary := n.Err == nil || vfs.IsFull(n.Err) || errors.Is(n.Err, snap.ErrSuperseded) || errors.Is(n.Err, snap.ErrRefused)
+	ordinary := n.Err == nil || vfs.Refused(n.Err) || errors.Is(n.Err, snap.ErrSuperseded) ||
+		errors.Is(n.Err, snap.ErrRefused)
 	_, machineBroken := errors.AsType[*contract.Broken](n.Err)
-	if p.dead || p.h.faults.burnt || !machineBroken && (ordinary || p.h.faults.excuses(n.Err)) {
+	if p.dead || p.h.faults.crashing || !machineBroken && (ordinary || p.h.faults.explains(n.Err)) {
 		return
 	}
-	p.s.broke(p.h.id+": "+n.Text, n.Err)
+	p.s.failOn(p.h.id+": "+n.Text, n.Err)
 }
 
 // Background schedules a task for when the disk has completed it.
@@ -58,6 +67,9 @@ func (p *process) Background(task shell.Task, do func()) {
 	d := p.h.latency()
 	if task == shell.WriteSnapshot {
 		d *= 10
+	}
+	if task == shell.TryAgain {
+		d += shell.FullRetry
 	}
 	if task == shell.ReleaseSnapshot {
 		p.releasing++
@@ -79,32 +91,30 @@ func (p *process) Write(w shell.Write) {
 		p.hurries = true // there is more to write; further writes do not put the attempt off
 		p.tryAgain(p.h.latency())
 	}
-	if w.Save == nil {
-		p.writeNext()
-		return
+	if w.Save != nil {
+		p.issued(w.Save)
 	}
-	p.issued(w.Save)
 	p.writeNext()
-	p.s.happened(p.h, fault.Issued, 0)
+	if w.Save != nil {
+		p.s.happened(p.h, fault.Issued, 0)
+	}
 }
 
 // issued records a save that is not durable yet.
 func (p *process) issued(s *vsr.Save) {
-	p.s.mark(p.h.i, marksSave, s.Seq)
+	p.s.hash(p.h.i, actionSave, s.Seq)
 	p.s.sum.mix(uint64(s.Head.View)<<32 ^ uint64(s.Head.Commit)<<16 ^ uint64(s.From))
 	p.s.sum.mixEntries(s.Entries)
-	if p.s.watcher != nil {
-		p.s.watcher.Note(p.s.Now(), p.h.i, "saves", []any{s})
-	}
+	p.s.noteSave(p.h.i, noteSaves, s)
 }
 
 // writeNext begins the next write. Without one, the log is idle.
 func (p *process) writeNext() {
 	switch {
-	case p.writing.busy:
+	case p.writing:
 	case p.shell.Writer.Begin():
-		p.writing.busy = true
-		p.after(p.h.latency(), p.writing.done)
+		p.writing = true
+		p.after(p.h.latency(), p.written)
 	default:
 		p.awaitIdle()
 	}
@@ -113,22 +123,18 @@ func (p *process) writeNext() {
 // written ends a write, successful or not.
 func (p *process) written() {
 	w := &p.shell.Writer
-	compaction := len(w.InFlight()) == 0
+	compaction := len(w.InFlight()) == 0 && !w.Full()
 	p.hurries = false
 	again, err := w.Perform(p.h.now())
 	switch {
-	case p.h.faults.burnt:
-		p.h.burnDown()
-	case p.dead:
-	case err != nil:
-		p.stops(err)
+	case !p.survives(err):
 	case again > 0:
 		p.tryAgain(again)
 	default:
 		if compaction {
-			p.s.judged(p.h.checkLog(p.compacted))
+			p.s.judged(p.h.checkLog(p.compacted, p.p.KeepLog))
 		}
-		p.writing.busy = false
+		p.writing = false
 		p.writeNext()
 	}
 }
@@ -156,7 +162,7 @@ func (p *process) awaitIdle() {
 // idle writes the mark if the log has been idle for long enough.
 func (p *process) idle() {
 	p.markDue = false
-	if p.writing.busy || p.h.absent == staysHung {
+	if p.writing || p.h.outage == outageHung {
 		return // writeNext schedules it again
 	}
 	p.onDisk(func() {
@@ -172,8 +178,8 @@ func (p *process) idle() {
 // cutOff leaves a random prefix of the write in flight on the disk.
 func (p *process) cutOff(h *host, rng *rand.Rand) {
 	saves := p.shell.Writer.InFlight()
-	if len(saves) > 0 && !h.faults.burnt && rng.IntN(2) == 0 {
-		h.faults.fuse = 1 + rng.IntN(6)
+	if len(saves) > 0 && !h.faults.crashing && rng.IntN(2) == 0 {
+		h.faults.untilCrash = 1 + rng.IntN(6)
 		p.shell.Log.Save(new(store.Batch).Encode(saves))
 	}
 }
@@ -188,30 +194,32 @@ func (p *process) Apply(j shell.Job) {
 }
 
 func (p *process) applyNext() {
-	if !p.applying.busy && !p.shell.Applier.Idle() {
-		p.applying.busy = true
-		p.after(p.h.core.About(p.s.p.Apply), p.applying.done)
+	if !p.applying && !p.shell.Applier.Idle() {
+		p.applying = true
+		p.after(p.h.core.About(p.s.p.Apply), p.stepped)
 	}
 }
 
+// hangLook is how soon it is noticed that a state machine hangs no longer.
+const hangLook = 10 * time.Millisecond
+
 // stepped performs a step of the applier.
 func (p *process) stepped() {
+	if p.h.hung.Active(p.s.Now()) {
+		p.after(hangLook, p.stepped)
+		return
+	}
 	done, err := p.shell.Applier.Step()
-	switch {
-	case p.h.faults.burnt:
-		p.h.burnDown()
-	case p.dead:
-	case err != nil:
-		p.stops(err)
-	default:
-		p.applying.busy = false
-		if done != nil {
-			p.Tell(shell.Input{Applied: done})
-			p.s.happened(p.h, fault.Applied, 0)
-		}
-		if !p.dead {
-			p.applyNext()
-		}
+	if !p.survives(err) {
+		return
+	}
+	p.applying = false
+	if done != nil {
+		p.Tell(shell.Input{Applied: done})
+		p.s.happened(p.h, fault.Applied, 0)
+	}
+	if !p.dead {
+		p.applyNext()
 	}
 }
 
@@ -225,15 +233,15 @@ func (p *process) Fetch(f vsr.FetchStep) {
 }
 
 func (p *process) fetchNext() {
-	if !p.fetching.busy && !p.shell.Fetcher.Idle() {
-		p.fetching.busy = true
-		p.after(p.h.latency(), p.fetching.done)
+	if !p.fetching && !p.shell.Fetcher.Idle() {
+		p.fetching = true
+		p.after(p.h.latency(), p.fetched)
 	}
 }
 
 // fetched performs a step of the fetcher.
 func (p *process) fetched() {
-	p.fetching.busy = false
+	p.fetching = false
 	p.onDisk(func() { p.shell.Fetcher.Step() })
 	if !p.dead {
 		p.fetchNext()

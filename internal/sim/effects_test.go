@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/vsr"
@@ -27,8 +28,8 @@ func (f *tried) lasts(at time.Duration) bool {
 	return !f.refused && at >= f.At && (f.For == 0 || at <= f.At+f.For)
 }
 
-// effectWatcher is a Watcher that finds out which faults take effect: a message is cut off, late or lost, a save is slow, a
-// read fails, a process ends, starts, or reads damaged bytes.
+// effectWatcher is a Watcher that finds out which faults take effect: a message is cut off, late or lost, a save is
+// slow, a read fails, a process ends, starts, or reads damaged bytes.
 type effectWatcher struct {
 	s     *Sim
 	all   []*tried
@@ -51,12 +52,15 @@ func (e *effectWatcher) since(host int, kinds ...fault.Kind) {
 	}
 }
 
+func (*effectWatcher) Executed(time.Duration, string, smr.Op, []byte, smr.StateMachine) {}
+
 func (e *effectWatcher) Faulted(at time.Duration, f *fault.Fault) {
 	x := &tried{Fault: *f}
 	x.At = at
 	p := e.s.hosts[f.Host].proc
 	switch f.Kind {
-	case fault.Crash, fault.PowerCut, fault.Stop, fault.Wipe, fault.Pause, fault.Suspend, fault.SlowTurns, fault.ClockJump:
+	case fault.Crash, fault.PowerCut, fault.Stop, fault.Wipe, fault.Pause, fault.Suspend, fault.SlowTurns,
+		fault.HangApply, fault.ClockJump:
 		x.took = p != nil
 	case fault.HandOver:
 		x.took = p != nil && p.seen.Phase == vsr.Primary && e.s.p.Replicas > 1
@@ -66,30 +70,34 @@ func (e *effectWatcher) Faulted(at time.Duration, f *fault.Fault) {
 
 func (e *effectWatcher) Note(_ time.Duration, host int, what string, _ []any) {
 	switch what {
-	case "does not apply:":
+	case noteRefused:
 		last := e.all[len(e.all)-1]
 		last.refused, last.took = true, false
-	case "goes down in":
+	case noteGoesDown:
 		e.since(host, fault.CrashIn)
+	case "forges attempt %d":
+		e.since(host, fault.ForgeRequest)
+	case "has another %s":
+		e.since(host, fault.RemoveFolder, fault.OlderFolder, fault.OthersFolder)
 	case "fails a sync":
 		e.since(host, fault.FailSync)
-	case "fails":
-		e.took(host, fault.FailReads, fault.FailWrites)
-	case "saves", "has saved":
+	case "fails: %v":
+		e.took(host, fault.FailReads, fault.FailWrites, fault.NoDescriptors)
+	case noteSaves, noteSaved:
 		e.took(host, fault.SlowDisk)
-	case "refuses":
+	case "refuses %s":
 		e.took(host, fault.ForeignStart, fault.SecondStart)
-	case "has lost its memory", "starts, log", "stops:":
-		e.since(host, fault.RotLog, fault.RotHead, fault.RotSnapshot, fault.LostInLog, fault.LostInHead, fault.LostInSnapshot, fault.MisplacedInLog, fault.MisplacedInSnapshot, fault.StrayWrite)
-	case "cannot read its snapshot at":
-		e.since(host, fault.RotSnapshot, fault.LostInSnapshot, fault.MisplacedInSnapshot)
+	case noteLost, noteStops, "starts in view %d, log after %v to %v":
+		e.since(host, fault.RotLog, fault.RotHead, fault.RotSnapshot, fault.LostInLog, fault.LostInHead,
+			fault.LostInSnapshot, fault.MisplacedInLog, fault.MisplacedInSnapshot, fault.StrayWrite, fault.LostTail)
 	}
 }
 
 func (e *effectWatcher) Sent(at time.Duration, id uint64, from, to int, _ vsr.Message) {
 	e.links[id] = [2]int{from, to}
 	for _, f := range e.all {
-		f.took = f.took || f.Kind == fault.SlowLink && f.Host == from && f.To == to && f.lasts(at)
+		f.took = f.took || (f.Kind == fault.SlowLink || f.Kind == fault.NarrowLink) && f.Host == from && f.To == to &&
+			f.lasts(at)
 	}
 }
 
@@ -100,7 +108,8 @@ func (e *effectWatcher) Ended(at time.Duration, id uint64, fate world.Fate) {
 			continue
 		}
 		f.took = fate == world.Lost && f.Kind == fault.LossyLink && f.Host == from && f.To == to ||
-			fate == world.CutOff && (f.Kind == fault.Cut && f.Host == from && f.To == to || f.Cuts(from, to, len(e.s.hosts)))
+			fate == world.CutOff && (f.Kind == fault.Cut && f.Host == from && f.To == to ||
+				f.Cuts(from, to, len(e.s.hosts)))
 	}
 }
 
@@ -129,6 +138,7 @@ type tallies struct {
 
 // Every kind of fault that chance makes takes effect in some runs, and most faults do.
 func TestFaultsTakeEffect(t *testing.T) {
+	singleThreaded(t)
 	n := effectsOf(t, 60, func(i int, p *Setup, hazards *Hazards) {
 		p.Trouble = min(p.Trouble, 30*time.Second)
 		switch mean := &hazards.Every[i%len(hazards.Every)]; {
@@ -136,7 +146,11 @@ func TestFaultsTakeEffect(t *testing.T) {
 		case i%3 == 0: // three of the seven may lose their memory
 			p.Replicas, p.Qr, p.Qv = 7, 0, 0
 			p.SnapshotEvery, p.KeepLog, p.SegmentSize, p.ChunkSize = 20, 0, 4<<10, 64
-			hazards.Every[misdirectedWrites], hazards.Every[rot], hazards.SparesLog = 700*time.Millisecond, 700*time.Millisecond, i%2 == 0
+			hazards.Every[misdirectedWrites], hazards.Every[rot], hazards.SparesLog = 700*time.Millisecond,
+				700*time.Millisecond, i%2 == 0
+			if i%4 == 3 {
+				hazards.Every[touches] = 700 * time.Millisecond
+			}
 		case *mean == 0: // so that each source has a few seeds
 			*mean = time.Second
 		}
@@ -172,7 +186,7 @@ func effectsOf(t *testing.T, seeds int, alter func(i int, p *Setup, hazards *Haz
 		s, err := New(p, p.Lists.Work(), e)
 		require.NoError(t, err)
 		e.s = s
-		s.goThrough(hazards, nil)
+		s.runFaults(hazards, nil)
 		require.Nil(t, s.Violation(), "seed %d", i+1)
 		n.add(e.all)
 		damaged, counted = damaged+s.stats.Damaged, counted+s.stats.Faults
@@ -204,7 +218,8 @@ func (n *tallies) String() string {
 	fmt.Fprintf(&b, "%-22s %6s %8s %12s %9s\n", "", "made", "refused", "took effect", "in seeds")
 	for kind := fault.Crash; kind < fault.Kinds; kind++ {
 		if n.made[kind]+n.refused[kind] > 0 {
-			fmt.Fprintf(&b, "%-22v %6d %8d %12d %9d\n", kind, n.made[kind], n.refused[kind], n.took[kind], n.seeds[kind])
+			fmt.Fprintf(&b, "%-22v %6d %8d %12d %9d\n", kind, n.made[kind], n.refused[kind], n.took[kind],
+				n.seeds[kind])
 		}
 	}
 	return b.String()

@@ -25,11 +25,15 @@ func TestHashIsOfContents(t *testing.T) {
 			p := &process{s: s, h: s.hosts[0]}
 			p.issued(&vsr.Save{Seq: 1, Entries: []vsr.Entry{{Op: 1, Body: []byte(text)}}})
 		},
-		"a result": func(s *Sim, text string) { s.ended(&Call{Result: []byte(text)}, Answered) },
-		"a value":  func(s *Sim, text string) { s.ended(&Call{Value: text}, Answered) },
+		"a result": func(s *Sim, text string) {
+			s.ended(&Call{Result: []byte(text), at: &process{s: s, h: s.hosts[0]}}, Answered)
+		},
+		"a value": func(s *Sim, text string) {
+			s.ended(&Call{Value: text, at: &process{s: s, h: s.hosts[0]}}, Answered)
+		},
 	} {
-		hash := func(text string) tally {
-			s, err := New(Calm(1), TestWork(10, 0, 0), nil)
+		hash := func(text string) runHash {
+			s, err := New(Calm(1), listWork(10, 0, 0), nil)
 			require.NoError(t, err)
 			do(s, text)
 			return s.sum

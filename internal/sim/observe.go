@@ -2,7 +2,7 @@ package sim
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
 	"io"
 
 	"github.com/smr-go/smr/internal/contract"
@@ -28,22 +28,27 @@ func (p *process) Ready(out *vsr.Output) {
 		}
 	}
 	if p.s.err == nil {
-		p.s.judged(p.s.judge.Knows(p.h.i, p.core().Commit()))
+		known := p.core().Commit()
+		if back := p.core().TakenBack(); back > p.takenBack {
+			p.takenBack = back
+			known = max(known, min(back, p.seen.Last.Op)) // it may have received the rest in this turn
+		}
+		p.s.judged(p.s.judge.Knows(p.h.i, known))
 	}
 }
 
 // Saved reports saves that became durable.
 func (p *process) Saved(saves []*vsr.Save) {
 	h := p.h
-	if p.dead || h.faults.burnt {
+	if p.dead || h.faults.crashing {
 		return
 	}
 	h.saved(saves)
 	seq := saves[len(saves)-1].Seq
 	p.s.judged(p.s.judge.Saved(h.i, seq))
-	p.s.mark(h.i, marksSaved, seq)
-	if p.s.watcher != nil {
-		p.s.watcher.Note(p.s.Now(), h.i, "has saved", []any{seq})
+	p.s.hash(h.i, actionSaved, seq)
+	for _, s := range saves {
+		p.s.noteSave(h.i, noteSaved, s)
 	}
 	p.s.happened(h, fault.Saved, 0)
 	if !p.dead && h.alone() {
@@ -53,7 +58,7 @@ func (p *process) Saved(saves []*vsr.Save) {
 
 // saved updates the highest op for which a later mark distinguishes rot from a torn write (S5).
 func (h *host) saved(batch []*vsr.Save) {
-	h.covered = h.truth().Last.Op
+	h.covered = h.durable().Last.Op
 	for _, s := range batch {
 		switch { // the replaced records are in this batch now
 		case s.From > 0:
@@ -67,7 +72,7 @@ func (h *host) saved(batch []*vsr.Save) {
 // alone reports whether no other disk holds the last entry of this one's log.
 func (h *host) alone() bool {
 	for _, other := range h.s.hosts {
-		if other != h && h.s.judge.Holds(other.i, h.truth().Last) {
+		if other != h && h.s.judge.Holds(other.i, h.durable().Last) {
 			return false
 		}
 	}
@@ -75,55 +80,50 @@ func (h *host) alone() bool {
 }
 
 // Marked notes that a mark covers the whole log.
-func (p *process) Marked() { p.h.covered = p.h.truth().Last.Op }
+func (p *process) Marked() { p.h.covered = p.h.durable().Last.Op }
 
 // Compacted notes the new beginning of the log.
 func (p *process) Compacted(c vsr.Compact, first vsr.OpNumber) {
 	p.compacted = c.Snapshot
-	p.s.note(p.h.i, "has compacted to", uint64(first), first)
+	p.s.note(p.h.i, "has dropped its log before op %d", uint64(first), first)
 }
 
 // Loaded notes a read of entries from the log.
 func (p *process) Loaded(l vsr.Load, entries int) {
 	p.s.stats.Loads++
-	p.s.note(p.h.i, "loads", uint64(entries), l, entries)
+	p.s.note(p.h.i, "reads %d ops from its log, from op %d on", uint64(entries), entries, l.From)
 }
 
 // Applied compares the result of an entry, and the state after it, with those of the judge and the witness.
 func (p *process) Applied(e *vsr.Entry, executed bool, result []byte, state *store.State) {
-	out := judge.Outcome{Executed: executed, Result: result, Kept: state.Sessions.Kept()}
+	out := judge.Outcome{Executed: executed, Result: result, Kept: state.Sessions.Kept(), Bytes: state.Sessions.Bytes()}
 	if executed {
 		out.Digest = p.user.Digest()
 	}
 	p.s.sum.mixBytes(out.Result)
 	p.s.sum.mix(out.Digest)
-	if err := p.s.judge.Applied(p.h.i, e, out); err != nil {
-		p.s.broke("", ofMachine(contract.Deterministic, err))
-		return
-	}
-	if err := p.s.witness.SameAfter(opOf(e), p.user.Machine, "a replica"); err != nil {
-		p.s.broke(p.h.id, err)
+	if !p.s.failOn("", ofMachine(contract.Deterministic, p.s.judge.Applied(p.h.i, e, out))) {
+		p.s.failOn(p.h.id, p.s.witness.SameAfter(opOf(e), p.user.Machine, "a replica"))
 	}
 }
 
 // Restored compares a state that was restored from a snapshot.
 func (p *process) Restored(state *store.State) {
-	if err := p.h.restored(state.Last.Op, p.user.Machine); err != nil {
-		p.s.broke(p.h.id, err)
+	if p.s.failOn(p.h.id, p.h.restored(state.Last.Op, p.user.Machine)) {
 		return
 	}
 	p.s.stats.Restores++
-	p.s.note(p.h.i, "has restored", uint64(state.Last.Op), state.Last)
+	p.s.note(p.h.i, noteRestored, uint64(state.Last.Op), state.Last.Op)
 }
 
 // SnapshotWritten checks a snapshot that was written, and the files on the disk after it.
 func (p *process) SnapshotWritten(f *shell.Frozen, err error) {
-	if p.dead || p.h.faults.burnt {
+	if p.dead || p.h.faults.crashing {
 		return
 	}
 	if frozen, ok := f.User.(*frozen); ok && (err == nil || frozen.written != 0) {
-		if err := p.s.witness.SameFrozen(frozen.at, frozen.written, uint64(f.Last.Op), uint64(p.shell.Applier.Op())); err != nil {
-			p.s.broke(p.h.id+": snapshot", err)
+		taken, now := uint64(f.Last.Op), uint64(p.shell.Applier.Op())
+		if p.s.failOn(p.h.id+": snapshot", p.s.witness.SameFrozen(frozen.at, frozen.written, taken, now)) {
 			return
 		}
 	}
@@ -132,17 +132,18 @@ func (p *process) SnapshotWritten(f *shell.Frozen, err error) {
 	}
 	p.s.judged(p.checkSnapshots())
 	p.s.stats.Snapshots++
-	p.s.note(p.h.i, "has a snapshot at", uint64(f.Last.Op), f.Last)
+	p.s.note(p.h.i, noteSnapshot, uint64(f.Last.Op), f.Last.Op)
 }
 
 // SnapshotReceived checks the files on the disk after a snapshot was received.
 func (p *process) SnapshotReceived(s vsr.Snapshot) {
-	if p.dead || p.h.faults.burnt {
+	if p.dead || p.h.faults.crashing {
 		return
 	}
 	p.s.judged(p.checkSnapshots())
 	p.s.stats.Transfers++
-	p.s.note(p.h.i, "has received", uint64(s.Last.Op), s.Last)
+	p.s.note(p.h.i, "has received the snapshot after op %d", uint64(s.Last.Op), s.Last.Op)
+	p.s.happened(p.h, fault.Fetched, 0)
 }
 
 // Turned reports the state of the process after a turn.
@@ -151,7 +152,14 @@ func (p *process) Turned(now *vsr.State) {
 		return
 	}
 	s, was := p.s, p.seen
-	s.judged(s.judge.Turned(p.h.i, judge.Turn{State: *now, Check: p.core().Check(), Compacts: s.p.Volatile || p.shell.Writer.Compacts()}))
+	t := judge.Turn{State: *now, Check: cmp.Or(p.core().Check(), p.shell.Loop.Check()),
+		Compacts: s.p.Volatile || p.shell.Writer.Compacts(), TakenBack: p.core().TakenBack()}
+	t.Acknowledged, t.Lost = p.core().Memories()
+	s.judged(s.judge.Turned(p.h.i, t))
+	s.takeOut(t.Lost)
+	if err := p.checkStatus(now); err != nil {
+		s.fail("Status", "%v", err)
+	}
 	p.seen = *now
 	if s.watcher != nil {
 		s.watcher.Turned(s.Now(), p.h.i, &p.seen)
@@ -164,8 +172,9 @@ func (p *process) Turned(now *vsr.State) {
 // turned notes a change of a replica's phase or view.
 func (s *Sim) turned(p *process) {
 	now := &p.seen
-	s.note(p.h.i, "is", uint64(now.Head.View), now.Phase, now.Head.View)
+	s.note(p.h.i, noteTurned, uint64(now.Head.View), now.Phase, now.Head.View)
 	s.stats.Views = max(s.stats.Views, uint64(now.Head.View))
+	s.net.Revive(p.h.i)
 	switch now.Phase {
 	case vsr.Primary:
 		s.happened(p.h, fault.Led, 0)
@@ -214,22 +223,4 @@ func (f *frozen) WriteTo(w io.Writer) (int64, error) {
 	}
 	f.written = contract.SumOf(state)
 	return bytes.NewReader(state).WriteTo(w)
-}
-
-// whole returns the log above the snapshot that a process found when it started.
-func whole(sh *shell.Shell, d *vsr.Durable) (log []vsr.Entry, err error) {
-	if sh.Log == nil {
-		return nil, nil
-	}
-	for at := sh.Applier.Op(); at < d.Last.Op; at = log[len(log)-1].Op {
-		entries, err := store.Read(sh.Log, at+1, d.Last.Op)
-		if err != nil {
-			return nil, err
-		}
-		if len(entries) == 0 {
-			return nil, errors.New("the log ends before its end")
-		}
-		log = append(log, entries...)
-	}
-	return log, nil
 }

@@ -10,15 +10,16 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// The answer to a question of an earlier process of the replica arrives after the present process has asked a question with
-// the same number, and missed a command whose result a caller has seen. The answer does not confirm the read. Seeds would
-// hardly ever meet this.
+// The answer to a question of an earlier process of the replica arrives after the present process has asked a question
+// with the same number, and missed a command whose result a caller has seen. The answer does not confirm the read.
+// Seeds would hardly ever meet this.
 func TestAnEarlierProcessHasAskedForItself(t *testing.T) {
 	s, p := newDriven(t)
 	b := (p + 1) % 3
 	look := Operation{Read: func(smr.StateMachine) any { return nil }}
 
-	require.NoError(t, s.Do(fault.Fault{Kind: fault.SlowLink, Host: p, To: b, N: int64(5 * time.Second), For: 20 * time.Millisecond}))
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.SlowLink, Host: p, To: b, N: int64(5 * time.Second),
+		For: 20 * time.Millisecond}))
 	require.NotNil(t, s.Call(b, 1, look)) // the answer is under way for 5 s
 	s.RunFor(50 * time.Millisecond)
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: b, For: 100 * time.Millisecond}))

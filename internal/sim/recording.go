@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/excerpt"
 	"github.com/smr-go/smr/internal/picture"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
@@ -13,11 +15,13 @@ import (
 	"github.com/smr-go/smr/internal/words"
 )
 
-// Recording is a Watcher that draws a run. Of a long run it keeps the latest events. Its methods
-// without a comment are those of Watcher.
+// Recording is a Watcher that draws a run. Of a long run it keeps the latest events. Its methods without a comment are
+// those of Watcher.
 type Recording struct {
 	// Words describes the faults from now on; "" is their line in a schedule.
 	Words string
+	// Show returns a state of the state machine as text. Nil: states are not shown.
+	Show func(m smr.StateMachine) string
 
 	replicas int
 	end      time.Duration
@@ -28,6 +32,7 @@ type Recording struct {
 	cuts    latest[picture.Cut]  // that are over
 	marks   latest[picture.Mark]
 	states  latest[picture.State]
+	ops     latest[picture.Op]
 
 	hosts   []recorded
 	severed map[[2]int]time.Duration // the cut links, and the time of each cut
@@ -41,28 +46,24 @@ type recorded struct {
 	role    picture.Span   // its role, or that it is down; without a kind at the beginning
 	lasting []picture.Span // of faults
 	state   vsr.State
-	saves   []unsaved        // under way
 	why     string           // the reason why it goes down
-	absent  picture.SpanKind // the reason why it is out of reach at the end, if that is drawn
+	outage  picture.SpanKind // the reason why it is out of reach at the end, if that is drawn
 }
+
+// mostOps is the number of operations that are kept, with their states.
+const mostOps = 2000
 
 // place is a caller at a replica.
 type place struct{ host, caller int }
 
-// unsaved is a save that is not durable yet.
-type unsaved struct {
-	seq  uint64
-	text string
-}
-
-// NewRecording returns a recording of a group. It keeps at most that many messages, and as many of
-// everything else.
+// NewRecording returns a recording of a group. It keeps at most that many messages, and as many of everything else.
 func NewRecording(replicas, most int) *Recording {
 	most = max(most, 1)
 	r := &Recording{replicas: replicas, hosts: make([]recorded, replicas), severed: map[[2]int]time.Duration{},
-		flights: flights{ring: make([]flight, most)}, spans: latest[picture.Span]{most: most}, cuts: latest[picture.Cut]{most: most},
+		flights: flights{ring: make([]flight, most)}, spans: latest[picture.Span]{most: most},
+		cuts:  latest[picture.Cut]{most: most},
 		marks: latest[picture.Mark]{most: most}, states: latest[picture.State]{most: most}}
-	r.flights.copies.most, r.ended.most = most, 100
+	r.flights.copies.most, r.ended.most, r.ops.most = most, 100, min(most, mostOps)
 	for i := range replicas {
 		r.hosts[i].role = picture.Span{Lane: i, Kind: picture.Down}
 	}
@@ -72,7 +73,7 @@ func NewRecording(replicas, most int) *Recording {
 // Picture returns the picture of the run so far, without title, command and history.
 func (r *Recording) Picture(rep *Report) *picture.Run {
 	p := &picture.Run{Messages: r.flights.messages(), Spans: r.spans.list(), Cuts: r.cuts.list(),
-		Marks: r.marks.list(), States: r.states.list(), End: max(r.end, rep.Virtual)}
+		Marks: r.marks.list(), States: r.states.list(), Ops: r.ops.list(), End: max(r.end, rep.Virtual)}
 	if rep.Violation != nil {
 		p.Failure = rep.Violation.Error()
 	}
@@ -91,7 +92,8 @@ func (r *Recording) Picture(rep *Report) *picture.Run {
 		}
 	}
 	for _, c := range r.calls {
-		p.Spans = append(p.Spans, picture.Span{Lane: r.lane(c), From: c.Began, To: p.End, Kind: picture.Open, Text: c.String()})
+		p.Spans = append(p.Spans, picture.Span{Lane: r.lane(c), From: c.Began, To: p.End, Kind: picture.Open,
+			Text: c.String()})
 	}
 	for i := range p.Spans {
 		if s := &p.Spans[i]; s.To < s.From || s.To > p.End {
@@ -106,10 +108,12 @@ func (r *Recording) Picture(rep *Report) *picture.Run {
 func (r *Recording) Calls(n int) (lines []string) {
 	ended := r.ended.list()
 	for _, c := range ended[max(0, len(ended)-n):] {
-		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s", c.Ended.Seconds(), c, c.Caller, fault.Name(c.Host)))
+		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s", c.Ended.Seconds(), c, c.Caller,
+			fault.Name(c.Host)))
 	}
 	for _, c := range r.calls {
-		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s: no answer yet", c.Began.Seconds(), c, c.Caller, fault.Name(c.Host)))
+		lines = append(lines, fmt.Sprintf("%.3f s  %s by caller %d at %s: no answer yet", c.Began.Seconds(), c,
+			c.Caller, fault.Name(c.Host)))
 	}
 	return lines
 }
@@ -120,9 +124,12 @@ func (r *Recording) arrange(p *picture.Run) {
 		p.Lanes = append(p.Lanes, picture.Lane{Name: fault.Name(i)})
 	}
 	order := slices.Clone(r.callers)
-	slices.SortFunc(order, func(a, b place) int { return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.caller, b.caller)) })
+	slices.SortFunc(order, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.host, b.host), cmp.Compare(a.caller, b.caller))
+	})
 	for _, c := range order {
-		p.Lanes = append(p.Lanes, picture.Lane{Name: fmt.Sprintf("caller %d at %s", c.caller, fault.Name(c.host)), Client: true})
+		p.Lanes = append(p.Lanes, picture.Lane{Name: fmt.Sprintf("caller %d at %s", c.caller, fault.Name(c.host)),
+			Client: true})
 	}
 	for i := range p.Spans {
 		if s := &p.Spans[i]; s.Lane >= r.replicas {
@@ -144,7 +151,8 @@ func (r *Recording) mark(lane int, at time.Duration, kind picture.MarkKind, form
 func (r *Recording) Sent(at time.Duration, id uint64, from, to int, m vsr.Message) {
 	r.end = max(r.end, at)
 	kind := vsr.KindOf(m).String()
-	r.flights.begin(id, picture.Message{From: from, To: to, Sent: at, Kind: kind, Text: words.Message(m)[len(kind)+1:], Fate: picture.UnderWay})
+	r.flights.begin(id, picture.Message{From: from, To: to, Sent: at, Kind: kind, Text: words.Message(m)[len(kind)+1:],
+		Fate: picture.UnderWay})
 }
 
 func (r *Recording) Ended(at time.Duration, id uint64, fate world.Fate) {
@@ -166,11 +174,12 @@ func (r *Recording) Turned(at time.Duration, host int, now *vsr.State) {
 	h.state = *now
 }
 
-var kindsOfPhases = [...]picture.SpanKind{vsr.Forming: picture.Forming, vsr.Recovering: picture.Recovering,
+var kindsOfPhases = [...]picture.SpanKind{vsr.Forming: picture.Forming, vsr.Outside: picture.Outside,
 	vsr.InViewChange: picture.ViewChange, vsr.Backup: picture.Backup, vsr.Primary: picture.Primary}
 
 func stateInWords(s *vsr.State) string {
-	text := fmt.Sprintf("phase=%v view=%d log=%d..%v commit=%d applied=%d snapshot=%d", s.Phase, s.Head.View, s.First, s.Last, s.Commit, s.Applied, s.Snapshot)
+	text := fmt.Sprintf("phase=%v view=%d log=%d..%v commit=%d applied=%d snapshot=%d", s.Phase, s.Head.View, s.First,
+		s.Last, s.Commit, s.Applied, s.Snapshot)
 	if s.Problem != "" {
 		text += " problem: " + s.Problem
 	}
@@ -190,7 +199,6 @@ func (r *Recording) becomes(host int, next picture.Span) {
 
 func (r *Recording) Lived(at time.Duration, host int, up bool) {
 	h := &r.hosts[host]
-	h.saves = nil
 	if up {
 		h.state = vsr.State{}
 		return
@@ -210,6 +218,17 @@ func (r *Recording) Linked(at time.Duration, from, to int, whole bool) {
 	delete(r.severed, link)
 }
 
+func (r *Recording) Executed(at time.Duration, what string, op smr.Op, result []byte, m smr.StateMachine) {
+	x := picture.Op{Number: op.Number, At: at, Text: what, Result: excerpt.Of(result), Before: "the initial state"}
+	if n := len(r.ops.all); n > 0 {
+		x.Before = r.ops.all[n-1].After
+	}
+	if r.Show != nil {
+		x.After = r.Show(m)
+	}
+	r.ops.add(x)
+}
+
 func (r *Recording) Called(at time.Duration, c *Call) {
 	r.end = max(r.end, at)
 	if r.lane(c) < r.replicas {
@@ -222,6 +241,7 @@ func (r *Recording) Returned(at time.Duration, c *Call) {
 	r.end = max(r.end, at)
 	r.calls = without(r.calls, c)
 	r.ended.add(c)
-	kinds := [...]picture.SpanKind{Pending: picture.Open, Answered: picture.Answered, NotApplied: picture.NotApplied, Unknown: picture.Unknown}
+	kinds := [...]picture.SpanKind{Pending: picture.Open, Answered: picture.Answered, NotApplied: picture.NotApplied,
+		Unknown: picture.Unknown}
 	r.spans.add(picture.Span{Lane: r.lane(c), From: c.Began, To: at, Kind: kinds[c.Outcome], Text: c.String()})
 }

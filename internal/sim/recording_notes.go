@@ -9,111 +9,59 @@ import (
 	"github.com/smr-go/smr/internal/picture"
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
-	"github.com/smr-go/smr/internal/vfs"
-	"github.com/smr-go/smr/internal/vsr"
-	"github.com/smr-go/smr/internal/words"
 )
 
 func (r *Recording) Note(at time.Duration, host int, what string, args []any) {
+	text := fmt.Sprintf(what, args...)
 	if host < 0 {
-		r.ofWorld(at, what, args)
+		r.noteAll(at, what, text)
 		return
 	}
 	h := &r.hosts[host]
 	switch what {
-	case "is": // Turned has drawn it
-	case "saves":
-		s := args[0].(*vsr.Save)
-		h.saves = append(h.saves, unsaved{s.Seq, words.Save(s)})
-	case "has saved":
-		for seq := args[0].(uint64); len(h.saves) > 0 && h.saves[0].seq <= seq; h.saves = h.saves[1:] {
-			r.mark(host, at, picture.Saved, "%s", h.saves[0].text)
-		}
-	case "has a snapshot at":
-		r.mark(host, at, picture.Snapshot, "after op %d", args[0].(vsr.Viewstamp).Op)
-	case "has restored":
-		r.mark(host, at, picture.Restored, "the snapshot after op %d", args[0].(vsr.Viewstamp).Op)
-	case "does not apply:":
-		r.mark(host, at, picture.Note, "%s", inANote("the fault "+what, args))
+	case noteTurned, noteSaves: // drawn by Turned, and when it is durable
+	case noteSaved:
+		r.mark(host, at, picture.Saved, "%s", args...)
+	case noteSnapshot:
+		r.mark(host, at, picture.Snapshot, "after op %d", args...)
+	case noteRestored:
+		r.mark(host, at, picture.Restored, "the snapshot after op %d", args...)
+	case noteRefused:
+		r.mark(host, at, picture.Note, "%s", text)
 		h.lasting, h.why = slices.DeleteFunc(h.lasting, func(s picture.Span) bool { return s.From == at }), ""
-	case absenceNames[staysPaused]:
-		h.absent = picture.Paused
-		r.suffers(at, &fault.Fault{Host: host}, h.absent)
-	case absenceNames[staysHung]:
-		h.absent = picture.DiskSlow
-		r.suffers(at, &fault.Fault{Host: host}, h.absent)
-	case "is within reach again":
-		r.recovers(host, at, h.absent)
-		h.absent = ""
-	case "stops:", "goes down in", "has lost its memory":
-		h.why = inANote(what, args)
+	case outages[outagePaused].note:
+		h.outage = picture.Paused
+		r.suffers(at, &fault.Fault{Host: host}, h.outage)
+	case outages[outageHung].note:
+		h.outage = picture.DiskSlow
+		r.suffers(at, &fault.Fault{Host: host}, h.outage)
+	case notePresent:
+		r.recovers(host, at, h.outage)
+		h.outage = ""
+	case noteStops, noteGoesDown, noteLost:
+		h.why = text
 		fallthrough
 	default:
-		r.mark(host, at, picture.Note, "%s", inANote(what, args))
+		r.mark(host, at, picture.Note, "%s", text)
 	}
 }
 
-func (r *Recording) ofWorld(at time.Duration, what string, args []any) {
-	if r.over {
-		return
-	}
-	switch what {
-	case "violated:":
+func (r *Recording) noteAll(at time.Duration, what, text string) {
+	switch {
+	case r.over:
+	case what == noteViolated:
 		r.over = true
-		r.mark(picture.Everyone, at, picture.Violation, "%s", brokenInWords(args[0].(string), args[1].(string)))
-	case "all is healed":
-		what = "all faults end"
-		for i := range r.hosts {
-			for _, kind := range []picture.SpanKind{picture.Paused, picture.DiskSlow, picture.DiskFull} {
-				if r.hosts[i].absent != kind {
-					r.recovers(i, at, kind)
-				}
+		r.mark(picture.Everyone, at, picture.Violation, "%s", text)
+	default:
+		r.mark(picture.Everyone, at, picture.Note, "%s", text)
+	}
+	for i := range r.hosts {
+		for _, kind := range []picture.SpanKind{picture.Paused, picture.DiskSlow, picture.DiskFull} {
+			if what == noteHealed && r.hosts[i].outage != kind {
+				r.recovers(i, at, kind)
 			}
 		}
-		fallthrough
-	default:
-		r.mark(picture.Everyone, at, picture.Note, "%s", inANote(what, args))
 	}
-}
-
-// brokenInWords describes a violation. A rule alone would read as if it held.
-func brokenInWords(rule, text string) string {
-	switch rule {
-	case "liveness", "too little", "error", "panic":
-		return rule + ": " + text
-	}
-	return "broken: " + rule + ": " + text
-}
-
-// inANote describes a note for a picture.
-func inANote(what string, args []any) string {
-	switch what {
-	case "starts, log":
-		if base, last := args[0].(vsr.Viewstamp).Op, args[1].(vsr.Viewstamp).Op; last > base {
-			return fmt.Sprintf("starts with ops %d to %d in its log, %v", base+1, last, args[2])
-		}
-		return fmt.Sprintf("starts with no ops in its log, %v", args[2])
-	case "loads":
-		return fmt.Sprintf("reads %d ops from its log, from op %d on", args[1], args[0].(vsr.Load).From)
-	case "has compacted to":
-		return fmt.Sprintf("has dropped its log before op %d", args...)
-	case "goes down in":
-		op := args[0].(vfs.Op)
-		return fmt.Sprintf("goes down in the middle of: %s %s", op.Kind, op.Name)
-	case "has a bit flipped in":
-		return fmt.Sprintf("has a bit flipped in %s, at byte %d", args...)
-	case "has a misdirected write in":
-		return fmt.Sprintf("has a misdirected write in %s, at byte %d, of %d bytes", args...)
-	case "has received", "cannot read its snapshot at":
-		return fmt.Sprintf("%s the snapshot after op %d", strings.TrimSuffix(what, " its snapshot at"), args[0].(vsr.Viewstamp).Op)
-	}
-	for i, a := range args {
-		if i > 0 || what != "" {
-			what += " "
-		}
-		what += show(a)
-	}
-	return what
 }
 
 func (r *Recording) Faulted(at time.Duration, f *fault.Fault) {
@@ -208,7 +156,8 @@ func (f *flights) end(id uint64, at time.Duration, fate world.Fate) {
 		return // no longer kept
 	}
 	m := x.message
-	m.Arrived, m.Fate = at, [...]picture.Fate{world.Arrived: picture.Arrived, world.Lost: picture.Lost, world.CutOff: picture.CutOff, world.Refused: picture.Refused}[fate]
+	m.Arrived, m.Fate = at, [...]picture.Fate{world.Arrived: picture.Arrived, world.Lost: picture.Lost,
+		world.CutOff: picture.CutOff, world.Refused: picture.Refused}[fate]
 	if x.message.Fate == picture.UnderWay {
 		x.message = m
 	} else {

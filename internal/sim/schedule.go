@@ -5,19 +5,19 @@ import (
 	"io"
 	"math"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
-// Schedule is a run in writing: its world and its faults. With the same build and the same work it
-// repeats the run. Its text has a line for each setting and each fault:
+// Schedule is a run in writing: its world, its calls and its faults. With the same build and the same state machine it
+// repeats the run. Its text has a line for each setting, each call and each fault:
 //
 //	# 11.3: 4@1.0 is committed; a view change could choose the log that ends with 3@1.0, …
 //	set Seed 4711
 //	set Network.Loss 0.01
+//	at 1.1s call a by 2: put body "x=1" op 4
 //	at 1.203s crash a for 400ms seed 17
 //	from 2s after b sent DoViewChange 1: cut b a for 1s
 //	at 4s split of a,c for 2s
@@ -26,6 +26,7 @@ import (
 type Schedule struct {
 	About  string // the failure that it shows
 	Setup  Setup
+	Calls  []PlannedCall // if there are any, or Setup.Callers is zero, the callers make no others
 	Faults []fault.Fault
 }
 
@@ -40,8 +41,18 @@ func (x *Schedule) WriteTo(w io.Writer) (int64, error) {
 			fmt.Fprintf(&b, "set %s %v\n", name, v.Interface())
 		}
 	})
+	bodies, calls := 0, x.Calls
+	for i := range calls {
+		bodies += len(calls[i].Body)
+	}
 	for i := range x.Faults {
+		for ; len(calls) > 0 && calls[0].At <= x.Faults[i].At; calls = calls[1:] {
+			fmt.Fprintln(&b, calls[0].line(bodies > muchBody))
+		}
 		fmt.Fprintln(&b, x.Faults[i].String())
+	}
+	for i := range calls {
+		fmt.Fprintln(&b, calls[i].line(bodies > muchBody))
 	}
 	n, err := io.WriteString(w, b.String())
 	return int64(n), err
@@ -96,6 +107,10 @@ func (x *Schedule) read(line string, settings map[string]reflect.Value) error {
 	case words[0] == "set":
 		return fmt.Errorf("a setting has the form: set NAME VALUE")
 	default:
+		if c, ok, err := parseCall(line); ok {
+			x.Calls = append(x.Calls, c)
+			return err
+		}
 		f, err := fault.Parse(line)
 		if err != nil {
 			return err
@@ -105,29 +120,11 @@ func (x *Schedule) read(line string, settings map[string]reflect.Value) error {
 	return nil
 }
 
-func setTo(v reflect.Value, text string) error {
-	var err error
-	switch v.Interface().(type) {
-	case time.Duration:
-		var d time.Duration
-		d, err = time.ParseDuration(text)
-		v.SetInt(int64(d))
-	case bool:
-		var b bool
-		b, err = strconv.ParseBool(text)
-		v.SetBool(b)
-	case uint64:
-		var n uint64
-		n, err = strconv.ParseUint(text, 10, 64)
-		v.SetUint(n)
-	case float64:
-		var f float64
-		f, err = strconv.ParseFloat(text, 64)
-		v.SetFloat(f)
-	default:
-		var n int64
-		n, err = strconv.ParseInt(text, 10, 64)
-		v.SetInt(n)
+func setTo(v reflect.Value, text string) (err error) {
+	if d, ok := v.Addr().Interface().(*time.Duration); ok {
+		*d, err = time.ParseDuration(text)
+	} else {
+		_, err = fmt.Sscanln(text, v.Addr().Interface())
 	}
 	if v.CanInt() && v.Int() < 0 || v.CanFloat() && !(v.Float() >= 0 && v.Float() <= math.MaxFloat64) {
 		return fmt.Errorf("%s: a setting must not be negative", text)
@@ -141,11 +138,26 @@ func (x *Schedule) check() error {
 	if p.Replicas < 1 || p.Replicas > 7 {
 		return fmt.Errorf("set Replicas is %d; it must be 1 to 7", p.Replicas)
 	}
-	if (p.Qr != 0 || p.Qv != 0) && (p.Qr < 1 || p.Qv < 1 || p.Qr > p.Replicas || p.Qv > p.Replicas || p.Qr+p.Qv <= p.Replicas) {
-		return fmt.Errorf("set Qr and Qv are %d and %d; each must be 1 to %d, and their sum above that", p.Qr, p.Qv, p.Replicas)
+	if (p.Qr != 0 || p.Qv != 0) && (p.Qr < 1 || p.Qv < 1 || p.Qr > p.Replicas || p.Qv > p.Replicas ||
+		p.Qr+p.Qv <= p.Replicas) {
+		return fmt.Errorf("set Qr and Qv are %d and %d; each must be 1 to %d, and their sum above that", p.Qr, p.Qv,
+			p.Replicas)
 	}
 	if p.SnapshotEvery < 1 || p.CompareEvery < 1 || p.Heartbeat < time.Millisecond {
-		return fmt.Errorf("set SnapshotEvery, CompareEvery and Heartbeat are %d, %d and %v; the first two must be at least 1, the last 1ms", p.SnapshotEvery, p.CompareEvery, p.Heartbeat)
+		return fmt.Errorf("set SnapshotEvery, CompareEvery and Heartbeat are %d, %d and %v; the first two must be at "+
+			"least 1, the last 1ms", p.SnapshotEvery, p.CompareEvery, p.Heartbeat)
+	}
+	if p.Callers.PerReplica > 0 && len(x.Calls) > 0 {
+		return fmt.Errorf("set Callers.PerReplica is %d, and there are calls; callers make either those or random ones",
+			p.Callers.PerReplica)
+	}
+	at := map[int]int{}
+	for i := range x.Calls {
+		c := &x.Calls[i]
+		if host, ok := at[c.Caller]; c.Host >= p.Replicas || ok && host != c.Host {
+			return fmt.Errorf("%s: the group has %d replicas, and a caller is at one of them", c, p.Replicas)
+		}
+		at[c.Caller] = c.Host
 	}
 	for i := range x.Faults {
 		if err := x.Faults[i].Check(p.Replicas); err != nil {

@@ -21,6 +21,6 @@ func FuzzScript(f *testing.F) {
 			assert.NoError(t, err)
 			assert.Equal(t, faults[i].String(), read.String())
 		}
-		assert.Nil(t, Play(p, nil, faults, TestWork(10, 0.3, 0), nil).Violation)
+		assert.Nil(t, Run(&Schedule{Setup: *p, Faults: faults}, nil, listWork(10, 0.3, 0), nil).Violation)
 	})
 }

@@ -8,18 +8,23 @@ import (
 
 // Setup describes the world of a run, except for its faults. Durations are virtual.
 type Setup struct {
-	Seed      uint64 // of all random choices
-	Replicas  int
-	Qr, Qv    int           // 0: the default quorums
-	Calm      time.Duration // the longest calm beginning, which ends with the first answer
-	Trouble   time.Duration // the time of faults and busy callers after that
-	Heartbeat time.Duration
-	Trust     time.Duration // the fixed timeout of the detector; 0: an adaptive one
-	DiskLimit time.Duration
-	Window    int64
-	Tail      int64
-	KeepLog   int64
-	Volatile  bool // logs are in memory, and a process that ends loses its log
+	Seed       uint64 // of all random choices
+	Replicas   int
+	Qr, Qv     int           // 0: the default quorums
+	Calm       time.Duration // the longest calm beginning, which ends with the first answer
+	Trouble    time.Duration // the time of faults and busy callers after that
+	Heartbeat  time.Duration
+	Trust      time.Duration // the fixed timeout of the detector; 0: an adaptive one
+	Abdication time.Duration // 0: a second
+	DiskLimit  time.Duration
+	Window     int64
+	Inbox      int64 // bytes of messages that may wait for a turn; 0: those of a replica
+	Tail       int64
+	Results    int64 // bytes of the results that the session table keeps for a member; 0: those of a replica
+	KeepLog    int64
+	Volatile   bool // logs are in memory, and a process that ends loses its log
+
+	Differ bool // members, and the processes of one member, have other limits than these
 
 	SnapshotEvery int
 	SnapshotBytes int64
@@ -48,6 +53,13 @@ type Callers struct {
 	Burst      float64       // the part of operations that follow at once
 }
 
+// TestCalls describes the operations of the state machine that smr's own tests use. It is zero for other machines.
+type TestCalls struct {
+	Fill     int     // the largest number of bytes that fill a command
+	Reads    float64 // the part of reads in all operations
+	Compares float64 // the part of conditional commands in all commands
+}
+
 // Calm returns a world without accidents: three replicas, a fast network, fast disks.
 func Calm(seed uint64) *Setup {
 	return &Setup{
@@ -58,6 +70,19 @@ func Calm(seed uint64) *Setup {
 		Callers: Callers{PerReplica: 1, Think: 100 * time.Millisecond, Patience: time.Second},
 		Save:    time.Millisecond, Apply: 100 * time.Microsecond,
 	}
+}
+
+// differ changes what may differ from one process to another.
+func (p Setup) differ(r world.Stream) *Setup {
+	p.DiskLimit = world.OneOf(r, p.DiskLimit, time.Second, 5*time.Second)
+	p.Window = world.OneOf(r, p.Window, 4<<10, 64<<10)
+	p.Tail = world.OneOf(r, p.Tail, 1<<10, 8<<10)
+	p.KeepLog = world.OneOf(r, p.KeepLog, 0, 4<<10)
+	p.SnapshotEvery = world.OneOf(r, p.SnapshotEvery, 20, 200)
+	p.SnapshotBytes = world.OneOf(r, p.SnapshotBytes, 0, 8<<10)
+	p.SegmentSize = world.OneOf[int64](r, 4<<10, 16<<10)
+	p.ChunkSize = world.OneOf(r, p.ChunkSize, 64, 256)
+	return &p
 }
 
 // Draw chooses the world of a seed and its hazards. Each source of faults is on or off, and more or
@@ -91,6 +116,10 @@ func Draw(seed uint64) (*Setup, *Hazards) {
 	if r := world.NewStream(seed, "bytes"); r.Chance(0.3) {
 		p.SnapshotBytes = world.OneOf[int64](r, 1<<10, 8<<10, 64<<10)
 	}
+	if r := world.NewStream(seed, "inbox"); r.Chance(0.2) {
+		p.Inbox = world.OneOf[int64](r, 2<<10, 16<<10)
+	}
+	p.Differ = world.NewStream(seed, "differ").Chance(0.2)
 	h := drawHazards(s)
 	if h.any() {
 		h.drawSilent(world.NewStream(seed, "mistakes"))
@@ -111,6 +140,9 @@ func Draw(seed uint64) (*Setup, *Hazards) {
 	if s.Chance(0.15) {
 		p.Qv = 1 + s.IntN(p.Replicas)
 		p.Qr = p.Replicas - p.Qv + 1 + s.IntN(p.Qv)
+	}
+	if r := world.NewStream(seed, "motion"); r.Chance(0.04) {
+		setInMotion(p, h, r)
 	}
 	if world.NewStream(seed, "calm").Chance(0.8) { // in other runs the group forms among faults
 		p.Calm = 20*time.Second + 10*p.Callers.Think
@@ -133,7 +165,8 @@ func drawNetwork(s world.Stream) world.Conditions {
 
 func drawCallers(s world.Stream) Callers {
 	return Callers{
-		PerReplica: 1 + s.IntN(3), Think: s.Scale(20*time.Millisecond, 800*time.Millisecond), Cancels: world.OneOf(s, 0, 0.05, 0.2),
+		PerReplica: 1 + s.IntN(3), Think: s.Scale(20*time.Millisecond, 800*time.Millisecond),
+		Cancels:  world.OneOf(s, 0, 0.05, 0.2),
 		Patience: s.Scale(5*time.Millisecond, 2*time.Second), Burst: world.OneOf(s, 0, 0.3, 0.8),
 	}
 }

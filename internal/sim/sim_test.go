@@ -27,7 +27,7 @@ var (
 	limit = flag.Duration("sim.time", 0, "how long TestNewSeeds tries new seeds")
 	first = flag.Uint64("sim.seed", 0, "the first of them; 0: chosen by the clock")
 	lines = flag.Int("sim.trace", 60, "how many lines of a failed run's trace are shown")
-	cuts  = flag.Int("sim.shrink", 300, "how many runs a failed run's schedule may take to be made smaller; 0: it stays as it is")
+	cuts  = flag.Int("sim.shrink", 300, "the work spent on making a failed run's schedule smaller: at most as much as this many such runs; 0: none")
 )
 
 // quick is the number of seeds that every test run tries.
@@ -67,7 +67,8 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for i := int(next.Add(1) - 1); more(i) && !failed.Load(); i = int(next.Add(1) - 1) {
-				r := recordIfWanted(t, fmt.Sprintf("seed-%d", seed+uint64(i)), nil, func(w Watcher) *Report { return Run(seed+uint64(i), w) })
+				r := recordIfWanted(t, fmt.Sprintf("seed-%d", seed+uint64(i)), nil,
+					func(w Watcher) *Report { return runSeed(seed+uint64(i), w) })
 				if r.Violation != nil && !failed.Swap(true) {
 					t.Error(failure(seed+uint64(i), r))
 					draw(t, seed+uint64(i))
@@ -75,9 +76,12 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 				mu.Lock()
 				virtual += r.Virtual
 				total = total.Plus(r.Stats)
-				happened = happened.Plus(r.Happened())
+				for kind, n := range r.Happened() {
+					happened[kind] += n
+				}
 				if r.Violation == nil && r.Stats.Idle > 0 && r.Schedule.Setup.Calm > 0 {
-					t.Errorf("seed %d tells little: nothing was answered in %v without faults", seed+uint64(i), r.Schedule.Setup.Calm)
+					t.Errorf("seed %d tells little: nothing was answered in %v without faults", seed+uint64(i),
+						r.Schedule.Setup.Calm)
 				}
 				mu.Unlock()
 			}
@@ -86,10 +90,20 @@ func explore(t *testing.T, seed uint64, more func(i int) bool) {
 	wg.Wait()
 	n := int(next.Load()) - runtime.GOMAXPROCS(0)
 	t.Logf("%d seeds, %v virtual, %.0f virtual seconds a second: %+v\n%v", n,
-		virtual, virtual.Seconds()/time.Since(began).Seconds(), total, happened)
+		virtual, virtual.Seconds()/time.Since(began).Seconds(), total, byName(happened))
 	if !failed.Load() {
 		enough(t, n, &total, &happened)
 	}
+}
+
+func byName(n fault.Counts) map[string]int {
+	all := map[string]int{}
+	for kind, count := range n {
+		if count > 0 {
+			all[fault.Kind(kind).String()] = count
+		}
+	}
+	return all
 }
 
 // enough demands of many seeds that every kind of event has happened. Seeds that pass without it prove nothing.
@@ -98,9 +112,11 @@ func enough(t assert.TestingT, seeds int, total *Stats, happened *fault.Counts) 
 		return
 	}
 	assert.Less(t, total.Idle*10, seeds, "runs in which nothing was answered before the healing")
-	for what, n := range map[string]int{"crashes": total.Crashes, "view changes": int(total.Views), "transfers": total.Transfers,
-		"restores": total.Restores, "loads": total.Loads, "snapshots": total.Snapshots, "lost memories": total.Damaged,
-		"refusals": total.Refusals, "unknown outcomes": total.Unknown, "reads": total.Reads, "members out of reach at the end": total.Unhealed} {
+	for what, n := range map[string]int{"crashes": total.Crashes, "view changes": int(total.Views),
+		"transfers": total.Transfers, "restores": total.Restores, "loads": total.Loads, "snapshots": total.Snapshots,
+		"lost memories": total.Damaged, "refusals": total.Refusals, "unknown outcomes": total.Unknown,
+		"reads": total.Reads, "members out of reach at the end": total.Unhealed,
+		"messages without room": total.Dropped, "stops in order": total.Stops, "handovers": total.Handovers} {
 		assert.NotZero(t, n, "%s in %d seeds", what, seeds)
 	}
 	for kind := fault.Crash; kind < fault.Kinds; kind++ {
@@ -128,7 +144,8 @@ func (c *complaints) Errorf(format string, args ...any) {
 }
 
 func TestEnough(t *testing.T) {
-	some := Stats{Crashes: 1, Views: 1, Transfers: 1, Restores: 1, Loads: 1, Snapshots: 1, Damaged: 1, Refusals: 1, Unknown: 1, Reads: 1, Unhealed: 1}
+	some := Stats{Crashes: 1, Views: 1, Transfers: 1, Restores: 1, Loads: 1, Snapshots: 1, Damaged: 1,
+		Refusals: 1, Unknown: 1, Reads: 1, Unhealed: 1, Dropped: 1, Stops: 1, Handovers: 1}
 	var all fault.Counts
 	for kind := range all {
 		all[kind] = 1
@@ -167,11 +184,10 @@ func failure(seed uint64, r *Report) string {
 	x := r.Schedule
 	x.About = about.Error()
 	if *cuts > 0 {
-		x, r = Shrink(x, nil, about, *cuts, nil)
+		x, r, _ = Shrink(x, listsOf, about, *cuts, nil)
 	}
 	trace := NewTrace(wholeTrace)
-	setup := x.Setup
-	Play(&setup, nil, x.Faults, setup.Lists.Work(), trace)
+	Run(&x, nil, x.Setup.Lists.Work(), trace)
 	var b, schedule strings.Builder
 	x.WriteTo(&schedule)
 	fmt.Fprintf(&b, "seed %d: %v\n", seed, about)
@@ -199,11 +215,12 @@ func keep(seed uint64, schedule, trace string) (string, error) {
 		return "", err
 	}
 	name := filepath.Join(dir, fmt.Sprint(seed))
-	return name + ".schedule", errors.Join(os.WriteFile(name+".schedule", []byte(schedule), 0o644), os.WriteFile(name+".trace", []byte(trace), 0o644))
+	return name + ".schedule", errors.Join(os.WriteFile(name+".schedule", []byte(schedule), 0o644),
+		os.WriteFile(name+".trace", []byte(trace), 0o644))
 }
 
-// The same seed gives the same run on any number of threads, with more or less garbage collection, watched or not, and in
-// another process.
+// The same seed gives the same run on any number of threads, with more or less garbage collection, watched or not, and
+// in another process.
 func TestSameSeedSameRun(t *testing.T) {
 	seeds := uint64(3)
 	if testing.Short() {
@@ -211,13 +228,13 @@ func TestSameSeedSameRun(t *testing.T) {
 	}
 	if os.Getenv(hashesOnly) != "" {
 		for seed := range seeds {
-			fmt.Println(hashLine(seed+1, Run(seed+1, nil)))
+			fmt.Println(hashLine(seed+1, runSeed(seed+1, nil)))
 		}
 		return
 	}
 	others := hashesElsewhere(t)
 	for seed := range seeds {
-		once := Run(seed+1, nil)
+		once := runSeed(seed+1, nil)
 		require.Nil(t, once.Violation)
 		for _, x := range []struct{ procs, garbage int }{{1, 20}, {4, 1000}, {1, -1}} {
 			again := runWith(x.procs, x.garbage, seed+1)
@@ -231,7 +248,7 @@ func TestSameSeedSameRun(t *testing.T) {
 func runWith(procs, garbage int, seed uint64) *Report {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
-	return Run(seed, NewTrace(50))
+	return runSeed(seed, NewTrace(50))
 }
 
 // hashesOnly is set in the environment of a process that only prints the hashes of its runs.
@@ -253,7 +270,7 @@ func hashLine(seed uint64, r *Report) string { return fmt.Sprintf("seed %d: %x",
 
 // An operation that is larger than the window is accepted when no other waits. Otherwise it never would be.
 func TestOperationsLargerThanTheWindow(t *testing.T) {
-	w := TestWork(3000, 0.1, 0)
+	w := listWork(3000, 0.1, 0)
 	next := w.Next
 	w.Next = func(r *rand.Rand) (o Operation) {
 		for o = next(r); o.Body != nil && len(o.Body) < 600; o = next(r) {
@@ -263,7 +280,7 @@ func TestOperationsLargerThanTheWindow(t *testing.T) {
 	for seed := range uint64(3) {
 		p := Calm(seed + 1)
 		p.Window, p.Trouble = 500, 5*time.Second
-		r := Play(p, nil, []fault.Fault{{At: 2 * time.Second, Kind: fault.Isolate, Host: 0, For: time.Second}, {At: 4 * time.Second, Kind: fault.Crash, Host: 1, For: time.Second}}, w, nil)
+		r := Run(&Schedule{Setup: *p, Faults: []fault.Fault{{At: 2 * time.Second, Kind: fault.Isolate, Host: 0, For: time.Second}, {At: 4 * time.Second, Kind: fault.Crash, Host: 1, For: time.Second}}}, nil, w, nil)
 		assert.Nil(t, r.Violation)
 		assert.Greater(t, r.Stats.Answers, 50)
 	}

@@ -19,15 +19,19 @@ func TestFaultsThatOverlap(t *testing.T) {
 	s, p := newDriven(t)
 	backup := (p + 1) % 3
 	h, l := s.hosts[backup], s.net.Links[p][backup]
-	whole := func() int64 { h.fill(); return h.full.Amount(s.Now()) }
+	whole := func() int64 { h.fill(); return h.space.Amount(s.Now()) }
 	kindsThatLast := map[fault.Kind]func() int64{
 		fault.SlowLink:   func() int64 { return l.Slow.Amount(s.Now()) },
+		fault.NarrowLink: func() int64 { return l.Narrow.Amount(s.Now()) },
 		fault.LossyLink:  func() int64 { return l.Lossy.Amount(s.Now()) },
-		fault.SlowDisk:   func() int64 { return h.slow.Amount(s.Now()) },
-		fault.SlowTurns:  func() int64 { return h.dull.Amount(s.Now()) },
+		fault.SlowDisk:   func() int64 { return h.slowSaves.Amount(s.Now()) },
+		fault.SlowTurns:  func() int64 { return h.slowTurns.Amount(s.Now()) },
+		fault.HangApply:  func() int64 { return h.hung.Amount(s.Now()) },
 		fault.FullDisk:   whole,
 		fault.FailReads:  func() int64 { return h.faults.noReads.Amount(s.Now()) },
 		fault.FailWrites: func() int64 { return h.faults.noWrites.Amount(s.Now()) },
+
+		fault.NoDescriptors: func() int64 { return h.faults.noFiles.Amount(s.Now()) },
 		fault.Cut: func() int64 {
 			if l.IsCut() {
 				return 1
@@ -62,7 +66,7 @@ func TestFaultsThatOverlap(t *testing.T) {
 			if kind != fault.FullDisk {
 				require.NoError(t, s.Do(f), kind)
 			}
-			h.faults.noReads, h.faults.noWrites = nil, nil
+			h.faults.noReads, h.faults.noWrites, h.faults.noFiles, h.hung = nil, nil, nil, nil
 			s.RunFor(5 * time.Second)
 			assert.Zero(t, much(), "%v is not ended", kind)
 		}
@@ -75,7 +79,8 @@ func TestFaultsThatOverlap(t *testing.T) {
 func TestRejoinEndsOnlyWhatWas(t *testing.T) {
 	s, _ := newDriven(t)
 	l := s.net.Links[0][1]
-	for _, f := range []fault.Fault{{Kind: fault.SlowLink, To: 1, N: 1e6, For: 100 * ms}, {Kind: fault.LossyLink, To: 1, N: 10, For: 100 * ms}, {Kind: fault.Cut, To: 1, For: 100 * ms}} {
+	for _, f := range []fault.Fault{{Kind: fault.SlowLink, To: 1, N: 1e6, For: 100 * ms},
+		{Kind: fault.LossyLink, To: 1, N: 10, For: 100 * ms}, {Kind: fault.Cut, To: 1, For: 100 * ms}} {
 		require.NoError(t, s.Do(f))
 		s.Rejoin()
 		assert.False(t, l.IsCut() || l.Slow.Active(s.Now()) || l.Lossy.Active(s.Now()))

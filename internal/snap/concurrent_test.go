@@ -91,7 +91,7 @@ func TestLargeSnapshot(t *testing.T) {
 	require.NoError(t, err)
 	want := state(20<<20, 5)
 	info := mustCreate(t, s, 5, want)
-	require.EqualValues(t, 81, info.Chunks)
+	require.EqualValues(t, 20<<20/DefaultChunkSize+1, info.Chunks)
 	require.Equal(t, 3, syncs)
 	requireLatest(t, s, info, want)
 }

@@ -23,15 +23,15 @@ type Writer struct {
 	err    error  // the first failure, or fs.ErrClosed once the writer is ended
 }
 
-// Create begins a snapshot whose last op has the given viewstamp. header, at most MaxHeader bytes,
+// Create begins a snapshot with the group and viewstamp of id, whose hash is ignored. header, at most MaxHeader bytes,
 // is stored and sent with the snapshot; the state is then written to the Writer. Create returns
 // ErrSuperseded if the store has a snapshot that is at least as new, and ErrBusy if another one is
 // being written.
-func (s *Store) Create(epoch, view, op uint64, header []byte) (*Writer, error) {
+func (s *Store) Create(id ID, header []byte) (*Writer, error) {
 	if len(header) > MaxHeader {
 		return nil, fmt.Errorf("snapshot header has %d bytes; the limit is %d", len(header), MaxHeader)
 	}
-	id := ID{Epoch: epoch, View: view, Op: op}
+	id.Hash = [32]byte{}
 	if err := s.begin(&s.creating, id); err != nil {
 		return nil, err
 	}

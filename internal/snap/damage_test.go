@@ -203,7 +203,7 @@ func TestFullDisk(t *testing.T) {
 	used := m.Used()
 	for _, space := range []int64{1, 64, 600, 1000, 1500} {
 		m.SetCapacity(used + space)
-		w, err := s.Create(1, 1, 9, headerOf(9))
+		w, err := s.Create(ID{Epoch: 1, View: 1, Op: 9}, headerOf(9))
 		if err == nil {
 			_, err = w.Write(state(1000, 9))
 		}

@@ -22,7 +22,7 @@ import (
 // The file header fills one sector:
 //
 //	0    8   "smrsnap\n"
-//	8    4   version, 1
+//	8    4   version, 3
 //	12   4   number of chunks
 //	16   8   size: bytes of all chunks
 //	24   8   epoch  \
@@ -30,7 +30,8 @@ import (
 //	40   8   op     /
 //	48   1   length of the group's name
 //	49   255 the group's name, then zeros
-//	304  172 zeros
+//	304  16  id of the group
+//	320  156 zeros
 //	476  32  SHA-256 of all chunks, followed by bytes 0 to 475 of this header: the hash of the ID
 //	508  4   CRC32C of bytes 0 to 507; later versions keep it here
 //
@@ -39,7 +40,7 @@ import (
 //
 // A chunk has the same format on disk and on the wire:
 //
-//	0    4   CRC32C of bytes 24 to 303 of the file header, then of this chunk from byte 4
+//	0    4   CRC32C of bytes 24 to 319 of the file header, then of this chunk from byte 4
 //	4    4   length of the payload, never 0: zeros are not a valid chunk (F3)
 //	8    4   number of the chunk, from 0
 //	12   ... payload
@@ -53,24 +54,25 @@ import (
 //	     ... the state
 const (
 	magic          = "smrsnap\n"
-	version        = 1
+	version        = 3
 	fileHeaderSize = 512
 	stampAt        = 24
 	groupAt        = 48
-	stampEnd       = 304
+	groupIDAt      = 304
+	stampEnd       = 320
 	hashAt         = 476
 	crcAt          = 508
 	chunkHeadSize  = 12
-	maxGroup       = stampEnd - groupAt - 1
+	maxGroup       = groupIDAt - groupAt - 1
 )
 
 // Limits on snapshots, both those written here and those described by a file or a peer.
 const (
 	MinChunkSize     = 64
-	DefaultChunkSize = 256 << 10
+	DefaultChunkSize = 64 << 10
 	MaxChunkSize     = 1 << 20
-	MaxChunks        = 1 << 24  // 4 TiB in chunks of the default size
-	MaxHeader        = 64 << 20 // bytes of Info.Header
+	MaxChunks        = 1 << 24 // 4 TiB in chunks of the default size
+	MaxHeader        = 1 << 20 // bytes of Info.Header, which stays in memory
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -136,7 +138,8 @@ func (l *layout) encode() []byte {
 	binary.LittleEndian.PutUint64(h[32:], l.id.View)
 	binary.LittleEndian.PutUint64(h[40:], l.id.Op)
 	h[groupAt] = byte(len(l.group))
-	copy(h[groupAt+1:stampEnd], l.group)
+	copy(h[groupAt+1:groupIDAt], l.group)
+	copy(h[groupIDAt:], l.id.Group[:])
 	copy(h[hashAt:], l.id.Hash[:])
 	binary.LittleEndian.PutUint32(h[crcAt:], crc32.Checksum(h[:crcAt], castagnoli))
 	return h
@@ -170,6 +173,7 @@ func groupOf(h []byte) string { return string(h[groupAt+1:][:h[groupAt]]) }
 func describe(h []byte) Info {
 	return Info{
 		ID: ID{
+			Group: [16]byte(h[groupIDAt:stampEnd]),
 			Epoch: binary.LittleEndian.Uint64(h[24:]),
 			View:  binary.LittleEndian.Uint64(h[32:]),
 			Op:    binary.LittleEndian.Uint64(h[40:]),

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"hash/crc32"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,7 +22,7 @@ func rechecksum(h []byte) {
 func TestFormat(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
-	w, err := s.Create(1, 2, 3, []byte("head"))
+	w, err := s.Create(ID{Group: [16]byte{7, 15: 9}, Epoch: 1, View: 2, Op: 3}, []byte("head"))
 	require.NoError(t, err)
 	_, err = w.Write([]byte("the state, which is somewhat longer than one chunk"))
 	require.NoError(t, err)
@@ -30,15 +31,17 @@ func TestFormat(t *testing.T) {
 	b, err := m.ReadFile(file(info, complete))
 	require.NoError(t, err)
 
-	assert.Equal(t, "smrsnap\n"+"\x01\x00\x00\x00"+"\x02\x00\x00\x00"+"\x52\x00\x00\x00\x00\x00\x00\x00", string(b[:24]))
+	assert.Equal(t, "smrsnap\n"+"\x03\x00\x00\x00"+"\x02\x00\x00\x00"+"\x52\x00\x00\x00\x00\x00\x00\x00", string(b[:24]))
 	assert.Equal(t, "\x01\x00\x00\x00\x00\x00\x00\x00"+"\x02\x00\x00\x00\x00\x00\x00\x00"+"\x03\x00\x00\x00\x00\x00\x00\x00", string(b[24:48]))
 	assert.Equal(t, "\x01g", string(b[48:50]))
-	assert.Equal(t, make([]byte, 426), b[50:476])
+	assert.Equal(t, make([]byte, 254), b[50:304])
+	assert.Equal(t, "\x07"+strings.Repeat("\x00", 14)+"\x09", string(b[304:320]))
+	assert.Equal(t, make([]byte, 156), b[320:476])
 	assert.Equal(t, info.ID.Hash[:], b[476:508])
 	assert.Equal(t, "\x34\x00\x00\x00"+"\x00\x00\x00\x00"+"\x04\x00\x00\x00"+"head", string(b[516:532]))
 	assert.Equal(t, "the state, which is somewhat longer than one", string(b[532:576]))
 	assert.Equal(t, "\x06\x00\x00\x00"+"\x01\x00\x00\x00"+" chunk", string(b[580:]))
-	assert.Equal(t, "beb40c5dd2f0db04aece502d4cbcb1114f0aecb52675eae21601515c263a19ca", hex.EncodeToString(info.ID.Hash[:]))
+	assert.Equal(t, "b7a15f1fa71cfe68071a7f27a80b1c207a4efabafcb42c742ee74a77794eb174", hex.EncodeToString(info.ID.Hash[:]))
 }
 
 // At most one chunk size divides a size into a number of chunks, and chunkSize finds it.
@@ -66,7 +69,7 @@ func TestChunkSize(t *testing.T) {
 
 // Encoding a decoded header yields the same bytes.
 func FuzzFileHeader(f *testing.F) {
-	l := layout{group: "g", id: ID{Epoch: 1, View: 2, Op: 3, Hash: [32]byte{4}}, size: 1000, chunks: 16}
+	l := layout{group: "g", id: ID{Group: [16]byte{5}, Epoch: 1, View: 2, Op: 3, Hash: [32]byte{4}}, size: 1000, chunks: 16}
 	good := l.encode()
 	f.Add(good, false)
 	f.Add(good[:100], true)

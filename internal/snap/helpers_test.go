@@ -40,7 +40,7 @@ func headerOf(op uint64) []byte { return fmt.Appendf(nil, "members and sessions 
 
 // create writes a snapshot at op of view 1 in epoch 1.
 func create(s *Store, op uint64, state []byte) (Info, error) {
-	w, err := s.Create(1, 1, op, headerOf(op))
+	w, err := s.Create(ID{Epoch: 1, View: 1, Op: op}, headerOf(op))
 	if err != nil {
 		return Info{}, err
 	}

@@ -39,3 +39,12 @@ func parseName(name string) (id ID, kind string, ok bool) {
 	}
 	return id, kind, fileName(id, kind) == name
 }
+
+// Count returns how many of the named files are complete snapshots, partly received ones, and ones that are being written.
+func Count(names []string) (whole, received, written int) {
+	count := map[string]int{}
+	for _, name := range names {
+		count[path.Ext(name)]++
+	}
+	return count[complete], count[partial], count[local]
+}

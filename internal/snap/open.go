@@ -3,7 +3,9 @@ package snap
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/smr-go/smr/internal/vfs"
 )
@@ -24,19 +26,39 @@ func Open(fsys vfs.FS, dir string, opt Options) (*Store, error) {
 		return nil, fmt.Errorf("chunk size %d is not a power of two from %d to %d", n, MinChunkSize, MaxChunkSize)
 	}
 	s := &Store{fs: fsys, dir: dir, group: opt.Identity, chunkSize: int64(opt.ChunkSize)}
-	if err := s.open(); err != nil {
+	if err := fsys.MkdirAll(dir); err != nil {
 		return nil, err
+	}
+	var err error
+	if s.folder, err = fsys.OpenDir(dir); err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.folder.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) open() error {
-	if err := s.fs.MkdirAll(s.dir); err != nil {
-		return err
+// Close releases what the store has open. It may be called while the store is used, whose later syncs of the directory
+// then fail.
+func (s *Store) Close() error { return s.folder.Close() }
+
+// Any reports whether dir holds a snapshot, complete or partly received, sound or not.
+func Any(fsys vfs.FS, dir string) (bool, error) {
+	names, err := fsys.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		_, kind, ok := parseName(name)
+		return ok && kind != local
+	}), err
+}
+
+func (s *Store) open() error {
 	// If the process was killed between a rename and the sync after it, the name is visible but not
 	// durable yet.
-	if err := s.fs.SyncDir(s.dir); err != nil {
+	if err := s.folder.Sync(); err != nil {
 		return err
 	}
 	names, err := s.fs.ReadDir(s.dir)
@@ -80,10 +102,13 @@ func (s *Store) load(file vfs.File, e *entry) error {
 		return err
 	}
 	size, err := file.Size()
+	if vfs.IsShort(err) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	if l.id != e.id {
+	if !l.id.sameName(e.id) {
 		return fmt.Errorf("%w: the file contains snapshot %v, not %v", ErrCorrupt, l.id, e.id)
 	}
 	if size != l.fileSize() {
@@ -137,7 +162,7 @@ func (s *Store) examinePartial(id ID) (layout, error) {
 	}
 	defer file.Close()
 	l, err := s.readFileHeader(file)
-	if err == nil && l.id != id {
+	if err == nil && !l.id.sameName(id) {
 		err = fmt.Errorf("%w: the file contains snapshot %v, not %v", ErrCorrupt, l.id, id)
 	}
 	return l, err

@@ -88,7 +88,7 @@ func (r *Incoming) prepare(resume bool) error {
 		return err
 	}
 	r.store.setUnfinished(&r.layout)
-	return r.store.fs.SyncDir(r.store.dir)
+	return r.store.folder.Sync()
 }
 
 // resume keeps the intact chunks of the file. It writes each again: after a kill or a failed sync a

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"hash"
 	"io"
+
+	"github.com/smr-go/smr/internal/vfs"
 )
 
-// scanner reads the chunks of a file in order. Its only errors are io.EOF and ErrCorrupt.
+// scanner reads the chunks of a file in order. Its errors are io.EOF, ErrCorrupt, and those for which
+// vfs.IsShort is true.
 type scanner struct {
 	layout
 	file io.ReaderAt
@@ -54,12 +57,15 @@ func (l *layout) read(file io.ReaderAt, i uint32, buf []byte) ([]byte, error) {
 }
 
 // readFull fills b. It returns ErrCorrupt if that fails, because a read error is treated like rot
-// (F11). A file that ends early is io.ErrUnexpectedEOF, lest a caller mistake io.EOF for the end of
-// the state.
+// (F11), unless the system was short of something. A file that ends early is io.ErrUnexpectedEOF, lest a caller mistake
+// io.EOF for the end of the state.
 func readFull(file io.ReaderAt, b []byte, off int64) error {
 	n, err := file.ReadAt(b, off)
 	if n == len(b) {
 		return nil
+	}
+	if vfs.IsShort(err) {
+		return err
 	}
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF

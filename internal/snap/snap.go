@@ -14,14 +14,21 @@ import (
 	"fmt"
 )
 
-// ID identifies a snapshot (C2) by the viewstamp of its last op and the hash of its file.
+// ID identifies a snapshot (C2) by its group, the viewstamp of its last op and the hash of its file.
 type ID struct {
+	Group           [16]byte // zero while only the file's name is known
 	Epoch, View, Op uint64
 	Hash            [32]byte
 }
 
 func (id ID) String() string {
 	return fmt.Sprintf("%d@%d.%d/%s", id.Op, id.Epoch, id.View, hex.EncodeToString(id.Hash[:4]))
+}
+
+// sameName reports whether both snapshots have the same file name, which lacks the group.
+func (id ID) sameName(other ID) bool {
+	id.Group = other.Group
+	return id == other
 }
 
 // compare orders IDs by viewstamp: by epoch, then view, then op.

@@ -30,6 +30,7 @@ type Options struct {
 type Store struct {
 	fs        vfs.FS
 	dir       string
+	folder    vfs.Dir // dir, opened before anything is written
 	group     string
 	chunkSize int64
 
@@ -49,6 +50,18 @@ type entry struct {
 	damage error // why the snapshot must not be used; nil unless it was found damaged
 	uses   int
 	old    bool // whether a newer snapshot is durable; this one is then removed once uses is 0
+}
+
+// Complete returns the complete snapshots that are not known to be damaged, the newest last.
+func (s *Store) Complete() (all []Info) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.held {
+		if e.damage == nil {
+			all = append(all, e.info(e.header))
+		}
+	}
+	return all
 }
 
 // Latest returns the newest complete snapshot that is not known to be damaged. It reports false if
@@ -163,7 +176,7 @@ func (s *Store) publish(file string, e *entry) error {
 	if err := s.fs.Rename(file, s.path(e.id, complete)); err != nil {
 		return err
 	}
-	if err := s.fs.SyncDir(s.dir); err != nil {
+	if err := s.folder.Sync(); err != nil {
 		return err
 	}
 	s.list(e)
@@ -176,7 +189,7 @@ func (s *Store) publish(file string, e *entry) error {
 func (s *Store) list(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.held = slices.DeleteFunc(s.held, func(o *entry) bool { return o.id == e.id })
+	s.held = slices.DeleteFunc(s.held, func(o *entry) bool { return o.id.sameName(e.id) })
 	for _, o := range s.held {
 		o.old = o.old || o.id.compare(e.id) <= 0
 	}

@@ -40,7 +40,7 @@ func TestIdentity(t *testing.T) {
 	hash := func(opt Options, view uint64, header, state string) [32]byte {
 		s, err := Open(vfs.NewMem(), dir, opt)
 		require.NoError(t, err)
-		w, err := s.Create(1, view, 5, []byte(header))
+		w, err := s.Create(ID{Epoch: 1, View: view, Op: 5}, []byte(header))
 		require.NoError(t, err)
 		_, err = io.WriteString(w, state)
 		require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestNewerReplacesOlder(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
 	five := mustCreate(t, s, 5, state(300, 5))
-	slow, err := s.Create(1, 1, 8, nil)
+	slow, err := s.Create(ID{Epoch: 1, View: 1, Op: 8}, nil)
 	require.NoError(t, err)
 	_, err = create(s, 9, nil)
 	require.ErrorIs(t, err, ErrBusy)
@@ -108,7 +108,7 @@ func TestNewerReplacesOlder(t *testing.T) {
 	_, _, err = s.Read(five.ID)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 	requireFiles(t, m, complete)
-	_, err = s.Create(2, 0, 1, nil) // the epoch is compared first
+	_, err = s.Create(ID{Epoch: 2, Op: 1}, nil) // the epoch is compared first
 	assert.NoError(t, err)
 }
 
@@ -171,7 +171,7 @@ func TestAbort(t *testing.T) {
 	m := vfs.NewMem()
 	s := open(t, m)
 	five := mustCreate(t, s, 5, state(300, 5))
-	w, err := s.Create(1, 1, 6, nil)
+	w, err := s.Create(ID{Epoch: 1, View: 1, Op: 6}, nil)
 	require.NoError(t, err)
 	_, err = w.Write(state(300, 6))
 	require.NoError(t, err)
@@ -184,7 +184,7 @@ func TestAbort(t *testing.T) {
 	requireFiles(t, m, complete)
 	requireLatest(t, s, five, state(300, 5))
 
-	w, err = s.Create(1, 1, 6, nil)
+	w, err = s.Create(ID{Epoch: 1, View: 1, Op: 6}, nil)
 	require.NoError(t, err)
 	six, err := w.Commit()
 	require.NoError(t, err)
@@ -206,12 +206,12 @@ func TestForeignDirectory(t *testing.T) {
 
 	l := layout{group: "g", id: info.ID, size: info.Size, chunks: info.Chunks}
 	h := l.encode()
-	h[8] = 2
+	h[8] = version - 1
 	rechecksum(h)
 	require.NoError(t, m.Damage(file(info, complete), 0, h))
 	_, err = Open(m, dir, small)
 	require.ErrorIs(t, err, ErrForeign)
-	assert.ErrorContains(t, err, "version is 2, this program supports 1")
+	assert.ErrorContains(t, err, "version is 2, this program supports 3")
 }
 
 // Invalid options are refused, and files of others are left alone.
@@ -233,15 +233,24 @@ func TestOpen(t *testing.T) {
 	_, ok := open(t, m).Latest()
 	assert.False(t, ok)
 	requireFiles(t, m, ".snap", ".snap", ".new", ".snap~")
+	any, err := Any(m, dir)
+	require.NoError(t, err)
+	assert.False(t, any)
+	any, err = Any(m, "nowhere")
+	require.NoError(t, err)
+	assert.False(t, any)
 
 	unreadable := errors.New("unreadable")
 	mustCreate(t, open(t, m), 1, nil)
+	any, err = Any(m, dir)
+	require.NoError(t, err)
+	assert.True(t, any)
 	m.SetHook(func(op vfs.Op) error {
 		if op.Kind == vfs.OpOpen {
 			return unreadable
 		}
 		return nil
 	})
-	_, err := Open(m, dir, small)
+	_, err = Open(m, dir, small)
 	assert.ErrorIs(t, err, unreadable)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -8,13 +9,10 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// readBytes is the approximate number of bytes of a log that Read returns at most.
-const readBytes = 1 << 20
-
-// Read returns consecutive entries of the log: the one at from and some of those up to to. It returns an error of
-// internal/wal, or ErrCorrupt if a record does not hold its entry.
-func Read(log *wal.Log, from, to vsr.OpNumber) ([]vsr.Entry, error) {
-	records, err := log.Read(uint64(from), uint64(to), readBytes)
+// Read returns consecutive entries of the log: the one at from, and as many as fit into about the given number of bytes,
+// up to the one at to. It returns an error of internal/wal, or ErrCorrupt if a record does not hold its entry.
+func Read(log *wal.Log, from, to vsr.OpNumber, bytes int) ([]vsr.Entry, error) {
+	records, err := log.Read(uint64(from), uint64(to), bytes)
 	if err != nil {
 		return nil, err
 	}
@@ -32,34 +30,14 @@ func Read(log *wal.Log, from, to vsr.OpNumber) ([]vsr.Entry, error) {
 	return entries, nil
 }
 
-// Recover returns what the core starts from: the log, and the latest snapshot, which the caller has restored, with the
-// time of its last op. latest is nil if there is no snapshot. Recover reads only the last entry and the formation of the
-// group; Read returns the others when the core asks for them.
-func Recover(log *wal.Log, latest *vsr.Snapshot, clock int64) (vsr.Durable, error) {
-	base, last := log.Bounds()
-	d := vsr.Durable{Head: headIn(log.Head()), Base: stampIn(base), Last: stampIn(last), Snapshot: latest, Time: clock}
-	for _, run := range log.Stamps() {
-		d.Runs = append(d.Runs, stampIn(run))
-	}
-	from := vsr.OpNumber(0)
-	if latest != nil {
-		from = latest.Last.Op
-	}
-	if d.Base.Op > from {
-		return d, fmt.Errorf("%w: the log begins after op %d, and no sound snapshot reaches that far", ErrCorrupt, d.Base.Op)
-	}
-	if d.Base.Op == 0 && d.Last.Op > 0 {
-		first, err := Read(log, 1, 1)
-		if err != nil {
-			return d, err
+// ReadAll returns all entries after an op of the log, up to last.
+func ReadAll(log *wal.Log, after, last vsr.OpNumber) (entries []vsr.Entry, err error) {
+	for after < last {
+		some, err := Read(log, after+1, last, 1<<20)
+		if err != nil || len(some) == 0 {
+			return nil, cmp.Or(err, fmt.Errorf("%w: the log ends before its end", ErrCorrupt))
 		}
-		d.First = &first[0]
+		entries, after = append(entries, some...), some[len(some)-1].Op
 	}
-	if d.Last.Op > from {
-		var err error
-		if d.Entries, err = Read(log, d.Last.Op, d.Last.Op); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
+	return entries, nil
 }

@@ -1,9 +1,10 @@
 package store
 
 import (
+	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"io"
 
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vsr"
@@ -38,39 +39,59 @@ func (s *State) Frozen() State {
 	return f
 }
 
-// Header returns the header of a snapshot of the state, which precedes the user's part. Numbers are varints:
+// Header returns the header of a snapshot of the state. Numbers are varints:
 //
-//	time of the last op | length, member list | session table
+//	time of the last op | length, member list
 //
-// The viewstamp of the last op, checksums and sizes are in the format of internal/snap.
+// The viewstamp of the last op, checksums and sizes are in the format of internal/snap. The session table follows the
+// header as the first part of the contents, because it has no limit that a header could have; the user's part is the
+// rest.
 func (s *State) Header() []byte {
 	b := binary.AppendVarint(nil, s.Clock)
 	members := s.Members.Encode()
-	b = append(binary.AppendUvarint(b, uint64(len(members))), members...)
-	return s.Sessions.Append(b)
+	return append(binary.AppendUvarint(b, uint64(len(members))), members...)
 }
 
-// ParseHeader decodes the header of a snapshot. It returns ErrCorrupt if the header is damaged.
+// ParseHeader decodes the header of a snapshot: the state without its sessions. It returns ErrCorrupt if the header is
+// damaged.
 func ParseHeader(info snap.Info) (State, error) {
 	s := State{Last: lastIn(info.ID)}
 	clock, n := binary.Varint(info.Header)
 	b := info.Header[max(n, 0):]
 	size, k := binary.Uvarint(b)
-	if n <= 0 || k <= 0 || size > uint64(len(b)-k) {
+	if n <= 0 || k <= 0 || size != uint64(len(b)-k) {
 		return s, fmt.Errorf("%w: the header of the snapshot of op %d does not parse", ErrCorrupt, info.ID.Op)
 	}
 	s.Clock = clock
-	var err1, err2 error
-	s.Members, err1 = vsr.DecodeMembership(b[k : k+int(size)])
-	s.Sessions, err2 = vsr.DecodeSessions(b[k+int(size):])
-	if err := errors.Join(err1, err2); err != nil {
+	var err error
+	if s.Members, err = vsr.DecodeMembership(b[k:]); err != nil {
 		return s, fmt.Errorf("%w: the header of the snapshot of op %d: %w", ErrCorrupt, info.ID.Op, err)
+	}
+	if group := vsr.GroupID(info.ID.Group); s.Members.Group != group {
+		return s, fmt.Errorf("%w: the snapshot of op %d is of group %v, but its members are of group %v", ErrCorrupt, info.ID.Op, group, s.Members.Group)
 	}
 	return s, nil
 }
 
+// ReadState reads what precedes the user's part of a snapshot from its header and contents, and returns a reader of the
+// user's part.
+func ReadState(info snap.Info, contents io.Reader) (State, io.Reader, error) {
+	s, err := ParseHeader(info)
+	if err != nil {
+		return s, nil, err
+	}
+	user := bufio.NewReaderSize(contents, readAhead)
+	if s.Sessions, err = vsr.ReadSessions(user); err != nil {
+		return s, nil, fmt.Errorf("%w: the sessions in the snapshot of op %d: %w", ErrCorrupt, info.ID.Op, err)
+	}
+	return s, user, nil
+}
+
+// readAhead is how many bytes of a snapshot ReadState has read beyond those returned.
+const readAhead = 64 << 10
+
 // Describe returns the core's description of a snapshot with these members.
 func Describe(info snap.Info, members vsr.Membership) vsr.Snapshot {
-	return vsr.Snapshot{SnapshotID: vsr.SnapshotID{Last: lastIn(info.ID), Hash: info.ID.Hash},
+	return vsr.Snapshot{SnapshotID: vsr.SnapshotID{Group: info.ID.Group, Last: lastIn(info.ID), Hash: info.ID.Hash},
 		Size: info.Size, Chunks: info.Chunks, Members: members}
 }

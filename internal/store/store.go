@@ -9,19 +9,22 @@ import (
 	"github.com/smr-go/smr/internal/snap"
 	"github.com/smr-go/smr/internal/vsr"
 	"github.com/smr-go/smr/internal/wal"
+	"github.com/smr-go/smr/internal/wire"
 )
 
 // ErrCorrupt reports that data whose checksums match does not decode, or does not fit the rest of the directory.
-var ErrCorrupt = errors.New("what was read does not fit together")
+var ErrCorrupt = errors.New("the stored data is inconsistent")
 
 // IsCorrupt reports whether err is caused by damage to a log or a snapshot.
 func IsCorrupt(err error) bool {
 	return errors.Is(err, ErrCorrupt) || errors.Is(err, wal.ErrCorrupt) || errors.Is(err, snap.ErrCorrupt)
 }
 
+const _ uint = wire.MaxMessage - wire.MessageOverhead - wire.RelayOverhead - snap.MaxChunkSize // every chunk fits into a message
+
 // SnapID returns the ID of a snapshot in internal/snap.
 func SnapID(id vsr.SnapshotID) snap.ID {
-	return snap.ID{Epoch: uint64(id.Last.Epoch), View: uint64(id.Last.View), Op: uint64(id.Last.Op), Hash: id.Hash}
+	return snap.ID{Group: id.Group, Epoch: uint64(id.Last.Epoch), View: uint64(id.Last.View), Op: uint64(id.Last.Op), Hash: id.Hash}
 }
 
 func lastIn(id snap.ID) vsr.Viewstamp {
@@ -30,12 +33,12 @@ func lastIn(id snap.ID) vsr.Viewstamp {
 
 func headOut(h vsr.Head) wal.Head {
 	return wal.Head{Group: h.Group, Incarnation: h.Incarnation, Start: h.Start,
-		Epoch: uint64(h.Epoch), View: uint64(h.View), Commit: uint64(h.Commit)}
+		Epoch: uint64(h.Epoch), View: uint64(h.View), Commit: uint64(h.Commit), Known: h.Known}
 }
 
 func headIn(h wal.Head) vsr.Head {
 	return vsr.Head{Group: h.Group, Incarnation: h.Incarnation, Start: h.Start,
-		Epoch: vsr.Epoch(h.Epoch), View: vsr.View(h.View), Commit: vsr.OpNumber(h.Commit)}
+		Epoch: vsr.Epoch(h.Epoch), View: vsr.View(h.View), Commit: vsr.OpNumber(h.Commit), Known: h.Known}
 }
 
 func stampIn(s wal.Stamp) vsr.Viewstamp {

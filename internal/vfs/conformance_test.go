@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -129,8 +130,8 @@ func TestNames(t *testing.T) {
 		require.NoError(t, fsys.Rename(dir+"/a", dir+"/b"))
 		assert.Equal(t, "a", content(t, create(t, fsys, dir+"/b")))
 		require.NoError(t, fsys.Rename(dir+"/b", dir+"/c/d/e"))
-		require.NoError(t, fsys.SyncDir(dir))
-		require.NoError(t, fsys.SyncDir(dir+"/c/d"))
+		require.NoError(t, syncOf(fsys, dir))
+		require.NoError(t, syncOf(fsys, dir+"/c/d"))
 		assert.ErrorIs(t, fsys.Rename(dir+"/b", dir+"/x"), fs.ErrNotExist)
 		assert.Error(t, fsys.Remove(dir+"/c/d"), "not empty")
 		require.NoError(t, fsys.Remove(dir+"/c/d/e"))
@@ -138,7 +139,37 @@ func TestNames(t *testing.T) {
 		require.NoError(t, fsys.Remove(dir+"/c/d"))
 		_, err = fsys.ReadDir(dir + "/c/d")
 		assert.ErrorIs(t, err, fs.ErrNotExist)
-		assert.ErrorIs(t, fsys.SyncDir(dir+"/c/d"), fs.ErrNotExist)
+		assert.ErrorIs(t, syncOf(fsys, dir+"/c/d"), fs.ErrNotExist)
+	})
+}
+
+// syncOf opens and syncs a directory.
+func syncOf(fsys FS, dir string) error {
+	d, err := fsys.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// A file that is renamed while it is open stays open, and its errors have its new name.
+func TestRenameOfAnOpenFile(t *testing.T) {
+	everyFS(t, func(t *testing.T, fsys FS, dir string) {
+		write(t, create(t, fsys, dir+"/to"), 0, "old")
+		f, err := fsys.OpenFile(dir+"/from", os.O_CREATE)
+		require.NoError(t, err)
+		write(t, f, 0, "new")
+		require.NoError(t, f.Rename(dir+"/to"))
+		write(t, f, 3, "er")
+		require.NoError(t, f.Sync())
+		assert.Equal(t, "newer", content(t, create(t, fsys, dir+"/to")))
+		names, err := fsys.ReadDir(dir)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"to"}, names)
+		require.NoError(t, f.Close())
+		_, err = f.WriteAt([]byte("x"), 0)
+		assert.ErrorContains(t, err, dir+"/to")
+		assert.Error(t, f.Rename(dir+"/missing/to"))
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 )
@@ -138,6 +139,31 @@ func (m *Mem) named(name string) (*node, error) {
 		return n, nil
 	}
 	return nil, pathError("open", name, fs.ErrNotExist)
+}
+
+// ReplaceDir replaces the files of dir by those that dir has in another file system, durably; with nil
+// it removes dir. A person does that while no process uses the files. It does not call the hook.
+func (m *Mem) ReplaceDir(dir string, with *Mem) {
+	files := map[string]*node{}
+	if with != nil {
+		with.mu.Lock()
+		if d := with.dirs[dir]; d != nil {
+			files = cloneEntries(d.entries, map[*node]*node{})
+		}
+		with.mu.Unlock()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settle(dir) // no pending write survives a crash
+	delete(m.dirs, dir)
+	if with != nil {
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			m.nodes++
+			files[name].id, files[name].pending = m.nodes, nil
+		}
+		m.dirs[dir] = &memDir{files, maps.Clone(files)}
+	}
+	m.recount()
 }
 
 // Clone returns an independent copy of the file system, including its unsynced changes, but without

@@ -155,6 +155,24 @@ func TestDamageStays(t *testing.T) {
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// A directory that was replaced holds the other's files, also after a crash, and the other keeps its own.
+func TestReplacedDirectory(t *testing.T) {
+	m, other := NewCrashable(), NewCrashable()
+	durableFile(t, m, "f", "hello")
+	create(t, m, "g") // not durable
+	write(t, durableFile(t, other, "f", "HELLO"), 0, "x")
+	m.ReplaceDir(".", other)
+	write(t, create(t, other, "f"), 1, "yyyy")
+	assert.Equal(t, map[string]int{"xELLO": 400}, outcomes(m, holds("f")))
+	names, err := m.ReadDir(".")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"f"}, names)
+	require.NoError(t, m.MkdirAll("d"))
+	m.ReplaceDir("d", nil)
+	_, err = m.ReadDir("d")
+	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
 func TestCloneIsApart(t *testing.T) {
 	m := NewCrashable()
 	f := durableFile(t, m, "f", "hello")

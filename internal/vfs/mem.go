@@ -141,6 +141,10 @@ func (m *Mem) Rename(oldname, newname string) error {
 	if skip, err := m.before(Op{Kind: OpRename, Name: oldname, To: newname}); skip || err != nil {
 		return err
 	}
+	return m.rename(oldname, newname)
+}
+
+func (m *Mem) rename(oldname, newname string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	oldname, newname = path.Clean(oldname), path.Clean(newname)
@@ -207,7 +211,36 @@ func (m *Mem) names(dir string) []string {
 	return names
 }
 
-// SyncDir implements FS.
+// OpenDir implements FS.
+func (m *Mem) OpenDir(dir string) (Dir, error) {
+	if _, err := m.before(Op{Kind: OpOpen, Name: dir}); err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dirs[path.Clean(dir)] == nil {
+		return nil, pathError("open", dir, fs.ErrNotExist)
+	}
+	return &memFolder{m, dir, m.life.Load()}, nil
+}
+
+// memFolder is an open directory of a Mem.
+type memFolder struct {
+	mem  *Mem
+	name string
+	life uint64
+}
+
+func (d *memFolder) Sync() error {
+	if d.life != d.mem.life.Load() {
+		return pathError("syncdir", d.name, ErrCrashed)
+	}
+	return d.mem.SyncDir(d.name)
+}
+
+func (d *memFolder) Close() error { return nil }
+
+// SyncDir makes the entries of dir durable.
 func (m *Mem) SyncDir(dir string) error {
 	if skip, err := m.before(Op{Kind: OpSyncDir, Name: dir}); skip || err != nil {
 		return err

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"io/fs"
+	"path"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -72,6 +73,23 @@ func written(n int, err error) int {
 		return 0
 	}
 	return n
+}
+
+func (f *memFile) Rename(newname string) error {
+	switch {
+	case f.life != f.mem.life.Load():
+		return pathError("rename", f.name, ErrCrashed)
+	case f.closed.Load():
+		return pathError("rename", f.name, fs.ErrClosed)
+	}
+	skip, err := f.mem.before(Op{Kind: OpRename, Name: f.name, To: newname})
+	if err == nil && !skip {
+		err = f.mem.rename(f.name, newname)
+	}
+	if err == nil {
+		f.name = path.Clean(newname)
+	}
+	return err
 }
 
 func (f *memFile) Size() (int64, error) {

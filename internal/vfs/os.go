@@ -58,7 +58,7 @@ func (osFS) OpenFile(name string, flag int) (File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return osFile{f}, nil
+	return &osFile{f, f.Name()}, nil
 }
 
 func (osFS) Rename(oldname, newname string) error {
@@ -79,7 +79,16 @@ func (osFS) ReadDir(dir string) ([]string, error) {
 	return names, nil
 }
 
-func (osFS) SyncDir(dir string) error { return syncDir(filepath.FromSlash(dir)) }
+func (osFS) OpenDir(dir string) (Dir, error) { return openDir(filepath.FromSlash(dir)) }
+
+func syncDir(dir string) error {
+	d, err := openDir(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
 
 func (osFS) Lock(name string) (io.Closer, error) {
 	f, err := lockFile(filepath.FromSlash(name))
@@ -90,20 +99,43 @@ func (osFS) Lock(name string) (io.Closer, error) {
 }
 
 // osFile adapts os.File where systems differ.
-type osFile struct{ *os.File }
+type osFile struct {
+	*os.File
+	name string // its present name
+}
 
-func (f osFile) Size() (int64, error) {
+// renamed returns an error of the file with its present name in place of the one under which it was opened.
+func (f *osFile) renamed(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Path = f.name
+	}
+	return err
+}
+
+func (f *osFile) ReadAt(b []byte, off int64) (int, error) {
+	n, err := f.File.ReadAt(b, off)
+	return n, f.renamed(err)
+}
+
+func (f *osFile) WriteAt(b []byte, off int64) (int, error) {
+	n, err := f.File.WriteAt(b, off)
+	return n, f.renamed(err)
+}
+
+func (f *osFile) Size() (int64, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return 0, err
+		return 0, f.renamed(err)
 	}
 	return info.Size(), nil
 }
 
-func (f osFile) Sync() error { return datasync(f.File) }
+func (f *osFile) Truncate(size int64) error { return f.renamed(f.File.Truncate(size)) }
+
+func (f *osFile) Sync() error { return f.renamed(datasync(f.File)) }
 
 // Allocate restores the size of a file that it could not extend.
-func (f osFile) Allocate(size int64) error {
+func (f *osFile) Allocate(size int64) error {
 	old, err := f.Size()
 	if err != nil {
 		return err

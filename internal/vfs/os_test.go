@@ -80,6 +80,6 @@ func TestFilesAreTheirOwnersAlone(t *testing.T) {
 func TestFillIsAllocate(t *testing.T) {
 	f := create(t, OS(), filepath.ToSlash(t.TempDir())+"/f")
 	write(t, f, 0, "hello")
-	require.NoError(t, fill(f.(osFile).File, 5, 300_000))
+	require.NoError(t, fill(f.(*osFile).File, 5, 300_000))
 	assert.Equal(t, "hello"+string(make([]byte, 299_995)), content(t, f))
 }

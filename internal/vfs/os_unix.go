@@ -5,18 +5,30 @@ package vfs
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
 func systemFull(error) bool { return false }
 
-func syncDir(dir string) error {
+func systemShort(error) bool { return false }
+
+func openDir(dir string) (Dir, error) {
 	d, err := os.Open(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer d.Close()
-	return d.Sync()
+	return d, nil
+}
+
+// Rename implements File.
+func (f *osFile) Rename(newname string) error {
+	newname = filepath.FromSlash(newname)
+	err := os.Rename(f.name, newname)
+	if err == nil {
+		f.name = newname
+	}
+	return err
 }
 
 // lockFile acquires a flock. It belongs to the open file, so opening the file a second time fails

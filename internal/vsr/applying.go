@@ -14,6 +14,7 @@ type applying struct {
 	batches      []batch   // in the order delivered
 	bytes        int64     // sum over batches
 	loadingSince time.Time // when the next entries were requested from the disk; zero if they are in memory
+	movedAt      time.Time // when the state machine was last known to go on: it had applied an op, or was idle
 }
 
 // batch is a run of entries delivered in one turn.
@@ -37,7 +38,7 @@ func (r *Replica) deliverCommitted() {
 		return
 	}
 	a.loadingSince = r.now
-	r.requestLoad(Load{For: r.self, From: r.delivered + 1, To: min(r.commit, r.log.tailFrom()-1)})
+	r.requestLoad(Load{For: r.self, From: r.delivered + 1, To: min(r.commit, r.log.tailFrom()-1), Bytes: MaxBatch})
 }
 
 func (r *Replica) deliver(entries []Entry) {
@@ -45,10 +46,19 @@ func (r *Replica) deliver(entries []Entry) {
 	for i := range entries {
 		b.bytes += entries[i].size()
 	}
+	r.applyingFrom(r.delivered)
 	r.applying.batches = append(r.applying.batches, b)
 	r.applying.bytes += b.bytes
 	r.delivered = b.last
 	r.out.Apply = joined(r.out.Apply, entries)
+}
+
+// applyingFrom records that the shell is about to be given work for the state machine, which is idle
+// if it has applied everything delivered so far.
+func (r *Replica) applyingFrom(delivered OpNumber) {
+	if r.applied == delivered {
+		r.applying.movedAt = r.now
+	}
 }
 
 // joined returns a followed by b. It copies only if neither is empty.
@@ -71,8 +81,11 @@ func (r *Replica) deliverLoaded(entries []Entry) {
 // appliedUpTo records that the state machine has applied the entries up to op, which makes room for
 // more to be delivered.
 func (r *Replica) appliedUpTo(op OpNumber) {
-	r.applied = max(r.applied, op)
 	a := &r.applying
+	if op > r.applied {
+		r.applied, a.movedAt = op, r.now
+		r.resumeAfter(applyHung)
+	}
 	done := 0
 	for done < len(a.batches) && a.batches[done].last <= r.applied {
 		a.bytes -= a.batches[done].bytes
@@ -99,8 +112,8 @@ func (r *Replica) trimTail() {
 	r.log.trim(min(to, r.saves.durable))
 }
 
-// swamped reports whether so many entries wait to be applied that memory has no room for more. Only
-// a replica without a disk gets into that state; a snapshot gets it out.
+// swamped reports whether the entries that wait to be applied exceed the limit of memory. Only a replica
+// without a disk gets into that state, and a snapshot ends it.
 func (r *Replica) swamped() bool {
 	return r.cfg.Volatile && r.log.bytesAbove(r.applied) > 2*r.cfg.Window
 }

@@ -1,17 +1,25 @@
 package vsr
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The attempts to bring requests into the log: at the member whose callers made them, and at the
 // primary that accepts or rejects them (section 8).
 
-// attemptID identifies an attempt of a member: the start number of its process, and the number of
-// the attempt.
+// attemptID identifies an attempt or a vote of a member: the start number of its process, and the
+// number of the attempt or vote.
 type attemptID struct{ start, attempt uint64 }
+
+// covers reports whether an attempt is not higher than h.
+func (h attemptID) covers(start, attempt uint64) bool {
+	return start < h.start || start == h.start && attempt <= h.attempt
+}
 
 // raise reports whether an attempt is higher than all before, and records it if so.
 func (h *attemptID) raise(start, attempt uint64) bool {
-	if start < h.start || start == h.start && attempt <= h.attempt {
+	if h.covers(start, attempt) {
 		return false
 	}
 	*h = attemptID{start, attempt}
@@ -26,27 +34,70 @@ const retryAfter = 20
 func (r *Replica) retryRequests() {
 	r.requests.nextToSend = r.requests.floor
 	r.requests.sessionRequest.inFlight = false
+	r.requests.floorRequest.inFlight = false
 }
 
 // flushRequests sends the requests that have not been sent in this view to the primary, or appends
-// them to its own log. Until the view is durable it does nothing: a message would have to wait for
-// the save, where it is not counted and cannot be withdrawn (X4).
+// them to its own log. While a Request would have to wait for a save it does nothing: a message that
+// waits there is not counted and cannot be withdrawn (X4). Until the group is confirmed its primary would
+// refuse them.
 func (r *Replica) flushRequests() {
 	q := &r.requests
-	if len(q.waiting) == 0 || r.status != normal || r.isPrimary() && !r.accepts() || r.saves.headSeq > r.saves.doneSeq {
+	nothing := len(q.waiting) == 0 && !q.floorWaits()
+	if nothing || r.status != normal || !r.confirmed() || r.isPrimary() && !r.accepts() || !r.saves.identified() {
 		return
 	}
-	if q.session == 0 {
+	switch {
+	case q.session == 0:
 		r.openSession()
 		return
+	case len(q.waiting) == 0:
+		r.sendFloor()
+		return
 	}
-	for q.nextToSend < q.floor+uint64(len(q.waiting)) {
-		if r.isPrimary() {
-			if !r.flushOwn() {
-				return
-			}
-		} else {
-			r.forward(r.gather())
+	if r.isPrimary() {
+		for q.nextToSend < q.floor+uint64(len(q.waiting)) && r.resultFits(q.nextToSend) && r.flushOwn() {
+		}
+		return
+	}
+	r.forwardWaiting()
+}
+
+// forwardWaiting sends the waiting requests to the primary, as many as may be on their way.
+func (r *Replica) forwardWaiting() {
+	q, f := &r.requests, r.forwardingNow()
+	end, before := q.floor+uint64(len(q.waiting)), q.nextToSend
+	blocked := false
+	for !blocked {
+		for q.nextToSend < end && !r.due(q.waiting[q.nextToSend-q.floor]) {
+			q.nextToSend++
+		}
+		if q.nextToSend == end || !r.resultFits(q.nextToSend) {
+			break
+		}
+		if blocked = !f.hasRoom(); !blocked {
+			r.gather()
+		}
+	}
+	switch {
+	case !blocked && !f.probing:
+		f.blockedAt = time.Time{}
+	case f.blockedAt.IsZero() || q.nextToSend > before && !f.probing:
+		f.blockedAt = r.now
+	}
+}
+
+// lapse is the time without messages from a member after which messages to it may be lost too.
+func (r *Replica) lapse() time.Duration { return max(6*r.cfg.Heartbeat, 2*r.cfg.IdleHeartbeat) }
+
+// resendRequests schedules every pending request to be resent now, because the link to the primary
+// works again: the attempts made before may be lost, and their next retry may be far away.
+func (r *Replica) resendRequests() {
+	r.retryRequests()
+	r.forwardingNow().lost()
+	for _, w := range r.requests.waiting {
+		if w != nil {
+			w.inFlight, w.tries = false, 0
 		}
 	}
 }
@@ -63,11 +114,22 @@ func (r *Replica) sentNow(w *request, attempt uint64) {
 	w.tries++
 	w.view, w.inFlight, w.retryAt = r.head.View, true, farAway // in the primary's own log a request is not lost while the view lasts
 	if attempt > 0 {
-		w.retryAt = r.after(retryAfter << min(w.tries-1, 3))
+		w.retryAt = r.retryTime(w.tries)
 	}
 	if q := &r.requests; q.retryAt.IsZero() || w.retryAt.Before(q.retryAt) {
 		q.retryAt = w.retryAt
 	}
+}
+
+// retryTime returns when a request that has been sent that often is resent. From the second time on the
+// wait has a random part: a retry that meets, at an inbox without room, the messages that arrive at each
+// heartbeat must not meet them again and again.
+func (r *Replica) retryTime(tries int) time.Time {
+	wait := r.cfg.Heartbeat * retryAfter << min(tries-1, 3)
+	if tries > 1 {
+		wait += time.Duration(r.cfg.Rand.Int64N(int64(wait / 4)))
+	}
+	return r.now.Add(wait)
 }
 
 // flushOwn appends the next request to the primary's own log. It reports false if there is no room.
@@ -84,32 +146,38 @@ func (r *Replica) flushOwn() bool {
 		}
 		r.appendNew(Entry{Kind: Command, Session: q.session, Request: q.nextToSend, Floor: q.floor, Body: w.body})
 		r.sentNow(w, 0)
+		q.results.sent(int(q.nextToSend - q.floor))
 	}
 	q.nextToSend++
 	return true
 }
 
-// gather returns the next requests that fit into one message.
-func (r *Replica) gather() []Proposal {
-	q := &r.requests
+// gather sends the next requests that fit into one message: one of any size, or as many as a batch of the flow holds.
+func (r *Replica) gather() {
+	q, f := &r.requests, r.forwardingNow()
 	var batch []Proposal
-	size := int64(0)
-	for ; q.nextToSend < q.floor+uint64(len(q.waiting)) && size < maxBatch; q.nextToSend++ {
+	limit, again := f.batch(), false
+	x := sentRequests{attempt: q.attempt + 1, first: q.nextToSend}
+	for ; q.nextToSend < q.floor+uint64(len(q.waiting)) && r.resultFits(q.nextToSend); q.nextToSend++ {
 		w := q.waiting[q.nextToSend-q.floor]
 		if !r.due(w) {
 			continue
 		}
+		size := int64(len(w.body)) + entryOverhead
+		if x.bytes+size > limit && len(batch) > 0 {
+			break
+		}
+		x.last, x.bytes, again = q.nextToSend, x.bytes+size, again || len(w.attempts) > 0
 		r.sentNow(w, q.attempt+1)
-		size += int64(len(w.body)) + entryOverhead
+		q.results.sent(int(q.nextToSend - q.floor))
 		batch = append(batch, Proposal{Session: q.session, Request: q.nextToSend, Floor: q.floor, Kind: Command, Body: w.body})
 	}
-	return batch
+	f.sent(x, again, r.now)
+	q.retryAt = earlier(q.retryAt, f.lostAt(r.cfg.Heartbeat))
+	r.forward(batch)
 }
 
 func (r *Replica) forward(batch []Proposal) {
-	if len(batch) == 0 {
-		return
-	}
 	r.requests.attempt++
 	r.sendTo(r.prim(), &Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch})
 }
@@ -131,14 +199,40 @@ func (r *Replica) openSession() {
 	r.forward([]Proposal{{Kind: OpenSession, Body: body}})
 }
 
-// tickRequests schedules overdue requests to be resent.
+// sendFloor requests an entry that carries the floor of the idle session and has no operation: its
+// number is below every floor (X2).
+func (r *Replica) sendFloor() {
+	q := &r.requests
+	w := &q.floorRequest
+	if r.now.Before(q.floorAt) || !r.due(w) || r.isPrimary() && !r.room() {
+		return
+	}
+	w.attempts = w.attempts[:0]
+	if r.isPrimary() {
+		r.appendNew(Entry{Kind: Command, Session: q.session, Floor: q.floor})
+		r.sentNow(w, 0)
+		return
+	}
+	r.sentNow(w, q.attempt+1)
+	r.forward([]Proposal{{Kind: Command, Session: q.session, Floor: q.floor}})
+}
+
+// tickRequests schedules overdue requests to be resent, unless they may still be on their way.
 func (r *Replica) tickRequests() {
 	q := &r.requests
 	if q.retryAt.IsZero() || r.now.Before(q.retryAt) {
 		return
 	}
 	q.retryAt = time.Time{}
+	f := &q.forwarding
+	if at := f.lostAt(r.cfg.Heartbeat); !at.IsZero() && !r.now.Before(at) {
+		f.lost()
+		f.tries++
+		f.probing = true
+	}
+	q.retryAt = f.lostAt(r.cfg.Heartbeat)
 	q.expire(&q.sessionRequest, r.now)
+	q.expire(&q.floorRequest, r.now)
 	for i, w := range q.waiting {
 		if w != nil && q.expire(w, r.now) {
 			q.nextToSend = min(q.nextToSend, q.floor+uint64(i))
@@ -153,6 +247,9 @@ func (q *requests) expire(w *request, now time.Time) bool {
 		return false
 	}
 	if !now.Before(w.retryAt) {
+		if n := len(w.attempts); n > 0 && q.forwarding.carries(w.attempts[n-1]) {
+			return false
+		}
 		w.inFlight = false
 		return true
 	}
@@ -172,7 +269,13 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	if !r.requests.handled[from].raise(h.Start, m.Attempt) {
 		return // a late copy
 	}
+	r.primary.progress[from].requestedAt = r.now
+	accepted := &r.requests.accepted[from]
+	if accepted.start == h.Start {
+		refusal.Accepted = accepted.attempt
+	}
 	if over || !r.accepts() {
+		refusal.Full = !over && r.refusesForSpace()
 		r.sendTo(from, refusal)
 		return
 	}
@@ -184,37 +287,69 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 			r.sendTo(from, refusal)
 			return
 		}
-		r.appendNew(Entry{Kind: q.Kind, Session: q.Session, Request: q.Request, Floor: q.Floor, Body: q.Body})
-		p.forwarded = r.log.last.Op
+		e := r.newEntry(Entry{Kind: q.Kind, Session: q.Session, Request: q.Request, Floor: q.Floor, Body: q.Body})
+		if e.Check() != nil {
+			continue // N3: no member would take it, and the group would stop
+		}
+		r.appendLog(e)
+		p.forwarded, *accepted = e.Op, attemptID{h.Start, m.Attempt}
 	}
 }
 
-// onReply records a rejection. If the primary was overloaded, a request with no attempt left is settled, and one
-// with other attempts is resent soon.
+// onReply records a rejection. If the primary was overloaded, or too few members have space, a request with no
+// attempt left is settled, and one with other attempts is resent soon.
 func (r *Replica) onReply(m *Reply) {
 	q := &r.requests
 	if m.Start != r.head.Start {
 		return
 	}
-	q.sessionRequest.refused(m.Attempt)
+	if q.forwarding.carries(m.Attempt) {
+		q.forwarding.answered(m.Attempt, r.now, r.cfg.Heartbeat)
+	}
+	err := ErrOverloaded
+	if m.Full {
+		err = ErrNoSpace
+	}
+	if q.sessionRequest.refused(m.Attempt) {
+		if m.Full {
+			r.refuseWaiting() // for want of a session none was sent
+			return
+		}
+		r.retrySoon(&q.sessionRequest)
+	}
 	for number := max(q.floor, m.From); number < q.floor+uint64(len(q.waiting)); number++ {
 		if number < q.floor {
 			continue // settling the previous request has raised the floor
 		}
 		w := q.waiting[number-q.floor]
+		if w == nil || !w.refused(m.Attempt) {
+			continue
+		}
+		r.withdrawLost(w, m)
 		switch {
-		case w == nil || !w.refused(m.Attempt) || !m.Overloaded:
+		case !m.Overloaded && !m.Full:
 		case len(w.attempts) == 0:
-			r.settle(number, ErrOverloaded)
+			r.settle(number, err)
 		default:
 			r.retrySoon(w)
 		}
 	}
 }
 
-// retrySoon resends a request after the shortest wait, and counts its tries from one again: its latest attempt is
-// known not to be on its way. With the long wait of an attempt that may be lost, a request could meet the full
-// window of another member's equally regular retries each time.
+// withdrawLost removes the attempts that are as good as refused with this one: the same process has not accepted them,
+// and drops them if they come now, since it has handled a later one (X4). Otherwise one lost attempt would leave a
+// request without an outcome for as long as the primary refuses all.
+func (r *Replica) withdrawLost(w *request, m *Reply) {
+	if m.View == r.head.View {
+		w.attempts = slices.DeleteFunc(w.attempts, func(a uint64) bool {
+			return a > max(m.Accepted, r.requests.before) && a < m.Attempt
+		})
+	}
+}
+
+// retrySoon resends a request after the shortest wait, and counts its tries from one again: its latest attempt was
+// refused, so no answer is on its way. Two members that both waited as long as for a lost attempt would meet
+// at each retry, and one of them would always find the window filled by the other.
 func (r *Replica) retrySoon(w *request) {
 	if !w.inFlight || w.view != r.head.View {
 		return

@@ -1,6 +1,9 @@
 package vsr
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // follow makes this replica a backup of view v, after a message from that view's primary (N3, V4).
 func (r *Replica) follow(v View) {
@@ -11,9 +14,11 @@ func (r *Replica) follow(v View) {
 		r.status = normal
 		r.endViewChange()
 		r.cfg.Detector.Reset(r.now)
+		r.health.followed = r.prim()
 		r.retryRequests()
 	}
-	r.cfg.Detector.Heard(r.now)
+	r.cfg.Detector.Heard(r.now) // D1
+	r.health.ledAt = r.now
 	r.withdraw() // V1
 }
 
@@ -37,18 +42,20 @@ func (r *Replica) onPrepare(from Index, h Header, m *Prepare) {
 		!r.fromPrimary(from, m.View) {
 		return
 	}
-	if r.full || r.swamped() {
-		return // F13: reject entries while the disk is full
+	if r.swamped() {
+		return
 	}
+	entries := r.takes(m.Entries)
 	if m.Prev.Op > r.commit && !r.log.has(m.Prev) {
 		r.sendGap(from, m.Prev.Op)
 		return
 	}
-	if err := r.merge(m.Entries); err != nil {
+	if err := r.merge(entries); err != nil {
 		r.out.Err = err
 		return
 	}
-	r.checked = max(r.checked, m.Prev.Op+OpNumber(len(m.Entries)))
+	r.requestsArrived(entries)
+	r.checked = max(r.checked, m.Prev.Op+OpNumber(len(entries)))
 	r.learnCommit(m.Commit)
 	r.ackDue = r.checked > 0
 }
@@ -77,28 +84,42 @@ func (r *Replica) merge(entries []Entry) error {
 		if stamp.Op != r.log.last.Op+1 {
 			return fmt.Errorf("log ends at %v, next entry is %v", r.log.last, stamp)
 		}
-		r.appendLog(entries[i:]...)
+		r.appendLog(detached(entries[i:], i)...)
 		return nil
 	}
 	return nil
 }
 
+// detached returns entries without references to the message that they are part of, if that holds others before them. A
+// member that is sent the same entries again and again, with some new ones each time, would otherwise keep each message.
+func detached(entries []Entry, before int) []Entry {
+	if before == 0 {
+		return entries
+	}
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i].Body = slices.Clone(entries[i].Body)
+	}
+	return entries
+}
+
 // learnCommit adopts the primary's commit number, as far as the log has been checked (N5).
 func (r *Replica) learnCommit(commit OpNumber) {
-	if r.commit == 0 && min(commit, r.checked) > 0 {
-		r.problem = "" // the group is confirmed
-	}
 	r.commit = max(r.commit, min(commit, r.checked))
+	r.health.committed = max(r.health.committed, commit)
 }
 
 // onCommit answers a heartbeat (N5, N6).
-func (r *Replica) onCommit(from Index, m *Commit) {
+func (r *Replica) onCommit(from Index, h Header, m *Commit) {
 	if !r.fromPrimary(from, m.View) {
 		return
 	}
+	r.withdrawn[from].raise(h.Start, m.Withdrawn)
+	r.learnAcknowledged(m.Acknowledged)
 	r.learnCommit(m.Commit)
+	r.learnReports(m.Reports)
 	r.keepAbove = m.Keep
-	r.sendTo(from, &CommitOK{View: m.View, Round: m.Round, Op: r.checked})
+	r.sendTo(from, &CommitOK{View: m.View, Round: m.Round, Op: r.checked, Applied: r.applied, Full: r.full, Problem: r.health.own})
 }
 
 // compactStep is the number of ops that make a compaction worthwhile.
@@ -109,8 +130,8 @@ const compactStep = 1024
 func (r *Replica) compact() {
 	s := r.snapshot.Last.Op
 	to := min(r.keepAbove, s)
-	if s <= r.log.base.Op || !r.compactDue && (to <= r.compactTarget || to < min(s, r.compactTarget+compactStep)) {
-		return
+	if !r.compactDue && (s <= r.log.base.Op || to <= r.compactTarget || to < min(s, r.compactTarget+compactStep)) {
+		return // a new snapshot may have replaced the whole log, whose files take space
 	}
 	r.compactDue, r.compactTarget = false, to
 	if r.cfg.Volatile {

@@ -1,5 +1,7 @@
 package vsr
 
+import "time"
+
 // Choosing and fetching the log that a view begins with (V6, V7): the part of the view's primary,
 // and that of the member with the best log.
 
@@ -9,16 +11,28 @@ func (r *Replica) onDoViewChange(from Index, m *DoViewChange) {
 	if m.View > r.head.View {
 		r.enter(m.View)
 	}
-	if m.View != r.head.View {
+	r.learnAcknowledged(m.Acknowledged)
+	r.learnStall(m.Stalled)
+	r.noteLoss(from, r.startSeen[from], m) // the acknowledgements that it carries may prove the sender's own loss (S6)
+	if m.View != r.head.View || r.memories.lost[from] {
 		return
 	}
 	if r.isPrimary() { // the sender has restarted, or missed the beginning of the view
-		p := &r.primary.progress[from]
-		p.probe(r.log.agree(m.Last) + 1)
+		p, agreed := &r.primary.progress[from], r.log.agree(m.Last)
+		p.full = m.Full
+		if p.probeSent && p.preparePrev == agreed && !r.overdue(p) {
+			return // a copy: the Prepare that makes the sender a backup of this view is on its way
+		}
+		p.probe(agreed + 1)
+		p.restarted()
 		return
 	}
-	if c := &r.viewChange; r.isNextPrimary() && (c.logs[from] == nil || m.Last.Compare(c.logs[from].Last) > 0) {
-		c.logs[from], c.best, c.stateRequested = m, nil, false // a second description: the member has installed a snapshot
+	c := &r.viewChange
+	if !r.isNextPrimary() {
+		return
+	}
+	if was := c.logs[from]; was == nil || m.Last.Compare(was.Last) > 0 || m.Last == was.Last && m.Full != was.Full {
+		c.logs[from], c.best, c.stateRequested = m, nil, false // a second description: the member has installed a snapshot, or its disk is full, or no longer
 		r.tryLead()
 	}
 }
@@ -43,8 +57,17 @@ func (r *Replica) tryLead() {
 	if !r.isNextPrimary() || c.described == nil || max(r.saves.headSeq, r.saves.logSeq) > r.saves.doneSeq && c.best == nil {
 		return
 	}
+	if m := &r.memories; m.acknowledged != nil && r.stopUnlessCovered(m.acknowledged[r.self].Last) {
+		return // S6: its own log does not count either
+	}
 	c.logs[r.self] = c.described
 	if c.best == nil && !r.chooseLog() {
+		return
+	}
+	if v := r.betterPlace(); v > 0 { // F13
+		if !c.voting || c.ownNext != v {
+			r.vote(v)
+		}
 		return
 	}
 	switch {
@@ -100,16 +123,20 @@ func (r *Replica) onGetState(from Index, m *GetState) {
 	if r.status != changingView || m.View != r.head.View || from != r.prim() || m.Best != r.log.last {
 		return
 	}
-	prev := r.log.agree(m.Prev)
+	prev, c := r.log.agree(m.Prev), &r.viewChange
+	if c.givenFrom == prev+1 && (c.giving || r.now.Before(c.givenUntil)) {
+		return // the answer is being read, or on its way
+	}
 	if prev < r.log.base.Op {
 		r.sendTo(from, &NewState{View: m.View, Best: m.Best, Gone: true})
 		return
 	}
-	if entries := r.log.entries(prev+1, m.Best.Op, maxBatch); entries != nil || prev == m.Best.Op {
+	if entries := r.log.entries(prev+1, m.Best.Op, MaxBatch); entries != nil || prev == m.Best.Op {
 		r.answerState(from, m.View, m.Best, prev, entries)
 		return
 	}
-	r.requestLoad(Load{For: from, From: prev + 1, To: m.Best.Op, Best: m.Best, View: m.View})
+	c.givenFrom, c.giving = prev+1, true
+	r.requestLoad(Load{For: from, From: prev + 1, To: m.Best.Op, Bytes: MaxBatch, Best: m.Best, View: m.View})
 }
 
 // answerState sends the entries after prev, unless the view has changed or begun while they were
@@ -119,6 +146,11 @@ func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, e
 	if r.status != changingView || v != r.head.View || best != r.log.last {
 		return
 	}
+	c, bytes := &r.viewChange, int64(0)
+	for i := range entries {
+		bytes += entries[i].size()
+	}
+	c.givenFrom, c.giving, c.givenUntil = prev+1, false, r.now.Add(time.Duration(bytes*int64(time.Second)/slowest))
 	if !ok || len(entries) == 0 && prev < best.Op {
 		r.sendTo(to, &NewState{View: v, Best: best, Gone: true})
 		return

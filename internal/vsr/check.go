@@ -10,7 +10,7 @@ import (
 func (r *Replica) Check() error {
 	l := &r.log
 	switch {
-	case r.applied > r.delivered || r.delivered > r.commit || r.commit > l.last.Op:
+	case r.applied > r.delivered || r.delivered > max(r.commit, r.takenBack) || r.commit > l.last.Op:
 		return fmt.Errorf("11.1: applied %d <= delivered %d <= commit %d <= last %d", r.applied, r.delivered, r.commit, l.last.Op)
 	case l.base.Op > l.last.Op || l.base.Op > r.snapshot.Last.Op || r.snapshot.Last.Op > r.delivered:
 		return fmt.Errorf("log begins after %d: last %d, snapshot %d, delivered %d", l.base.Op, l.last.Op, r.snapshot.Last.Op, r.delivered)
@@ -22,17 +22,36 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("checked %d, last %d", r.checked, l.last.Op)
 	case r.isPrimary() && r.viewChange.barred:
 		return fmt.Errorf("V2: leads view %d, in which it restarted", r.head.View)
+	case r.head.Known != (GroupID{}) && (r.head.Group != (GroupID{}) || r.status != recovering):
+		return fmt.Errorf("S2: belongs to group %v, and knows that group %v is confirmed", r.head.Group, r.head.Known)
+	case len(r.chunkReads) > maxChunkReads:
+		return fmt.Errorf("11.10: reads %d chunks at once", len(r.chunkReads))
 	case r.viewChange.voting && r.viewChange.votes[r.self].IsZero():
 		return fmt.Errorf("V1: votes to leave view %d, and its vote is not counted", r.head.View)
 	}
-	return cmp.Or(l.check(), r.saves.check(l.last.Op), r.requests.check(), r.checkPrimary(), r.checkReads(), r.transfer.check(), r.checkLimits())
+	return cmp.Or(l.check(), r.saves.check(l.last.Op), r.requests.check(), r.checkPrimary(), r.checkReads(), r.transfer.check(), r.checkLost(), r.checkLimits())
+}
+
+// checkLost returns an error if a member whose memory is lost counts for something (S6).
+func (r *Replica) checkLost() error {
+	c := &r.viewChange
+	for i, lost := range r.memories.lost {
+		if !lost {
+			continue
+		}
+		p := &r.primary.progress[i]
+		if i == int(r.self) || r.heardLately(Index(i)) || !c.votes[i].IsZero() || c.logs != nil && c.logs[i] != nil || r.isPrimary() && p.match+OpNumber(p.answeredRound) > 0 {
+			return fmt.Errorf("S6: %s, and counts: match %d, answered round %d", r.memories.problem, p.match, p.answeredRound)
+		}
+	}
+	return nil
 }
 
 // check returns an error if the numbers of saves or their ops are out of order.
 func (s *saves) check(last OpNumber) error {
-	if s.doneSeq > s.issuedSeq || max(s.headSeq, s.logSeq) > s.nextSeq() || s.appendedFrom > last || s.durable > last {
-		return fmt.Errorf("saves: done %d <= issued %d, head %d, log %d; appended from %d, durable %d, last %d",
-			s.doneSeq, s.issuedSeq, s.headSeq, s.logSeq, s.appendedFrom, s.durable, last)
+	if s.doneSeq > s.issuedSeq || max(s.headSeq, s.logSeq) > s.nextSeq() || s.identitySeq > s.headSeq || s.appendedFrom > last || s.durable > last {
+		return fmt.Errorf("saves: done %d <= issued %d, identity %d, head %d, log %d; appended from %d, durable %d, last %d",
+			s.doneSeq, s.issuedSeq, s.identitySeq, s.headSeq, s.logSeq, s.appendedFrom, s.durable, last)
 	}
 	before := s.doneSeq
 	for _, x := range s.issued {
@@ -55,7 +74,7 @@ func (q *requests) check() error {
 	if q.nextToSend < q.floor || q.nextToSend > end || len(q.waiting) > 0 && q.waiting[0] == nil {
 		return fmt.Errorf("X2: requests %d to %d, of which %d is next to be sent", q.floor, end, q.nextToSend)
 	}
-	return nil
+	return q.results.check(len(q.waiting))
 }
 
 // checkPrimary returns an error if what a primary knows of its backups contradicts its log.
@@ -69,9 +88,8 @@ func (r *Replica) checkPrimary() error {
 	}
 	for _, i := range r.others {
 		p := &r.primary.progress[i]
-		if p.match >= p.next || p.next > last+1 || max(p.preparePrev, p.loadedTo, p.sentAtHeartbeat, p.forwarded) > last ||
-			max(p.prepareRound, p.answeredRound) > round || p.matchAtAnswer > p.match || p.commitSent > r.commit ||
-			p.probeSent && p.state != probing {
+		if p.match >= p.next || p.next > last+1 || max(p.preparePrev, p.seen, p.sentTo, p.forwarded) > last ||
+			p.answeredRound > round || p.match > p.seen || p.commitSent > r.commit || p.probeSent && p.state != probing {
 			return fmt.Errorf("progress of %s: %+v; round %d, commit %d, last %d", r.memberID(i), *p, round, r.commit, last)
 		}
 	}
@@ -98,7 +116,7 @@ func (r *Replica) checkReads() error {
 // check returns an error if too many chunks are in flight.
 func (t *transfer) check() error {
 	under := len(t.requested) + t.writing
-	if under > chunkWindow || t.completing && under+len(t.missing) > 0 {
+	if len(t.requested) > chunkWindow || t.completing && under+len(t.missing) > 0 {
 		return fmt.Errorf("C2: %d chunks requested, %d being written, %d missing; completing: %v", len(t.requested), t.writing, len(t.missing), t.completing)
 	}
 	return nil
@@ -120,13 +138,50 @@ func (r *Replica) checkLimits() error {
 		return fmt.Errorf("11.10: requests of %d bytes wait, counted as %d; the window is %d", waiting, q.bytes, r.cfg.Window)
 	case len(q.waiting) > SessionLimit:
 		return fmt.Errorf("11.10: requests of %d numbers are open, not %d at most (X2)", len(q.waiting), SessionLimit)
+	case len(r.chunkReads) > maxChunkReads:
+		return fmt.Errorf("11.10: %d chunks are read for other members, not %d at most", len(r.chunkReads), maxChunkReads)
 	case len(a.batches) > 1 && a.bytes-a.batches[len(a.batches)-1].bytes > min(maxDelivered, r.cfg.Window):
 		return fmt.Errorf("11.10: %d bytes wait to be applied, and more were handed out", a.bytes-a.batches[len(a.batches)-1].bytes)
 	}
 	if err := r.saves.checkDeferred(r.n); err != nil {
 		return err
 	}
-	return r.checkMemory()
+	return cmp.Or(r.checkWindow(), r.checkMemory(), r.checkInFlight(), r.checkForwarding())
+}
+
+// sessionEntries is an upper bound on the bytes of the entries that open sessions, which need no room.
+const sessionEntries = 1 << 10
+
+// checkWindow checks the bytes of the entries that a primary has accepted and that are not applied and
+// durable here (N1).
+func (r *Replica) checkWindow() error {
+	l, opening := &r.log, r.primary.opening
+	from := max(min(r.applied, r.saves.durable), opening)
+	if !r.isPrimary() || opening == 0 || from >= l.last.Op {
+		return nil
+	}
+	if n := l.bytesAbove(from) - l.tail[len(l.tail)-1].size(); n > r.cfg.Window+sessionEntries {
+		return fmt.Errorf("11.10: %d bytes above op %d and one entry more are in the window; applied %d, durable %d, limit %d", n, from, r.applied, r.saves.durable, r.cfg.Window)
+	}
+	return nil
+}
+
+// checkInFlight checks the bytes of entries in flight to each member (C1).
+func (r *Replica) checkInFlight() error {
+	if !r.isPrimary() {
+		return nil
+	}
+	limit := min(max(r.cfg.Window, leastWindow), MaxInFlight)
+	for i := range r.primary.progress {
+		p, sum := &r.primary.progress[i], int64(0)
+		for _, x := range p.inFlight {
+			sum += x.bytes
+		}
+		if n := len(p.inFlight); sum != p.inFlightBytes || n > 0 && sum-p.inFlight[n-1].bytes > limit {
+			return fmt.Errorf("11.10: %d bytes are in flight to %s, counted as %d; the limit is %d and one message", sum, r.memberID(Index(i)), p.inFlightBytes, limit)
+		}
+	}
+	return nil
 }
 
 // checkDeferred checks that at most one message of each superseding kind is queued per receiver and

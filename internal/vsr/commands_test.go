@@ -19,6 +19,7 @@ import (
 //	start a b             start from the disk
 //	propose a x=1 y=2     operations without a session, appended to the primary's log in one turn
 //	request c x=1         a proposal of a caller at c, with sessions
+//	forge c 99 x=1        c sends the primary x=1 in a session with that number, though it has none; new: to open one
 //	read b                a linearizable read of a caller at b
 //	deliver [a→b [Kind]]  deliver messages in transit now; by default all that are not held
 //	drop, duplicate [a→b [Kind]]
@@ -41,16 +42,20 @@ import (
 //	slow a                the state machine applies only on command
 //	apply a [n]           apply the next n operations, by default all
 //	slowreads a           entries are loaded only on command
-//	loaded a              complete the pending loads
+//	slowchunks a          chunks of snapshots are read only on command
+//	loaded a              complete the pending reads
 //	rot a                 a's snapshot can no longer be read
 //	install a b           a has received b's snapshot
 //	status, log a, sessions a   show
 //	configure a qr=3      another configuration for one member, before it starts
 //	copy a, putback a     copy a member's disk, and put the copy back
+//	losetail a 2          the disk of a stopped member loses the last entries of its log
+//	remembers a           what a member knows of acknowledgements, and which members have lost their memory
 //	quietly …; …          several commands, without output
 type script struct {
 	g     *testGroup
 	lines []string
+	watch func(*host, *sent) // passed to the group; may be nil
 }
 
 // run runs a block of commands and returns what happened.
@@ -145,6 +150,7 @@ func (s *script) create(form bool, args []string) error {
 		return err
 	}
 	s.g = newTestGroup(n)
+	s.g.watch = s.watch
 	if err := s.options(&s.g.config, args[1:]); err != nil {
 		return err
 	}
@@ -253,25 +259,42 @@ func (s *script) onHosts(name string, args []string) error {
 
 // atEach holds the commands for any number of members.
 var atEach = map[string]func(*script, *host){
-	"start":     func(s *script, h *host) { s.g.start(h) },
-	"restart":   func(s *script, h *host) { s.g.start(h) },
-	"pause":     func(_ *script, h *host) { h.paused = true },
-	"hang":      func(_ *script, h *host) { h.hung = true },
-	"unhang":    func(_ *script, h *host) { h.hung = false },
-	"rot":       func(_ *script, h *host) { h.rotten = true },
-	"slow":      func(_ *script, h *host) { h.slow = true },
-	"slowreads": func(_ *script, h *host) { h.slowReads = true },
-	"loaded":    func(s *script, h *host) { s.g.loaded(h) },
-	"suspect":   func(s *script, h *host) { s.g.suspect(h) },
-	"heartbeat": func(s *script, h *host) { s.g.heartbeat(h) },
+	"start":      func(s *script, h *host) { s.g.start(h) },
+	"restart":    func(s *script, h *host) { s.g.start(h) },
+	"pause":      func(_ *script, h *host) { h.paused = true },
+	"hang":       func(_ *script, h *host) { h.hung = true },
+	"unhang":     func(_ *script, h *host) { h.hung = false },
+	"rot":        func(_ *script, h *host) { h.rotten = true },
+	"slow":       func(_ *script, h *host) { h.slow = true },
+	"slowchunks": func(_ *script, h *host) { h.slowChunks = true },
+	"slowreads":  func(_ *script, h *host) { h.slowReads = true },
+	"loaded":     func(s *script, h *host) { s.g.loaded(h) },
+	"suspect":    func(s *script, h *host) { s.g.suspect(h) },
+	"heartbeat":  func(s *script, h *host) { s.g.heartbeat(h) },
 	"resume": func(s *script, h *host) {
 		h.paused = false
 		h.core.Step(s.g.now, &Tick{})
 		s.g.turn(h)
 	},
-	"wipe":    func(_ *script, h *host) { h.disk = disk{starts: h.disk.starts} },
-	"copy":    func(_ *script, h *host) { h.copied = h.disk },
-	"putback": func(_ *script, h *host) { starts := h.disk.starts; h.disk = h.copied; h.disk.starts = starts },
+	"wipe": func(_ *script, h *host) { h.disk = disk{starts: h.disk.starts} },
+	"copy": func(_ *script, h *host) { h.copied = h.disk },
+	"putback": func(_ *script, h *host) {
+		starts := h.disk.starts
+		h.disk, h.disk.starts, h.forgot = h.copied, starts, true
+	},
+	// turnback is putback, and the next process draws the random numbers that another has drawn before.
+	"turnback": func(s *script, h *host) {
+		starts := h.disk.starts
+		h.disk, h.disk.starts, h.forgot, h.seed = h.copied, starts, true, h.copied.starts
+	},
+	"remembers": func(s *script, h *host) {
+		for i, a := range h.core.memories.acknowledged {
+			lost := map[bool]string{true: ", lost"}[h.core.memories.lost[i]]
+			if a.Last.Op > 0 {
+				s.g.tell("%s  remembers %s of %s, start %d%s", h.id, stampText(a.Last), s.g.hosts[i].id, a.Start>>32, lost)
+			}
+		}
+	},
 	"leave": func(s *script, h *host) {
 		h.core.Step(s.g.now, &Leave{})
 		s.g.turn(h)
@@ -281,12 +304,15 @@ var atEach = map[string]func(*script, *host){
 		s.g.turn(h)
 	},
 	"full": func(s *script, h *host) {
-		h.core.Step(s.g.now, &DiskFull{Full: true})
+		s.g.fill(h, true)
+	},
+	"short": func(s *script, h *host) { // of descriptors; space ends it
+		h.full = true
+		h.core.Step(s.g.now, &DiskFull{Full: true, Short: "open log/1.new: too many open files"})
 		s.g.turn(h)
 	},
 	"space": func(s *script, h *host) {
-		h.core.Step(s.g.now, &DiskFull{Full: false})
-		s.g.turn(h)
+		s.g.fill(h, false)
 	},
 	"read": func(s *script, h *host) {
 		s.g.history.readAsked(h, beginRead(h.core, s.g.now))
@@ -296,7 +322,7 @@ var atEach = map[string]func(*script, *host){
 		for _, x := range h.machine.sessions.rows {
 			var kept []string
 			for i, r := range x.results {
-				if r.done {
+				if r.known != Nothing {
 					kept = append(kept, fmt.Sprint(x.floor+uint64(i)))
 				}
 			}
@@ -349,6 +375,14 @@ var atOne = map[string]func(*script, *host, []string) error{
 		s.g.applyFirst(h, n)
 		return nil
 	},
+	"losetail": func(_ *script, h *host, args []string) error {
+		n, err := strconv.Atoi(args[0])
+		if err != nil || h.core != nil || n > len(h.disk.entries) {
+			return fmt.Errorf("%v: the log has %d entries", args, len(h.disk.entries))
+		}
+		h.disk.entries, h.forgot = h.disk.entries[:len(h.disk.entries)-n:len(h.disk.entries)-n], true
+		return nil
+	},
 	"propose": func(s *script, h *host, args []string) error {
 		for _, body := range args {
 			if !s.g.propose(h, body) {
@@ -369,6 +403,16 @@ var atOne = map[string]func(*script, *host, []string) error{
 		}
 		s.g.turn(h)
 		return nil
+	},
+	"forge": func(s *script, h *host, args []string) error {
+		session, err := strconv.ParseUint(args[0], 10, 64)
+		p := Proposal{Session: session, Request: 1, Floor: 1, Kind: Command, Body: []byte(args[1])}
+		if args[0] == "new" {
+			p, err = Proposal{Kind: OpenSession, Body: []byte(args[1])}, nil
+		}
+		h.core.forward([]Proposal{p})
+		s.g.turn(h)
+		return err
 	},
 	"forget": func(s *script, h *host, args []string) error {
 		number, err := strconv.Atoi(args[0])
@@ -420,7 +464,7 @@ func (s *script) status() {
 		st := h.core.State()
 		s.g.tell("%s  %s, log %d..%s, commit %d, applied %d", h.id, stateText(h.core), st.First, stampText(st.Last), st.Commit, st.Applied)
 		if st.Problem != "" {
-			s.g.tell("   problem: %s", st.Problem)
+			s.g.tell("   problem: %s", timeless(st.Problem))
 		}
 	}
 	if n := len(s.g.transit); n > 0 {

@@ -25,6 +25,7 @@ type Config struct {
 	DiskLimit     time.Duration // 0: no limit
 	Window        int64         // limit in bytes of the entries above the commit number (N1), of waiting proposals, and of durable entries in memory that are not applied
 	Tail          int64         // limit in bytes of applied entries in memory; 0 with Volatile
+	Results       int64         // limit in bytes of the results that the table keeps for a session (X2), the same at every member; 0: SessionWindow
 	KeepLog       int64         // limit in bytes of the log below the snapshot that is kept for slow replicas (N9)
 	Volatile      bool          // there is no disk to load entries from
 	Rand          *rand.Rand    // for group ids, incarnations, nonces; never for order

@@ -37,9 +37,9 @@
 //	b → a     CommitOK   view, round, the last op compared
 //
 // The primary writes its own copy while the Prepare travels (N2). It commits an entry of its own
-// view once Qr replicas hold it, and counts itself only when its own write is done (N4). A backup appends
-// entries only behind an entry with the viewstamp that the Prepare names; otherwise it answers Gap,
-// and the primary goes back to where the logs agree (N3). A backup's entries that conflict with the
+// view once Qr replicas hold it, and counts itself only when its own write is done (N4). A backup
+// appends entries only behind an entry with the viewstamp that the Prepare names; otherwise it answers
+// Gap, and the primary goes back to where the logs agree (N3). A backup's entries that conflict with the
 // primary's are cut. They were never committed.
 //
 // # View change
@@ -80,7 +80,9 @@
 // sends Question to all. When every member has answered that it holds nothing, the list's first
 // member makes op 1: the member list with the incarnations. Op 1 is committed once every member
 // holds it, and nothing follows it before (S2). Messages of other incarnations are dropped (S4): a
-// replica that lost its memory may have lost entries that it acknowledged, and stays out (S3). Start numbers tell a process from an earlier one of the same memory (S6).
+// replica that lost its memory may have lost entries that it acknowledged, and stays out (S3). Start
+// numbers distinguish the processes of one memory. Together with the acknowledgements that other
+// members remember, they show that a log has lost its end (memories.go, S6).
 //
 // # Requests
 //
@@ -94,13 +96,13 @@
 //
 // reads.go. A primary may have been replaced without having heard of it. So it answers a
 // linearizable read only after a round of heartbeats that began after the read, and that enough
-// replicas answered to exclude that another view had begun (R1). A backup asks the primary, with ReadRound, which op its own state
-// must have reached.
+// replicas answered to exclude that another view had begun (R1). A backup asks the primary, with
+// ReadRound, which op its own state must have reached.
 //
 // # Durability
 //
 // saves.go. All changes of a turn are gathered in one Save. Messages leave through the method send
-// alone, which holds each back until the saves that make it true are durable: the view for every
+// alone, which defers each until the saves that make it true are durable: the view for every
 // message, and the log for PrepareOK and DoViewChange. So whatever a replica sent before a crash,
 // it finds on its disk. Prepares are the exception, and a primary never leads its view again after
 // a restart (V2).
@@ -123,7 +125,7 @@
 //   - Restore, then Apply: replace the state by the snapshot; apply the entries in order, through
 //     Sessions; then Applied, and SessionOpened once this process's session is open.
 //   - Loads: read the entries from the log; then Loaded.
-//   - Settled, Reads: the outcome of a proposal, or the op from which on a read may run.
+//   - Settled, Reads: the outcome of a proposal; the op that must be applied before a read may run.
 //   - Compact: drop the beginning of the log; then Compacted.
 //   - Chunks: send SnapshotChunk if that snapshot is held, otherwise one without data.
 //   - Fetch: begin, continue or complete the receipt of a snapshot; then ChunksMissing,

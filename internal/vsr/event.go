@@ -17,25 +17,32 @@ type (
 	}
 	// Tick is the passing of time. One is due at Deadline at the latest.
 	Tick struct{}
-	// Misconfigured reports that the member with the ID From is configured with another member
-	// list (S2).
-	Misconfigured struct {
-		From string
-		List string
+	// Refused reports that this replica refuses the connections of the member with the ID From, and why.
+	// List is that member's list of members if it differs from the one configured here (S2), and "" otherwise.
+	Refused struct {
+		From   string
+		List   string
+		Reason string
 	}
 )
 
 // The events of callers.
 type (
 	// Propose is a caller's proposal. Step sets Number, which identifies the result in the session,
-	// or Err, which is then ErrOverloaded or ErrFull. The core owns Body once Step is called.
+	// or Err, which is then ErrOverloaded, ErrFull, ErrShort or ErrNoSpace. The core owns Body once Step is
+	// called.
 	Propose struct {
 		Body   []byte
 		Number uint64
 		Err    error
 	}
-	// Forget reports that the result of a request is known or no longer wanted: the floor rises (X2).
-	Forget struct{ Request uint64 }
+	// Forget reports that the result of a request is known, and has Size bytes, or, if Lost is set,
+	// that it is no longer wanted: the floor rises (X2).
+	Forget struct {
+		Request uint64
+		Size    int64
+		Lost    bool
+	}
 	// Read asks for a linearizable read (R1). Step sets Number, which returns in Output.Reads.
 	Read struct{ Number uint64 }
 	// ForgetRead withdraws a read.
@@ -59,9 +66,12 @@ type (
 type (
 	// Saved reports that all saves up to Seq are durable.
 	Saved struct{ Seq uint64 }
-	// DiskFull reports whether the disk has no space (F13). While it has none, the replica
-	// acknowledges no entry and does not lead.
-	DiskFull struct{ Full bool }
+	// DiskFull reports whether the disk has no space, or, if Short is not "", why else no file can be made
+	// (F13). As long as that lasts, the shell completes no save of a command.
+	DiskFull struct {
+		Full  bool
+		Short string
+	}
 	// Loaded answers a Load; Entries is empty if they are gone.
 	Loaded struct {
 		Load    Load
@@ -77,6 +87,9 @@ type (
 	Applied struct{ Op OpNumber }
 	// SessionOpened reports that the entry with that op number opened this process's session (X1).
 	SessionOpened struct{ Session uint64 }
+	// FloorRaised reports that an entry without an operation has raised the floor of this process's
+	// session in the table (X2).
+	FloorRaised struct{ Floor uint64 }
 	// SnapshotTaken reports that a snapshot of this replica's own state is durable (C4).
 	SnapshotTaken struct{ Snapshot Snapshot }
 )
@@ -85,11 +98,11 @@ type (
 type (
 	// SnapshotDamaged reports that a snapshot of this replica's can no longer be read (F9).
 	SnapshotDamaged struct{ Snapshot SnapshotID }
-	// SnapshotUnavailable reports that this replica does not hold, or no longer holds, a snapshot
-	// that the member To has requested.
-	SnapshotUnavailable struct {
-		To       Index
-		Snapshot SnapshotID
+	// ChunkRead answers a ChunkWanted: the chunk was read from the disk and sent. If it is not OK,
+	// this replica does not hold, or cannot read, the snapshot.
+	ChunkRead struct {
+		Chunk ChunkWanted
+		OK    bool
 	}
 	// ChunksMissing answers the FetchStep that begins or resumes a transfer: these chunks are
 	// missing. An error ends the transfer.
@@ -114,28 +127,29 @@ type (
 	}
 )
 
-func (*Receive) event()             {}
-func (*Tick) event()                {}
-func (*Misconfigured) event()       {}
-func (*Propose) event()             {}
-func (*Forget) event()              {}
-func (*Read) event()                {}
-func (*ForgetRead) event()          {}
-func (*Handover) event()            {}
-func (*CancelHandover) event()      {}
-func (*Leave) event()               {}
-func (*Saved) event()               {}
-func (*DiskFull) event()            {}
-func (*Loaded) event()              {}
-func (*Compacted) event()           {}
-func (*Applied) event()             {}
-func (*SessionOpened) event()       {}
-func (*SnapshotTaken) event()       {}
-func (*SnapshotDamaged) event()     {}
-func (*SnapshotUnavailable) event() {}
-func (*ChunksMissing) event()       {}
-func (*ChunkWritten) event()        {}
-func (*SnapshotReceived) event()    {}
+func (*Receive) event()          {}
+func (*Tick) event()             {}
+func (*Refused) event()          {}
+func (*Propose) event()          {}
+func (*Forget) event()           {}
+func (*Read) event()             {}
+func (*ForgetRead) event()       {}
+func (*Handover) event()         {}
+func (*CancelHandover) event()   {}
+func (*Leave) event()            {}
+func (*Saved) event()            {}
+func (*DiskFull) event()         {}
+func (*Loaded) event()           {}
+func (*Compacted) event()        {}
+func (*Applied) event()          {}
+func (*SessionOpened) event()    {}
+func (*FloorRaised) event()      {}
+func (*SnapshotTaken) event()    {}
+func (*SnapshotDamaged) event()  {}
+func (*ChunkRead) event()        {}
+func (*ChunksMissing) event()    {}
+func (*ChunkWritten) event()     {}
+func (*SnapshotReceived) event() {}
 
 // Step reports to the replica that an event happened at now. It neither allocates for the event nor
 // retains it: a caller may keep events on its stack and reuse them.
@@ -146,15 +160,20 @@ func (r *Replica) Step(now time.Time, e Event) {
 		r.receive(e.From, e.Header, e.Message)
 	case *Tick:
 		r.tick()
-	case *Misconfigured:
-		r.misconfigured(e.From, e.List)
+	case *Refused:
+		r.refused(e)
 	case *Propose:
 		e.Number, e.Err = r.propose(e.Body)
 	case *Forget:
-		r.forget(e.Request)
+		size := e.Size
+		if e.Lost {
+			size = unknownSize
+		}
+		r.forget(e.Request, size)
 	case *Read:
 		e.Number = r.read()
 	case *ForgetRead:
+		r.health.calls.ended(false, r.now)
 		r.forgetRead(e.Read)
 	case *Handover:
 		e.Begun = r.beginHandover(e.To)
@@ -173,7 +192,7 @@ func (r *Replica) performed(e Event) {
 	case *Saved:
 		r.saved(e.Seq)
 	case *DiskFull:
-		r.setDiskFull(e.Full)
+		r.setDiskFull(e.Full, e.Short)
 	case *Loaded:
 		r.loaded(e.Load, e.Entries)
 	case *Compacted:
@@ -182,12 +201,14 @@ func (r *Replica) performed(e Event) {
 		r.appliedUpTo(e.Op)
 	case *SessionOpened:
 		r.sessionOpened(e.Session)
+	case *FloorRaised:
+		r.requests.tableFloor = max(r.requests.tableFloor, e.Floor)
 	case *SnapshotTaken:
 		r.snapshotTaken(e.Snapshot)
 	case *SnapshotDamaged:
 		r.snapshotDamaged(e.Snapshot)
-	case *SnapshotUnavailable:
-		r.snapshotUnavailable(e.To, e.Snapshot)
+	case *ChunkRead:
+		r.chunkRead(e.Chunk, e.OK)
 	case *ChunksMissing:
 		r.chunksMissing(e.Snapshot, e.Missing, e.Err)
 	case *ChunkWritten:

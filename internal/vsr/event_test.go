@@ -25,7 +25,7 @@ func TestStepDoesNotAllocate(t *testing.T) {
 		r.Step(now, &Applied{Op: 1})
 		r.Step(now, &SessionOpened{})
 		r.Step(now, &SnapshotDamaged{})
-		r.Step(now, &SnapshotUnavailable{})
+		r.Step(now, &ChunkRead{})
 		r.Step(now, &ChunksMissing{})
 		r.Step(now, &ChunkWritten{})
 		r.Step(now, &SnapshotReceived{})

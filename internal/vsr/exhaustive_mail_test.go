@@ -134,9 +134,15 @@ func (x *explorer) normalMessage(m *sent) *sent {
 	switch y := m.message.(type) {
 	case *Commit:
 		c := *y
-		c.Keep, c.Round = 0, 0
+		c.Keep, c.Round, c.Withdrawn, c.Acknowledged, c.Reports = 0, 0, 0, nil, nil
+		return &sent{m.from, m.to, m.header, &c}
+	case *StartViewChange: // no vote counts as withdrawn here, so any may arrive late
+		c := *y
+		c.Vote = 1
 		return &sent{m.from, m.to, m.header, &c}
 	case *CommitOK: // makes the primary resend, and everything is sent anyway
+		return nil
+	case *Relay: // its message is sent directly too, and arrives at any time
 		return nil
 	case *Outdated: // stops a member whose directory is an older copy, which no member has here
 		return nil
@@ -146,6 +152,7 @@ func (x *explorer) normalMessage(m *sent) *sent {
 		if x.config.Members.prim(y.View) != m.to {
 			return x.naming(m, y.View)
 		}
+		return &sent{m.from, m.to, m.header, withoutMemories(y)}
 	}
 	return m
 }

@@ -1,6 +1,7 @@
 package vsr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -23,6 +24,7 @@ type testGroup struct {
 	lost    []pattern              // messages that are lost
 	fast    bool                   // saves are durable at once
 	onto    func(line string)      // receives the lines of the transcript; may be nil
+	watch   func(*host, *sent)     // sees each message before its receiver does; may be nil
 	broken  error                  // the first broken invariant
 }
 
@@ -42,27 +44,32 @@ func matches(patterns []pattern, m *sent) bool {
 
 // host is the state of one member. Its disk outlives its core.
 type host struct {
-	id         string
-	index      Index
-	core       *Replica // nil: down
-	disk       disk
-	copied     disk    // an older copy of disk
-	config     *Config // if it differs from the group's
-	unsaved    []*Save
-	compaction *Compact // requested, and waiting for unsaved
-	machine    machine
-	detector   *fixedTrust
-	paused     bool
-	hung       bool             // saves complete only on command
-	rotten     bool             // its snapshot can no longer be read
-	slow       bool             // delivered entries are applied only on command
-	unapplied  []Entry          // delivered and not applied
-	slowReads  bool             // entries are loaded only on command
-	unread     []Load           // requested and not loaded
-	problem    string           // as last shown
-	state      string           // as last shown
-	waits      map[Message]bool // shown as deferred
-	parts      map[SnapshotID]map[uint32]bool
+	id           string
+	index        Index
+	core         *Replica // nil: down
+	disk         disk
+	copied       disk    // an older copy of disk
+	forgot       bool    // disk has lost durable entries
+	seed         uint64  // of the random numbers of its next process; 0: how often it was started
+	config       *Config // if it differs from the group's
+	unsaved      []*Save
+	compaction   *Compact // requested, and waiting for unsaved
+	machine      machine
+	detector     *fixedTrust
+	paused       bool
+	hung         bool             // saves complete only on command
+	full         bool             // no command is saved
+	rotten       bool             // its snapshot can no longer be read
+	slow         bool             // delivered entries are applied only on command
+	unapplied    []Entry          // delivered and not applied
+	slowChunks   bool             // chunks are read only on command
+	slowReads    bool             // entries are loaded only on command
+	unread       []Load           // requested and not loaded
+	unreadChunks []ChunkWanted    // requested and not read
+	problem      string           // as last shown
+	state        string           // as last shown
+	waits        map[Message]bool // shown as deferred
+	parts        map[SnapshotID]map[uint32]bool
 }
 
 // fixedTrust is a detector that trusts the primary for a fixed time, or until a test makes it
@@ -107,13 +114,14 @@ func (g *testGroup) start(h *host) {
 	}
 	h.detector = &fixedTrust{}
 	cfg.Self, cfg.Detector = h.index, h.detector
-	cfg.Rand = rand.New(rand.NewPCG(uint64(h.index), h.disk.starts))
+	cfg.Rand = rand.New(rand.NewPCG(uint64(h.index), cmp.Or(h.seed, h.disk.starts)))
 	h.disk.starts++
 	h.unsaved, h.compaction, h.state, h.problem, h.paused, h.unapplied = nil, nil, "", "", false, nil
 	h.waits = map[Message]bool{}
 	h.machine = h.disk.machine.clone()
 	h.core = New(cfg, h.disk.durable(), g.now)
 	g.turn(h)
+	g.fill(h, h.full)
 }
 
 // crash stops a member. The first keep of its saves were durable, although the core was not told.
@@ -156,7 +164,7 @@ func (g *testGroup) stabilize() {
 // settleOne performs the next event that needs no time to pass.
 func (g *testGroup) settleOne() bool {
 	for _, h := range g.hosts {
-		if h.core != nil && !h.hung && len(h.unsaved) > 0 {
+		if h.core != nil && !h.hung && h.completes(len(h.unsaved)) > 0 {
 			g.saved(h, len(h.unsaved))
 			return true
 		}
@@ -170,10 +178,26 @@ func (g *testGroup) settleOne() bool {
 	return false
 }
 
-// saved completes a member's oldest n saves and reports them.
+// completes returns how many of a member's oldest n saves its disk can complete.
+func (h *host) completes(n int) int {
+	if h.full {
+		_, n = SavableWhenFull(h.disk.last().Op, h.unsaved[:n])
+	}
+	return n
+}
+
+// saved completes a member's oldest n saves, as far as there is space, and reports them.
 func (g *testGroup) saved(h *host, n int) {
+	saves := h.unsaved[:n]
+	if h.full {
+		var merged *Save
+		if merged, n = SavableWhenFull(h.disk.last().Op, saves); n == 0 {
+			return
+		}
+		saves = []*Save{merged}
+	}
 	var seq uint64
-	for _, s := range h.unsaved[:n] {
+	for _, s := range saves {
 		h.disk.write(s)
 		seq = s.Seq
 	}
@@ -197,6 +221,9 @@ func (g *testGroup) receive(m *sent) {
 	h := g.hosts[m.to]
 	if h.core == nil || h.paused || g.cut[m.from] != g.cut[m.to] {
 		return
+	}
+	if g.watch != nil {
+		g.watch(h, m)
 	}
 	h.core.Step(g.now, &Receive{From: m.from, Header: m.header, Message: m.message})
 	g.turn(h)

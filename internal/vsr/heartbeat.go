@@ -2,7 +2,7 @@ package vsr
 
 import "time"
 
-// The primary's heartbeats and the answers to them (N5, N6), which show what was lost on the way.
+// The primary's heartbeats and the answers to them (N5, N6), which show that messages were lost.
 
 // heartbeat sends the commit number to all backups, with a new round (N5, N6). Only the turn of the
 // protocol loop calls it: a loop that hangs must not appear alive (D2).
@@ -13,16 +13,20 @@ func (r *Replica) heartbeat() {
 	r.keepAbove = r.lowestNeeded()
 	for _, i := range r.others {
 		q := &p.progress[i]
-		q.sentAtHeartbeat, q.commitSent = q.next-1, r.commit
-		if q.probeSent && q.prepareRound+1 < p.round { // not for a Prepare sent after the previous heartbeat
+		q.commitSent = r.commit
+		if q.probeSent && r.overdue(q) { // a member that belongs to no group yet does not answer heartbeats
+			q.probe(q.preparePrev + 1)
+			q.tries++
+		} else if q.probeSent && r.cannotAnswer(q) {
 			q.probe(q.preparePrev + 1)
 		}
-		if q.state == installing {
+		if q.state == installing && r.now.Sub(q.offeredAt) >= repeatOffers*r.cfg.Heartbeat {
 			r.offer(i)
 		}
 	}
+	r.noteAcknowledged()
 	if len(r.others) > 0 {
-		r.send(&Commit{View: r.head.View, Commit: r.commit, Round: p.round, Keep: r.keepAbove}, r.others...)
+		r.send(&Commit{View: r.head.View, Commit: r.commit, Round: p.round, Keep: r.keepAbove, Withdrawn: r.lastVote, Acknowledged: r.memories.share(), Reports: r.report()}, r.others...)
 	}
 }
 
@@ -75,36 +79,47 @@ func (r *Replica) lowestNeeded() OpNumber {
 	return low
 }
 
-// onCommitOK counts an answer to a heartbeat (N6) and detects messages lost before it.
+// overdue reports whether a backup has not answered Prepares for so long that they, or their answers, must
+// have been lost. An answer to a heartbeat proves nothing by itself: the heartbeat may have overtaken
+// entries that are still on their way (N6).
+func (r *Replica) overdue(p *progress) bool {
+	return r.now.Sub(p.progressAt) >= p.flow.patience(r.cfg.Heartbeat, r.cfg.Heartbeat, p.tries, p.inFlightBytes)
+}
+
+// onCommitOK counts an answer to a heartbeat (N6), and resends entries if answers have shown no progress
+// for too long.
 func (r *Replica) onCommitOK(from Index, m *CommitOK) {
 	if !r.isPrimary() || m.View != r.head.View || m.Round > r.primary.round {
 		return
 	}
 	p := &r.primary.progress[from]
 	p.answeredRound = max(p.answeredRound, m.Round)
+	p.applied, p.full, p.problem = m.Applied, m.Full, m.Problem
+	if r.now.Sub(p.answeredAt) > voteExpiry*r.cfg.Heartbeat {
+		p.restarted() // it was away
+	}
 	r.answered(from)
+	r.updateSpace()
 	r.confirmReads()
-	if m.Round < r.primary.round || p.state == installing || !p.loadingSince.IsZero() {
+	if p.state == installing || !p.loadingSince.IsZero() {
 		return
 	}
-	switch {
-	case m.Op == 0 && p.sentAtHeartbeat > 0: // nothing is checked in this view yet: a Prepare finds where its log stands
-		p.probeAgain(m.Round)
-	case m.Op < p.sentAtHeartbeat: // Prepares sent before the heartbeat were lost
-		p.probe(m.Op + 1)
-	case p.match < p.sentAtHeartbeat && p.match == p.matchAtAnswer: // its acknowledgement may be lost
-		p.elicitAck = true
-	}
-	p.matchAtAnswer = p.match
-}
-
-// probeAgain resumes the search for where the logs agree. It restarts from the end of the log, or,
-// if the latest probe left before the answered heartbeat and so was lost, from that probe.
-func (p *progress) probeAgain(answered Round) {
-	switch {
-	case p.state != probing:
-		p.probe(p.sentAtHeartbeat + 1)
-	case p.probeSent && p.prepareRound < answered:
+	p.reported(min(m.Op, r.log.last.Op), r.now)
+	switch restarted := m.Op == 0 && p.state == streaming && m.Round == r.primary.round; {
+	case restarted: // nothing is checked in this view any more: a Prepare finds where its log stands
+		p.probe(p.next)
+		p.restarted()
+	case !r.overdue(p) || p.state == probing && !p.probeSent:
+		return
+	case p.probeSent:
 		p.probe(p.preparePrev + 1)
+	case p.seen < p.next-1:
+		p.probe(p.seen + 1)
+	case p.match < p.seen:
+		p.elicitAck = true
+	default:
+		return
 	}
+	p.progressAt = r.now
+	p.tries++
 }

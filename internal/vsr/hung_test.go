@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -60,4 +61,19 @@ func TestAHungDiskMakesNoHeapOfRefusals(t *testing.T) {
 		r.Ready(g.now)
 		require.NoError(t, r.Check())
 	}
+}
+
+// R1, 11.10: of each member one question waits at a primary, and none is taken by one that leaves.
+func TestOneQuestionOfEachMemberWaits(t *testing.T) {
+	r := member(t, 1)
+	leadNext(t, r)
+	for i := range uint64(100) {
+		hear(r, 1, &ReadRound{View: r.head.View, Read: i})
+	}
+	assert.Len(t, r.reads.rounds, 1)
+	hear(r, 1, &ReadRound{View: r.head.View, Read: 99})
+	assert.Len(t, r.reads.rounds, 1, "a repetition")
+	r.resign(diskHung)
+	hear(r, 2, &ReadRound{View: r.head.View, Read: 1})
+	assert.Empty(t, r.reads.waiting)
 }

@@ -2,6 +2,7 @@ package vsr
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 )
 
@@ -16,6 +17,9 @@ type history struct {
 	states  map[OpNumber]string         // state after the op (8)
 	reads   map[process]map[uint64]read // the op that a read must see (9)
 	claim   error                       // the first message whose claim was false (6)
+
+	group  GroupID              // the group of canon, stamps, before, leaders and states; zero before it is formed
+	others map[GroupID]*history // of the groups formed later
 }
 
 type (
@@ -31,7 +35,33 @@ type (
 func newHistory() *history {
 	return &history{canon: map[OpNumber]Entry{}, stamps: map[Viewstamp]Entry{}, before: map[Viewstamp]Viewstamp{},
 		leaders: map[Viewstamp]leader{}, views: map[memory]View{}, commits: map[process]OpNumber{},
-		states: map[OpNumber]string{}, reads: map[process]map[uint64]read{}}
+		states: map[OpNumber]string{}, reads: map[process]map[uint64]read{}, others: map[GroupID]*history{}}
+}
+
+// of returns the history of a group.
+func (y *history) of(group GroupID) *history {
+	if y.group == (GroupID{}) {
+		y.group = group
+	}
+	if group == y.group {
+		return y
+	}
+	if y.others[group] == nil {
+		y.others[group] = newHistory()
+	}
+	return y.others[group]
+}
+
+// checkGroups checks that at most one group is ever confirmed (S2).
+func (y *history) checkGroups() error {
+	confirmed := len(y.canon)
+	for group, z := range y.others {
+		if confirmed > 0 && len(z.canon) > 0 {
+			return fmt.Errorf("S2: two groups are confirmed, the later one is %v", group)
+		}
+		confirmed += len(z.canon)
+	}
+	return nil
 }
 
 // check returns the first broken invariant.
@@ -41,7 +71,7 @@ func (y *history) check(g *testGroup) error {
 	}
 	for _, h := range g.hosts {
 		if h.core != nil {
-			if err := y.checkReplica(h); err != nil {
+			if err := cmp.Or(y.checkReplica(h), checkMemories(g, h.core)); err != nil {
 				return fmt.Errorf("%s: %w", h.id, err)
 			}
 		}
@@ -49,7 +79,17 @@ func (y *history) check(g *testGroup) error {
 			return fmt.Errorf("%s's disk: %w", h.id, err)
 		}
 	}
-	return y.checkChoices(g)
+	return cmp.Or(y.checkGroups(), y.checkChoices(g))
+}
+
+// checkMemories checks that a replica takes only memories for lost that are (S6).
+func checkMemories(g *testGroup, r *Replica) error {
+	for i, lost := range r.memories.lost {
+		if lost && !g.hosts[i].forgot {
+			return fmt.Errorf("S6: takes the memory of %s for lost: %s", g.hosts[i].id, r.memories.problem)
+		}
+	}
+	return nil
 }
 
 func (y *history) checkReplica(h *host) error {
@@ -58,24 +98,28 @@ func (y *history) checkReplica(h *host) error {
 		return err
 	}
 	p := process{h.index, h.disk.starts}
-	if r.commit < y.commits[p] {
+	if r.commit < y.commits[p] && !(r.full && y.commits[p] <= r.takenBack) { // F13
 		return fmt.Errorf("11.1: commit number %d was %d", r.commit, y.commits[p])
 	}
 	y.commits[p] = r.commit
+	z := y.of(r.head.Group)
 	if r.isPrimary() {
 		at := Viewstamp{Epoch: r.head.Epoch, View: r.head.View}
-		if was, ok := y.leaders[at]; ok && was != p {
+		if was, ok := z.leaders[at]; ok && was != p {
 			return fmt.Errorf("11.5: leads view %d, which member %d led in its start %d", at.View, was.index, was.start)
 		}
-		y.leaders[at] = p
+		z.leaders[at] = p
 	}
-	return y.checkEntries(&r.log, r.commit)
+	return z.checkEntries(&r.log, r.commit)
 }
 
-// checkEntries compares the entries in memory with those that other members hold or held (2, 4).
+// checkEntries checks the entries in memory (N3), and compares them with those that other members hold or held (2, 4).
 func (y *history) checkEntries(l *log, commit OpNumber) error {
 	for i := range l.tail {
 		e := l.tail[i]
+		if err := e.Check(); err != nil {
+			return fmt.Errorf("N3: %w", err)
+		}
 		before, _ := l.stamp(e.Op - 1)
 		if err := y.sameEntry(e, before); err != nil {
 			return err
@@ -124,7 +168,7 @@ func (y *history) checkDisk(h *host) error {
 		if !after(e.Stamp(), before) || e.Op != before.Op+1 || e.View > d.head.View {
 			return fmt.Errorf("11.4: %s after %s in view %d", entryText(&e), stampText(before), d.head.View)
 		}
-		if err := y.sameEntry(e, before); err != nil {
+		if err := y.of(d.head.Group).sameEntry(e, before); err != nil {
 			return err
 		}
 		before = e.Stamp()
@@ -192,7 +236,7 @@ func after(a, b Viewstamp) bool {
 	return a.Op > b.Op
 }
 
-// voters returns the members whose memory belongs to the group that has committed ops.
+// voters returns the members whose memory belongs to the group that has committed ops and is whole.
 func (y *history) voters(g *testGroup) (voters []*host) {
 	first, ok := y.canon[1]
 	if !ok {
@@ -203,7 +247,7 @@ func (y *history) voters(g *testGroup) (voters []*host) {
 		return nil
 	}
 	for _, h := range g.hosts {
-		if h.disk.head.Group != (GroupID{}) && h.disk.head.Incarnation == list.Members[h.index].Incarnation {
+		if !h.forgot && h.disk.head.Group != (GroupID{}) && h.disk.head.Incarnation == list.Members[h.index].Incarnation {
 			voters = append(voters, h)
 		}
 	}
@@ -244,11 +288,11 @@ func (d *disk) end() Viewstamp {
 
 // applied compares the state after an op with the states of other members (8).
 func (y *history) applied(g *testGroup, h *host, e *Entry) {
-	state := h.machine.text()
-	if was, ok := y.states[e.Op]; ok && was != state {
+	state, states := h.machine.text(), y.of(h.core.head.Group).states
+	if was, ok := states[e.Op]; ok && was != state {
 		y.fail(fmt.Errorf("11.8: state of %s after op %d is %s, elsewhere %s", h.id, e.Op, state, was))
 	}
-	y.states[e.Op] = state
+	states[e.Op] = state
 }
 
 // readAsked records what a linearizable read must see: every op that is committed now (9).
@@ -311,7 +355,7 @@ func claimedView(m Message) (View, bool) {
 	case *PrepareOK:
 		return m.View, true
 	case *Gap:
-		return m.View, true
+		return m.View, m.Prev == 0 // otherwise the primary that it answers is in that view
 	case *Commit:
 		return m.View, true
 	case *CommitOK:

@@ -24,38 +24,43 @@ const (
 	KindSnapshotOffer   MessageKind = 17
 	KindGetChunk        MessageKind = 18
 	KindSnapshotChunk   MessageKind = 19
+	KindRelay           MessageKind = 20
 )
 
-// messageKinds describes every kind: its name, how to make an empty message of it, and whether a
-// later message of the kind supersedes an earlier one that has not been sent.
+// messageKinds describes every kind: its name, how to make an empty message of it, whether a later
+// message of the kind supersedes an earlier one that has not been sent, whether it is bulk, and
+// whether it may go through a relay.
 var messageKinds = [...]struct {
 	name       string
 	empty      func() Message
 	supersedes bool
+	bulk       bool
+	relayed    bool
 }{
-	KindPrepare:         {"Prepare", func() Message { return new(Prepare) }, false},
-	KindPrepareOK:       {"PrepareOK", func() Message { return new(PrepareOK) }, true},
-	KindGap:             {"Gap", func() Message { return new(Gap) }, true},
-	KindCommit:          {"Commit", func() Message { return new(Commit) }, false},
-	KindCommitOK:        {"CommitOK", func() Message { return new(CommitOK) }, true},
-	KindStartViewChange: {"StartViewChange", func() Message { return new(StartViewChange) }, true},
-	KindDoViewChange:    {"DoViewChange", func() Message { return new(DoViewChange) }, true},
-	KindGetState:        {"GetState", func() Message { return new(GetState) }, true},
-	KindNewState:        {"NewState", func() Message { return new(NewState) }, false},
-	KindQuestion:        {"Question", func() Message { return new(Question) }, true},
-	KindAnswer:          {"Answer", func() Message { return new(Answer) }, true},
-	KindOutdated:        {"Outdated", func() Message { return new(Outdated) }, true},
-	KindRequest:         {"Request", func() Message { return new(Request) }, false},
-	KindReply:           {"Reply", func() Message { return new(Reply) }, false},
-	KindReadRound:       {"ReadRound", func() Message { return new(ReadRound) }, true},
-	KindReadRoundOK:     {"ReadRoundOK", func() Message { return new(ReadRoundOK) }, false},
-	KindSnapshotOffer:   {"SnapshotOffer", func() Message { return new(SnapshotOffer) }, false},
-	KindGetChunk:        {"GetChunk", func() Message { return new(GetChunk) }, false},
-	KindSnapshotChunk:   {"SnapshotChunk", func() Message { return new(SnapshotChunk) }, false},
+	KindPrepare:         {"Prepare", func() Message { return new(Prepare) }, false, true, true},
+	KindPrepareOK:       {"PrepareOK", func() Message { return new(PrepareOK) }, true, false, true},
+	KindGap:             {"Gap", func() Message { return new(Gap) }, true, false, true},
+	KindCommit:          {"Commit", func() Message { return new(Commit) }, true, false, true},
+	KindCommitOK:        {"CommitOK", func() Message { return new(CommitOK) }, true, false, true},
+	KindStartViewChange: {"StartViewChange", func() Message { return new(StartViewChange) }, true, false, false},
+	KindDoViewChange:    {"DoViewChange", func() Message { return new(DoViewChange) }, true, false, false},
+	KindGetState:        {"GetState", func() Message { return new(GetState) }, true, false, false},
+	KindNewState:        {"NewState", func() Message { return new(NewState) }, false, true, false},
+	KindQuestion:        {"Question", func() Message { return new(Question) }, true, false, false},
+	KindAnswer:          {"Answer", func() Message { return new(Answer) }, true, false, false},
+	KindOutdated:        {"Outdated", func() Message { return new(Outdated) }, true, false, false},
+	KindRequest:         {"Request", func() Message { return new(Request) }, false, true, true},
+	KindReply:           {"Reply", func() Message { return new(Reply) }, false, false, true},
+	KindReadRound:       {"ReadRound", func() Message { return new(ReadRound) }, true, false, true},
+	KindReadRoundOK:     {"ReadRoundOK", func() Message { return new(ReadRoundOK) }, false, false, true},
+	KindSnapshotOffer:   {"SnapshotOffer", func() Message { return new(SnapshotOffer) }, true, false, true},
+	KindGetChunk:        {"GetChunk", func() Message { return new(GetChunk) }, false, false, true},
+	KindSnapshotChunk:   {"SnapshotChunk", func() Message { return new(SnapshotChunk) }, false, true, true},
+	KindRelay:           {"Relay", func() Message { return new(Relay) }, false, true, false},
 }
 
 // LastKind is the kind with the highest number.
-const LastKind = KindSnapshotChunk
+const LastKind = KindRelay
 
 // KindOf returns the kind of a message.
 func KindOf(m Message) MessageKind { return m.kind() }
@@ -77,6 +82,17 @@ func (k MessageKind) String() string {
 	}
 	return messageKinds[k].name
 }
+
+// Bulk reports whether messages of the kind carry entries, proposals or chunks. All others are short, and go ahead of
+// those that wait to be sent (C1).
+func (k MessageKind) Bulk() bool { return k <= LastKind && messageKinds[k].bulk }
+
+// Relayed reports whether messages of the kind may go through a relay. Votes and descriptions of
+// logs may not: they show which members can lead.
+func (k MessageKind) Relayed() bool { return k <= LastKind && messageKinds[k].relayed }
+
+// Supersedes reports whether a later message of the kind makes an earlier one superfluous that has not been sent.
+func (k MessageKind) Supersedes() bool { return k <= LastKind && messageKinds[k].supersedes }
 
 // New returns an empty message of the kind, or nil if no kind has that number.
 func (k MessageKind) New() Message {
@@ -105,3 +121,4 @@ func (*ReadRoundOK) kind() MessageKind     { return KindReadRoundOK }
 func (*SnapshotOffer) kind() MessageKind   { return KindSnapshotOffer }
 func (*GetChunk) kind() MessageKind        { return KindGetChunk }
 func (*SnapshotChunk) kind() MessageKind   { return KindSnapshotChunk }
+func (*Relay) kind() MessageKind           { return KindRelay }

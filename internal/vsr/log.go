@@ -45,8 +45,8 @@ func (l *log) has(v Viewstamp) bool {
 }
 
 // agree returns the highest op at which this log can agree with a log that holds at. Views never
-// fall along a log, so the other log's entry at that op is of at's view or an earlier one, and at
-// at.Op it is at itself. If the result is below base.Op, only a snapshot helps.
+// fall along a log, so up to at.Op the other log holds no entry of a view above at's, and at at.Op
+// it holds at. If the result is below base.Op, only a snapshot helps.
 func (l *log) agree(at Viewstamp) OpNumber {
 	op := min(at.Op, l.last.Op)
 	limit := sort.Search(len(l.runs), func(i int) bool {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,6 +19,13 @@ var threeIDs = [][16]byte{{1}, {2}, {3}}
 
 // member returns replica a of three, in a confirmed group, with the given view on its disk.
 func member(t *testing.T, view View) *Replica {
+	r := starting(view)
+	finishTurn(r)
+	return r
+}
+
+// starting returns the same member before its start number is durable.
+func starting(view View) *Replica {
 	configured := NewMembership([]Member{{ID: "a"}, {ID: "b"}, {ID: "c"}})
 	list := configured
 	list.Members = append([]Member(nil), list.Members...)
@@ -25,12 +33,10 @@ func member(t *testing.T, view View) *Replica {
 		list.Members[i].Incarnation = threeIDs[i]
 	}
 	first := Entry{Op: 1, Epoch: 1, Kind: Formation, Body: list.Encode()}
-	r := New(Config{Self: 0, Members: configured, Detector: patient{}, Heartbeat: time.Second, Abdication: time.Hour,
+	return New(Config{Self: 0, Members: configured, Detector: patient{}, Heartbeat: time.Second, Abdication: time.Hour,
 		Window: 1 << 20, Tail: 1 << 20, Rand: rand.New(rand.NewPCG(1, 2))},
 		Durable{Head: Head{Group: GroupID{9}, Incarnation: threeIDs[0], Epoch: 1, View: view, Commit: 1},
 			Last: first.Stamp(), Runs: []Viewstamp{first.Stamp()}, First: &first, Entries: []Entry{first}}, time.Unix(0, 0))
-	finishTurn(r)
-	return r
 }
 
 // finishTurn ends a turn, completes its saves at once, and returns the messages sent.
@@ -74,3 +80,102 @@ func leadNext(t *testing.T, r *Replica) {
 }
 
 func stampOf(e Epoch, v View, op OpNumber) Viewstamp { return Viewstamp{e, v, op} }
+
+// followsB returns replica a as a backup of view 1, which b leads, with everything applied.
+func followsB(t *testing.T) *Replica {
+	r := member(t, 0)
+	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
+	hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 1), Entries: []Entry{{Op: 2, View: 1, Epoch: 1, Kind: Opening}}, Commit: 1})
+	hear(r, 1, &Commit{View: 1, Commit: 2, Round: 2})
+	r.Step(r.now, &Applied{Op: 2})
+	return r
+}
+
+// N6: a primary may be heard although it does not lead. A backup whose detector trusts it still reports that there is no
+// primary. One that has lost its memory asks for its group, and is not heard at all.
+func TestWipedPrimaryIsNoPrimary(t *testing.T) {
+	r := followsB(t)
+	for range 70 {
+		r.advance(r.now.Add(time.Minute))
+		hear(r, 1, &Question{Nonce: 1})
+		finishTurn(r)
+	}
+	require.Equal(t, Backup, r.phase())
+	assert.Contains(t, r.State().Problem, "no primary since")
+	r.advance(r.now.Add(time.Minute))
+	h := r.heardAt[1]
+	r.Step(r.now, &Receive{From: 1, Header: Header{Start: 1, Incarnation: Incarnation{9}}, Message: &Question{Nonce: 1}})
+	assert.Equal(t, h, r.heardAt[1])
+}
+
+// Calls that callers give up are no answers: a replica at which all calls end so reports that, and no longer once no call
+// is made.
+func TestCallsThatAreGivenUp(t *testing.T) {
+	r := followsB(t)
+	for range 30 {
+		hear(r, 1, &Commit{View: 1, Commit: 2, Round: 1})
+		read := beginRead(r, r.now)
+		r.advance(r.now.Add(4 * time.Minute))
+		finishTurn(r)
+		r.Step(r.now, &ForgetRead{Read: read})
+		finishTurn(r)
+	}
+	assert.Contains(t, r.State().Problem, "no call through this replica has been answered since")
+	for range 80 {
+		r.advance(r.now.Add(time.Minute))
+		hear(r, 1, &Commit{View: 1, Commit: 2, Round: 1})
+	}
+	assert.NotContains(t, r.State().Problem, "no call")
+}
+
+// A read that a round has confirmed has no answer until its op is applied.
+func TestConfirmedReadIsNoAnswer(t *testing.T) {
+	r := followsB(t)
+	for i := range uint64(120) {
+		hear(r, 1, &Commit{View: 1, Commit: 2, Round: 1})
+		if i%10 == 0 {
+			beginRead(r, r.now)
+			finishTurn(r)
+			hear(r, 1, &ReadRoundOK{View: 1, Start: r.head.Start, Read: r.reads.inquiry, Op: 7})
+		}
+		r.advance(r.now.Add(time.Minute))
+		finishTurn(r)
+	}
+	assert.Contains(t, r.State().Problem, "no call through this replica has been answered since")
+}
+
+// No call succeeds before all members have confirmed the group (S2), so a replica is not ready, at once.
+func TestNotReadyBeforeTheGroupIsConfirmed(t *testing.T) {
+	r := member(t, 1)
+	hear(r, 1, &Commit{View: 1, Commit: r.commit})
+	require.True(t, r.Health(nil).Ready)
+	r.commit = 0
+	require.False(t, r.Health(nil).Ready)
+}
+
+// A member whose connections are refused is named with the reason (S4, S6), until it is heard.
+func TestRefusedConnectionsAreAProblem(t *testing.T) {
+	r := member(t, 1)
+	r.Step(r.now, &Applied{Op: 1})
+	r.Step(r.now.Add(2*time.Hour), &Refused{From: "b", Reason: "it holds group 2"})
+	finishTurn(r)
+	require.Contains(t, r.State().Problem, "; no messages from b, c; connections of b are refused: it holds group 2")
+	hear(r, 1, &Commit{View: 1, Commit: r.commit})
+	r.Step(r.now.Add(2*time.Second), &Forget{})
+	finishTurn(r)
+	require.NotContains(t, r.State().Problem, "refused")
+}
+
+// S2: a member that holds only op 1 of a confirmed group, and hears of a member that has lost its memory, reports that the
+// formation may have failed. That ends once it learns more of the group.
+func TestProblemOfTheFormationEnds(t *testing.T) {
+	r := member(t, 0)
+	r.commit, r.delivered, r.applied = 0, 0, 0
+	r.Step(r.now, &Receive{From: 2, Header: Header{Start: 1}, Message: &Question{Nonce: 1, List: r.cfg.Members.List()}})
+	finishTurn(r)
+	require.Contains(t, r.State().Problem, "cannot be confirmed if c lost its memory")
+	r.advance(r.now.Add(r.cfg.Heartbeat))
+	opening := Entry{Op: 2, View: 1, Epoch: 1, Kind: Opening}
+	hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 1), Entries: []Entry{opening}})
+	assert.NotContains(t, r.State().Problem, "confirmed")
+}

@@ -17,6 +17,7 @@ type Member struct {
 
 // Membership is the member list of an epoch with its quorums.
 type Membership struct {
+	Group   GroupID // zero in a configuration
 	Epoch   Epoch
 	Members []Member
 	Qr, Qv  int // replication and view-change quorum; Qr + Qv > n
@@ -74,9 +75,10 @@ func ListTexts(a, b string) (string, string) {
 	return idsA, idsB
 }
 
-// append writes the epoch, Qr, Qv and the count, then each member's ID, address, role and
+// append writes the group, the epoch, Qr, Qv and the count, then each member's ID, address, role and
 // incarnation.
 func (m *Membership) append(b []byte) []byte {
+	b = append(b, m.Group[:]...)
 	b = binary.AppendUvarint(b, uint64(m.Epoch))
 	b = append(b, byte(m.Qr), byte(m.Qv), byte(len(m.Members)))
 	for i := range m.Members {
@@ -96,6 +98,7 @@ var errMembership = errors.New("member list does not parse")
 
 // DecodeMembership decodes the result of Encode and checks its bounds.
 func DecodeMembership(b []byte) (m Membership, err error) {
+	b = b[copy(m.Group[:], b):]
 	epoch, n := binary.Uvarint(b)
 	if n <= 0 || len(b) < n+3 {
 		return m, errMembership

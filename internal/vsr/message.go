@@ -42,13 +42,20 @@ type (
 		Commit OpNumber
 		Round  Round
 		Keep   OpNumber // a slow replica needs the entries above it (N9)
+
+		Withdrawn    uint64         // the sender's own votes up to this number are withdrawn (V1)
+		Acknowledged []Acknowledged // by member, as far as the sender knows; nil if it knows nothing (S6)
+		Reports      []Report       // by member, as the sender sees it
 	}
 	// CommitOK answers a Commit with its round and the last op checked in this view (N6). It
 	// acknowledges no entry.
 	CommitOK struct {
-		View  View
-		Round Round
-		Op    OpNumber
+		View    View
+		Round   Round
+		Op      OpNumber
+		Applied OpNumber // last op that the sender's state machine has applied
+		Full    bool     // the sender's disk has no space (F13)
+		Problem string   // of the sender itself, at most MaxProblem bytes; "" if it has none
 	}
 )
 
@@ -57,8 +64,10 @@ type (
 	// StartViewChange is a vote to leave View (V1). The vote of View's own primary is sufficient on
 	// its own, and Next, if above View, is the view to enter (V2).
 	StartViewChange struct {
-		View View
-		Next View
+		View    View
+		Next    View
+		Vote    uint64   // number of the vote, which rises with each that a process gives; a repetition has the same
+		Stalled OpNumber // highest op for which a view is known to have ended because it was not committed
 	}
 	// DoViewChange describes, to the primary of View, the log with which the sender entered View
 	// (V5).
@@ -68,6 +77,10 @@ type (
 		Commit   OpNumber
 		First    OpNumber // first op in the log
 		Snapshot OpNumber // last op of the latest snapshot
+		Stalled  OpNumber // as in StartViewChange
+		Full     bool     // the sender's disk has no space (F13)
+
+		Acknowledged []Acknowledged // as in Commit
 	}
 	// GetState asks the owner of the best log for the entries after Prev, up to Best (V6).
 	GetState struct {
@@ -95,14 +108,17 @@ type (
 	}
 	// Answer answers a Question.
 	Answer struct {
-		Nonce  uint64
-		Exists bool   // the sender belongs to a group: Header.Group
-		Named  bool   // the list of that group names the incarnation that sent the Question
-		List   string // the sender's configuration, if it differs from the one in the Question
+		Nonce     uint64
+		Group     GroupID // that the sender belongs to, or knows to be confirmed; zero: none
+		Confirmed bool    // all members have confirmed Group
+		Named     bool    // the sender belongs to Group, and its list names the incarnation that sent the Question
+		List      string  // the sender's configuration, if it differs from the one in the Question
 	}
-	// Outdated reports the highest start number known of the receiver's incarnation (S6).
+	// Outdated reports the highest start number known of the receiver's incarnation, and, if the
+	// receiver's log has shown that it lost its memory, the viewstamp that it has acknowledged (S6).
 	Outdated struct {
-		Start uint64
+		Start        uint64
+		Acknowledged Viewstamp // zero: no loss is known
 	}
 )
 
@@ -129,7 +145,9 @@ type (
 		Start      uint64 // of the process that sent the Request
 		Attempt    uint64
 		From       uint64
-		Overloaded bool // rejected because the window is full; otherwise because View is over
+		Accepted   uint64 // the highest attempt before this one that was accepted; 0: none was
+		Overloaded bool   // rejected because the window is full
+		Full       bool   // rejected because too few members have space (F13); if neither, because View is over
 	}
 	// ReadRound asks the primary for the op that a linearizable read must see (R1).
 	ReadRound struct {
@@ -167,3 +185,12 @@ type (
 		Data     []byte
 	}
 )
+
+// Relay is a message of one member to another that a third passes on, because the link between the
+// two is cut. The relay changes nothing but its own header.
+type Relay struct {
+	From, To Index
+	Unheard  bool    // From does not hear To without a relay
+	Sender   Header  // of the message itself; the relay fills it in
+	Message  Message // of a kind that may go through a relay
+}

@@ -25,10 +25,11 @@ type Output struct {
 	Err      error // the replica must stop
 }
 
-// Load requests entries that are no longer in memory. The shell answers with Loaded.
+// Load requests entries that the core no longer holds. The shell answers with Loaded.
 type Load struct {
 	For      Index     // the member that needs them; this replica itself to apply them
 	From, To OpNumber  // inclusive
+	Bytes    int64     // about as many at most; at least one entry
 	Best     Viewstamp // set if the entries answer a GetState in view View
 	View     View
 }
@@ -44,6 +45,10 @@ type Compact struct {
 // new entries one Prepare.
 func (r *Replica) Ready(now time.Time) Output {
 	r.advance(now)
+	if r.confirmed() {
+		r.problem = "" // of the formation
+	}
+	r.assess()
 	r.flushRequests()
 	if r.isPrimary() {
 		r.flushPrimary()
@@ -58,6 +63,7 @@ func (r *Replica) Ready(now time.Time) Output {
 	r.deliverCommitted()
 	r.compact()
 	r.out.Save = r.issue()
+	r.flushRelays()
 	out := r.out
 	clear(r.spare[:cap(r.spare)])
 	r.out = Output{Messages: r.spare}

@@ -10,14 +10,15 @@ type sending uint8
 
 const (
 	probing    sending = iota // the end of the common log is unknown: one Prepare at a time
-	streaming                 // Prepares are sent without waiting, up to a limit in bytes
+	streaming                 // Prepares are sent without waiting, as many as its flow has room for
 	installing                // the log no longer has the entries that the backup needs: it receives a snapshot
 )
 
-// Limits of a message and of the entries in flight.
+// Limits of the entries in one message, in bytes. In between, a message takes a part of the flow's room, so that
+// acknowledgements come steadily.
 const (
-	maxBatch    = 1 << 20  // bytes of entries in one message
-	maxInFlight = 16 << 20 // bytes of entries sent to one backup and not acknowledged
+	minBatch = 4 << 10
+	MaxBatch = 1 << 20 // of requests too; only a message of one may be larger
 )
 
 // progress is what this view's primary knows of one backup. All fields are reset when the view
@@ -27,38 +28,58 @@ type progress struct {
 	state sending
 
 	// match is the highest op acknowledged in this view: up to it the backup's log is durable and
-	// agrees with the primary's. It never falls. match <= last.
+	// agrees with the primary's. It never falls, unless the backup turns out to have lost its memory
+	// (S6). match <= last.
 	match OpNumber
+	// matchStart is the start number of the process that acknowledged match.
+	matchStart uint64
 	// next is the op that the next Prepare begins with. match < next <= last+1.
 	next OpNumber
 
-	// probeSent pauses the sending until the probing Prepare is answered or a heartbeat shows that
-	// it was lost. probeSent implies state == probing.
+	// probeSent pauses the sending until the probing Prepare is answered, or is lost.
+	// probeSent implies state == probing.
 	probeSent bool
-	// preparePrev is the op that the latest Prepare followed, and prepareRound the primary's round
-	// when it was sent. preparePrev <= last, prepareRound <= primary.round.
-	preparePrev  OpNumber
-	prepareRound Round
+	// preparePrev is the op that the latest Prepare followed. preparePrev <= last.
+	preparePrev OpNumber
 
 	// loadingSince is when entries for the backup were requested from the disk; zero if none are.
 	// No Prepare is sent until they arrive.
 	loadingSince time.Time
-	// loadedTo is the last op of the latest batch from the disk. The next batch waits until the
-	// backup acknowledges that one or a new probe shows that it was lost. loadedTo <= last.
-	loadedTo OpNumber
+
+	// inFlight are the Prepares with entries above match, and inFlightBytes the bytes of those
+	// entries. The last ops rise. A probe empties it: earlier Prepares may be lost.
+	inFlight      []sentEntries
+	inFlightBytes int64
+	flow          flow // limits inFlightBytes
+	// sentTo is the highest op sent. sentTo <= last.
+	sentTo OpNumber
 
 	// answeredRound is the highest round of heartbeats answered (N6). answeredRound <= primary.round.
 	answeredRound Round
-	// answeredAt is when the backup's latest answer came.
-	answeredAt time.Time
-	// sentAtHeartbeat is next-1 at the latest heartbeat. If the answer to that heartbeat shows a
-	// lower op, Prepares were lost. sentAtHeartbeat <= last.
-	sentAtHeartbeat OpNumber
-	// matchAtAnswer is match at the previous answer to a heartbeat. If match stays the same until
-	// the next answer, an acknowledgement was lost. matchAtAnswer <= match.
-	matchAtAnswer OpNumber
-	// elicitAck makes the next Prepare elicit that acknowledgement, even if the Prepare is empty.
+	// answeredAt is when the backup's latest answer came, and requestedAt when its latest Request or
+	// ReadRound of this view did.
+	answeredAt  time.Time
+	requestedAt time.Time
+	// seen is the highest op that the backup has reported as checked, in a PrepareOK or an answer to
+	// a heartbeat. match <= seen <= last.
+	seen OpNumber
+	// progressAt is when match or seen rose, or when the backup was sent something after all before
+	// was answered. tries counts how often the primary has taken silence for a loss since a Prepare
+	// was answered that was sent once.
+	progressAt time.Time
+	tries      int
+	// elicitAck makes the next Prepare elicit an acknowledgement that was lost, even if the Prepare
+	// is empty.
 	elicitAck bool
+
+	// applied is the last op that the backup's state machine has applied, full reports that its disk
+	// has no space, and problem is its own, as of its latest answer to a heartbeat.
+	applied OpNumber
+	full    bool
+	problem string
+	// matching and applying are how late match and applied follow the commit number.
+	matching lag
+	applying lag
 
 	// commitSent is the commit number sent last. commitSent <= commit.
 	commitSent OpNumber
@@ -66,20 +87,68 @@ type progress struct {
 	// backup learns that it is committed. forwarded <= last.
 	forwarded OpNumber
 
-	// offered is the snapshot offered to the backup in this view; zero if none was. overruns counts
-	// how often the log was compacted past it (N9).
-	offered  Snapshot
-	overruns int
+	// offered is the snapshot offered to the backup in this view, and offeredAt the time of the
+	// latest offer; zero if none was made. overruns counts how often the log was compacted past it
+	// (N9).
+	offered   Snapshot
+	offeredAt time.Time
+	overruns  int
+}
+
+// sentEntries are the entries of a Prepare: their last op and their bytes.
+type sentEntries struct {
+	last  OpNumber
+	bytes int64
 }
 
 // probe restarts the search for where the logs agree, from next on.
 func (p *progress) probe(next OpNumber) {
 	p.state, p.next, p.probeSent = probing, max(next, p.match+1), false
+	p.seen = max(min(p.seen, p.next-1), p.match)
+	p.inFlight, p.inFlightBytes = p.inFlight[:0], 0
+	p.flow.lost()
 }
 
-// acknowledged records an acknowledgement up to op.
-func (p *progress) acknowledged(op OpNumber) {
-	p.match = max(p.match, op)
+// narrow reports whether the backup receives bulk over a link that may carry little.
+func (p progress) narrow() bool {
+	return p.state == installing || p.inFlightBytes >= minBatch && p.flow.rate > 0 && p.flow.rate < narrowLink
+}
+
+// restarted starts timing with the next Prepare: no earlier one is on its way any more.
+func (p *progress) restarted() { p.sentTo, p.tries = p.next-1, 0 }
+
+// reported records that the backup has checked the log up to op.
+func (p *progress) reported(op OpNumber, now time.Time) {
+	if op > p.seen {
+		p.seen, p.progressAt = op, now
+	}
+}
+
+// taken takes the Prepares that end at or below match out of flight.
+func (p *progress) taken(now time.Time, heartbeat time.Duration) {
+	n := 0
+	for n < len(p.inFlight) && p.inFlight[n].last <= p.match {
+		p.inFlightBytes -= p.inFlight[n].bytes
+		p.flow.taken += p.inFlight[n].bytes
+		n++
+	}
+	p.inFlight = slices.Delete(p.inFlight, 0, n)
+	if p.flow.timing && OpNumber(p.flow.part) <= p.match {
+		p.flow.answered(now, heartbeat)
+		p.tries = 0
+	}
+}
+
+// acknowledged records an acknowledgement up to op by the process with that start number.
+func (p *progress) acknowledged(op OpNumber, start uint64, now time.Time, heartbeat time.Duration) {
+	if op > p.match {
+		p.progressAt = now
+	}
+	if op >= p.match {
+		p.match, p.matchStart = op, start
+	}
+	p.seen = max(p.seen, p.match)
+	p.taken(now, heartbeat)
 	p.next = max(p.next, p.match+1)
 	p.probeSent = false
 	if p.state == installing && p.match < p.offered.Last.Op {
@@ -92,16 +161,15 @@ func (p *progress) acknowledged(op OpNumber) {
 // same next share one message (N2).
 func (r *Replica) sendEntries() {
 	for i, from := range r.others {
-		r.elicitBatch(from)
+		r.elicit(from)
 		for r.wants(from) && r.prepareFor(r.primary.progress[from].next, r.together(r.others[i:])) {
 		}
 	}
 }
 
-// elicitBatch elicits the acknowledgement of a batch that came from the disk. The next batch waits
-// for that acknowledgement, which may be lost, and no entry in memory follows the batch to elicit
-// it (N6).
-func (r *Replica) elicitBatch(to Index) {
+// elicit elicits an acknowledgement that was lost, if no entries may be sent that would elicit it
+// (N6).
+func (r *Replica) elicit(to Index) {
 	p := &r.primary.progress[to]
 	if !p.elicitAck || p.state != streaming || !p.loadingSince.IsZero() || r.wants(to) {
 		return
@@ -113,10 +181,13 @@ func (r *Replica) elicitBatch(to Index) {
 	}
 }
 
-// together returns the backups that have the same next as the first of them and want a Prepare.
+// together returns the backups that want the same Prepare as the first of them.
 func (r *Replica) together(backups []Index) []Index {
-	next := r.primary.progress[backups[0]].next
-	apart := func(i Index) bool { return r.primary.progress[i].next != next || !r.wants(i) }
+	first := &r.primary.progress[backups[0]]
+	apart := func(i Index) bool {
+		p := &r.primary.progress[i]
+		return p.next != first.next || p.full != first.full || !r.wants(i)
+	}
 	if !slices.ContainsFunc(backups, apart) {
 		return backups // the usual case
 	}
@@ -126,16 +197,32 @@ func (r *Replica) together(backups []Index) []Index {
 // wants reports whether a Prepare for the backup may be sent now and has a purpose.
 func (r *Replica) wants(i Index) bool {
 	p := &r.primary.progress[i]
-	if !p.loadingSince.IsZero() || p.state == installing || p.probeSent {
+	if !p.loadingSince.IsZero() || p.state == installing || p.probeSent || r.memories.lost[i] {
 		return false
 	}
-	if p.state == probing {
-		return true
+	if p.state != probing && p.full && r.needsSpace(p.next) {
+		return false
 	}
-	if p.next < r.log.tailFrom() {
-		return p.match >= p.loadedTo || p.next <= p.loadedTo // one batch from the disk at a time, unless that batch was lost
+	return p.state == probing || p.next <= r.log.last.Op && p.inFlightBytes < p.flow.room()
+}
+
+// batch returns the bytes of entries for one message to these backups.
+func (r *Replica) batch(group []Index) int64 {
+	bytes := int64(MaxBatch)
+	for _, i := range group {
+		if p := &r.primary.progress[i]; !r.cannotAnswer(p) {
+			bytes = min(bytes, max(p.flow.room()/4, minBatch))
+		}
 	}
-	return p.elicitAck || p.next <= r.log.last.Op && r.log.bytesAbove(p.match)-r.log.bytesAbove(p.next-1) < maxInFlight
+	return bytes
+}
+
+// cannotAnswer reports whether a backup is in this view and answers nothing: its view is not durable,
+// because its disk hangs (D3). Its callers wait for the entries, so a Prepare that it cannot acknowledge
+// is repeated, with as many entries as fit into a message.
+func (r *Replica) cannotAnswer(p *progress) bool {
+	lately := voteExpiry * r.cfg.Heartbeat
+	return r.now.Sub(p.requestedAt) <= lately && r.now.Sub(p.answeredAt) > lately
 }
 
 // prepareFor sends the entries from next on to backups with that next. It reports whether entries
@@ -148,11 +235,15 @@ func (r *Replica) prepareFor(next OpNumber, group []Index) bool {
 		}
 		return false
 	}
-	entries := r.log.entries(next, r.log.last.Op, maxBatch)
+	if r.primary.progress[group[0]].full && r.needsSpace(next) {
+		r.sendPrepare(prev, nil, group) // F13: it finds where the log stands
+		return false
+	}
+	entries := r.log.entries(next, r.log.last.Op, r.batch(group))
 	if entries == nil && next <= r.log.last.Op {
 		for _, i := range group {
 			r.primary.progress[i].loadingSince = r.now
-			r.requestLoad(Load{For: i, From: next, To: r.log.tailFrom() - 1})
+			r.requestLoad(Load{For: i, From: next, To: r.log.tailFrom() - 1, Bytes: r.batch(group)})
 		}
 		return false
 	}
@@ -162,11 +253,25 @@ func (r *Replica) prepareFor(next OpNumber, group []Index) bool {
 
 func (r *Replica) sendPrepare(prev Viewstamp, entries []Entry, to []Index) {
 	r.send(&Prepare{View: r.head.View, Prev: prev, Commit: r.commit, Entries: entries}, to...)
+	bytes := int64(0)
+	for i := range entries {
+		bytes += entries[i].size()
+	}
 	for _, i := range to {
 		p := &r.primary.progress[i]
-		p.next = prev.Op + OpNumber(len(entries)) + 1
-		p.preparePrev, p.prepareRound = prev.Op, r.primary.round
+		p.next, p.preparePrev = prev.Op+OpNumber(len(entries))+1, prev.Op
 		p.commitSent, p.elicitAck, p.probeSent = r.commit, false, p.state == probing
+		if len(p.inFlight) == 0 {
+			p.progressAt = r.now
+		}
+		if len(entries) > 0 {
+			p.inFlight = append(p.inFlight, sentEntries{p.next - 1, bytes})
+			p.inFlightBytes += bytes
+			if prev.Op >= p.sentTo {
+				p.flow.sent(uint64(p.next-1), r.now)
+			}
+			p.sentTo = max(p.sentTo, p.next-1)
+		}
 	}
 }
 
@@ -200,6 +305,5 @@ func (r *Replica) sendLoaded(l Load, entries []Entry) {
 	}
 	if p.state != installing && p.next == l.From && r.log.has(entries[len(entries)-1].Stamp()) {
 		r.sendPrepare(prev, entries, []Index{l.For})
-		p.loadedTo = p.next - 1
 	}
 }

@@ -46,17 +46,55 @@ func (r *Replica) read() uint64 {
 	return r.reads.lastRead
 }
 
-// forgetRead drops a read that is in no round yet.
+// forgetRead drops a read.
 func (r *Replica) forgetRead(number uint64) {
+	drop := func(all []reader) []reader {
+		return slices.DeleteFunc(all, func(x reader) bool { return x.from == r.self && x.read == number })
+	}
 	w := &r.reads
-	w.waiting = slices.DeleteFunc(w.waiting, func(x reader) bool { return x.from == r.self && x.read == number })
+	w.waiting = drop(w.waiting)
+	for i := range w.rounds {
+		w.rounds[i].readers = drop(w.rounds[i].readers)
+	}
+	if w.inquirers = drop(w.inquirers); len(w.inquirers) == 0 {
+		w.retryAt = time.Time{}
+	}
 }
 
-// onReadRound accepts another member's ReadRound (R1).
-func (r *Replica) onReadRound(from Index, h Header, m *ReadRound) {
-	if r.isPrimary() && m.View == r.head.View {
-		r.reads.waiting = append(r.reads.waiting, reader{from, h.Start, m.Read})
+// own returns how many of the reads belong to this replica's callers.
+func (w *reads) own(self Index) (n int) {
+	count := func(all []reader) {
+		for _, x := range all {
+			if x.from == self {
+				n++
+			}
+		}
 	}
+	count(w.waiting)
+	count(w.inquirers)
+	for _, b := range w.rounds {
+		count(b.readers)
+	}
+	return n
+}
+
+// onReadRound accepts another member's ReadRound (R1), unless it repeats one that waits here. It takes
+// the place of an earlier one. A primary that gives up its role begins no round.
+func (r *Replica) onReadRound(from Index, h Header, m *ReadRound) {
+	w, x := &r.reads, reader{from, h.Start, m.Read}
+	waits := slices.Contains(w.waiting, x) || slices.ContainsFunc(w.rounds, func(b readBatch) bool { return slices.Contains(b.readers, x) })
+	if r.isPrimary() && m.View == r.head.View {
+		r.primary.progress[from].requestedAt = r.now
+	}
+	if !r.isPrimary() || m.View != r.head.View || r.primary.resigned != serving || waits {
+		return
+	}
+	earlier := func(y reader) bool { return y.from == from }
+	w.waiting = append(slices.DeleteFunc(w.waiting, earlier), x)
+	for i := range w.rounds {
+		w.rounds[i].readers = slices.DeleteFunc(w.rounds[i].readers, earlier)
+	}
+	w.rounds = slices.DeleteFunc(w.rounds, func(b readBatch) bool { return len(b.readers) == 0 })
 }
 
 // startRounds begins a round for all waiting reads, once this view's opening entry is committed.
@@ -97,6 +135,7 @@ func (r *Replica) roundHeard(round Round) bool {
 
 func (r *Replica) readConfirmed(x reader, op OpNumber) {
 	if x.from == r.self {
+		r.health.calls.confirmed(op)
 		r.out.Reads = append(r.out.Reads, ReadReady{x.read, op})
 		return
 	}
@@ -126,6 +165,7 @@ func (r *Replica) onReadRoundOK(m *ReadRoundOK) {
 	if len(w.inquirers) == 0 || m.Start != r.head.Start || m.Read != w.inquiry {
 		return
 	}
+	r.health.calls.confirmed(m.Op)
 	for _, x := range w.inquirers {
 		r.out.Reads = append(r.out.Reads, ReadReady{x.read, m.Op})
 	}

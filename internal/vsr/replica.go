@@ -15,7 +15,7 @@ const (
 // Step, and after any number of them calls Ready once and performs the Output. Between two calls of
 // Ready nothing needs to be done.
 //
-//	applied <= delivered <= commit <= log.last.Op  (11.1)
+//	applied <= delivered <= max(commit, takenBack);  commit <= log.last.Op  (11.1)
 //	log.base.Op <= snapshot.Last.Op <= delivered
 //	log.last is of head's epoch and view, or earlier  (11.4)
 type Replica struct {
@@ -35,32 +35,46 @@ type Replica struct {
 	commit    OpNumber
 	delivered OpNumber // last op handed to the shell to be applied
 	applied   OpNumber // last op that the state machine has applied
+	takenBack OpNumber // highest commit number before the log was cut on a full disk (F13); 0: it never was
 	checked   OpNumber // last op that agrees with the log of this view's primary (N3); checked <= log.last.Op
 	ackDue    bool     // this turn ends with a PrepareOK
 
 	snapshot      Snapshot  // the latest; the zero value if there is none
 	damaged       bool      // snapshot can no longer be read (F9)
-	retakeAt      time.Time // when another is requested; zero unless damaged
+	retakeAt      time.Time // when another may be requested
+	retakes       int       // how often that was done in quick succession
 	keepAbove     OpNumber  // a slow replica needs the entries above, according to the primary (N9)
 	compactTarget OpNumber  // keepAbove or the snapshot's op, whichever was lower at the latest compaction
 	compactDue    bool      // there is a new snapshot
 
 	heardAt   []time.Time // by member: when a message of it last came; zero if none has
 	startSeen []uint64    // by member: highest start number of its incarnation (S6)
-	lastTick  time.Time   // lastTick <= now
+	memories  memories
+	health    health
+	stalls    stalls
+	lastTick  time.Time // lastTick <= now
 
 	applying   applying
 	primary    primary // valid while isPrimary
 	viewChange viewChange
+	lastVote   uint64      // number of this process's latest vote (V1)
+	withdrawn  []attemptID // by member: process and number of its latest vote that is known to be withdrawn (V1)
 	forming    forming
 	requests   requests
 	reads      reads
+	relays     relays
 	transfer   transfer
+	refetchAt  time.Time   // when a snapshot may be received, after one that failed
+	refetches  int         // how often that was put off since one was complete
+	chunkReads []chunkRead // at most maxChunkReads, the oldest first
 
-	full    bool       // the disk has no space (F13)
-	problem string     // description for an operator; "" if all is well
-	out     Output     // of this turn, so far
-	spare   []Outgoing // memory of the previous turn's messages, for those of the next turn
+	full bool // the disk has no space (F13)
+
+	fullSince time.Time  // since when
+	short     string     // why, if it is not for want of space
+	problem   string     // description for an operator; "" if all is well
+	out       Output     // of this turn, so far
+	spare     []Outgoing // memory of the previous turn's messages, for those of the next turn
 }
 
 // New returns a replica that continues from the state on its disk. Its first Ready returns a save;
@@ -68,23 +82,27 @@ type Replica struct {
 func New(cfg Config, d Durable, now time.Time) *Replica {
 	n := len(cfg.Members.Members)
 	r := &Replica{cfg: cfg, self: cfg.Self, n: n, members: cfg.Members, now: now, lastTick: now,
-		head: d.Head, heardAt: make([]time.Time, n), startSeen: make([]uint64, n)}
+		head: d.Head, heardAt: make([]time.Time, n), startSeen: make([]uint64, n), memories: memories{lost: make([]bool, n)},
+		health: health{followed: -1, startedAt: now, servedAt: now, calls: calls{failingAt: now}, weak: make([]weak, n), refused: make([]string, n)}}
 	for i := range Index(n) {
 		r.all = append(r.all, i)
 		if i != r.self {
 			r.others = append(r.others, i)
 		}
 	}
-	r.viewChange.votes = make([]time.Time, n)
-	r.forming.strangers = make([]bool, n)
-	r.requests.handled, r.requests.startView = make([]attemptID, n), d.Head.View
+	r.applying.movedAt = now
+	r.relays = newRelays(n)
+	r.viewChange.votes, r.withdrawn = make([]time.Time, n), make([]attemptID, n)
+	r.forming.strangers, r.forming.differing = make([]bool, n), make([]string, n)
+	r.requests.handled, r.requests.accepted = make([]attemptID, n), make([]attemptID, n)
+	r.requests.startView = d.Head.View
 	r.primary.progress = make([]progress, n)
 	cfg.Detector.Reset(now)
 	if d.Head.Incarnation == (Incarnation{}) {
 		r.head.Incarnation = Incarnation(r.random16())
 	}
-	r.head.Start++
-	r.saveHead()
+	r.head.Start = nextStart(r.head.Start, r.cfg.Rand)
+	r.saveIdentity()
 	if r.head.Group == (GroupID{}) {
 		r.startForming()
 		return r

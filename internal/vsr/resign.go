@@ -10,22 +10,44 @@ const (
 	noQuorum          // too few voters answer
 	diskHung          // a write or a read takes longer than Config.DiskLimit (D3)
 	diskFull          // the disk has no space (F13)
+	stalled           // the commit number stands
+	applyHung         // the state machine does not go on (D3)
 	handedOver        // a Handover or Leave asked for it
 )
 
 // tickPrimary resigns if the primary cannot serve (V2, D3, F13).
 func (r *Replica) tickPrimary() {
+	if r.commit == r.log.last.Op {
+		r.primary.movedAt = r.now
+	}
+	r.updateSpace()
+	r.leaveIfFull()
 	if r.primary.resigned != serving {
 		return
 	}
-	disk := r.diskDeadline()
 	switch {
-	case !disk.IsZero() && !r.now.Before(disk):
+	case r.diskHangs():
 		r.resign(diskHung)
-	case r.full:
-		r.resign(diskFull)
 	case !r.hearsQuorum():
 		r.resign(noQuorum)
+	case r.applierSuccessor() > 0:
+		r.resign(applyHung)
+	case r.mustYield():
+		r.learnStall(r.commit + 1)
+		r.resign(stalled)
+	}
+}
+
+// diskHangs reports whether a write or a read of the disk takes longer than it may (D3).
+func (r *Replica) diskHangs() bool {
+	at := r.diskDeadline()
+	return !at.IsZero() && !r.now.Before(at)
+}
+
+// resumeDisk makes a primary go on that was about to leave because its disk hung, once it does not.
+func (r *Replica) resumeDisk() {
+	if len(r.saves.issued) == 0 && !r.diskHangs() {
+		r.resumeAfter(diskHung)
 	}
 }
 
@@ -45,21 +67,8 @@ func (r *Replica) hearsQuorum() bool {
 // answered goes on if enough do now (V2).
 func (r *Replica) answered(from Index) {
 	r.primary.progress[from].answeredAt = r.now
-	if r.isPrimary() && r.primary.resigned == noQuorum && r.hearsQuorum() {
-		r.resumeRole()
-	}
-}
-
-// setDiskFull records whether the disk is full. While it is, a replica accepts no entries and no
-// proposals (F13). A primary also resigns, and serves again in its view when the disk has space.
-func (r *Replica) setDiskFull(full bool) {
-	r.full = full
-	switch {
-	case !r.isPrimary():
-	case full && r.primary.resigned == serving:
-		r.resign(diskFull)
-	case !full && r.primary.resigned == diskFull:
-		r.resumeRole()
+	if r.hearsQuorum() {
+		r.resumeAfter(noQuorum)
 	}
 }
 
@@ -69,16 +78,20 @@ func (r *Replica) resign(why reason) {
 	if !r.isPrimary() || r.n == 1 && why != handedOver {
 		return
 	}
+	next := r.bestSuccessor()
+	if why == applyHung {
+		next = r.applierSuccessor()
+	}
 	r.primary.resigned = why
-	r.vote(r.bestSuccessor())
+	r.vote(next)
 }
 
-// bestSuccessor returns the next view led by the reachable voter whose log is the longest; 0 if no
-// voter can be reached.
+// bestSuccessor returns the next view led by the reachable voter whose log is the longest, among those
+// whose disks have space if there are any (F13); 0 if no voter can be reached.
 func (r *Replica) bestSuccessor() View {
 	best := Index(-1)
 	for _, i := range r.others {
-		if r.heardLately(i) && (best < 0 || r.primary.progress[i].match > r.primary.progress[best].match) {
+		if r.heardLately(i) && (best < 0 || r.succeedsBefore(i, best)) {
 			best = i
 		}
 	}
@@ -86,6 +99,21 @@ func (r *Replica) bestSuccessor() View {
 		return 0
 	}
 	return r.members.viewOf(best, r.head.View)
+}
+
+func (r *Replica) succeedsBefore(i, j Index) bool {
+	p, q := &r.primary.progress[i], &r.primary.progress[j]
+	if p.full != q.full {
+		return q.full
+	}
+	return p.match > q.match
+}
+
+// resumeAfter makes the primary serve again if it has resigned for that reason, which has passed.
+func (r *Replica) resumeAfter(why reason) {
+	if r.isPrimary() && r.primary.resigned == why {
+		r.resumeRole()
+	}
 }
 
 // resumeRole makes the primary serve again in a view that it has not left.

@@ -19,12 +19,13 @@ type Save struct {
 // saves gathers the changes of one turn into one Save, and defers messages until their claims are
 // durable. The core owns it; the shell reports completed saves with Saved.
 //
-//	doneSeq <= issuedSeq;  headSeq, logSeq <= issuedSeq+1
+//	doneSeq <= issuedSeq;  identitySeq <= headSeq;  headSeq, logSeq <= issuedSeq+1
 type saves struct {
-	issuedSeq uint64 // number of the latest save issued
-	doneSeq   uint64 // saves up to this one are durable
-	headSeq   uint64 // the save that makes the head durable: group, view, epoch, incarnation, start
-	logSeq    uint64 // the save that makes the log durable
+	issuedSeq   uint64 // number of the latest save issued
+	doneSeq     uint64 // saves up to this one are durable
+	identitySeq uint64 // the save that makes durable what every header names: group, epoch, incarnation, start
+	headSeq     uint64 // the save that makes the head durable: the same, and the view
+	logSeq      uint64 // the save that makes the log durable
 
 	pending      Save     // the save of this turn so far, without its entries
 	dirty        bool     // the turn needs a save, if only of the head
@@ -51,11 +52,22 @@ type deferredMessage struct {
 // nextSeq is the number of the save that this turn gathers.
 func (s *saves) nextSeq() uint64 { return s.issuedSeq + 1 }
 
-// saveHead includes the head in this turn's save.
-func (r *Replica) saveHead() {
+// saveIdentity includes the head in this turn's save, because a part of it has changed that every header
+// names.
+func (r *Replica) saveIdentity() {
+	r.saveView()
+	r.saves.identitySeq = r.saves.nextSeq()
+}
+
+// saveView includes the head in this turn's save, because the view has changed.
+func (r *Replica) saveView() {
 	r.saves.dirty = true
 	r.saves.headSeq = r.saves.nextSeq()
 }
+
+// identified reports whether the headers of this replica's messages are true on its disk. A Request or a
+// ReadRound claims no more: no receiver enters its view (section 2).
+func (s *saves) identified() bool { return s.identitySeq <= s.doneSeq }
 
 // appendLog appends entries to the log, in memory at once and on disk with this turn's save.
 func (r *Replica) appendLog(entries ...Entry) {
@@ -130,11 +142,12 @@ func (r *Replica) saved(seq uint64) {
 	s.doneSeq = max(s.doneSeq, seq)
 	r.trimTail()
 	r.release()
+	if r.head.Known != (GroupID{}) && s.headSeq <= s.doneSeq {
+		r.stayOut()
+	}
 	if r.isPrimary() {
 		r.ackOwn()
-		if r.primary.resigned == diskHung && len(s.issued) == 0 {
-			r.resumeRole()
-		}
+		r.resumeDisk()
 	}
 	r.tryLead()
 }
@@ -143,9 +156,15 @@ func (r *Replica) saved(seq uint64) {
 // 2). It is the only way out for messages. It retains the list of receivers.
 func (r *Replica) send(m Message, to ...Index) {
 	after := r.saves.headSeq
-	switch m.(type) {
+	switch m := m.(type) {
 	case *PrepareOK, *DoViewChange:
 		after = max(after, r.saves.logSeq)
+	case *Request, *ReadRound, *Relay:
+		after = r.saves.identitySeq
+	case *Gap:
+		if m.Prev > 0 { // it answers a Prepare of this view's primary, which is in that view
+			after = r.saves.identitySeq
+		}
 	}
 	out := Outgoing{To: to, Message: m}
 	if after <= r.saves.doneSeq {
@@ -206,24 +225,34 @@ func (r *Replica) dropDescription() {
 }
 
 // diskDeadline returns when the oldest pending write or read of the disk becomes too old (D3); zero
-// if none is pending. A read counts if entries cannot be applied without it, here or at a backup.
+// if none is pending.
 func (r *Replica) diskDeadline() time.Time {
+	since := r.diskWaitsSince()
+	if r.cfg.DiskLimit <= 0 || r.n == 1 || since.IsZero() {
+		return time.Time{}
+	}
+	return since.Add(r.cfg.DiskLimit)
+}
+
+// diskWaitsSince returns when the oldest pending write or read of the disk was requested; zero if none
+// is pending. A read counts if entries cannot be applied without it, here or at another member.
+func (r *Replica) diskWaitsSince() time.Time {
 	since := r.applying.loadingSince
 	oldest := func(at time.Time) {
 		if since.IsZero() || at.Before(since) {
 			since = at
 		}
 	}
-	if len(r.saves.issued) > 0 {
+	if len(r.saves.issued) > 0 && !r.full { // F13: it waits for space
 		oldest(r.saves.issued[0].at)
 	}
 	for i := range r.primary.progress {
-		if p := &r.primary.progress[i]; !p.loadingSince.IsZero() {
+		if p := &r.primary.progress[i]; r.isPrimary() && !p.loadingSince.IsZero() {
 			oldest(p.loadingSince)
 		}
 	}
-	if r.cfg.DiskLimit <= 0 || r.n == 1 || since.IsZero() {
-		return time.Time{}
+	if len(r.chunkReads) > 0 {
+		oldest(r.chunkReads[0].since)
 	}
-	return since.Add(r.cfg.DiskLimit)
+	return since
 }

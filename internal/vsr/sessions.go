@@ -1,8 +1,11 @@
 package vsr
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 )
 
@@ -10,8 +13,21 @@ import (
 // of the replicated state: it is the same at the same op on all replicas, and in every snapshot.
 // The goroutine that applies entries owns it; it is not safe for concurrent use.
 type Sessions struct {
+	// Window limits the bytes of the results that the table keeps for each session (X2). It is the
+	// same on all replicas. 0: SessionWindow.
+	Window int64
+
 	rows []session // in the order in which members first opened one
 }
+
+// SessionWindow is the number of bytes of results that the table keeps for a session, and so the
+// size of the largest result: twice that of the largest operation, so that an operation may return what
+// another has stored. With a row for each member the table has at most MaxVoters times as many.
+const SessionWindow = 2 * MaxBody
+
+func (s *Sessions) window() int64 { return cmp.Or(s.Window, SessionWindow) }
+
+func (r *Replica) resultWindow() int64 { return cmp.Or(r.cfg.Results, SessionWindow) }
 
 // session is the latest session that a member has opened.
 type session struct {
@@ -20,13 +36,25 @@ type session struct {
 	start       uint64
 	number      uint64   // op of the entry that opened it
 	floor       uint64   // requests below it are not executed, and their results are not kept
-	results     []result // results of floor, floor+1, …
+	results     []result // results of floor, floor+1, …; len(results) <= SessionLimit
+	bytes       int64    // of the values of results; bytes <= Sessions.window()
 }
 
 type result struct {
-	done  bool
-	value []byte
+	known Known
+	value []byte // nil unless it is Kept
 }
+
+// Known is what the table knows of a request.
+type Known uint8
+
+// What the table knows of a request. The values are in snapshots.
+const (
+	Nothing  Known = iota // it was not executed, or is below the floor, or its session has ended
+	TooLarge              // it was executed, and its result is larger than the session's window
+	NotKept               // it was executed when the results of others filled the window
+	Kept                  // it was executed, and its result is there
+)
 
 // Begin reports whether the entry's operation must be executed. It is false for an OpenSession
 // entry, whose session Begin opens, and for a request that was executed before, is below the floor,
@@ -48,22 +76,33 @@ func (s *Sessions) Begin(e *Entry) bool {
 	return e.Request >= row.floor && e.Request-row.floor < SessionLimit && !row.done(e.Request)
 }
 
-// Finish records the result of an operation for which Begin returned true.
-func (s *Sessions) Finish(e *Entry, value []byte) {
+// Finish records the result of an operation for which Begin returned true, and returns what the
+// table knows of it: a result that exceeds the window is not kept (X2).
+func (s *Sessions) Finish(e *Entry, value []byte) Known {
 	row := s.row(e.Session)
 	for uint64(len(row.results)) <= e.Request-row.floor {
 		row.results = append(row.results, result{})
 	}
-	row.results[e.Request-row.floor] = result{true, value}
+	r := result{Kept, value}
+	switch size := int64(len(value)); {
+	case size > s.window():
+		r = result{known: TooLarge}
+	case row.bytes+size > s.window():
+		r = result{known: NotKept}
+	}
+	row.bytes += int64(len(r.value))
+	row.results[e.Request-row.floor] = r
+	return r.known
 }
 
-// Result returns the result of a request if it was executed and is above the floor.
-func (s *Sessions) Result(number, request uint64) ([]byte, bool) {
+// Result returns what the table knows of a request, and its result if that is kept.
+func (s *Sessions) Result(number, request uint64) ([]byte, Known) {
 	row := s.row(number)
 	if row == nil || request < row.floor || !row.done(request) {
-		return nil, false
+		return nil, Nothing
 	}
-	return row.results[request-row.floor].value, true
+	r := &row.results[request-row.floor]
+	return r.value, r.known
 }
 
 // Kept returns the number of results for which the table has room: for each session, from the floor
@@ -75,11 +114,40 @@ func (s *Sessions) Kept() (n int) {
 	return n
 }
 
+// Bytes returns the bytes of the results that the table keeps.
+func (s *Sessions) Bytes() (n int64) {
+	for i := range s.rows {
+		n += s.rows[i].bytes
+	}
+	return n
+}
+
+// Check returns an error if a row exceeds its limits (11.10).
+func (s *Sessions) Check() error {
+	for i := range s.rows {
+		if x := &s.rows[i]; x.bytes < 0 || x.bytes > s.window() || len(x.results) > SessionLimit {
+			return fmt.Errorf("11.10: the session of %s keeps %d results of %d bytes, not %d of %d at most", x.id, len(x.results), x.bytes, SessionLimit, s.window())
+		}
+	}
+	return nil
+}
+
 // Opened returns the session of a member's process, or 0 if it has none.
 func (s *Sessions) Opened(id string, inc Incarnation, start uint64) uint64 {
 	for i := range s.rows {
 		if x := &s.rows[i]; x.id == id && x.incarnation == inc && x.start == start {
 			return x.number
+		}
+	}
+	return 0
+}
+
+// Started returns the start number of the member's latest session under that incarnation, or 0 if it
+// has none.
+func (s *Sessions) Started(id string, inc Incarnation) uint64 {
+	for i := range s.rows {
+		if x := &s.rows[i]; x.id == id && x.incarnation == inc {
+			return x.start
 		}
 	}
 	return 0
@@ -114,7 +182,7 @@ func (s *Sessions) open(e *Entry) {
 
 func (x *session) done(request uint64) bool {
 	i := request - x.floor
-	return i < uint64(len(x.results)) && x.results[i].done
+	return i < uint64(len(x.results)) && x.results[i].known != Nothing
 }
 
 // raise raises the floor and drops the results below it.
@@ -123,6 +191,9 @@ func (x *session) raise(floor uint64) {
 		return
 	}
 	n := min(floor-x.floor, uint64(len(x.results)))
+	for i := range x.results[:n] {
+		x.bytes -= int64(len(x.results[i].value))
+	}
 	clear(x.results[:n])
 	if n == uint64(len(x.results)) {
 		x.results = x.results[:0] // reuse the memory
@@ -135,7 +206,7 @@ func (x *session) raise(floor uint64) {
 // Clone returns a copy that later changes do not affect. The copy shares the values, which never
 // change.
 func (s *Sessions) Clone() Sessions {
-	c := Sessions{slices.Clone(s.rows)}
+	c := Sessions{s.Window, slices.Clone(s.rows)}
 	for i := range c.rows {
 		c.rows[i].results = slices.Clone(c.rows[i].results)
 	}
@@ -158,87 +229,139 @@ func cutSession(b []byte) (id string, inc Incarnation, start uint64, ok bool) {
 	return id, inc, start, k > 0 && n+k == len(b)
 }
 
-// Append appends the encoding of the table: the count of rows, then each row's fields and results.
-// A result is encoded as 0 if there is none, and as n+1 and the value if it has n bytes.
-func (s *Sessions) Append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s.rows)))
+// WriteTo writes the table: the count of rows, then each row's fields and results. A result is
+// encoded as its Known; one that is kept and has n bytes, as Kept+n and the value. At most one result
+// is in memory twice.
+func (s *Sessions) WriteTo(w io.Writer) (n int64, err error) {
+	out := tableWriter{w: w}
+	out.b = binary.AppendUvarint(out.b, uint64(len(s.rows)))
 	for i := range s.rows {
 		x := &s.rows[i]
-		b = appendSession(b, x.id, x.incarnation, x.start)
-		b = binary.AppendUvarint(b, x.number)
-		b = binary.AppendUvarint(b, x.floor)
-		b = binary.AppendUvarint(b, uint64(len(x.results)))
+		out.b = appendSession(out.b, x.id, x.incarnation, x.start)
+		out.b = binary.AppendUvarint(out.b, x.number)
+		out.b = binary.AppendUvarint(out.b, x.floor)
+		out.b = binary.AppendUvarint(out.b, uint64(len(x.results)))
 		for _, r := range x.results {
-			if !r.done {
-				b = append(b, 0)
-				continue
-			}
-			b = append(binary.AppendUvarint(b, uint64(len(r.value))+1), r.value...)
+			out.b = append(binary.AppendUvarint(out.b, uint64(r.known)+uint64(len(r.value))), r.value...)
+			out.flush(tablePiece)
 		}
 	}
-	return b
+	out.flush(0)
+	return out.n, out.err
+}
+
+// tablePiece is the number of bytes of the table that are read and written at a time.
+const tablePiece = 32 << 10
+
+// tableWriter gathers small writes. After the first error it writes nothing.
+type tableWriter struct {
+	w   io.Writer
+	b   []byte
+	n   int64
+	err error
+}
+
+// flush writes the gathered bytes if there are more than limit bytes.
+func (t *tableWriter) flush(limit int) {
+	if len(t.b) <= limit || t.err != nil {
+		return
+	}
+	n, err := t.w.Write(t.b)
+	t.n, t.err = t.n+int64(n), err
+	t.b = t.b[:0]
+	if cap(t.b) > 2*tablePiece {
+		t.b = nil // it held a large result
+	}
 }
 
 var errSessions = errors.New("session table does not parse")
 
-// DecodeSessions decodes the result of Append.
-func DecodeSessions(b []byte) (s Sessions, err error) {
-	d := decoder{b: b}
-	for range d.count(20) {
+// TableReader is what ReadSessions reads from, for instance a bufio.Reader.
+type TableReader interface {
+	io.Reader
+	io.ByteReader
+}
+
+// ReadSessions reads a table that WriteTo wrote, and nothing behind it. It allocates memory in
+// proportion to the bytes that it has read, even if they are damaged.
+func ReadSessions(r TableReader) (s Sessions, err error) {
+	d := decoder{r: r}
+	for range d.uvarint() {
 		x := session{id: string(d.bytes(d.uvarint()))}
 		copy(x.incarnation[:], d.bytes(uint64(len(x.incarnation))))
 		x.start, x.number, x.floor = d.uvarint(), d.uvarint(), d.uvarint()
-		for range d.count(1) {
-			switch n := d.uvarint(); n {
-			case 0:
-				x.results = append(x.results, result{})
-			default:
-				x.results = append(x.results, result{true, slices.Clone(d.bytes(n - 1))})
-			}
+		x.results = d.results()
+		for i := range x.results {
+			x.bytes += int64(len(x.results[i].value))
 		}
-		if len(x.results) > SessionLimit {
-			return Sessions{}, errSessions
+		if d.err != nil {
+			break
 		}
 		s.rows = append(s.rows, x)
 	}
-	if d.bad || len(d.b) > 0 {
-		return Sessions{}, errSessions
+	if d.err != nil {
+		return Sessions{}, d.err
 	}
 	return s, nil
 }
 
-// decoder decodes fields. After the first that does not parse, bad is set and every field is zero.
+// decoder decodes fields. After the first that fails, err is set and every field is zero.
 type decoder struct {
-	b   []byte
-	bad bool
+	r   TableReader
+	err error
 }
 
-func (c *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(c.b)
-	if n <= 0 || c.bad {
-		c.bad, c.b = true, nil
+// fail records the first error. An early end of the input is an error of the table, since the fields
+// before it state how much follows.
+func (d *decoder) fail(err error) {
+	switch {
+	case d.err != nil:
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		d.err = errSessions
+	default:
+		d.err = err
+	}
+}
+
+func (d *decoder) uvarint() uint64 {
+	if d.err != nil {
 		return 0
 	}
-	c.b = c.b[n:]
+	v, err := binary.ReadUvarint(d.r)
+	if err != nil {
+		d.fail(err)
+		return 0
+	}
 	return v
 }
 
-// count decodes the number of elements that follow and take at least size bytes each.
-func (c *decoder) count(size uint64) uint64 {
-	n := c.uvarint()
-	if n > uint64(len(c.b))/size {
-		c.bad, c.b = true, nil
-		return 0
+// results decodes the results of a row.
+func (d *decoder) results() (results []result) {
+	count := d.uvarint()
+	if count > SessionLimit {
+		d.fail(errSessions)
 	}
-	return n
+	for i := uint64(0); i < count && d.err == nil; i++ {
+		n := d.uvarint()
+		r := result{known: Known(min(n, uint64(Kept)))}
+		if r.known == Kept {
+			r.value = d.bytes(n - uint64(Kept))
+		}
+		results = append(results, r)
+	}
+	return results
 }
 
-func (c *decoder) bytes(n uint64) []byte {
-	if n > uint64(len(c.b)) {
-		c.bad, c.b = true, nil
-		return nil
+// bytes decodes n bytes, piece by piece: n may come from damaged data.
+func (d *decoder) bytes(n uint64) (b []byte) {
+	for d.err == nil && uint64(len(b)) < n {
+		piece := int(min(n-uint64(len(b)), uint64(max(len(b), tablePiece))))
+		at := len(b)
+		b = append(b, make([]byte, piece)...)
+		if _, err := io.ReadFull(d.r, b[at:]); err != nil {
+			d.fail(err)
+			return nil
+		}
 	}
-	v := c.b[:n:n]
-	c.b = c.b[n:]
-	return v
+	return b
 }

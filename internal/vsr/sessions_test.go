@@ -1,6 +1,7 @@
 package vsr
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -88,7 +89,7 @@ func TestSessionsAgainstMaps(t *testing.T) {
 func again(t *testing.T, rnd *rand.Rand, s Sessions) Sessions {
 	switch rnd.IntN(4) {
 	case 0:
-		decoded, err := DecodeSessions(s.Append(nil))
+		decoded, err := ReadSessions(bytes.NewReader(written(&s)))
 		require.NoError(t, err)
 		return decoded
 	case 1:
@@ -101,8 +102,8 @@ func compareResults(t *testing.T, seed uint64, op OpNumber, s *Sessions, n *naiv
 	for session := uint64(1); session <= uint64(op); session++ {
 		for request := uint64(1); request <= 12; request++ {
 			want, wanted := n.result(session, request)
-			got, ok := s.Result(session, request)
-			require.Equal(t, wanted, ok, "seed %d, op %d: request %d of session %d", seed, op, request, session)
+			got, known := s.Result(session, request)
+			require.Equal(t, wanted, known == Kept, "seed %d, op %d: request %d of session %d", seed, op, request, session)
 			require.Equal(t, want, string(got))
 		}
 	}
@@ -116,9 +117,47 @@ func TestSessionsCloneIsApart(t *testing.T) {
 	require.True(t, s.Begin(first))
 	s.Finish(first, []byte("one"))
 	frozen := s.Clone()
-	before := frozen.Append(nil)
+	before := written(&frozen)
 	second := &Entry{Op: 3, Kind: Command, Session: 1, Request: 2, Floor: 2}
 	require.True(t, s.Begin(second))
 	s.Finish(second, []byte("two"))
-	require.Equal(t, before, frozen.Append(nil))
+	require.Equal(t, before, written(&frozen))
+}
+
+// written returns what WriteTo writes.
+func written(s *Sessions) []byte {
+	var b bytes.Buffer
+	_, _ = s.WriteTo(&b) // a bytes.Buffer never fails
+	return b.Bytes()
+}
+
+// TestSessionWindow checks that the results of a session never have more bytes than its window: a
+// result that finds no room is not kept, one that is larger than the window never is, and both count
+// as executed. A higher floor makes room, and a copy read from a snapshot decides alike (X2).
+func TestSessionWindow(t *testing.T) {
+	s := Sessions{Window: 100}
+	s.Begin(&Entry{Op: 1, Kind: OpenSession, Body: appendSession(nil, "a", Incarnation{1}, 1)})
+	run := func(request, floor uint64, size int) Known {
+		e := Entry{Op: OpNumber(request) + 1, Kind: Command, Session: 1, Request: request, Floor: floor}
+		require.True(t, s.Begin(&e))
+		known := s.Finish(&e, make([]byte, size))
+		require.False(t, s.Begin(&e), "it is executed")
+		require.NoError(t, s.Check())
+		value, again := s.Result(1, request)
+		require.Equal(t, known, again)
+		require.Equal(t, known == Kept, value != nil)
+		return known
+	}
+	require.Equal(t, Kept, run(1, 1, 60))
+	require.Equal(t, TooLarge, run(2, 1, 101))
+	require.Equal(t, NotKept, run(3, 1, 41))
+	require.Equal(t, Kept, run(4, 1, 40))
+	require.Equal(t, int64(100), s.Bytes())
+	read, err := ReadSessions(bytes.NewReader(written(&s)))
+	require.NoError(t, err)
+	read.Window = s.Window
+	require.Equal(t, s, read)
+	require.Equal(t, Kept, run(5, 2, 60))
+	require.Equal(t, NotKept, run(6, 5, 41))
+	require.Equal(t, Kept, run(7, 7, 100))
 }

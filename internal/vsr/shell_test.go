@@ -2,6 +2,7 @@ package vsr
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ func (g *testGroup) perform(h *host, out *Output) (told bool) {
 	r := h.core
 	if out.Err != nil {
 		g.tell("%s  stops: %v", h.id, out.Err)
+		if _, lost := errors.AsType[*LostMemoryError](out.Err); lost && !h.forgot {
+			g.keep(fmt.Errorf("S6: %s stops, and its disk has lost nothing: %w", h.id, out.Err))
+		}
 		h.core, h.unsaved = nil, nil
 		return false
 	}
@@ -30,6 +34,7 @@ func (g *testGroup) perform(h *host, out *Output) (told bool) {
 		h.machine, h.unapplied = g.content[out.Restore.SnapshotID].clone(), nil
 		r.Step(g.now, &Applied{Op: out.Restore.Last.Op})
 		told = g.sessionOpened(h) || told
+		g.answerFromTable(h)
 	}
 	if h.unapplied = append(h.unapplied, out.Apply...); !h.slow {
 		told = g.applySome(h, len(h.unapplied)) || told
@@ -43,7 +48,7 @@ func (g *testGroup) perform(h *host, out *Output) (told bool) {
 	}
 	told = g.performDisk(h, out) || told
 	told = g.performFetch(h, out) || told
-	if g.fast && !h.hung && len(h.unsaved) > 0 {
+	if g.fast && !h.hung && h.completes(len(h.unsaved)) > 0 {
 		g.saved(h, len(h.unsaved))
 	}
 	return told && h.core != nil
@@ -104,13 +109,31 @@ func (g *testGroup) apply(h *host, e *Entry) bool {
 	g.history.applied(g, h, e)
 	h.core.Step(g.now, &Applied{Op: e.Op})
 	if own := h.core.requests.session; e.Kind == Command && own != 0 && e.Session == own {
-		if v, ok := h.machine.sessions.Result(own, e.Request); ok {
-			g.tell("%s  result %d: %s", h.id, e.Request, v)
-			h.core.Step(g.now, &Forget{Request: e.Request})
+		if e.Request == 0 {
+			h.core.Step(g.now, &FloorRaised{Floor: e.Floor})
 		}
+		g.answer(h, e.Request)
 		return true
 	}
 	return g.sessionOpened(h)
+}
+
+// answer ends a call whose result the session table holds.
+func (g *testGroup) answer(h *host, request uint64) {
+	if v, known := h.machine.sessions.Result(h.core.requests.session, request); known == Kept {
+		g.tell("%s  result %d: %s", h.id, request, v)
+		h.core.Step(g.now, &Forget{Request: request})
+	}
+}
+
+// answerFromTable ends the waiting calls whose requests took effect before the snapshot that was restored (X3).
+func (g *testGroup) answerFromTable(h *host) {
+	floor, waiting := h.core.requests.floor, slices.Clone(h.core.requests.waiting)
+	for i, w := range waiting {
+		if w != nil {
+			g.answer(h, floor+uint64(i))
+		}
+	}
 }
 
 // sessionOpened reports the session to the core once.
@@ -139,12 +162,21 @@ func (g *testGroup) performDisk(h *host, out *Output) bool {
 	return g.compact(h) || len(out.Loads) > 0
 }
 
+// fill makes a member's disk full, or gives it space, and reports that.
+func (g *testGroup) fill(h *host, full bool) {
+	if h.full = full; h.core != nil && h.core.full != full {
+		h.core.Step(g.now, &DiskFull{Full: full})
+		g.turn(h)
+	}
+}
+
 // loaded performs the pending loads, and reports them.
 func (g *testGroup) loaded(h *host) {
 	for _, l := range h.unread {
 		h.core.Step(g.now, &Loaded{Load: l, Entries: h.disk.load(l.From, l.To)})
 	}
 	h.unread = nil
+	g.readChunks(h)
 	g.turn(h)
 }
 
@@ -161,19 +193,27 @@ func (g *testGroup) compact(h *host) bool {
 	return true
 }
 
-// performFetch sends and receives chunks of snapshots.
-func (g *testGroup) performFetch(h *host, out *Output) bool {
-	for _, w := range out.Chunks {
-		m := &SnapshotChunk{Snapshot: w.Snapshot, Chunk: w.Chunk}
+// readChunks reads the chunks that other members have requested, and sends them.
+func (g *testGroup) readChunks(h *host) {
+	for _, w := range h.unreadChunks {
+		var data []byte
 		switch s := h.disk.snapshot; {
 		case s == nil || s.SnapshotID != w.Snapshot:
-			h.core.Step(g.now, &SnapshotUnavailable{To: w.To, Snapshot: w.Snapshot})
 		case h.rotten:
 			h.core.Step(g.now, &SnapshotDamaged{Snapshot: w.Snapshot})
 		default:
-			m.Data = []byte{byte(w.Chunk)}
+			data = []byte{byte(w.Chunk)}
 		}
-		g.send(h, Outgoing{To: []Index{w.To}, Message: m})
+		h.core.Step(g.now, &ChunkRead{Chunk: w, OK: data != nil})
+		g.send(h, Outgoing{To: []Index{w.Via}, Message: w.Message(h.core.Header(), data)})
+	}
+	h.unreadChunks = nil
+}
+
+// performFetch sends and receives chunks of snapshots.
+func (g *testGroup) performFetch(h *host, out *Output) bool {
+	if h.unreadChunks = append(h.unreadChunks, out.Chunks...); !h.slowChunks {
+		g.readChunks(h)
 	}
 	if out.Retake {
 		g.tell("%s  is to take another snapshot", h.id)
@@ -218,10 +258,13 @@ const snapshotChunks = 2
 // members at one op have different bytes.
 func (g *testGroup) takeSnapshot(h *host) error {
 	last, ok := h.core.Stamp(h.machine.applied)
-	if !ok || h.machine.applied == 0 {
+	if !ok { // the log was taken back below it (F13)
+		last = g.history.stampOf(h.machine.applied)
+	}
+	if h.machine.applied == 0 || last.Op != h.machine.applied {
 		return fmt.Errorf("%s has applied nothing above its snapshot", h.id)
 	}
-	id := SnapshotID{Last: last, Hash: sha256.Sum256([]byte(h.id + h.machine.text()))}
+	id := SnapshotID{Group: h.core.members.Group, Last: last, Hash: sha256.Sum256([]byte(h.id + h.machine.text()))}
 	s := Snapshot{SnapshotID: id, Size: 2, Chunks: snapshotChunks, Members: h.core.members}
 	g.content[id] = h.machine.clone()
 	h.disk.keepSnapshot(s, h.machine)
@@ -261,5 +304,5 @@ func (m machine) clone() machine {
 
 // text returns the whole state, for comparison.
 func (m *machine) text() string {
-	return fmt.Sprintf("%d %d %q %x", m.applied, m.clock, m.executed, m.sessions.Append(nil))
+	return fmt.Sprintf("%d %d %q %x", m.applied, m.clock, m.executed, written(&m.sessions))
 }

@@ -8,6 +8,15 @@ import (
 
 // The text of transcripts.
 
+// timeless returns a problem without the times in it.
+func timeless(problem string) string {
+	before, after, found := strings.Cut(problem, " since ")
+	if !found {
+		return problem
+	}
+	return before + timeless(after[min(len(after), len("2006-01-02T15:04:05Z")):])
+}
+
 // stampText returns op@view.
 func stampText(v Viewstamp) string { return fmt.Sprintf("%d@%d", v.Op, v.View) }
 
@@ -20,7 +29,7 @@ func entryText(e *Entry) string {
 		return text + " formation"
 	case OpenSession:
 		id, _, start, _ := cutSession(e.Body)
-		return fmt.Sprintf("%s session of %s, start %d", text, id, start)
+		return fmt.Sprintf("%s session of %s, start %d", text, id, start>>32)
 	}
 	if e.Session != 0 {
 		text += fmt.Sprintf(" %d.%d", e.Session, e.Request)
@@ -39,10 +48,13 @@ func (g *testGroup) saveText(h *host, s *Save) string {
 		parts = append(parts, "incarnation")
 	}
 	if s.Head.Start != before.Start {
-		parts = append(parts, fmt.Sprintf("start %d", s.Head.Start))
+		parts = append(parts, fmt.Sprintf("start %d", s.Head.Start>>32))
 	}
 	if s.Head.Group != before.Group {
 		parts = append(parts, "group")
+	}
+	if s.Head.Known != before.Known {
+		parts = append(parts, "a group exists")
 	}
 	if s.Head.View != before.View {
 		parts = append(parts, fmt.Sprintf("view %d", s.Head.View))
@@ -61,12 +73,21 @@ func (g *testGroup) saveText(h *host, s *Save) string {
 
 // messageText returns the kind of a message and its nonzero fields; the view is always shown.
 func messageText(m Message) string {
+	if m, ok := m.(*Relay); ok {
+		unheard := ""
+		if m.Unheard {
+			unheard = " unheard"
+		}
+		return fmt.Sprintf("Relay %c → %c%s: %s", memberNames[m.From], memberNames[m.To], unheard, messageText(m.Message))
+	}
 	v := reflect.ValueOf(m).Elem()
 	parts := []string{v.Type().Name()}
 	for i := range v.NumField() {
 		name, f := v.Type().Field(i).Name, v.Field(i)
 		switch {
-		case hidden[name]:
+		case hidden[name], f.Type() == reflect.TypeFor[[]Acknowledged](), f.Type() == reflect.TypeFor[[]Report]():
+		case name == "Start" && !f.IsZero():
+			parts = append(parts, fieldText(name, f.Uint()>>32))
 		case name == "Entries":
 			parts = append(parts, entriesText(f.Interface().([]Entry)))
 		case name == "Prev" && f.Type() == reflect.TypeFor[Viewstamp]():
@@ -78,12 +99,15 @@ func messageText(m Message) string {
 	return strings.Join(parts, " ")
 }
 
-// hidden holds the fields that are random, or the same in all messages of a test.
-var hidden = map[string]bool{"Nonce": true, "List": true, "Data": true, "Keep": true}
+// hidden holds the fields that are random, or the same in all messages of a test. The command
+// "remembers" shows what members know of acknowledgements.
+var hidden = map[string]bool{"Nonce": true, "List": true, "Data": true, "Keep": true, "Applied": true}
 
 func fieldText(name string, value any) string {
 	name = strings.ToLower(name)
 	switch x := value.(type) {
+	case GroupID:
+		return "exists"
 	case Viewstamp:
 		return name + "=" + stampText(x)
 	case Snapshot:
@@ -95,7 +119,7 @@ func fieldText(name string, value any) string {
 	case []Proposal:
 		return proposalsText(x)
 	}
-	return fmt.Sprintf("%s=%v", name, value)
+	return timeless(fmt.Sprintf("%s=%v", name, value))
 }
 
 func entriesText(entries []Entry) string {
@@ -120,7 +144,7 @@ func proposalsText(proposals []Proposal) string {
 }
 
 // reasons names the reasons why a primary gives up its role.
-var reasons = map[reason]string{noQuorum: "it hears no quorum", diskHung: "its disk hangs", diskFull: "its disk is full", handedOver: "handing over"}
+var reasons = map[reason]string{noQuorum: "it hears no quorum", diskHung: "its disk hangs", diskFull: "its disk is full", stalled: "the commit number stands", applyHung: "its state machine hangs", handedOver: "handing over"}
 
 // stateText shows the state of a replica.
 func stateText(r *Replica) string {

@@ -1,6 +1,7 @@
 package vsr
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -30,4 +31,70 @@ func TestChunksAreAskedForOnceTheViewIsDurable(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[uint32]int{0: 1, 1: 1, 2: 1}, asked)
+}
+
+// 11.10: so many chunks are read at once, and each once only; those that are requested meanwhile are
+// requested again.
+func TestChunkReadsAreLimited(t *testing.T) {
+	r := member(t, 1)
+	h := Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1}
+	r.Step(r.now, &Saved{Seq: r.saves.issuedSeq})
+	ask := func(chunks uint32) []ChunkWanted {
+		for i := range chunks {
+			r.Step(r.now, &Receive{From: 1, Header: h, Message: &GetChunk{Chunk: i}})
+			r.Step(r.now, &Receive{From: 1, Header: h, Message: &GetChunk{Chunk: i}})
+		}
+		return r.Ready(r.now).Chunks
+	}
+	first := ask(maxChunkReads + 8)
+	require.Len(t, first, maxChunkReads)
+	require.Empty(t, ask(maxChunkReads+8))
+	r.Step(r.now, &ChunkRead{Chunk: first[3], OK: true})
+	require.Equal(t, first[3:4], ask(maxChunkReads+8))
+	require.NoError(t, r.Check())
+}
+
+// C2, C3. A complete snapshot of another group is not installed, although it is newer.
+func TestSnapshotOfAnotherGroupIsNotInstalled(t *testing.T) {
+	for group, installed := range map[GroupID]bool{{9}: true, {8}: false, {}: false} {
+		r := member(t, 1)
+		s := Snapshot{SnapshotID: SnapshotID{Group: group, Last: stampOf(1, 1, 100)}, Size: 100, Chunks: 3, Members: r.members}
+		r.Step(r.now, &SnapshotReceived{Snapshot: s})
+		assert.Equal(t, installed, r.Ready(r.now).Restore != nil, group)
+	}
+}
+
+// S2. A formation that names another group than its sender's is not adopted.
+func TestFormationOfAnotherGroupIsNotAdopted(t *testing.T) {
+	for group, adopted := range map[GroupID]bool{{9}: true, {8}: false, {}: false} {
+		configured := NewMembership([]Member{{ID: "a"}, {ID: "b"}})
+		r := New(Config{Self: 1, Members: configured, Detector: patient{}, Heartbeat: time.Second,
+			Rand: rand.New(rand.NewPCG(1, 2))}, Durable{}, time.Unix(0, 0))
+		finishTurn(r)
+		list := configured
+		list.Group, list.Members = group, []Member{{ID: "a", Incarnation: threeIDs[0]}, {ID: "b", Incarnation: r.head.Incarnation}}
+		hear(r, 0, &Prepare{Entries: []Entry{{Op: 1, Epoch: 1, Kind: Formation, Body: list.Encode()}}})
+		assert.Equal(t, adopted, r.head.Group == group && group != GroupID{}, group)
+	}
+}
+
+// F9: while each new snapshot turns out to be damaged, a replica takes the next one less and less often.
+func TestRetakesBackOff(t *testing.T) {
+	r := member(t, 1)
+	id := SnapshotID{Last: stampOf(1, 0, 1)}
+	r.setSnapshot(Snapshot{SnapshotID: id})
+	taken, began := 0, r.now
+	for r.now.Sub(began) < 10*time.Minute {
+		r.Step(r.now.Add(time.Second), &Tick{})
+		r.Step(r.now, &SnapshotDamaged{Snapshot: id})
+		if r.Ready(r.now).Retake {
+			id.Hash[0]++
+			r.Step(r.now, &SnapshotTaken{Snapshot{SnapshotID: id}})
+			taken++
+		}
+	}
+	assert.Less(t, taken, 8)
+	r.Step(r.now.Add(2*time.Hour), &Tick{})
+	r.Step(r.now, &SnapshotDamaged{Snapshot: id})
+	assert.True(t, r.Ready(r.now).Retake, "at once, if the disk has been sound for long")
 }

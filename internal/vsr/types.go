@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 )
 
 // The numbers of the protocol. Each has a type of its own, so that they cannot be confused.
@@ -41,52 +42,23 @@ func (a Viewstamp) sameView(b Viewstamp) bool { return a.Epoch == b.Epoch && a.V
 
 func (a Viewstamp) String() string { return fmt.Sprintf("%d@%d.%d", a.Op, a.Epoch, a.View) }
 
-// Kind is the purpose of an entry.
-type Kind uint8
-
-// The kinds of entries. Their values are on disk.
-const (
-	Command     Kind = 1 // a user's operation
-	Opening     Kind = 2 // the first entry of a view (V7)
-	Formation   Kind = 3 // op 1, the first member list (S2)
-	OpenSession Kind = 4 // begins a member process's session (X1)
-)
-
-// Entry is an entry of the log. It is immutable; copies share its body.
-type Entry struct {
-	Op      OpNumber
-	View    View
-	Epoch   Epoch
-	Time    int64  // reading of the primary's clock in Unix nanoseconds; it never falls along the log (N2)
-	Session uint64 // op of the entry that opened the session; 0 for none (X1)
-	Request uint64 // number within the session, from 1 (X2)
-	Floor   uint64 // lowest request number of the session still wanted (X2)
-	Kind    Kind
-	Body    []byte
-}
-
-// Stamp returns the entry's viewstamp.
-func (e *Entry) Stamp() Viewstamp { return Viewstamp{e.Epoch, e.View, e.Op} }
-
-// entryOverhead is the number of bytes that an entry counts in limits, in addition to its body.
-const entryOverhead = 64
-
-func (e *Entry) size() int64 { return int64(len(e.Body)) + entryOverhead }
-
 // Head is the state that a replica keeps on disk in addition to its log and snapshot (section 2).
 type Head struct {
 	Group       GroupID
 	Incarnation Incarnation
-	Start       uint64 // start number, which rises at each start
+	Start       uint64 // start number, which rises at each start; see nextStart
 	Epoch       Epoch
 	View        View
 	Commit      OpNumber // a lower bound, which shortens restarts
+	Known       GroupID  // a confirmed group that the replica does not belong to (S2); zero: it knows of none
 }
 
-// SnapshotID identifies a snapshot (C2) by its last entry and a hash of its contents.
+// SnapshotID identifies a snapshot (C2) by its group, its last entry, which names the epoch, and a hash
+// of its contents.
 type SnapshotID struct {
-	Last Viewstamp
-	Hash [32]byte
+	Group GroupID
+	Last  Viewstamp
+	Hash  [32]byte
 }
 
 // Snapshot describes a snapshot that is durable at some member.
@@ -96,3 +68,15 @@ type Snapshot struct {
 	Chunks  uint32 // number of chunks
 	Members Membership
 }
+
+// nextStart returns the start number of a process whose directory holds that of the process before. The
+// upper 32 bits count the starts, and the lower ones are random, so that no two processes of a memory
+// have the same number, even if both started from copies of one directory (S6). Sessions (X1), attempts
+// (X4), votes (V1) and reads (R1) of the two are therefore never confused, and a process with the higher
+// number that lacks entries acknowledged under the lower one is known to have lost its memory.
+func nextStart(before uint64, random *rand.Rand) uint64 {
+	return (before>>32+1)<<32 | uint64(random.Uint32())
+}
+
+// StartText returns a start number as errors show it: the count, and the random bits.
+func StartText(start uint64) string { return fmt.Sprintf("%d.%08x", start>>32, uint32(start)) }

@@ -19,6 +19,11 @@ type viewChange struct {
 	resendAt  time.Time     // when it is sent again
 	barred    bool          // it restarted in a view that it leads, and so must never lead it (V2)
 
+	// At the owner of the best log: the entries that it has given away last (V6).
+	givenFrom  OpNumber  // the first of them; 0 if none were
+	giving     bool      // they are being read from the disk
+	givenUntil time.Time // until then they may be on their way
+
 	// At the primary of the view that has not begun:
 	logs           []*DoViewChange // by member: the log it entered the view with (V6)
 	best           *DoViewChange   // the best of them, once chosen; best == logs[owner]
@@ -43,6 +48,7 @@ func (r *Replica) heardLately(i Index) bool {
 // others next is 0.
 func (r *Replica) vote(next View) {
 	c := &r.viewChange
+	r.lastVote++
 	c.voting, c.ownNext = true, next
 	c.votes[r.self] = r.now
 	r.repeatVote()
@@ -52,7 +58,7 @@ func (r *Replica) vote(next View) {
 func (r *Replica) repeatVote() {
 	r.viewChange.repeatVoteAt = r.after(repeatVotes)
 	if len(r.others) > 0 {
-		r.send(&StartViewChange{View: r.head.View, Next: r.viewChange.ownNext}, r.others...)
+		r.send(&StartViewChange{View: r.head.View, Next: r.viewChange.ownNext, Vote: r.lastVote, Stalled: r.stalls.op}, r.others...)
 	}
 }
 
@@ -66,11 +72,15 @@ func (r *Replica) withdraw() {
 }
 
 // onStartViewChange counts a vote to leave the view. The vote of the view's own primary is
-// sufficient (V2).
-func (r *Replica) onStartViewChange(from Index, m *StartViewChange) {
-	if m.View < r.head.View {
+// sufficient (V2), so a late copy of one that is withdrawn must not count (V1).
+func (r *Replica) onStartViewChange(from Index, h Header, m *StartViewChange) {
+	if m.View < r.head.View && r.status == normal {
+		r.sendTo(from, &Gap{View: r.head.View}) // V4: it repeats its vote, and may not hear the present primary
+	}
+	if m.View < r.head.View || r.withdrawn[from].covers(h.Start, m.Vote) {
 		return
 	}
+	r.learnStall(m.Stalled)
 	if m.View > r.head.View {
 		r.enter(m.View) // V4
 	}
@@ -126,14 +136,21 @@ func (r *Replica) nextView() View {
 
 // setView makes v the current view, and discards the old view's messages and votes.
 func (r *Replica) setView(v View) {
+	r.noteAcknowledged()
 	r.head.View = v
 	r.dropDeferred()
-	r.saveHead()
+	r.saveView()
 	r.checked, r.ackDue = 0, false
+	r.requests.before = r.requests.attempt
 	c := &r.viewChange
 	*c = viewChange{votes: c.votes, timeout: c.timeout, noVoteBefore: c.noVoteBefore}
 	clear(c.votes)
 	r.dropRounds()
+	r.relays.deaf = false
+	clear(r.relays.until)
+	if r.full { // a primary has kept what its disk had no space for (F13)
+		r.takeBack()
+	}
 }
 
 // enter begins the change to view v (V5).
@@ -146,9 +163,6 @@ func (r *Replica) enter(v View) {
 	r.status = changingView
 	r.beginChange(unfinished)
 	r.describeLog()
-	if r.prim() == r.self && r.full && r.n > 1 {
-		r.vote(0) // F13
-	}
 }
 
 // beginChange sets the timeout of a view change, which is longer after one that did not finish
@@ -169,7 +183,7 @@ func (r *Replica) beginChange(unfinished bool) {
 func (r *Replica) describeLog() {
 	c := &r.viewChange
 	c.described = &DoViewChange{View: r.head.View, Last: r.log.last, Commit: r.commit,
-		First: r.log.base.Op + 1, Snapshot: r.snapshot.Last.Op}
+		First: r.log.base.Op + 1, Snapshot: r.snapshot.Last.Op, Stalled: r.stalls.op, Full: r.full, Acknowledged: r.memories.share()}
 	c.logs = make([]*DoViewChange, r.n)
 	c.resendAt = r.after(repeatVotes)
 	if len(r.others) > 0 {
@@ -210,6 +224,7 @@ func (r *Replica) tickChange() {
 	if c.voting && !r.now.Before(c.repeatVoteAt) {
 		c.votes[r.self] = r.now
 		r.repeatVote()
+		r.askForRelay()
 		r.countVotes()
 	}
 	if !c.resendAt.IsZero() && !r.now.Before(c.resendAt) {
@@ -223,7 +238,8 @@ func (r *Replica) tickChange() {
 	}
 }
 
-// suspectAt returns when this replica votes to leave its view, unless something changes before.
+// suspectAt returns when this replica votes to leave its view, unless something changes before. A
+// backup trusts the primary as long as its detector does (D1).
 func (r *Replica) suspectAt() time.Time {
 	at := r.viewChange.giveUpAt
 	if r.status == normal {

@@ -56,6 +56,9 @@ func (w *walk) step() {
 	case choice == 36:
 		w.g.history.readAsked(h, beginRead(h.core, w.g.now))
 		w.g.turn(h)
+	case choice == 37 && (h.full || w.rnd.IntN(10) == 0):
+		w.did("%s has a full disk: %v", h.id, !h.full)
+		w.g.fill(h, !h.full)
 	default:
 		w.propose(h)
 	}
@@ -114,6 +117,7 @@ func (w *walk) heal() {
 		if h.core == nil {
 			w.g.start(h)
 		}
+		w.g.fill(h, false)
 	}
 	w.g.fast = true
 	for range 600 {

@@ -1,6 +1,10 @@
 package wal
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/smr-go/smr/internal/vfs"
+)
 
 // Compact removes segments from the front of the log. It removes those that contain only ops up to
 // keep, and then further ones as long as the segments that contain only ops up to snapshot take
@@ -12,7 +16,7 @@ import "errors"
 //
 // Compact first records in both copies of the head which segment is now the first one; after a
 // crash, the next Open removes the files before it. An error from removing a file leaves the log
-// alive.
+// alive. If the system was short of something, the next call removes the file.
 func (l *Log) Compact(keep, snapshot uint64, maxBytes int64) (first uint64, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -21,7 +25,7 @@ func (l *Log) Compact(keep, snapshot uint64, maxBytes int64) (first uint64, err 
 	}
 	n := l.droppable(min(keep, snapshot), snapshot, maxBytes)
 	if n == 0 {
-		return l.state.base.Op + 1, nil
+		return l.state.base.Op + 1, l.remove(nil)
 	}
 	c := headCopy{mark: l.serial, first: l.segments[n].number, head: l.state.head}
 	if err := l.heads.write(c, true); err != nil {
@@ -59,12 +63,23 @@ func (l *Log) forget(n int) []*segment {
 	return dropped
 }
 
-// remove closes and removes the files, the oldest first. The directory need not be synced: Open
-// ignores and removes files before the first segment that the head names.
+// remove closes and removes the files, the oldest first, after those that an earlier call has left. The directory need
+// not be synced: Open ignores and removes files before the first segment that the head names.
 func (l *Log) remove(dropped []*segment) error {
 	var err error
 	for _, s := range dropped {
-		err = errors.Join(err, s.release(), l.fs.Remove(s.name))
+		err = errors.Join(err, s.release())
+		l.leftover = append(l.leftover, s.name)
+	}
+	names := l.leftover
+	l.leftover = nil
+	for _, name := range names {
+		switch failed := l.fs.Remove(name); {
+		case vfs.IsShort(failed):
+			l.leftover = append(l.leftover, name)
+		case failed != nil:
+			err = errors.Join(err, failed)
+		}
 	}
 	return err
 }

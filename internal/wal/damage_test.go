@@ -166,7 +166,7 @@ func TestMissingLastSegment(t *testing.T) {
 	fs, _, _ := severalSegments(t, false)
 	names, err := fs.ReadDir(dir)
 	require.NoError(t, err)
-	require.NoError(t, fs.Remove(path.Join(dir, names[len(names)-2]))) // the last name is the lock
+	require.NoError(t, fs.Remove(path.Join(dir, names[len(names)-3]))) // the last names are those of the lock and the reserve
 	damaged(t, fs)
 
 	fs = vfs.NewMem()
@@ -232,6 +232,26 @@ func TestOldBatchBehindTheEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, fs.Damage(name, l.active.end, b[2*sector:3*sector]))
 	require.NoError(t, m.compare(open(t, fs), 0))
+}
+
+// F19: a head and segments of two memories, which have the same identity, do not belong together.
+func TestHeadOfAnotherMemoryIsRefused(t *testing.T) {
+	var disks [2]*vfs.Mem
+	for i := range disks {
+		disks[i] = vfs.NewMem()
+		l := open(t, disks[i])
+		s := entries(1, 1, 3)
+		s.Head.Incarnation[0] = byte(i + 1)
+		require.NoError(t, l.Save([]Save{s}))
+		require.NoError(t, l.Close())
+	}
+	name := path.Join(dir, HeadName)
+	other, err := disks[1].ReadFile(name)
+	require.NoError(t, err)
+	require.NoError(t, disks[0].Damage(name, 0, other))
+	c := damaged(t, disks[0])
+	require.Equal(t, name, c.File)
+	require.Contains(t, c.Reason, "it belongs to the memory 02000000, and the segments to 01000000")
 }
 
 // F11: a range that cannot be read is never mistaken for the end of the log.

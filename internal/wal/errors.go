@@ -15,8 +15,10 @@ var (
 	ErrCompacted = errors.New("compacted")
 	// ErrForeign reports that the directory belongs to another replica or group (F17).
 	ErrForeign = errors.New("directory of another replica or group")
-	// ErrVersion reports that a later version of smr has written the directory.
-	ErrVersion = errors.New("written by a later version of smr")
+	// ErrVersion reports that a version of smr with another format has written the directory.
+	ErrVersion = errors.New("written by another version of smr")
+	// ErrMissing reports that the directory holds no log, although Options.MustExist is set.
+	ErrMissing = errors.New("no log is there")
 	// ErrClosed reports that the log is closed.
 	ErrClosed = errors.New("log is closed")
 )
@@ -41,10 +43,20 @@ func (e *CorruptError) Error() string {
 	return s
 }
 
+// unreadable returns e, whose Err is that of a read (F11); or, if the system was short of something, an error that is
+// not one of damage.
+func (e *CorruptError) unreadable() error {
+	if vfs.IsShort(e.Err) {
+		return fmt.Errorf("%s cannot be read at byte %d: %w", e.File, e.Offset, e.Err)
+	}
+	e.Reason = "cannot be read"
+	return e
+}
+
 func (e *CorruptError) Is(target error) bool { return target == ErrCorrupt }
 func (e *CorruptError) Unwrap() error        { return e.Err }
 
-// deadError is the reason why a log accepts no more calls but Close (F12). vfs.IsFull is false for
+// deadError is the reason why a log accepts no more calls but Close (F12). vfs.Refused is false for
 // it even if a full disk is the cause, because a retry cannot succeed.
 type deadError struct{ err error }
 
@@ -53,7 +65,7 @@ func (e *deadError) Error() string {
 }
 
 func (e *deadError) Unwrap() error {
-	if vfs.IsFull(e.err) {
+	if vfs.Refused(e.err) {
 		return nil
 	}
 	return e.err

@@ -1,6 +1,9 @@
 package wal
 
-import "path"
+import (
+	"path"
+	"strings"
+)
 
 // Part is a kind of part of the log's files.
 type Part uint8
@@ -30,6 +33,12 @@ func Extents(name string, b []byte) []Extent {
 		return headExtents(b)
 	}
 	return segmentExtents(b)
+}
+
+// SegmentOf returns the name of the segment that the file is or will become. It reports false for any other file.
+func SegmentOf(name string) (segment string, ok bool) {
+	segment = strings.TrimSuffix(name, newSuffix)
+	return segment, strings.HasSuffix(segment, segmentSuffix)
 }
 
 func headExtents(b []byte) (all []Extent) {

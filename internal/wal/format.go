@@ -11,6 +11,7 @@ import (
 //	lock                   the lock file of the process that uses the log (F18)
 //	head                   two copies of the head, at offsets 0 and 4096
 //	0000000000000001.log   the segments, numbered without gaps
+//	reserve                a preallocated file for the next segment on a full disk
 //	*.new                  a head or segment being created; it is ignored until it is renamed
 //
 // All numbers are little-endian, all checksums CRC32C. Every later version of the format keeps
@@ -25,15 +26,15 @@ import (
 //	 16 sequence  8      of this copy        16 segment   8      its number
 //	 24 mark      8                          24 first     8      serial of its first save
 //	 32 first     8      first segment       32 mark      8
-//	 40 head     64                          40 chain     4      check of the save before first
-//	104 identity 256                        104 identity 256
+//	 40 head     80                          40 chain     4      check of the save before first
+//	120 identity 256                        120 identity 256
 //	508 check     4      of bytes 0..508    508 check     4      of bytes 0..508: the segment's seed
 //
 // Saves follow the segment's header. The saves made durable by one sync form a batch. A batch
 // begins at a sector and fills its last sector with zeros, so that a torn sector never holds
 // anything that was synced earlier. It never crosses into another segment.
 //
-//	save, 160 bytes and its records:          record, 32 bytes and its data, zeros to a multiple of 8:
+//	save, 176 bytes and its records:          record, 32 bytes and its data, zeros to a multiple of 8:
 //
 //	  0 magic     4                           0 check     4      of bytes 4..32 and data, from the seed
 //	  4 count     4      of records           4 size      4      of data
@@ -46,9 +47,9 @@ import (
 //	 56 prev     24      stamp of the record before the first: op, epoch, view
 //	 80 reset     4      1: the log is empty after prev
 //	 84 chain     4      check of the save before this one
-//	 88 head     64      group 16, incarnation 16, start 8, epoch 8, view 8, commit 8
-//	152 records   4      checksum of the records' checks
-//	156 check     4      of bytes 0..156, from the seed
+//	 88 head     80      group 16, incarnation 16, start 8, epoch 8, view 8, commit 8, known 16
+//	168 records   4      checksum of the records' checks
+//	172 check     4      of bytes 0..172, from the seed
 //
 // mark is the highest serial known to be synced when the mark was written (S5). Replaying the
 // saves in the order of their serials yields the log. Zeros never parse as a save (F3). The
@@ -56,13 +57,13 @@ import (
 // the checksum of its predecessor; therefore a write that went to another place or segment, that
 // belongs to another log, or whose predecessor was lost, is recognized (F10).
 const (
-	version = 1
+	version = 3
 
 	sector     = 512
 	copyOffset = 4096 // offset of the head's second copy
 	headSize   = copyOffset + sector
 
-	saveSize   = 160
+	saveSize   = 176
 	recordSize = 32
 
 	maxIdentity = 256
@@ -143,12 +144,12 @@ func newSheet(magic []byte, identity string) []byte {
 	copy(b, magic)
 	order.PutUint32(b[8:], version)
 	order.PutUint32(b[12:], uint32(len(identity)))
-	copy(b[104:104+maxIdentity], identity)
+	copy(b[120:120+maxIdentity], identity)
 	return b
 }
 
 func sheetIdentity(b []byte) string {
-	return string(b[104:][:min(order.Uint32(b[12:]), maxIdentity)])
+	return string(b[120:][:min(order.Uint32(b[12:]), maxIdentity)])
 }
 
 func seal(b []byte) { order.PutUint32(b[sector-4:], crc32.Checksum(b[:sector-4], castagnoli)) }
@@ -176,6 +177,7 @@ func putHead(b []byte, h Head) {
 	for i, n := range [...]uint64{h.Start, h.Epoch, h.View, h.Commit} {
 		order.PutUint64(b[32+8*i:], n)
 	}
+	copy(b[64:], h.Known[:])
 }
 
 func getHead(b []byte) (h Head) {
@@ -184,6 +186,7 @@ func getHead(b []byte) (h Head) {
 	for i, n := range [...]*uint64{&h.Start, &h.Epoch, &h.View, &h.Commit} {
 		*n = order.Uint64(b[32+8*i:])
 	}
+	copy(h.Known[:], b[64:])
 	return h
 }
 

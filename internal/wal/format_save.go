@@ -47,10 +47,13 @@ func (p place) end() int64 { return p.offset() + recordSize + int64(p.size) }
 func savedSize(s *Save) int64 {
 	n := int64(saveSize)
 	for i := range s.Records {
-		n += recordSize + pad(int64(len(s.Records[i].Data)), 8)
+		n += RecordBytes(s.Records[i].size())
 	}
 	return n
 }
+
+// RecordBytes returns the bytes that a record with that many bytes of data takes in a segment.
+func RecordBytes(data int) int64 { return recordSize + pad(int64(data), 8) }
 
 // appendSave appends s with records to b. It adds the places of the records to s.records, and sets
 // s.count, s.size and s.check.
@@ -64,7 +67,7 @@ func appendSave(b []byte, seed uint32, s *save, records []Record) []byte {
 		b, check = appendRecord(b, seed, &records[i])
 		checks = crc32.Update(checks, castagnoli, b[start+int(at-s.offset):][:4])
 		s.records = append(s.records, placed{records[i].stamp(), place{
-			segment: uint32(s.segment), eighth: uint32(at / 8), size: uint32(len(records[i].Data)), check: check}})
+			segment: uint32(s.segment), eighth: uint32(at / 8), size: uint32(records[i].size()), check: check}})
 	}
 	s.count, s.size = uint32(len(records)), int64(len(b)-start)
 	s.check = putSave(b[start:], seed, s, checks)
@@ -86,9 +89,9 @@ func putSave(b []byte, seed uint32, s *save, checks uint32) uint32 {
 	}
 	order.PutUint32(b[84:], s.chain)
 	putHead(b[88:], s.head)
-	order.PutUint32(b[152:], checks)
-	check := crc32.Update(seed, castagnoli, b[:156])
-	order.PutUint32(b[156:], check)
+	order.PutUint32(b[168:], checks)
+	check := crc32.Update(seed, castagnoli, b[:172])
+	order.PutUint32(b[172:], check)
 	return check
 }
 
@@ -96,7 +99,7 @@ func putSave(b []byte, seed uint32, s *save, checks uint32) uint32 {
 // checksum matches.
 func parseSave(b []byte, seed uint32) (s save, ok bool) {
 	if len(b) < saveSize || order.Uint32(b) != saveMagic ||
-		crc32.Update(seed, castagnoli, b[:156]) != order.Uint32(b[156:]) {
+		crc32.Update(seed, castagnoli, b[:172]) != order.Uint32(b[172:]) {
 		return s, false
 	}
 	s = save{
@@ -107,7 +110,7 @@ func parseSave(b []byte, seed uint32) (s save, ok bool) {
 		offset:  int64(order.Uint64(b[32:])),
 		mark:    order.Uint64(b[40:]),
 		chain:   order.Uint32(b[84:]),
-		check:   order.Uint32(b[156:]),
+		check:   order.Uint32(b[172:]),
 	}
 	s.from, s.prev, s.head = order.Uint64(b[48:]), getStamp(b[56:]), getHead(b[88:])
 	s.reset = order.Uint32(b[80:]) != 0
@@ -117,12 +120,12 @@ func parseSave(b []byte, seed uint32) (s save, ok bool) {
 func appendRecord(b []byte, seed uint32, r *Record) ([]byte, uint32) {
 	start := len(b)
 	b = append(b, make([]byte, recordSize)...)
-	order.PutUint32(b[start+4:], uint32(len(r.Data)))
+	order.PutUint32(b[start+4:], uint32(r.size()))
 	putStamp(b[start+8:], r.stamp())
-	b = append(b, r.Data...)
+	b = append(append(b, r.Data...), r.More...)
 	check := crc32.Update(seed, castagnoli, b[start+4:])
 	order.PutUint32(b[start:], check)
-	return append(b, make([]byte, -len(r.Data)&7)...), check
+	return append(b, make([]byte, -r.size()&7)...), check
 }
 
 // parseRecord decodes the record at the beginning of b, and reports whether its checksum matches.
@@ -150,7 +153,7 @@ func parseRecords(b []byte, seed uint32, s *save) bool {
 		checks = crc32.Update(checks, castagnoli, b[at:at+4])
 		s.records = append(s.records, placed{r.stamp(), place{
 			segment: uint32(s.segment), eighth: uint32((s.offset + at) / 8), size: uint32(len(r.Data)), check: check}})
-		at += recordSize + pad(int64(len(r.Data)), 8)
+		at += RecordBytes(len(r.Data))
 	}
-	return at == s.size && checks == order.Uint32(b[152:])
+	return at == s.size && checks == order.Uint32(b[168:])
 }

@@ -27,10 +27,10 @@ func TestFullDiskIsSurvived(t *testing.T) {
 		}
 		m, next = m.apply(refused), next+10
 	}
-	require.Greater(t, next, uint64(60))
+	require.Greater(t, next, uint64(40))
 	require.NoError(t, m.compare(l, 0))
 	files := image(t, fs)
-	assert.Len(t, files, 4, "head and three segments: the segment that did not fit is removed")
+	assert.Len(t, files, 4, "head, two segments and one in reserve: the segment that did not fit is removed")
 	err := l.Save([]Save{refused})
 	assert.True(t, vfs.IsFull(err), err)
 	assert.Equal(t, files, image(t, fs))
@@ -53,10 +53,55 @@ func TestFullDiskIsSurvived(t *testing.T) {
 	require.NoError(t, m.compare(open(t, fs), next/2))
 }
 
+// F13: on a full disk, saves that may use the reserve succeed, after a crash too. All others wait until there is a segment in
+// reserve again, although the segment that was in reserve has room for them. A crash in between loses nothing.
+func TestReserve(t *testing.T) {
+	for crash := range 12 {
+		fs := vfs.NewCrashable()
+		l := open(t, fs)
+		m := model{}.keep(t, l, entries(1, 1, 2))
+		fs.SetCapacity(fs.Used() + 100)
+		next := uint64(3)
+		for ; l.active.room(pad(savedSizeOf(entries(1, next, next+9)), sector)); next += 10 {
+			m = m.keep(t, l, entries(1, next, next+9))
+		}
+		full := entries(1, next, next+9)
+		err := l.Save([]Save{full})
+		require.True(t, vfs.IsFull(err), err)
+		left := crash
+		fs.SetHook(func(op vfs.Op) error {
+			if left--; left == -1 {
+				return syscall.EIO
+			}
+			return nil
+		})
+		err = l.SaveInReserve([]Save{full})
+		if fs.SetHook(nil); err == nil {
+			m = m.apply(full)
+			next += 10
+		}
+		fs.Crash(newRNG(1, uint64(crash)))
+		l = open(t, fs)
+		if m.compare(l, 0) != nil { // the save was not reported, and is there
+			m = m.apply(full)
+			next += 10
+		}
+		require.NoError(t, m.compare(l, 0))
+		require.NoError(t, l.SaveInReserve([]Save{entries(1, next, next)}))
+		m, next = m.apply(entries(1, next, next)), next+1
+		err = l.Save([]Save{entries(1, next, next)})
+		require.True(t, vfs.IsFull(err), "crash %d: %v", crash, err)
+		fs.SetCapacity(0)
+		m = m.keep(t, l, entries(1, next, next+9))
+		require.NoError(t, l.Close())
+		require.NoError(t, m.compare(open(t, fs), 0))
+	}
+}
+
 // A small save still succeeds after a large one did not fit.
 func TestFullDiskStillTakesWhatFits(t *testing.T) {
 	fs := vfs.NewMem()
-	fs.SetCapacity(headSize + minSegmentSize)
+	fs.SetCapacity(headSize + 2*minSegmentSize)
 	l := open(t, fs)
 	m := model{}.keep(t, l, entries(1, 1, 2))
 	err := l.Save([]Save{entries(1, 3, 100)})
@@ -92,4 +137,23 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	assert.Empty(t, image(t, fs))
 	fs.SetCapacity(0)
 	open(t, fs)
+}
+
+// A snapshot that asks for the reserve waits for no save, whose disk may hang.
+func TestReserveWaitsForNoSave(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	asked := false
+	fs.SetHook(func(op vfs.Op) error {
+		if op.Kind == vfs.OpSync && !asked {
+			asked = true
+			require.NoError(t, l.Reserve())
+			have := l.reserved.Swap(0)
+			require.True(t, vfs.Refused(l.Reserve()))
+			l.reserved.Store(have)
+		}
+		return nil
+	})
+	require.NoError(t, l.Save([]Save{entries(1, 1, 2)}))
+	require.True(t, asked)
 }

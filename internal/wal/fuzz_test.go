@@ -53,7 +53,7 @@ func reseal(b []byte, seed uint32) []byte {
 		v.serial, v.segment, v.offset = order.Uint64(b[16:]), order.Uint64(b[24:]), int64(order.Uint64(b[32:]))
 		v.mark, v.from, v.prev = order.Uint64(b[40:]), order.Uint64(b[48:]), getStamp(b[56:])
 		v.reset, v.chain, v.head = order.Uint32(b[80:]) == 1, order.Uint32(b[84:]), getHead(b[88:])
-		putSave(b, seed, &v, order.Uint32(b[152:]))
+		putSave(b, seed, &v, order.Uint32(b[168:]))
 	}
 	return b
 }

@@ -11,8 +11,11 @@ import (
 	"github.com/smr-go/smr/internal/vfs"
 )
 
-// HeadName is the name of the head file in the directory of a log.
-const HeadName = "head"
+// The names of files in the directory of a log, besides the segments.
+const (
+	HeadName = "head"
+	LockName = "lock" // locked by the process that has opened the log
+)
 
 // heads is the head file. It holds two copies of the head (F8), each in a block of its own. A head
 // is saved in both copies, one sync after the other, or in one copy and the log, so that it
@@ -53,7 +56,7 @@ func (h *heads) writeTo(place int, c headCopy) error {
 
 // createHeads creates the head file of a fresh directory. After a crash the file exists complete or
 // not at all.
-func createHeads(fsys vfs.FS, dir, identity string) (heads, error) {
+func createHeads(fsys vfs.FS, dir string, folder vfs.Dir, identity string) (heads, error) {
 	h := heads{name: path.Join(dir, HeadName), latest: headCopy{sequence: 1, first: 1, identity: identity}}
 	f, err := fsys.OpenFile(h.name+newSuffix, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
@@ -65,31 +68,55 @@ func createHeads(fsys vfs.FS, dir, identity string) (heads, error) {
 	b := make([]byte, headSize)
 	copy(b, h.latest.encode())
 	copy(b[copyOffset:], h.latest.encode())
-	if err := fill(fsys, f, h.name+newSuffix, h.name, b); err != nil {
+	if err := fill(f, b); err != nil {
 		return h, err
 	}
-	h.file, err = fsys.OpenFile(h.name, 0)
-	return h, err
+	if err := f.Rename(h.name); err != nil {
+		return h, errors.Join(err, f.Close())
+	}
+	if err := folder.Sync(); err != nil {
+		return h, errors.Join(err, f.Close())
+	}
+	h.file = f
+	return h, nil
 }
 
 // openHeads reads the head file, or creates it if the directory is fresh. The head is created
 // before the first segment; a directory that has segments but no head is therefore damaged.
-func openHeads(fsys vfs.FS, dir, identity string, fresh bool) (h heads, made bool, err error) {
+func openHeads(fsys vfs.FS, dir string, folder vfs.Dir, opt Options, fresh bool) (h heads, made bool, err error) {
 	h.name = path.Join(dir, HeadName)
 	h.file, err = fsys.OpenFile(h.name, 0)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && fresh && opt.MustExist:
+		return h, false, fmt.Errorf("%s: %w", dir, ErrMissing)
 	case errors.Is(err, fs.ErrNotExist) && fresh:
-		h, err = createHeads(fsys, dir, identity)
+		h, err = createHeads(fsys, dir, folder, opt.Identity)
 		return h, true, err
 	case errors.Is(err, fs.ErrNotExist):
 		return h, false, &CorruptError{File: h.name, Reason: "the directory has segments but no head"}
 	case err != nil:
 		return h, false, err
 	}
-	if err := h.read(identity); err != nil {
-		return h, false, errors.Join(err, h.file.Close())
+	if err := h.read(opt.Identity); err != nil {
+		again := errors.Is(err, ErrForeign) && fresh && !opt.MustExist && opt.Unused != nil && h.unused(opt.Unused)
+		if err = errors.Join(err, h.file.Close()); !again {
+			return h, false, err
+		}
+		h, err = createHeads(fsys, dir, folder, opt.Identity) // takes the place of the other
+		return h, true, err
 	}
 	return h, false, nil
+}
+
+// unused reports whether both copies of the head are intact and unused, whichever replica they name.
+func (h *heads) unused(is func(Head) bool) bool {
+	for place := range 2 {
+		b, err := readSector(h.file, int64(place)*copyOffset)
+		if err != nil || checkSheet(b, headMagic) != "" || !is(decodeHeadCopy(b).head) {
+			return false
+		}
+	}
+	return true
 }
 
 // read takes the later copy that is intact. A copy that is not intact was torn or has rotted; the
@@ -108,7 +135,11 @@ func (h *heads) read(identity string) error {
 		reason := checkSheet(b, headMagic)
 		switch {
 		case err != nil:
-			damage = errors.Join(damage, &CorruptError{File: h.name, Offset: int64(place) * copyOffset, Reason: "cannot be read", Err: err})
+			err = (&CorruptError{File: h.name, Offset: int64(place) * copyOffset, Err: err}).unreadable()
+			if vfs.IsShort(err) {
+				return err
+			}
+			damage = errors.Join(damage, err)
 		case reason != "":
 			damage = errors.Join(damage, &CorruptError{File: h.name, Offset: int64(place) * copyOffset, Reason: "a copy of the head " + reason})
 		default:

@@ -1,6 +1,6 @@
 // Package wal stores the log of one replica on disk: the durable state listed in docs/PROTOCOL.md,
 // section 2, except snapshots. It does not interpret the numbers and bytes that it stores. The file
-// format.go describes the format; F1 to F18 in docs/FAULTS.md are the faults that the log survives.
+// format.go describes the format; F1 to F19 in docs/FAULTS.md are the faults that the log survives.
 //
 // The package assumes that a disk writes sectors of 512 bytes; that a crash may leave any sector
 // old, new or filled with garbage; that a rename takes effect as a whole or not at all; and that
@@ -13,6 +13,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/smr-go/smr/internal/vfs"
 )
@@ -20,15 +21,18 @@ import (
 // Head is the state that a replica keeps in addition to its entries. The log does not interpret
 // it.
 type Head struct {
-	Group, Incarnation         [16]byte
+	Group, Incarnation, Known  [16]byte
 	Start, Epoch, View, Commit uint64
 }
 
-// Record is an entry of the log. Data is opaque.
+// Record is an entry of the log. Its data is opaque: Data, followed by More, so that a large part
+// need not be copied behind a small one before it is saved. A record that is read has all in Data.
 type Record struct {
 	Op, Epoch, View uint64
-	Data            []byte
+	Data, More      []byte
 }
+
+func (r *Record) size() int { return len(r.Data) + len(r.More) }
 
 func (r *Record) stamp() Stamp { return Stamp{Epoch: r.Epoch, View: r.View, Op: r.Op} }
 
@@ -51,6 +55,11 @@ type Options struct {
 	// SegmentSize is the number of bytes preallocated for a segment. A segment that begins with a
 	// larger batch is as large as necessary. Zero means 64 MiB.
 	SegmentSize int64
+	// Unused reports whether a head belongs to a replica that has stored nothing yet. Open lets another
+	// replica or group use a directory that has no segment and only such heads. Nil: never.
+	Unused func(Head) bool
+	// MustExist makes Open return ErrMissing where it would otherwise begin a log.
+	MustExist bool
 }
 
 const (
@@ -65,16 +74,20 @@ type Log struct {
 	dir  string
 	opt  Options
 	lock io.Closer
+	// folder is dir, opened before the first write: once a byte is written, no save needs another descriptor.
+	folder vfs.Dir
 	heads
 
-	writing sync.Mutex // held by Save, Mark, Compact and Close; guards the fields up to mu
-	serial  uint64     // serial of the last save; this save and all earlier ones are synced
-	chain   uint32     // checksum of the last save
-	next    uint64     // number of the next segment to be created
-	active  *segment   // the segment that batches are appended to; nil until the first batch after Open
-	buf     []byte     // the encoded batch
-	saves   []save     // the saves of the batch
-	places  []placed   // the records of saves
+	writing  sync.Mutex   // held by Save, Mark, Compact and Close; guards the fields up to mu
+	serial   uint64       // serial of the last save; this save and all earlier ones are synced
+	chain    uint32       // checksum of the last save
+	next     uint64       // number of the next segment to be created
+	active   *segment     // the segment that batches are appended to; nil until the first batch after Open
+	reserved atomic.Int64 // size of the file in reserve; 0 if it does not exist
+	buf      []byte       // the encoded batch
+	saves    []save       // the saves of the batch
+	places   []placed     // the records of saves
+	leftover []string     // files that Compact could not remove, because the system was short of something
 
 	mu       sync.RWMutex // guards the fields below; writers change them holding both locks
 	state    state
@@ -125,7 +138,7 @@ func (l *Log) Close() error {
 	for _, s := range segments {
 		err = errors.Join(err, s.release())
 	}
-	return errors.Join(err, l.heads.close(), l.lock.Close())
+	return errors.Join(err, l.heads.close(), l.folder.Close(), l.lock.Close())
 }
 
 func (l *Log) err() error {

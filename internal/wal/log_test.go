@@ -244,20 +244,86 @@ func TestForeignDirectoryIsRefused(t *testing.T) {
 	assert.ErrorContains(t, err, "257")
 }
 
-// A file of a later version is reported as such and not as damage.
-func TestLaterVersionIsRefused(t *testing.T) {
-	for _, name := range []string{HeadName, segmentName(1)} {
+// F17: another replica begins anew where nothing is stored, and nowhere else.
+func TestUnusedLogIsBegunAnew(t *testing.T) {
+	for name, c := range map[string]struct {
+		saves []Save
+		rot   bool
+		taken bool
+	}{
+		"nothing":         {nil, false, true},
+		"a start":         {[]Save{{Head: Head{Start: 1, Incarnation: [16]byte{7}}}}, false, true},
+		"a group":         {[]Save{{Head: Head{Start: 1}}, {Head: Head{Start: 1, Group: [16]byte{1}}}}, false, false},
+		"an entry":        {[]Save{{Head: Head{Start: 1}, Records: []Record{{Op: 1, Epoch: 1}}}}, false, false},
+		"a damaged start": {[]Save{{Head: Head{Start: 1}}}, true, false},
+	} {
 		fs := vfs.NewMem()
-		model{}.keep(t, open(t, fs), entries(1, 1, 3))
-		fs.Kill()
-		b, err := fs.ReadFile(path.Join(dir, name))
-		require.NoError(t, err)
-		b[8] = version + 1
-		seal(b[:sector])
-		require.NoError(t, fs.Damage(path.Join(dir, name), 0, b[:sector]))
+		l := open(t, fs)
+		require.NoError(t, l.Save(c.saves))
+		require.NoError(t, l.Close())
+		if c.rot {
+			require.NoError(t, fs.FlipBit(path.Join(dir, HeadName), 50, 1))
+		}
+		before := image(t, fs)
+		other := Options{Identity: "group/b"}
+		_, err := Open(fs, dir, other)
+		require.ErrorIs(t, err, ErrForeign, name)
+		other.Unused = func(h Head) bool { return h.Group == [16]byte{} }
+		must := other
+		must.MustExist = true
+		_, err = Open(fs, dir, must)
+		require.ErrorIs(t, err, ErrForeign, name)
+		require.Equal(t, before, image(t, fs))
+		l, err = Open(fs, dir, other)
+		if !c.taken {
+			require.ErrorIs(t, err, ErrForeign, name)
+			require.Equal(t, before, image(t, fs))
+			continue
+		}
+		require.NoError(t, err, name)
+		require.Zero(t, l.Head())
+		require.NoError(t, l.Close())
 		_, err = Open(fs, dir, small)
-		assert.ErrorIs(t, err, ErrVersion, name)
-		assert.NotErrorIs(t, err, ErrCorrupt, name)
+		require.ErrorIs(t, err, ErrForeign, name)
+	}
+}
+
+// A log that must exist is not begun.
+func TestMissingLogIsNotBegun(t *testing.T) {
+	fs := vfs.NewMem()
+	must := small
+	must.MustExist = true
+	for range 2 {
+		_, err := Open(fs, dir, must)
+		require.ErrorIs(t, err, ErrMissing)
+		require.ErrorContains(t, err, dir)
+	}
+	model{}.keep(t, open(t, fs), entries(1, 1, 3))
+	fs.Kill()
+	l, err := Open(fs, dir, must)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+}
+
+// A file of another version is reported as such and not as damage, and the directory stays as it is.
+func TestAnotherVersionIsRefused(t *testing.T) {
+	for _, name := range []string{HeadName, segmentName(1)} {
+		for _, other := range []byte{version - 1, version + 1} {
+			fs := vfs.NewMem()
+			model{}.keep(t, open(t, fs), entries(1, 1, 3))
+			fs.Kill()
+			b, err := fs.ReadFile(path.Join(dir, name))
+			require.NoError(t, err)
+			b[8] = other
+			seal(b[:sector])
+			require.NoError(t, fs.Damage(path.Join(dir, name), 0, b[:sector]))
+			before := image(t, fs)
+			_, err = Open(fs, dir, small)
+			assert.ErrorIs(t, err, ErrVersion, name)
+			assert.ErrorContains(t, err, fmt.Sprintf("has format %d, but this program supports format %d", other, version))
+			assert.NotErrorIs(t, err, ErrCorrupt, name)
+			assert.Equal(t, before, image(t, fs))
+		}
 	}
 }
 
@@ -285,7 +351,7 @@ func TestReopeningTakesNoSpace(t *testing.T) {
 		require.NoError(t, m.compare(l, 0))
 		require.NoError(t, l.Close())
 	}
-	assert.EqualValues(t, headSize+2*sector, fs.Used())
+	assert.EqualValues(t, headSize+2*sector+minSegmentSize, fs.Used())
 }
 
 const otherVariable = "SMR_TEST_WAL"

@@ -98,6 +98,7 @@ type script struct {
 
 func (s *script) save(m model) Save {
 	v := Save{Head: m.head}
+	v.Head.Incarnation = [16]byte{2} // each save of a log has the same
 	v.Head.Commit = max(v.Head.Commit, s.safe)
 	switch kind := s.rng.IntN(12); {
 	case kind == 0:
@@ -146,7 +147,7 @@ func open(t *testing.T, fs vfs.FS) *Log {
 
 // entries returns a save with records from op from to op to.
 func entries(view, from, to uint64) Save {
-	s := Save{Head: Head{Group: [16]byte{1}, Incarnation: [16]byte{2}, Start: 1, Epoch: 1, View: view}}
+	s := Save{Head: Head{Group: [16]byte{1}, Incarnation: [16]byte{2}, Known: [16]byte{3}, Start: 1, Epoch: 1, View: view}}
 	for op := from; op <= to; op++ {
 		s.Records = append(s.Records, Record{Op: op, Epoch: 1, View: view, Data: fmt.Appendf(nil, "op %d of view %d", op, view)})
 	}

@@ -13,7 +13,7 @@ import (
 
 // Open locks the directory, which it creates if necessary, and recovers the log in it. It refuses a
 // directory that another process uses (vfs.ErrLocked, F18), that belongs to another replica or
-// group (ErrForeign, F17), that a later version has written (ErrVersion), or that is damaged
+// group (ErrForeign, F17), that a version with another format has written (ErrVersion), or that is damaged
 // (ErrCorrupt). In these cases, and whenever Open fails before it has read the whole log, it
 // changes nothing apart from creating the directory and the lock file.
 //
@@ -30,11 +30,14 @@ func Open(fsys vfs.FS, dir string, opt Options) (*Log, error) {
 	if err := fsys.MkdirAll(dir); err != nil {
 		return nil, err
 	}
-	lock, err := fsys.Lock(path.Join(dir, "lock"))
+	lock, err := fsys.Lock(path.Join(dir, LockName))
 	if err != nil {
 		return nil, err
 	}
 	l := &Log{fs: fsys, dir: dir, opt: opt, lock: lock}
+	if l.folder, err = fsys.OpenDir(dir); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
 	if err := l.open(); err != nil {
 		return nil, errors.Join(err, l.abandon())
 	}
@@ -46,7 +49,7 @@ func (l *Log) open() error {
 	if err != nil {
 		return err
 	}
-	h, fresh, err := openHeads(l.fs, l.dir, l.opt.Identity, len(files.segments) == 0)
+	h, fresh, err := openHeads(l.fs, l.dir, l.folder, l.opt, len(files.segments) == 0)
 	if err != nil {
 		return err
 	}
@@ -55,12 +58,21 @@ func (l *Log) open() error {
 	if err != nil {
 		return err
 	}
+	if err := l.findReserve(); err != nil {
+		return err
+	}
 	if !fresh {
 		if err := l.secure(tail); err != nil {
 			return err
 		}
 	}
-	return l.clean(files)
+	if err := l.clean(files); err != nil {
+		return err
+	}
+	if err := l.reserve(); err != nil && !vfs.Refused(err) {
+		return err
+	}
+	return nil
 }
 
 // files lists the contents of a directory.
@@ -94,7 +106,7 @@ func (l *Log) list() (f files, err error) {
 // first: if the process was killed between a rename and the sync of the directory, the next loss of
 // power would undo the rename.
 func (l *Log) secure(tail []Save) error {
-	if err := l.fs.SyncDir(l.dir); err != nil {
+	if err := l.folder.Sync(); err != nil {
 		return err
 	}
 	if len(tail) > 0 {
@@ -102,7 +114,7 @@ func (l *Log) secure(tail []Save) error {
 		if err != nil {
 			return err
 		}
-		if err := l.write(tail, size); err != nil {
+		if err := l.write(tail, size, true); err != nil {
 			return err
 		}
 	}
@@ -141,5 +153,5 @@ func (l *Log) abandon() error {
 	if l.heads.file != nil {
 		err = errors.Join(err, l.heads.close())
 	}
-	return errors.Join(err, l.lock.Close())
+	return errors.Join(err, l.folder.Close(), l.lock.Close())
 }

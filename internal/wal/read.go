@@ -112,7 +112,7 @@ func (s *segment) read(records []Record, wanted []placed) ([]Record, error) {
 	start, end := wanted[0].offset(), wanted[len(wanted)-1].end()
 	b := make([]byte, end-start)
 	if n, err := s.file.ReadAt(b, start); err != nil && !(errors.Is(err, io.EOF) && n == len(b)) {
-		return nil, &CorruptError{File: s.name, Offset: start, Op: wanted[0].Op, Reason: "cannot be read", Err: err}
+		return nil, (&CorruptError{File: s.name, Offset: start, Op: wanted[0].Op, Err: err}).unreadable()
 	}
 	for i := range wanted {
 		w := &wanted[i]

@@ -47,6 +47,10 @@ func (l *Log) recover(numbers []uint64) (tail []Save, err error) {
 	if r.mark > r.serial {
 		return nil, r.missing(l.next, fmt.Sprintf("the file has disappeared: the log ends with save %d, but saves up to %d were synced", r.serial, r.mark))
 	}
+	if own, head := l.state.head.Incarnation, l.latest.head.Incarnation; r.begun && own != head && head != [16]byte{} {
+		return nil, &CorruptError{File: path.Join(l.dir, HeadName), Reason: fmt.Sprintf(
+			"it belongs to the memory %x, and the segments to %x: one of them was put there by hand; put the one that belongs to the other back", head[:4], own[:4])}
+	}
 	if l.serial == l.latest.mark {
 		l.state.head = l.latest.head // written with the last save or after it
 	}
@@ -91,7 +95,7 @@ func (r *recovery) openSegment(number uint64) error {
 	}
 	b, err := readSector(s.file, 0)
 	if err != nil {
-		return &CorruptError{File: s.name, Reason: "cannot be read", Err: err}
+		return (&CorruptError{File: s.name, Err: err}).unreadable()
 	}
 	if reason := checkSheet(b, segmentMagic); reason != "" {
 		return &CorruptError{File: s.name, Reason: "its header " + reason}
@@ -111,34 +115,39 @@ func (r *recovery) openSegment(number uint64) error {
 func (r *recovery) scan(i int) error {
 	s, w := r.segments[i], &window{file: r.segments[i].file, size: r.segments[i].size, buf: r.buf[:0]}
 	defer func() { r.buf = w.buf }()
-	damaged := func(off int64, reason string, err error) error {
-		return &CorruptError{File: s.name, Offset: off, Op: r.lastOp + 1, Reason: reason, Err: err}
+	damaged := func(off int64, reason string) error {
+		return &CorruptError{File: s.name, Offset: off, Op: r.lastOp + 1, Reason: reason}
+	}
+	unreadable := func(off int64, err error) error {
+		return (&CorruptError{File: s.name, Offset: off, Op: r.lastOp + 1, Err: err}).unreadable()
 	}
 	if s.header.first != r.serial+1 || s.header.chain != r.chain {
-		return damaged(0, fmt.Sprintf("it begins with save %d and does not continue the segment before it, which ends with save %d: a number or a checksum differs", s.header.first, r.serial), nil)
+		return damaged(0, fmt.Sprintf("it begins with save %d and does not continue the segment before it, which "+
+			"ends with save %d: a number or a checksum differs", s.header.first, r.serial))
 	}
 	last := i == len(r.segments)-1
 	off := int64(sector)
 	for last || r.serial+1 < r.segments[i+1].header.first {
 		v, err := r.next(s, w, off)
 		if err != nil {
-			return damaged(off, "cannot be read", err)
+			return unreadable(off, err)
 		}
 		if v.serial == 0 {
 			break
 		}
 		off = v.offset + v.size
 		if err := r.take(s, &v); err != nil {
-			return damaged(v.offset, err.Error(), nil)
+			return damaged(v.offset, err.Error())
 		}
 	}
 	if last {
 		if err := r.findMarks(s, w, pad(off, sector)); err != nil {
-			return damaged(off, "cannot be read", err)
+			return unreadable(off, err)
 		}
 	}
 	if need := r.needed(i); r.serial < need {
-		return damaged(off, fmt.Sprintf("save %d is missing or damaged, but saves up to %d were synced", r.serial+1, need), nil)
+		reason := fmt.Sprintf("save %d is missing or damaged, but saves up to %d were synced", r.serial+1, need)
+		return damaged(off, reason)
 	}
 	return r.applyHeld(s)
 }
@@ -152,7 +161,7 @@ func (r *recovery) needed(i int) uint64 {
 }
 
 // next returns the save that continues the log at off, or, if a batch ends there, in the next
-// sector. The save's serial is 0 if there is none.
+// sector. The save's serial is 0 if no save continues the log.
 func (r *recovery) next(s *segment, w *window, off int64) (save, error) {
 	v, err := r.parse(s, w, off)
 	if v.serial == 0 && err == nil && off%sector != 0 {

@@ -9,7 +9,7 @@ import (
 
 const (
 	maxBatch  = 1 << 34 // limit in bytes: a place stores an offset in the segment in units of 8 bytes
-	keepBatch = 8 << 20 // size in bytes above which the buffer is not reused for the next batch
+	keepBatch = 1 << 20 // size in bytes above which the buffer is not reused for the next batch
 )
 
 // Save makes saves durable, in order. It takes one sync; two if the saves only change the head, or
@@ -17,11 +17,16 @@ const (
 // durable when Save returns nil. A crash before that may leave any prefix of them. Save does
 // nothing if saves is empty, or if it only sets the head to its present value.
 //
-// If the disk is full, Save returns an error for which vfs.IsFull is true and changes nothing; the
-// same saves may be retried later (F13). Saves without Records, From and Base need no space and
-// succeed even then. Saves that do not continue the log are rejected and change nothing. After any
-// other error the log is dead (F12).
-func (l *Log) Save(saves []Save) error {
+// If the disk is full, or the system short of descriptors, memory or the like, Save returns an error for which
+// vfs.Refused is true and changes nothing; other saves may be tried later (F13). The disk counts as full if the saves
+// and a segment in reserve do not both fit. Saves without Records, From and Base need no space and succeed even then.
+// Saves that do not continue the log are rejected and change nothing. After any other error the log is dead (F12).
+func (l *Log) Save(saves []Save) error { return l.save(saves, false) }
+
+// SaveInReserve is Save, and may use up the segment in reserve.
+func (l *Log) SaveInReserve(saves []Save) error { return l.save(saves, true) }
+
+func (l *Log) save(saves []Save, reserve bool) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if err := l.err(); err != nil || len(saves) == 0 {
@@ -34,7 +39,7 @@ func (l *Log) Save(saves []Save) error {
 	if headsOnly(saves) {
 		return l.saveHead(saves[len(saves)-1].Head)
 	}
-	if err := l.write(saves, size); err != nil {
+	if err := l.write(saves, size, reserve); err != nil {
 		return err
 	}
 	if withoutCommit(l.state.head) != withoutCommit(l.latest.head) {
@@ -103,9 +108,16 @@ func (l *Log) stampIn(saves []Save, op uint64) Stamp {
 }
 
 // write makes the prepared saves durable as one batch, in the active segment or in a new one.
-func (l *Log) write(saves []Save, size int64) error {
+func (l *Log) write(saves []Save, size int64, reserve bool) error {
+	if !reserve {
+		if err := l.reserve(); vfs.Refused(err) {
+			return err
+		} else if err != nil {
+			return l.die(err)
+		}
+	}
 	if !l.active.room(size) {
-		return l.roll(saves, size)
+		return l.roll(saves, size, reserve)
 	}
 	if err := l.active.append(l.encode(saves, l.active.seed, l.active.number, l.active.end, 0, l.serial)); err != nil {
 		return l.die(err)
@@ -116,7 +128,7 @@ func (l *Log) write(saves []Save, size int64) error {
 // roll begins a new segment with saves. The mark in its header covers them because the file gets
 // its name only after it is synced. The head then records the mark too, so that Open notices if the
 // whole file is lost.
-func (l *Log) roll(saves []Save, size int64) error {
+func (l *Log) roll(saves []Save, size int64, reserve bool) error {
 	h := segmentHeader{
 		segment:  l.next,
 		first:    l.serial + 1,
@@ -124,14 +136,13 @@ func (l *Log) roll(saves []Save, size int64) error {
 		chain:    l.chain,
 		identity: l.opt.Identity,
 	}
-	room := max(l.opt.SegmentSize, sector+size)
-	s, err := newSegment(l.fs, l.dir, h, room, func(seed uint32) []byte {
+	s, err := l.newSegment(h, sector+size, reserve, func(seed uint32) []byte {
 		return l.encode(saves, seed, h.segment, sector, sector, h.mark)
 	})
 	switch dead := (*deadError)(nil); {
 	case errors.As(err, &dead):
 		return l.die(dead.err)
-	case vfs.IsFull(err):
+	case vfs.Refused(err):
 		return err
 	case err != nil:
 		return l.die(err)

@@ -39,46 +39,62 @@ func segmentNumber(name string) (number uint64, ok bool) {
 
 // newSegment creates a segment that begins with a batch. The file is renamed to its final name
 // after all of its content is synced: a crash before that leaves a file that Open ignores and
-// removes. A full disk is reported, as an error for which vfs.IsFull is true, only before anything
-// is written; the file is then removed again.
-func newSegment(fs vfs.FS, dir string, h segmentHeader, size int64, batch func(seed uint32) []byte) (*segment, error) {
-	s := &segment{number: h.segment, name: path.Join(dir, segmentName(h.segment)), header: h, size: size}
+// removes. An error for which vfs.Refused is true reports that the file has no name: the disk is full,
+// or the system short of something, before anything is written, or before the file is renamed. Once it
+// has its name, nothing more needs a descriptor.
+//
+// The header and the batch need that many bytes. If reserve is set, and the disk is full, newSegment uses the segment in
+// reserve.
+func (l *Log) newSegment(h segmentHeader, need int64, reserve bool, batch func(seed uint32) []byte) (*segment, error) {
+	fs, size := l.fs, max(l.opt.SegmentSize, need)
+	s := &segment{number: h.segment, name: path.Join(l.dir, segmentName(h.segment)), header: h, size: size}
 	making := s.name + newSuffix
 	f, err := fs.OpenFile(making, os.O_CREATE|os.O_TRUNC)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Allocate(size); err != nil {
-		return nil, errors.Join(err, f.Close(), fs.Remove(making))
+	if err = f.Allocate(size); err != nil {
+		err = errors.Join(err, f.Close(), fs.Remove(making))
+	}
+	if vfs.IsFull(err) && reserve && need <= l.reserved.Load() {
+		f, s.size, err = l.takeReserve(making)
+	}
+	if err != nil {
+		return nil, err
 	}
 	head := h.encode()
 	s.seed = seed(head)
 	b := batch(s.seed)
 	copy(b, head)
 	s.end = int64(len(b))
-	if err := fill(fs, f, making, s.name, b); err != nil {
+	if err := fill(f, b); err != nil {
 		return nil, &deadError{err}
 	}
-	if s.file, err = fs.OpenFile(s.name, 0); err != nil {
-		return nil, &deadError{err}
+	if err := f.Rename(s.name); err != nil {
+		err = errors.Join(err, f.Close())
+		if !vfs.IsShort(err) {
+			err = &deadError{err}
+		}
+		return nil, err
 	}
+	if err := l.folder.Sync(); err != nil {
+		return nil, &deadError{errors.Join(err, f.Close())}
+	}
+	s.file = f
 	s.users.Store(1)
 	return s, nil
 }
 
-// fill writes b to a new file, syncs it, and renames it from making to name. It closes f because
-// Windows does not rename open files.
-func fill(fs vfs.FS, f vfs.File, making, name string, b []byte) error {
-	if _, err := f.WriteAt(b, 0); err != nil {
+// fill writes b to a new file and syncs it. After an error the file is closed.
+func fill(f vfs.File, b []byte) error {
+	_, err := f.WriteAt(b, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := fs.Rename(making, name); err != nil {
-		return err
-	}
-	return fs.SyncDir(path.Dir(name))
+	return nil
 }
 
 // room reports whether s is a segment with room for a batch of n bytes.
@@ -96,13 +112,18 @@ func (s *segment) append(b []byte) error {
 	return nil
 }
 
-// trim releases the preallocated space after the last batch.
+// trim releases the preallocated space after the last batch. If the system is short of something, the space stays: a
+// crash may leave it too.
 func (s *segment) trim() error {
 	if s.size <= s.end {
 		return nil
 	}
+	err := s.file.Truncate(s.end)
+	if vfs.IsShort(err) {
+		return nil
+	}
 	s.size = s.end
-	return s.file.Truncate(s.end)
+	return err
 }
 
 // use keeps the file open until the matching release.

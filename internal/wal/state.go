@@ -82,8 +82,8 @@ func (s *state) drop(op uint64) {
 	}
 }
 
-// lastIn returns the highest op stored in the given segment or an earlier one, or base.Op if there
-// is none.
+// lastIn returns the highest op stored in the given segment or an earlier one, or base.Op if they hold
+// no op.
 func (s *state) lastIn(segment uint64) uint64 {
 	n := sort.Search(len(s.index), func(i int) bool { return uint64(s.index[i].segment) > segment })
 	return s.base.Op + uint64(n)

@@ -25,6 +25,10 @@ func check(h *vsr.Header, m vsr.Message) error {
 		return cmp.Or(
 			checkReached("last entry", m.Last, h.Epoch, m.View),
 			checkOrder("last entry", m.Last.Op, "entry before the refused", m.Prev))
+	case *vsr.Commit:
+		return cmp.Or(checkAcknowledged(m.Acknowledged, h.Epoch, m.View), checkReports(m.Reports))
+	case *vsr.CommitOK:
+		return checkProblem(m.Problem)
 	case *vsr.DoViewChange:
 		return checkDoViewChange(h, m)
 	case *vsr.GetState:
@@ -33,16 +37,31 @@ func check(h *vsr.Header, m vsr.Message) error {
 		return checkNewState(h, m)
 	case *vsr.Answer:
 		return checkAnswer(h, m)
+	case *vsr.Outdated:
+		return checkStamp(m.Acknowledged)
 	case *vsr.Request:
 		return checkProposals(m.Requests)
 	case *vsr.SnapshotOffer:
 		return checkOffer(h, m)
 	case *vsr.GetChunk:
-		return checkSnapshotID(&m.Snapshot)
+		return checkSnapshotID(h, &m.Snapshot)
 	case *vsr.SnapshotChunk:
-		return checkSnapshotID(&m.Snapshot)
+		return checkSnapshotID(h, &m.Snapshot)
+	case *vsr.Relay:
+		return checkRelay(m)
 	}
 	return nil // the other kinds hold only numbers, which may have any value
+}
+
+// checkRelay checks that a message goes from one member to another, and what its sender sent.
+func checkRelay(m *vsr.Relay) error {
+	if m.From == m.To || max(m.From, m.To) >= vsr.MaxVoters {
+		return fmt.Errorf("from member %d to member %d", m.From, m.To)
+	}
+	if err := check(&m.Sender, m.Message); err != nil {
+		return fmt.Errorf("%v: %w", vsr.KindOf(m.Message), err)
+	}
+	return nil
 }
 
 // checkHeader checks that the sender has an incarnation, which it creates before it sends anything
@@ -64,7 +83,43 @@ func checkDoViewChange(h *vsr.Header, m *vsr.DoViewChange) error {
 		checkReached("last entry", m.Last, h.Epoch, m.View),
 		checkOrder("commit number", m.Commit, "last entry", m.Last.Op),
 		checkOrder("snapshot", m.Snapshot, "last entry", m.Last.Op),
-		checkStart(m.First, m.Snapshot))
+		checkStart(m.First, m.Snapshot),
+		checkAcknowledged(m.Acknowledged, h.Epoch, m.View))
+}
+
+// checkAcknowledged checks that the members with acknowledged entries are not more than a group can have,
+// and that these entries belong to the sender's view or an earlier one.
+func checkAcknowledged(all []vsr.Acknowledged, e vsr.Epoch, v vsr.View) error {
+	if len(all) > vsr.MaxVoters {
+		return fmt.Errorf("%d members have acknowledged entries; a group has %d at most", len(all), vsr.MaxVoters)
+	}
+	for i := range all {
+		if err := checkReached("acknowledged entry", all[i].Last, e, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkReports checks that the reports are not more than a group can have members, and that their texts
+// are short.
+func checkReports(all []vsr.Report) error {
+	if len(all) > vsr.MaxVoters {
+		return fmt.Errorf("reports of %d members; a group has %d at most", len(all), vsr.MaxVoters)
+	}
+	for i := range all {
+		if err := checkProblem(all[i].Problem); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkProblem(text string) error {
+	if len(text) > vsr.MaxProblem {
+		return fmt.Errorf("a problem of %d bytes; the limit is %d", len(text), vsr.MaxProblem)
+	}
+	return nil
 }
 
 // checkGetState checks that the requested log is better than the requester's, though it may be
@@ -89,13 +144,17 @@ func checkNewState(h *vsr.Header, m *vsr.NewState) error {
 		checkOrder("last entry sent", last.Op, "best", m.Best.Op))
 }
 
-// checkAnswer checks that a member that reports an existing group names it in the header (S2).
+// checkAnswer checks that a member of a group reports that group, that only such a member knows its
+// list, and that a member of none reports a group only if it is confirmed (S2).
 func checkAnswer(h *vsr.Header, m *vsr.Answer) error {
-	if m.Exists && h.Epoch == 0 {
-		return errors.New("Exists is set, but the header names no group")
-	}
-	if m.Named && !m.Exists {
-		return errors.New("Named is set, but Exists is not")
+	none := vsr.GroupID{}
+	switch {
+	case h.Group != none && m.Group != h.Group:
+		return fmt.Errorf("group %v in the header, %v in the answer", h.Group, m.Group)
+	case m.Named && h.Group == none:
+		return errors.New("Named is set, but the header names no group")
+	case h.Group == none && m.Confirmed != (m.Group != none):
+		return fmt.Errorf("group %v of others, confirmed: %v", m.Group, m.Confirmed)
 	}
 	return nil
 }
@@ -106,20 +165,27 @@ func checkOffer(h *vsr.Header, m *vsr.SnapshotOffer) error {
 	if s.Size < 0 || (s.Size > 0 && s.Chunks == 0) {
 		return fmt.Errorf("snapshot of %d bytes in %d chunks", s.Size, s.Chunks)
 	}
+	if s.Members.Group != s.Group {
+		return fmt.Errorf("snapshot of group %v with members of group %v", s.Group, s.Members.Group)
+	}
 	return cmp.Or(
-		checkSnapshotID(&s.SnapshotID),
+		checkSnapshotID(h, &s.SnapshotID),
 		checkReached("snapshot", s.Last, h.Epoch, m.View),
 		checkStart(m.First, s.Last.Op))
 }
 
-func checkSnapshotID(s *vsr.SnapshotID) error {
-	if s.Last.Op == 0 {
+// checkSnapshotID checks that the snapshot belongs to the sender's group (C2).
+func checkSnapshotID(h *vsr.Header, s *vsr.SnapshotID) error {
+	switch {
+	case s.Last.Op == 0:
 		return errors.New("snapshot without ops: its last op is 0")
+	case s.Group != h.Group:
+		return fmt.Errorf("snapshot of group %v from a member of group %v", s.Group, h.Group)
 	}
 	return checkStamp(s.Last)
 }
 
-// checkProposals checks the kinds of proposals: a primary creates the other kinds of entries
+// checkProposals checks the kinds and sizes of proposals: a primary creates the other kinds of entries
 // itself.
 func checkProposals(proposals []vsr.Proposal) error {
 	for i := range proposals {
@@ -127,24 +193,8 @@ func checkProposals(proposals []vsr.Proposal) error {
 		if p.Kind != vsr.Command && p.Kind != vsr.OpenSession {
 			return fmt.Errorf("request %d: kind %d cannot be proposed", p.Request, p.Kind)
 		}
-	}
-	return nil
-}
-
-// checkEntry checks a single entry.
-func checkEntry(e *vsr.Entry) error {
-	switch {
-	case e.Op == 0 || e.Epoch == 0:
-		return fmt.Errorf("entry %v: ops and epochs begin at 1", e.Stamp())
-	case e.Kind < vsr.Command || e.Kind > vsr.OpenSession:
-		return fmt.Errorf("entry %v: unknown kind %d", e.Stamp(), e.Kind)
-	case e.Session >= uint64(e.Op):
-		return fmt.Errorf("entry %v: session %d was not opened before it", e.Stamp(), e.Session)
-	case (e.Kind == vsr.Formation) != (e.Op == 1):
-		return fmt.Errorf("entry %v: kind %d, but op 1 and no other is the formation", e.Stamp(), e.Kind)
-	case e.Kind == vsr.Formation:
-		if _, err := vsr.DecodeMembership(e.Body); err != nil {
-			return fmt.Errorf("entry %v: %w", e.Stamp(), err)
+		if len(p.Body) > vsr.MaxBody {
+			return fmt.Errorf("request %d: its body has %d bytes; the limit is %d", p.Request, len(p.Body), vsr.MaxBody)
 		}
 	}
 	return nil
@@ -159,7 +209,7 @@ func checkFollow(prev vsr.Viewstamp, entries []vsr.Entry) error {
 	clock := int64(math.MinInt64)
 	for i := range entries {
 		e := &entries[i]
-		if err := checkEntry(e); err != nil {
+		if err := e.Check(); err != nil {
 			return err
 		}
 		at := e.Stamp()

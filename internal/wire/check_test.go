@@ -27,6 +27,7 @@ func bad[M any, P interface {
 }
 
 func TestImpossibleMessagesAreRefused(t *testing.T) {
+	tooLarge := make([]byte, vsr.MaxBody+1)
 	for _, c := range []refused{
 		bad("sender without a memory", func(h *vsr.Header, m *vsr.Commit) { h.Incarnation = vsr.Incarnation{} }, "Commit: sender has no incarnation"),
 		bad("group without an epoch", func(h *vsr.Header, m *vsr.Commit) { h.Epoch = 0 }, "epoch 0 in group a0a10000"),
@@ -60,6 +61,11 @@ func TestImpossibleMessagesAreRefused(t *testing.T) {
 		bad("ops missing above the snapshot", func(h *vsr.Header, m *vsr.DoViewChange) { m.First = 7 }, "log begins at 7, snapshot ends at 5: ops are missing"),
 		bad("log begins at op 0", func(h *vsr.Header, m *vsr.DoViewChange) { m.First = 0 }, "log begins at 0"),
 
+		bad("more acknowledgements than members", func(h *vsr.Header, m *vsr.Commit) { m.Acknowledged = make([]vsr.Acknowledged, 8) }, "8 members have acknowledged entries"),
+		bad("acknowledged above the view", func(h *vsr.Header, m *vsr.Commit) { m.View = 3 }, "acknowledged entry 12@3.4 is above the sender's view, 3.3"),
+		bad("acknowledged above the view entered", func(h *vsr.Header, m *vsr.DoViewChange) { m.Acknowledged[0].Last.View = 6 }, "acknowledged entry 12@3.6 is above the sender's view, 3.5"),
+		bad("no entry acknowledged", func(h *vsr.Header, m *vsr.Outdated) { m.Acknowledged.Op = 0 }, "no entry can have viewstamp 0@3.4"),
+
 		bad("request above the best", func(h *vsr.Header, m *vsr.GetState) { m.Prev.Epoch = 3 }, "entry before 10@3.9 is above the best, 12@3.4"),
 		bad("best above the view", func(h *vsr.Header, m *vsr.GetState) { m.View = 3 }, "best 12@3.4 is above the sender's view, 3.3"),
 		bad("request from no entry", func(h *vsr.Header, m *vsr.GetState) { m.Prev.Op = 0 }, "no entry can have viewstamp 0@2.9"),
@@ -70,11 +76,20 @@ func TestImpossibleMessagesAreRefused(t *testing.T) {
 		bad("more entries than the best has", func(h *vsr.Header, m *vsr.NewState) { m.View, m.Best.View, m.Best.Op = 6, 6, 11 }, "last entry sent 12 is above best 11"),
 		bad("state above the view", func(h *vsr.Header, m *vsr.NewState) { m.View = 3 }, "best 12@3.4 is above the sender's view, 3.3"),
 
-		bad("group without a name", func(h *vsr.Header, m *vsr.Answer) { h.Group, h.Epoch = vsr.GroupID{}, 0 }, "Exists is set, but the header names no group"),
-		bad("named by no group", func(h *vsr.Header, m *vsr.Answer) { m.Exists = false }, "Named is set, but Exists is not"),
+		bad("answer about another group", func(h *vsr.Header, m *vsr.Answer) { m.Group[0]++ }, "group a0a10000 in the header, a1a10000 in the answer"),
+		bad("member that does not name its group", func(h *vsr.Header, m *vsr.Answer) { m.Group = vsr.GroupID{} }, "00000000 in the answer"),
+		bad("named by no group", func(h *vsr.Header, m *vsr.Answer) { h.Group, h.Epoch = vsr.GroupID{}, 0 }, "Named is set, but the header names no group"),
+		bad("group of others that is not confirmed", func(h *vsr.Header, m *vsr.Answer) {
+			h.Group, h.Epoch, m.Named, m.Confirmed = vsr.GroupID{}, 0, false, false
+		}, "group a0a10000 of others, confirmed: false"),
+		bad("no group is confirmed", func(h *vsr.Header, m *vsr.Answer) {
+			h.Group, h.Epoch, m.Group, m.Named = vsr.GroupID{}, 0, vsr.GroupID{}, false
+		}, "group 00000000 of others, confirmed: true"),
 
 		bad("opening entry proposed", func(h *vsr.Header, m *vsr.Request) { m.Requests[1].Kind = vsr.Opening }, "request 7: kind 2 cannot be proposed"),
 		bad("formation proposed", func(h *vsr.Header, m *vsr.Request) { m.Requests[1].Kind = vsr.Formation }, "request 7: kind 3 cannot be proposed"),
+		bad("body above the limit proposed", func(h *vsr.Header, m *vsr.Request) { m.Requests[1].Body = tooLarge }, "request 7: its body has 33554433 bytes; the limit is 33554432"),
+		bad("body above the limit", func(h *vsr.Header, m *vsr.Prepare) { m.Entries[1].Body = tooLarge }, "entry 12@3.4: its body has 33554433 bytes; the limit is 33554432"),
 		bad("unknown kind proposed", func(h *vsr.Header, m *vsr.Request) { m.Requests[1].Kind = 99 }, "request 7: kind 99 cannot be proposed"),
 
 		bad("snapshot without ops", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Last = vsr.Viewstamp{} }, "snapshot without ops"),
@@ -83,6 +98,10 @@ func TestImpossibleMessagesAreRefused(t *testing.T) {
 		bad("negative size", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Size = -1 }, "snapshot of -1 bytes in 2 chunks"),
 		bad("bytes in no chunk", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Chunks = 0 }, "snapshot of 1000 bytes in 0 chunks"),
 		bad("snapshot without members", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Members.Members = nil }, "member list does not parse"),
+		bad("snapshot of another group", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Group[0]++; m.Snapshot.Members.Group[0]++ }, "snapshot of group a1a10000 from a member of group a0a10000"),
+		bad("snapshot with members of another group", func(h *vsr.Header, m *vsr.SnapshotOffer) { m.Snapshot.Members.Group[0]++ }, "snapshot of group a0a10000 with members of group a1a10000"),
+		bad("chunk of another group's snapshot requested", func(h *vsr.Header, m *vsr.GetChunk) { m.Snapshot.Group[0]++ }, "snapshot of group a1a10000 from a member of group a0a10000"),
+		bad("chunk of another group's snapshot", func(h *vsr.Header, m *vsr.SnapshotChunk) { m.Snapshot.Group[0]++ }, "snapshot of group a1a10000 from a member of group a0a10000"),
 		bad("chunk of a snapshot without ops requested", func(h *vsr.Header, m *vsr.GetChunk) { m.Snapshot.Last.Op = 0 }, "snapshot without ops"),
 		bad("chunk of a snapshot without ops", func(h *vsr.Header, m *vsr.SnapshotChunk) { m.Snapshot.Last.Op = 0 }, "snapshot without ops"),
 		bad("chunk of no epoch", func(h *vsr.Header, m *vsr.SnapshotChunk) { m.Snapshot.Last.Epoch = 0 }, "no entry can have viewstamp 12@0.4"),
@@ -109,6 +128,8 @@ func TestMessagesAtTheEdgeOfThePossibleAreTaken(t *testing.T) {
 	formation := new(vsr.Prepare)
 	firstEntry(formation)
 	end := vsr.Viewstamp{Epoch: 3, View: 4, Op: 12}
+	list := testList
+	list.Group = testHeader.Group
 	for name, m := range map[string]vsr.Message{
 		"formation":                          formation,
 		"question to an empty log":           &vsr.Prepare{View: 0},
@@ -123,9 +144,9 @@ func TestMessagesAtTheEdgeOfThePossibleAreTaken(t *testing.T) {
 		"nothing more up to the best":        &vsr.NewState{View: 4, Best: end, Prev: end},
 		"gone":                               &vsr.NewState{View: 4, Best: end, Gone: true},
 		"empty request":                      &vsr.Request{View: 4},
-		"empty chunk":                        &vsr.SnapshotChunk{Snapshot: vsr.SnapshotID{Last: end}},
+		"empty chunk":                        &vsr.SnapshotChunk{Snapshot: vsr.SnapshotID{Group: list.Group, Last: end}},
 		"empty snapshot": &vsr.SnapshotOffer{View: 4, First: 1,
-			Snapshot: vsr.Snapshot{SnapshotID: vsr.SnapshotID{Last: end}, Members: testList}},
+			Snapshot: vsr.Snapshot{SnapshotID: vsr.SnapshotID{Group: list.Group, Last: end}, Members: list}},
 	} {
 		_, got, err := DecodeMessage(encode(testHeader, m), testTag)
 		assert.NoError(t, err, name)
@@ -135,7 +156,7 @@ func TestMessagesAtTheEdgeOfThePossibleAreTaken(t *testing.T) {
 
 func TestSenderThatHoldsNothingIsHeard(t *testing.T) {
 	h := vsr.Header{Incarnation: testHeader.Incarnation, Start: 1}
-	for _, m := range []vsr.Message{&vsr.Question{Nonce: 1}, &vsr.Answer{Nonce: 1}} {
+	for _, m := range []vsr.Message{&vsr.Question{Nonce: 1}, &vsr.Answer{Nonce: 1}, &vsr.Answer{Nonce: 1, Group: testHeader.Group, Confirmed: true}} {
 		got, _, err := DecodeMessage(encode(h, m), testTag)
 		require.NoError(t, err)
 		assert.Equal(t, h, got)

@@ -29,7 +29,10 @@ const (
 var le = binary.LittleEndian
 
 // AppendEntry appends the encoding of e to b.
-func AppendEntry(b []byte, e *vsr.Entry) []byte {
+func AppendEntry(b []byte, e *vsr.Entry) []byte { return append(AppendEntryHead(b, e), e.Body...) }
+
+// AppendEntryHead appends what precedes the body in the encoding of e to b, EntryOverhead bytes.
+func AppendEntryHead(b []byte, e *vsr.Entry) []byte {
 	var x [EntryOverhead]byte
 	le.PutUint64(x[0:], uint64(e.Op))
 	le.PutUint64(x[8:], uint64(e.View))
@@ -40,7 +43,7 @@ func AppendEntry(b []byte, e *vsr.Entry) []byte {
 	le.PutUint64(x[48:], e.Floor)
 	x[56] = byte(e.Kind)
 	le.PutUint32(x[57:], length(e.Body))
-	return append(append(b, x[:]...), e.Body...)
+	return append(b, x[:]...)
 }
 
 // DecodeEntry decodes the entry at the beginning of b and returns the bytes after it. The body
@@ -49,7 +52,7 @@ func AppendEntry(b []byte, e *vsr.Entry) []byte {
 func DecodeEntry(b []byte) (e vsr.Entry, rest []byte, err error) {
 	rest, err = cutEntry(b, &e)
 	if err == nil {
-		err = checkEntry(&e)
+		err = e.Check()
 	}
 	if err != nil {
 		return vsr.Entry{}, nil, fmt.Errorf("wire: %w", err)

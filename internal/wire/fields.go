@@ -1,9 +1,11 @@
 package wire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -92,6 +94,18 @@ func (f *fields) flag(v *bool) {
 	}
 }
 
+// octet visits a number of one byte.
+func (f *fields) octet(v *byte) {
+	if !f.reading {
+		f.b = append(f.b, *v)
+	} else if x := f.take(1); x != nil {
+		*v = x[0]
+	}
+}
+
+// fail records an error while decoding, unless there is one already.
+func (f *fields) fail(err error) { f.err = cmp.Or(f.err, err) }
+
 // raw visits a fixed number of bytes.
 func (f *fields) raw(v []byte) {
 	if f.reading {
@@ -157,8 +171,67 @@ func (f *fields) header(h *vsr.Header) {
 // stamp visits a viewstamp of 24 bytes.
 func (f *fields) stamp(s *vsr.Viewstamp) { num3(f, &s.Epoch, &s.View, &s.Op) }
 
-// snapshotID visits a snapshot ID of 56 bytes.
+// acknowledgedSize is the size of what one member has acknowledged.
+const acknowledgedSize = 32
+
+// acknowledged visits what each member has acknowledged.
+func (f *fields) acknowledged(v *[]vsr.Acknowledged) {
+	list(f, v, acknowledgedSize, appendAcknowledged, cutAcknowledged)
+}
+
+func appendAcknowledged(b []byte, a *vsr.Acknowledged) []byte {
+	f := fields{b: b}
+	f.stamp(&a.Last)
+	num(&f, &a.Start)
+	return f.b
+}
+
+func cutAcknowledged(b []byte, a *vsr.Acknowledged) ([]byte, error) {
+	f := fields{b: b, reading: true}
+	f.stamp(&a.Last)
+	num(&f, &a.Start)
+	return f.b, f.err
+}
+
+// reportSize is the size of a report without its text.
+const reportSize = 54
+
+// reports visits what the primary reports of each member.
+func (f *fields) reports(v *[]vsr.Report) { list(f, v, reportSize, appendReport, cutReport) }
+
+func appendReport(b []byte, r *vsr.Report) []byte {
+	f := fields{b: b}
+	f.report(r)
+	return f.b
+}
+
+func cutReport(b []byte, r *vsr.Report) ([]byte, error) {
+	f := fields{b: b, reading: true}
+	f.report(r)
+	return f.b, f.err
+}
+
+func (f *fields) report(r *vsr.Report) {
+	for _, d := range []*time.Duration{&r.Silent, &r.Unanswered, &r.Late, &r.Stuck} {
+		num(f, d)
+	}
+	f.flag(&r.Relayed)
+	num2(f, &r.Match, &r.Applied)
+	f.flag(&r.Full)
+	f.text(&r.Problem)
+}
+
+// reportsSize returns the size of reports.
+func reportsSize(all []vsr.Report) (n int) {
+	for i := range all {
+		n += reportSize + len(all[i].Problem)
+	}
+	return n
+}
+
+// snapshotID visits a snapshot ID of 72 bytes.
 func (f *fields) snapshotID(s *vsr.SnapshotID) {
+	f.raw(s.Group[:])
 	f.stamp(&s.Last)
 	f.raw(s.Hash[:])
 }

@@ -25,15 +25,22 @@ import (
 // The checksum covers all bytes before it. kind is a vsr.MessageKind. The file payload.go describes
 // the payloads, entry.go the entries.
 const (
-	version      = 1
+	version      = 9
 	headerSize   = 58
 	checksumSize = 4
 )
 
 // MessageOverhead is the maximum size in bytes of an encoded message without its entries,
-// proposals, chunk data and member lists. An entry or proposal adds at most EntryOverhead and its
-// body.
-const MessageOverhead = headerSize + 88 + checksumSize
+// proposals, chunk data, member lists, texts and lists with an item for each member. An entry or
+// proposal adds at most EntryOverhead and its body.
+const MessageOverhead = headerSize + 104 + checksumSize
+
+// RelayOverhead is the size in bytes that a relay adds to a message.
+const RelayOverhead = 4 + 48
+
+// MaxMessage is the size in bytes of the largest message: a relayed one of one entry with the largest body. It
+// is the same at every member, so a member can send whatever its log holds.
+const MaxMessage = MessageOverhead + RelayOverhead + EntryOverhead + vsr.MaxBody
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -53,7 +60,7 @@ func (t GroupTag) String() string { return fmt.Sprintf("%016x", uint64(t)) }
 // goroutines may read at the same time.
 func AppendMessage(b []byte, tag GroupTag, h vsr.Header, m vsr.Message) []byte {
 	start := len(b)
-	f := fields{b: append(slices.Grow(b, sizeHint(m)), version, byte(vsr.KindOf(m)))}
+	f := fields{b: append(slices.Grow(b, MaxSize(m)), version, byte(vsr.KindOf(m)))}
 	num(&f, &tag)
 	f.header(&h)
 	f.payload(m)
@@ -114,8 +121,8 @@ func open(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// sizeHint returns the maximum size in bytes of the encoding of m without member lists.
-func sizeHint(m vsr.Message) int {
+// MaxSize returns the maximum size in bytes of the encoding of m without member lists.
+func MaxSize(m vsr.Message) int {
 	switch m := m.(type) {
 	case *vsr.Prepare:
 		return MessageOverhead + entriesSize(m.Entries)
@@ -129,6 +136,14 @@ func sizeHint(m vsr.Message) int {
 		return MessageOverhead + len(m.List)
 	case *vsr.Answer:
 		return MessageOverhead + len(m.List)
+	case *vsr.Commit:
+		return MessageOverhead + len(m.Acknowledged)*acknowledgedSize + reportsSize(m.Reports)
+	case *vsr.CommitOK:
+		return MessageOverhead + len(m.Problem)
+	case *vsr.DoViewChange:
+		return MessageOverhead + len(m.Acknowledged)*acknowledgedSize
+	case *vsr.Relay:
+		return MaxSize(m.Message) + RelayOverhead
 	default:
 		return MessageOverhead
 	}

@@ -102,9 +102,9 @@ func TestEnvelopeThatDoesNotFitIsRefused(t *testing.T) {
 		change func(b []byte)
 		want   string
 	}{
-		"another version":  {func(b []byte) { b[0] = 2 }, "format version 2, not 1: the sender runs another release"},
+		"another version":  {func(b []byte) { b[0] = version + 1 }, "format version 10, not 9: the sender runs another release"},
 		"no kind":          {func(b []byte) { b[1] = 0 }, "unknown kind 0"},
-		"unknown kind":     {func(b []byte) { b[1] = byte(vsr.LastKind) + 1 }, "unknown kind 20"},
+		"unknown kind":     {func(b []byte) { b[1] = byte(vsr.LastKind) + 1 }, "unknown kind 21"},
 		"another group":    {func(b []byte) { b[2] ^= 1 }, "Config.Group differs"},
 		"flag neither way": {func(b []byte) { b[len(b)-1] = 2 }, "Reply: flag is 2, not 0 or 1"},
 	} {
@@ -166,6 +166,11 @@ func TestMessageOverheadHolds(t *testing.T) {
 	most := 0
 	for k := vsr.MessageKind(1); k <= vsr.LastKind; k++ {
 		m := k.New()
+		if relay, ok := m.(*vsr.Relay); ok {
+			relay.Message = &vsr.PrepareOK{}
+			assert.Len(t, encode(testHeader, m), len(encode(testHeader, relay.Message))+RelayOverhead)
+			continue
+		}
 		size := len(encode(testHeader, m))
 		if offer, ok := m.(*vsr.SnapshotOffer); ok {
 			size -= len(offer.Snapshot.Members.Encode())
@@ -180,11 +185,36 @@ func TestAllocations(t *testing.T) {
 	buffer := encode(testHeader, p)
 	assert.Zero(t, testing.AllocsPerRun(100, func() { buffer = AppendMessage(buffer[:0], testTag, testHeader, p) }),
 		"encoding into a reused buffer")
-	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { AppendMessage(make([]byte, 0, sizeHint(p)), testTag, testHeader, p) }),
-		"encoding into a new buffer: sizeHint is sufficient")
+	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { AppendMessage(make([]byte, 0, MaxSize(p)), testTag, testHeader, p) }),
+		"encoding into a new buffer: MaxSize is sufficient")
 	assert.Equal(t, 2.0, testing.AllocsPerRun(100, func() { _, _, _ = DecodeMessage(buffer, testTag) }),
 		"decoding: the message and its entries")
+	beat := samples()[vsr.KindCommit-1]
+	assert.Zero(t, testing.AllocsPerRun(100, func() { buffer = AppendMessage(buffer[:0], testTag, testHeader, beat) }),
+		"encoding a heartbeat into a reused buffer")
 	ok := encode(testHeader, &vsr.PrepareOK{View: 4, Op: 12})
 	assert.Equal(t, 1.0, testing.AllocsPerRun(100, func() { _, _, _ = DecodeMessage(ok, testTag) }),
 		"decoding: the message")
+}
+
+// N3. Whatever a member may send fits into a message of the limit: one entry or request with the largest body, or several
+// up to MaxBatch.
+func TestLargestMessages(t *testing.T) {
+	request := func(n, size int) *vsr.Request {
+		m := &vsr.Request{Requests: make([]vsr.Proposal, n)}
+		for i := range m.Requests {
+			m.Requests[i] = vsr.Proposal{Session: 5, Request: uint64(i + 1), Kind: vsr.Command, Body: make([]byte, size)}
+		}
+		return m
+	}
+	for _, m := range []vsr.Message{
+		batch(1, vsr.MaxBody), request(1, vsr.MaxBody), batch(vsr.MaxBatch/64, 0), request(vsr.MaxBatch/64, 0),
+		&vsr.NewState{View: 4, Best: vsr.Viewstamp{Epoch: 3, View: 4, Op: 2000}, Prev: batch(1, 0).Prev, Entries: batch(1, vsr.MaxBody).Entries},
+	} {
+		b := encode(testHeader, m)
+		assert.LessOrEqual(t, len(b), MaxMessage, vsr.KindOf(m))
+		_, got, err := DecodeMessage(b, testTag)
+		require.NoError(t, err)
+		assert.Equal(t, vsr.KindOf(m), vsr.KindOf(got))
+	}
 }

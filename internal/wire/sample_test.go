@@ -3,6 +3,7 @@ package wire
 import (
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -31,30 +32,34 @@ func samples() []vsr.Message {
 		{Op: 12, View: 4, Epoch: 3, Time: 1_700_000_000_000_000_001, Session: 5, Request: 6, Floor: 2,
 			Kind: vsr.Command, Body: []byte("x=1")},
 	}
-	id := vsr.SnapshotID{Last: last, Hash: [32]byte{0xc0, 31: 0xcf}}
+	id := vsr.SnapshotID{Group: testHeader.Group, Last: last, Hash: [32]byte{0xc0, 31: 0xcf}}
+	list := testList
+	list.Group = id.Group
 	return []vsr.Message{
 		&vsr.Prepare{View: 4, Prev: prev, Commit: 9, Entries: entries},
 		&vsr.PrepareOK{View: 4, Op: 12},
 		&vsr.Gap{View: 4, Prev: 11, Last: prev},
-		&vsr.Commit{View: 4, Commit: 12, Round: 99, Keep: 8},
-		&vsr.CommitOK{View: 4, Round: 99, Op: 12},
-		&vsr.StartViewChange{View: 4, Next: 6},
-		&vsr.DoViewChange{View: 5, Last: last, Commit: 11, First: 4, Snapshot: 5},
+		&vsr.Commit{View: 4, Commit: 12, Round: 99, Keep: 8, Withdrawn: 2, Acknowledged: []vsr.Acknowledged{{Last: last, Start: 7}, {}, {Last: prev, Start: 5}},
+			Reports: []vsr.Report{{Match: 12, Applied: 11}, {Silent: 3e9, Unanswered: 4e9, Late: 2e9, Stuck: 1e9, Match: 10, Applied: 9, Full: true, Problem: "slow"}, {Silent: vsr.Never}}},
+		&vsr.CommitOK{View: 4, Round: 99, Op: 12, Applied: 11, Full: true, Problem: "slow"},
+		&vsr.StartViewChange{View: 4, Next: 6, Vote: 3, Stalled: 13},
+		&vsr.DoViewChange{View: 5, Last: last, Commit: 11, First: 4, Snapshot: 5, Stalled: 13, Full: true, Acknowledged: []vsr.Acknowledged{{Last: last, Start: 7}}},
 		&vsr.GetState{View: 5, Best: last, Prev: prev},
 		&vsr.NewState{View: 5, Best: last, Prev: prev, Entries: entries},
 		&vsr.Question{Nonce: 77, List: testList.List()},
-		&vsr.Answer{Nonce: 77, Exists: true, Named: true, List: testList.List()},
-		&vsr.Outdated{Start: 8},
+		&vsr.Answer{Nonce: 77, Group: testHeader.Group, Confirmed: true, Named: true, List: testList.List()},
+		&vsr.Outdated{Start: 8, Acknowledged: last},
 		&vsr.Request{View: 4, Attempt: 3, Requests: []vsr.Proposal{
 			{Kind: vsr.OpenSession, Body: []byte("a")},
 			{Session: 5, Request: 7, Floor: 2, Kind: vsr.Command, Body: []byte("x=2")},
 		}},
-		&vsr.Reply{View: 4, Start: 7, Attempt: 3, From: 7, Overloaded: true},
+		&vsr.Reply{View: 4, Start: 7, Attempt: 3, From: 7, Accepted: 2, Full: true},
 		&vsr.ReadRound{View: 4, Read: 21},
 		&vsr.ReadRoundOK{View: 4, Start: 7, Read: 21, Op: 12},
-		&vsr.SnapshotOffer{View: 4, First: 13, Snapshot: vsr.Snapshot{SnapshotID: id, Size: 1000, Chunks: 2, Members: testList}},
+		&vsr.SnapshotOffer{View: 4, First: 13, Snapshot: vsr.Snapshot{SnapshotID: id, Size: 1000, Chunks: 2, Members: list}},
 		&vsr.GetChunk{Snapshot: id, Chunk: 1},
 		&vsr.SnapshotChunk{Snapshot: id, Chunk: 1, Data: []byte("state")},
+		&vsr.Relay{From: 1, To: 2, Unheard: true, Sender: testHeader, Message: &vsr.PrepareOK{View: 4, Op: 12}},
 	}
 }
 
@@ -111,6 +116,24 @@ func (r random) below(limit vsr.Viewstamp) vsr.Viewstamp {
 	return s
 }
 
+// acknowledged returns what up to MaxVoters members have acknowledged, up to limit.
+func (r random) acknowledged(limit vsr.Viewstamp) []vsr.Acknowledged {
+	var all []vsr.Acknowledged
+	for range r.IntN(vsr.MaxVoters + 1) {
+		all = append(all, vsr.Acknowledged{Last: r.below(limit), Start: r.num()})
+	}
+	return all
+}
+
+// reports returns reports of up to MaxVoters members.
+func (r random) reports() []vsr.Report {
+	var all []vsr.Report
+	for range r.IntN(vsr.MaxVoters + 1) {
+		all = append(all, vsr.Report{Silent: time.Duration(r.num()), Unanswered: time.Duration(r.num()), Relayed: r.flag(), Late: time.Duration(r.num()), Stuck: time.Duration(r.num()), Match: vsr.OpNumber(r.num()), Applied: vsr.OpNumber(r.num()), Full: r.flag(), Problem: r.text()})
+	}
+	return all
+}
+
 func (r random) membership() vsr.Membership {
 	members := make([]vsr.Member, 1+r.IntN(vsr.MaxVoters))
 	for i := range members {
@@ -151,7 +174,7 @@ func (r random) message(k vsr.MessageKind) (vsr.Header, vsr.Message) {
 	h, view := r.header(), vsr.View(r.num())
 	last := r.below(vsr.Viewstamp{Epoch: h.Epoch, View: view, Op: vsr.OpNumber(r.num())})
 	prev, op := r.below(last), vsr.OpNumber(r.num())
-	id := vsr.SnapshotID{Last: vsr.Viewstamp{Epoch: h.Epoch, View: view, Op: op + 1}, Hash: [32]byte{byte(op)}}
+	id := vsr.SnapshotID{Group: h.Group, Last: vsr.Viewstamp{Epoch: h.Epoch, View: view, Op: op + 1}, Hash: [32]byte{byte(op)}}
 	switch k {
 	case vsr.KindPrepare:
 		return h, &vsr.Prepare{View: view, Prev: prev, Commit: op, Entries: r.entries(prev, last)}
@@ -160,14 +183,14 @@ func (r random) message(k vsr.MessageKind) (vsr.Header, vsr.Message) {
 	case vsr.KindGap:
 		return h, &vsr.Gap{View: view, Prev: last.Op + op, Last: last}
 	case vsr.KindCommit:
-		return h, &vsr.Commit{View: view, Commit: op, Round: vsr.Round(r.num()), Keep: vsr.OpNumber(r.num())}
+		return h, &vsr.Commit{View: view, Commit: op, Round: vsr.Round(r.num()), Keep: vsr.OpNumber(r.num()), Withdrawn: r.num(), Acknowledged: r.acknowledged(last), Reports: r.reports()}
 	case vsr.KindCommitOK:
-		return h, &vsr.CommitOK{View: view, Round: vsr.Round(r.num()), Op: op}
+		return h, &vsr.CommitOK{View: view, Round: vsr.Round(r.num()), Op: op, Applied: vsr.OpNumber(r.num()), Full: r.flag(), Problem: r.text()}
 	case vsr.KindStartViewChange:
-		return h, &vsr.StartViewChange{View: view, Next: vsr.View(r.num())}
+		return h, &vsr.StartViewChange{View: view, Next: vsr.View(r.num()), Vote: r.num(), Stalled: vsr.OpNumber(r.num())}
 	case vsr.KindDoViewChange:
 		return h, &vsr.DoViewChange{View: view, Last: last, Commit: vsr.OpNumber(r.upTo(uint64(last.Op))),
-			First: 1 + vsr.OpNumber(r.upTo(uint64(prev.Op))), Snapshot: prev.Op}
+			First: 1 + vsr.OpNumber(r.upTo(uint64(prev.Op))), Snapshot: prev.Op, Stalled: vsr.OpNumber(r.num()), Full: r.flag(), Acknowledged: r.acknowledged(last)}
 	case vsr.KindGetState:
 		return h, &vsr.GetState{View: view, Best: last, Prev: prev}
 	case vsr.KindNewState:
@@ -176,12 +199,18 @@ func (r random) message(k vsr.MessageKind) (vsr.Header, vsr.Message) {
 		}
 		return h, &vsr.NewState{View: view, Best: last, Prev: prev, Entries: r.entries(prev, last)}
 	case vsr.KindSnapshotOffer:
+		list := r.membership()
+		list.Group = id.Group
 		return h, &vsr.SnapshotOffer{View: view, First: 1 + vsr.OpNumber(r.upTo(uint64(op))), Snapshot: vsr.Snapshot{
-			SnapshotID: id, Size: int64(r.num()), Chunks: 1 + r.Uint32()>>1, Members: r.membership()}}
+			SnapshotID: id, Size: int64(r.num()), Chunks: 1 + r.Uint32()>>1, Members: list}}
 	case vsr.KindGetChunk:
 		return h, &vsr.GetChunk{Snapshot: id, Chunk: r.Uint32()}
 	case vsr.KindSnapshotChunk:
 		return h, &vsr.SnapshotChunk{Snapshot: id, Chunk: r.Uint32(), Data: append([]byte{1}, r.body()...)}
+	case vsr.KindRelay:
+		kinds := []vsr.MessageKind{vsr.KindPrepare, vsr.KindCommitOK, vsr.KindRequest, vsr.KindSnapshotOffer}
+		inner, m := r.message(kinds[r.IntN(len(kinds))])
+		return h, &vsr.Relay{From: vsr.Index(r.IntN(3)), To: vsr.Index(3 + r.IntN(4)), Unheard: r.flag(), Sender: inner, Message: m}
 	default:
 		return r.outside(k, h, view)
 	}
@@ -195,12 +224,15 @@ func (r random) outside(k vsr.MessageKind, h vsr.Header, view vsr.View) (vsr.Hea
 	case vsr.KindQuestion:
 		return none, &vsr.Question{Nonce: r.num(), List: r.text()}
 	case vsr.KindAnswer:
-		if r.flag() {
+		switch r.IntN(3) {
+		case 0:
 			return none, &vsr.Answer{Nonce: r.num(), List: r.text()}
+		case 1:
+			return none, &vsr.Answer{Nonce: r.num(), Group: h.Group, Confirmed: true}
 		}
-		return h, &vsr.Answer{Nonce: r.num(), Exists: true, Named: r.flag()}
+		return h, &vsr.Answer{Nonce: r.num(), Group: h.Group, Confirmed: r.flag(), Named: r.flag()}
 	case vsr.KindOutdated:
-		return h, &vsr.Outdated{Start: r.num()}
+		return h, &vsr.Outdated{Start: r.num(), Acknowledged: r.below(vsr.Viewstamp{Epoch: h.Epoch, View: view, Op: vsr.OpNumber(r.num())})}
 	case vsr.KindRequest:
 		m := &vsr.Request{View: view, Attempt: r.num()}
 		for range r.IntN(5) {
@@ -209,7 +241,8 @@ func (r random) outside(k vsr.MessageKind, h vsr.Header, view vsr.View) (vsr.Hea
 		}
 		return h, m
 	case vsr.KindReply:
-		return h, &vsr.Reply{View: view, Start: r.num(), Attempt: r.num(), From: r.num(), Overloaded: r.flag()}
+		return h, &vsr.Reply{View: view, Start: r.num(), Attempt: r.num(), From: r.num(), Accepted: r.num(),
+			Overloaded: r.flag(), Full: r.flag()}
 	case vsr.KindReadRound:
 		return h, &vsr.ReadRound{View: view, Read: r.num()}
 	case vsr.KindReadRoundOK:

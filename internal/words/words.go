@@ -1,11 +1,10 @@
-// Package words describes in words what the core of a replica receives and returns.
+// Package words describes messages, saves and entries in words.
 package words
 
 import (
 	"fmt"
 	"strings"
 
-	"github.com/smr-go/smr/internal/excerpt"
 	"github.com/smr-go/smr/internal/vsr"
 )
 
@@ -14,20 +13,22 @@ func Message(m vsr.Message) string {
 	fields := fmt.Sprintf("%+v", m)
 	switch m := m.(type) {
 	case *vsr.Prepare:
-		fields = fmt.Sprintf("view=%d after=%v %s commit=%d", m.View, m.Prev, entries(m.Entries), m.Commit)
+		fields = fmt.Sprintf("view=%d after=%v %s commit=%d", m.View, m.Prev, Entries(m.Entries), m.Commit)
 	case *vsr.NewState:
-		fields = fmt.Sprintf("view=%d best=%v after=%v gone=%v %s", m.View, m.Best, m.Prev, m.Gone, entries(m.Entries))
+		fields = fmt.Sprintf("view=%d best=%v after=%v gone=%v %s", m.View, m.Best, m.Prev, m.Gone, Entries(m.Entries))
 	case *vsr.Request:
 		fields = fmt.Sprintf("view=%d attempt=%d %d requests", m.View, m.Attempt, len(m.Requests))
 	case *vsr.SnapshotChunk:
 		fields = fmt.Sprintf("%v chunk=%d %d bytes", m.Snapshot.Last, m.Chunk, len(m.Data))
+	case *vsr.Relay:
+		fields = fmt.Sprintf("from=%d to=%d unheard=%v %s", m.From, m.To, m.Unheard, Message(m.Message))
 	}
 	return vsr.KindOf(m).String() + " " + strings.TrimPrefix(fields, "&")
 }
 
 // Save returns the number of a save and its changes.
 func Save(s *vsr.Save) string {
-	text := fmt.Sprintf("#%d view=%d start=%d %s", s.Seq, s.Head.View, s.Head.Start, entries(s.Entries))
+	text := fmt.Sprintf("#%d view=%d start=%s %s", s.Seq, s.Head.View, vsr.StartText(s.Head.Start), Entries(s.Entries))
 	if s.From > 0 {
 		text += fmt.Sprintf(" from=%d", s.From)
 	}
@@ -37,101 +38,10 @@ func Save(s *vsr.Save) string {
 	return text
 }
 
-// entries returns the viewstamps of the first entry and the last.
-func entries(all []vsr.Entry) string {
+// Entries returns the viewstamps of the first entry and the last.
+func Entries(all []vsr.Entry) string {
 	if len(all) == 0 {
 		return "[]"
 	}
 	return fmt.Sprintf("[%v..%v]", all[0].Stamp(), all[len(all)-1].Stamp())
-}
-
-// Event returns the name of an event and its fields. name returns a member's name.
-func Event(e vsr.Event, name func(vsr.Index) string) string {
-	kind := strings.TrimPrefix(fmt.Sprintf("%T", e), "*vsr.")
-	fields := strings.TrimPrefix(fmt.Sprintf("%+v", e), "&")
-	switch e := e.(type) {
-	case *vsr.Receive:
-		return fmt.Sprintf("Receive from %s: %s", name(e.From), Message(e.Message))
-	case *vsr.Propose:
-		fields = excerpt.Of(e.Body)
-	case *vsr.Handover:
-		fields = "to any member"
-		if e.To >= 0 {
-			fields = "to " + name(e.To)
-		}
-	case *vsr.Loaded:
-		fields = fmt.Sprintf("for %s %s", name(e.Load.For), entries(e.Entries))
-	case *vsr.SnapshotTaken:
-		fields = fmt.Sprintf("%v %d bytes", e.Snapshot.Last, e.Snapshot.Size)
-	case *vsr.SnapshotDamaged:
-		fields = e.Snapshot.Last.String()
-	case *vsr.SnapshotUnavailable:
-		fields = fmt.Sprintf("to %s %v", name(e.To), e.Snapshot.Last)
-	case *vsr.ChunksMissing:
-		fields = fmt.Sprintf("%v %d chunks, error: %v", e.Snapshot.Last, len(e.Missing), e.Err)
-	case *vsr.ChunkWritten:
-		fields = fmt.Sprintf("%v chunk=%d ok=%v", e.Snapshot.Last, e.Chunk, e.OK)
-	case *vsr.SnapshotReceived:
-		fields = fmt.Sprintf("%v error: %v", e.Snapshot.Last, e.Err)
-	}
-	return strings.TrimSuffix(kind+" "+fields, " {}")
-}
-
-// Output returns a line for each part of an output. name returns a member's name.
-func Output(o *vsr.Output, name func(vsr.Index) string) (lines []string) {
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	if o.Err != nil {
-		add("stop: %v", o.Err)
-	}
-	if o.Save != nil {
-		add("save %s", Save(o.Save))
-	}
-	for _, m := range o.Messages {
-		var to []string
-		for _, i := range m.To {
-			to = append(to, name(i))
-		}
-		add("send to %s: %s", strings.Join(to, ", "), Message(m.Message))
-	}
-	for _, x := range o.Loads {
-		add("load for %s %d to %d", name(x.For), x.From, x.To)
-	}
-	for _, x := range o.Settled {
-		add("settle request %d: %v", x.Request, x.Err)
-	}
-	for _, x := range o.Reads {
-		add("read %d at op %d", x.Read, x.Op)
-	}
-	return append(lines, outputOfState(o, name)...)
-}
-
-// outputOfState describes the parts of an output that concern the state machine and snapshots.
-func outputOfState(o *vsr.Output, name func(vsr.Index) string) (lines []string) {
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	if o.Restore != nil {
-		add("restore the snapshot %v", o.Restore.Last)
-	}
-	if len(o.Apply) > 0 {
-		add("apply %s", entries(o.Apply))
-	}
-	if o.Retake {
-		add("take a snapshot")
-	}
-	if o.Compact != nil {
-		add("compact up to %d, and up to %d if the log is too large", o.Compact.Keep, o.Compact.Snapshot)
-	}
-	for _, x := range o.Chunks {
-		add("send to %s: chunk %d of the snapshot %v", name(x.To), x.Chunk, x.Snapshot.Last)
-	}
-	for _, x := range o.Fetch {
-		switch {
-		case x.Complete:
-			add("complete the snapshot %v", x.Snapshot.Last)
-		case x.Data != nil:
-			add("write chunk %d of the snapshot %v, %d bytes", x.Chunk, x.Snapshot.Last, len(x.Data))
-		default:
-			add("begin or resume the snapshot %v", x.Snapshot.Last)
-		}
-	}
-	return lines
 }

@@ -3,18 +3,20 @@ package conform
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/smrtest/internal/stray"
+	"github.com/smr-go/smr/smrtest/internal/leak"
+	"github.com/smr-go/smr/smrtest/internal/suite"
 )
 
-// TestDetector checks that detectors keep the contract of smr.Detector. new must return a new detector
-// with the same settings at every call. The times in the checks are scaled to the timeout of a detector
-// after its first Reset: a primary that is heard ten times in that time is steady, and must never be
-// suspected. A silent primary must be suspected within a day.
+// TestDetector checks that detectors keep the contract of smr.Detector. new must return a new detector with the same
+// settings at every call. The times in the checks are scaled to the timeout of a detector after its first Reset: a
+// primary that is heard ten times in that time is steady, and must never be suspected. A silent primary must be
+// suspected within a day.
 //
 // Some checks run in a testing/synctest bubble. Detectors must not start goroutines.
 func TestDetector(t *testing.T, new func() smr.Detector) {
@@ -22,50 +24,37 @@ func TestDetector(t *testing.T, new func() smr.Detector) {
 	if new == nil {
 		t.Fatal("TestDetector needs new, a function that returns a detector; new is nil")
 	}
-	for i, c := range detectorChecks {
-		kept := t.Run(c.name, func(t *testing.T) {
-			t.Helper()
-			if err := c.try(t, new); err != nil {
-				t.Error(err)
-			}
-		})
-		if i == 0 && !kept {
-			t.Log("the other checks need this one to pass, and were not run")
-			return
+	suite.Enforce(t, detectorRules, new)
+}
+
+// detectorRules are about detectors that a function returns.
+var detectorRules = []suite.Rule[func() smr.Detector]{
+	{Name: "trust does not end before it begins", Check: withBeat(trustIsAhead), First: true},
+	{Name: "a silent primary is suspected", Check: withBeat(silenceIsSuspected)},
+	{Name: "a steady primary is trusted", Check: withBeat(steadinessIsTrusted)},
+	{Name: "a burst is not followed by suspicion", Check: withBeat(burstsAreForgiven)},
+	{Name: "only the times given count", Check: withBeat(onlyTimesCount)},
+	{Name: "Deadline changes nothing", Check: withBeat(deadlineIsPure)},
+	{Name: "Reset starts over", Check: withBeat(resetStartsOver)},
+}
+
+type detectorCheck func(t *testing.T, new func() smr.Detector, beat time.Duration) error
+
+// withBeat gives a check the heartbeat of the detectors.
+func withBeat(check detectorCheck) func(*testing.T, func() smr.Detector) error {
+	return func(t *testing.T, new func() smr.Detector) error {
+		beat, err := beat(new)
+		if err != nil {
+			return err
 		}
+		return check(t, new, beat)
 	}
 }
 
-// detectorCheck returns an error if detectors that new returns break a rule. beat is their heartbeat.
-type detectorCheck struct {
-	name string
-	run  func(t *testing.T, new func() smr.Detector, beat time.Duration) error
-}
-
-// try runs the check.
-func (c *detectorCheck) try(t *testing.T, new func() smr.Detector) error {
-	beat, err := beat(new)
-	if err != nil {
-		return err
-	}
-	return c.run(t, new, beat)
-}
-
-// detectorChecks are in the order in which they run. If the first fails the others mean nothing.
-var detectorChecks = []detectorCheck{
-	{"trust does not end before it begins", trustIsAhead},
-	{"a silent primary is suspected", silenceIsSuspected},
-	{"a steady primary is trusted", steadinessIsTrusted},
-	{"a burst is not followed by suspicion", burstsAreForgiven},
-	{"only the times given count", onlyTimesCount},
-	{"Deadline changes nothing", deadlineIsPure},
-	{"Reset starts over", resetStartsOver},
-}
-
-// elsewhen runs f in a testing/synctest bubble, where time.Now begins in the year 2000. A goroutine
-// that a detector leaves there is an error.
+// elsewhen runs f in a testing/synctest bubble, where time.Now begins in the year 2000. A goroutine that a detector
+// leaves there is an error.
 func elsewhen(t *testing.T, f func() error) (err error) {
-	if left := stray.Bubble(t, func() { err = f() }); left != "" {
+	if left := leak.Bubble(t, func() { err = f() }); left != "" {
 		return fmt.Errorf("the detector left a goroutine behind; detectors must start none:\n%.2000s", left)
 	}
 	return err
@@ -101,8 +90,8 @@ func beat(new func() smr.Detector) (time.Duration, error) {
 	return max(trust/10, 1), nil
 }
 
-// signs returns a varied sequence of calls: heartbeats with jitter, bursts, several at one time, stalls,
-// and a few resets.
+// signs returns a varied sequence of calls: heartbeats with jitter, bursts, several at one time, stalls, and a few
+// resets.
 func signs(beat time.Duration) []sign {
 	r := rand.New(rand.NewPCG(2, 6))
 	now := firstReset
@@ -145,29 +134,25 @@ func apart(all []sign, one, two []time.Time, why string) error {
 }
 
 func trustIsAhead(_ *testing.T, new func() smr.Detector, beat time.Duration) error {
-	all := signs(beat)
-	for i, until := range deadlines(new(), all, func() {}) {
-		if !until.After(all[i].at) {
-			return fmt.Errorf("after sign %d, at %v, Deadline is %v; it must be later than the last Heard or Reset",
-				i+1, all[i].at.Sub(firstReset), until.Sub(all[i].at))
-		}
-	}
-	return nil
+	return trusts(new, beat, 1, math.MaxInt64, "Deadline must be later than the last Heard or Reset")
 }
 
 func silenceIsSuspected(_ *testing.T, new func() smr.Detector, beat time.Duration) error {
+	return trusts(new, beat, math.MinInt64, 24*time.Hour, "a dead one would not be replaced for more than a day")
+}
+
+// trusts returns an error that ends with why unless the primary is trusted for a time between these after every sign.
+func trusts(new func() smr.Detector, beat, least, most time.Duration, why string) error {
 	all := signs(beat)
 	for i, until := range deadlines(new(), all, func() {}) {
-		if trust := until.Sub(all[i].at); trust > 24*time.Hour {
-			return fmt.Errorf("after sign %d, at %v, the primary is trusted for %v: a dead one would not be replaced for more than a day",
-				i+1, all[i].at.Sub(firstReset), trust)
+		if trust := until.Sub(all[i].at); trust < least || trust > most {
+			return fmt.Errorf("after sign %d, at %v, the primary is trusted for %v: %s", i+1, all[i].at.Sub(firstReset), trust, why)
 		}
 	}
 	return nil
 }
 
-// hear gives d count signs at an interval of every. It returns an error if d suspected the primary before
-// one of them.
+// hear gives d count signs at an interval of every. It returns an error if d suspected the primary before one of them.
 func hear(d smr.Detector, now time.Time, count int, every time.Duration) (time.Time, error) {
 	for i := range count {
 		next := now.Add(every)

@@ -80,7 +80,7 @@ func TestDetectorOnAGoodOne(t *testing.T) { TestDetector(t, newWatch("")) }
 func TestDetectorFindsBugs(t *testing.T) {
 	for _, c := range []struct{ bug, rule, text string }{
 		{"late", "trust does not end before it begins", "after Reset, trust is 0s"},
-		{"ends in the past", "trust does not end before it begins", "it must be later than the last Heard or Reset"},
+		{"ends in the past", "trust does not end before it begins", "Deadline must be later than the last Heard or Reset"},
 		{"for ever", "a silent primary is suspected", "the primary is trusted for 48h0m0s"},
 		{"grows", "a silent primary is suspected", "a dead one would not be replaced"},
 		{"nervous", "a steady primary is trusted", "sign 2 of 10000, 100ms apart, came too late"},
@@ -102,16 +102,16 @@ func TestDetectorFindsBugs(t *testing.T) {
 // brokenBy returns the checks that a detector does not pass, and why.
 func brokenBy(t *testing.T, new func() smr.Detector) map[string]error {
 	broken := map[string]error{}
-	for _, c := range detectorChecks {
-		if err := c.try(t, new); err != nil {
-			broken[c.name] = err
+	for _, r := range detectorRules {
+		if err := r.Check(t, new); err != nil {
+			broken[r.Name] = err
 		}
 	}
 	return broken
 }
 
 func TestNewMayNotReturnNil(t *testing.T) {
-	assert.Len(t, brokenBy(t, func() smr.Detector { return nil }), len(detectorChecks))
+	assert.Len(t, brokenBy(t, func() smr.Detector { return nil }), len(detectorRules))
 }
 
 // A failed check must fail the user's test. That is seen from outside: the test binary runs the suites
@@ -139,8 +139,8 @@ func TestFailedChecksFailTheTest(t *testing.T) {
 		"no detector":          "new is nil",
 		"no transport":         "open is nil",
 		"detector":             "--- FAIL: TestFailedChecksFailTheTest/Deadline_changes_nothing",
-		"first":                "the other checks need this one to pass",
-		"first of a transport": "the other checks need this one to pass",
+		"first":                "the other rules are not checked until this one holds",
+		"first of a transport": "the other rules are not checked until this one holds",
 	} {
 		t.Run(what, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestFailedChecksFailTheTest$")

@@ -19,22 +19,22 @@ import (
 // patience is the time that anything expected to happen soon may take.
 const patience = time.Minute
 
-// NewReal returns a group of n replicas, 1 to 7, that smr.Start started, in directories of the test and
-// on a Network with links that can be cut. new must return a state machine in its initial state at every
-// call. The replicas are named "a", "b", "c", and so on. change may be nil; otherwise it is called with
-// the configuration of each replica before it starts. The group has a primary.
+// NewReal returns a group of n replicas, 1 to 7, that smr.Start started, in directories of the test and on a Network
+// with links that can be cut. new must return a state machine in its initial state at every call. The replicas are
+// named "a", "b", "c", and so on. change may be nil; otherwise it is called with the configuration of each replica
+// before it starts. The group has a primary.
 //
-// NewReal serves tests for which a simulated smrtest.Group is not enough: tests of code that calls
-// replicas, with contexts and goroutines, under the race detector. Use it in a testing/synctest bubble,
-// where time is virtual; elsewhere it takes real time.
+// NewReal serves tests for which a simulated smrtest.Group is not enough: tests of code that calls replicas, with
+// contexts and goroutines, under the race detector. Use it in a testing/synctest bubble, where time is virtual;
+// elsewhere it takes real time.
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		c := conform.NewReal(t, 3, newCounter, nil)
 //		…
 //	})
 //
-// Goroutines make runs differ slightly. Nothing is checked except by the test and by Settle. The replicas
-// are closed when the test ends.
+// Goroutines make runs differ slightly. Nothing is checked except by the test and by Settle. The replicas are closed
+// when the test ends.
 func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(cfg *smr.Config)) *Real[M] {
 	t.Helper()
 	if n < 1 || n > 7 {
@@ -53,8 +53,8 @@ func NewReal[M smr.StateMachine](t testing.TB, n int, new func() M, change func(
 	return c
 }
 
-// Real is a group of real replicas. Only the test's goroutine may call its methods, except that any
-// goroutine may call Replica, Machine and MustPropose, and use the replicas.
+// Real is a group of real replicas. Only the test's goroutine may call its methods, except that any goroutine may call
+// Replica, Machine and MustPropose, and use the replicas.
 type Real[M smr.StateMachine] struct {
 	t       testing.TB
 	new     func() M
@@ -95,8 +95,8 @@ func (c *Real[M]) Replica(id smr.ID) *smr.Replica {
 	return c.actor(id).replica
 }
 
-// Machine returns the state machine of a replica that is up. Read its state only within the replica's
-// Read. A restart replaces it.
+// Machine returns the state machine of a replica that is up. Read its state only within the replica's Read. A restart
+// replaces it.
 func (c *Real[M]) Machine(id smr.ID) M {
 	c.t.Helper()
 	return c.actor(id).machine
@@ -122,8 +122,8 @@ func (c *Real[M]) must(id smr.ID) {
 	}
 }
 
-// Restart starts the named replicas, or all that are down if none is named, on their directories. A
-// replica that is up is crashed first.
+// Restart starts the named replicas, or all that are down if none is named, on their directories. A replica that is up
+// is crashed first.
 func (c *Real[M]) Restart(ids ...smr.ID) {
 	c.t.Helper()
 	if len(ids) == 0 {
@@ -162,8 +162,7 @@ func (c *Real[M]) start(id smr.ID) error {
 	return err
 }
 
-// Crash stops replicas without notice to the others. Their calls end with an error. Their directories
-// keep all writes.
+// Crash stops replicas without notice to the others. Their calls end with an error. Their directories keep all writes.
 func (c *Real[M]) Crash(ids ...smr.ID) {
 	c.t.Helper()
 	for _, id := range ids {
@@ -194,8 +193,8 @@ func (c *Real[M]) Stop(ids ...smr.ID) {
 	}
 }
 
-// MustPropose proposes an operation at a replica and returns its result. The test fails if Propose
-// returns an error or takes longer than a minute.
+// MustPropose proposes an operation at a replica and returns its result. The test fails if Propose returns an error or
+// takes longer than a minute.
 func (c *Real[M]) MustPropose(at smr.ID, body []byte) []byte {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)

@@ -13,10 +13,10 @@ import (
 	"github.com/smr-go/smr/smrtest/internal/failing"
 )
 
-// inBubbleOf plays with a group of real replicas in virtual time.
-func inBubbleOf(t *testing.T, n int, play func(t *testing.T, c *Real[*diary])) {
+// inBubbleOf runs a test of a group of real replicas in virtual time.
+func inBubbleOf(t *testing.T, n int, run func(t *testing.T, c *Real[*diary])) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { play(t, NewReal(t, n, newDiary, nil)) })
+	synctest.Test(t, func(t *testing.T) { run(t, NewReal(t, n, newDiary, nil)) })
 }
 
 // written returns how many pages of its diary a replica has written, whether it is behind or not.
@@ -141,7 +141,7 @@ func TestRealFailures(t *testing.T) {
 	mute := func() *diary { return &diary{mute: true} }
 	for name, x := range map[string]struct {
 		new  func() *diary
-		play func(c *Real[*diary])
+		run  func(c *Real[*diary])
 		want string
 	}{
 		"states differ":   {salted, func(c *Real[*diary]) { c.Settle() }, "the states of a and b are not equal"},
@@ -155,7 +155,7 @@ func TestRealFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				failure := failing.Test(t, func(t testing.TB) { x.play(NewReal(t, 3, x.new, nil)) })
+				failure := failing.Test(t, func(t testing.TB) { x.run(NewReal(t, 3, x.new, nil)) })
 				assert.Contains(t, failure, x.want)
 			})
 		})

@@ -1,3 +1,14 @@
+// Package conform tests implementations of smr's interfaces other than the state machine, and code
+// around replicas:
+//
+//   - [TestTransport] and [TestDetector] check an implementation of smr.Transport or smr.Detector
+//     against its contract: one line in a test.
+//   - [Shake] wraps the Transport of a running replica, and loses, repeats, delays and cuts off its
+//     messages.
+//   - [NewReal] starts a group of real replicas, with their goroutines, for a testing/synctest bubble:
+//     time is virtual there, and the race detector sees everything.
+//
+// State machines are tested by package [github.com/smr-go/smr/smrtest].
 package conform
 
 import (
@@ -14,14 +25,14 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/smr-go/smr"
-	"github.com/smr-go/smr/smrtest/internal/stray"
+	"github.com/smr-go/smr/smrtest/internal/leak"
+	"github.com/smr-go/smr/smrtest/internal/suite"
 )
 
-// TestTransport checks that an implementation of smr.Transport keeps its contract. open returns a
-// transport that is not open yet, for one of the members "a", "b" and "c", and its address as in
-// smr.Member.Addr. All transports must be able to reach each other: those of smr.Network must come from
-// one Network. To restart a member, open is called again with its id after its transport was closed; the
-// address may change then.
+// TestTransport checks that an implementation of smr.Transport keeps its contract. open returns a transport that is not
+// open yet, for one of the members "a", "b" and "c", and its address as in smr.Member.Addr. All transports must be able
+// to reach each other: those of smr.Network must come from one Network. To restart a member, open is called again with
+// its id after its transport was closed; the address may change then.
 //
 //	conform.TestTransport(t, func(t *testing.T, id smr.ID) (smr.Transport, string) {
 //		tcp, err := smr.ListenTCP(smr.TCPConfig{Listen: "127.0.0.1:0"})
@@ -29,45 +40,47 @@ import (
 //		return tcp, tcp.Addr().String()
 //	})
 //
-// Messages may be lost, but a message that is sent repeatedly for 10 seconds must arrive. At most 128
-// MiB may wait for a member that accepts none. The check of greetings is skipped if the transport never
-// calls smr.Endpoint.Check. If the first check fails, the others are not run. Run TestTransport with the
-// race detector, too.
+// Messages may be lost, but a message that is sent 5,000 times, at least 2 ms apart, must arrive. At most 128 MiB may
+// wait for a member that accepts none. The check of greetings is skipped if the transport never calls
+// smr.Endpoint.Check. If the first check fails, the others are not run. Run TestTransport with the race detector, too.
 func TestTransport(t *testing.T, open func(t *testing.T, id smr.ID) (tr smr.Transport, addr string)) {
 	t.Helper()
 	if open == nil {
 		t.Fatal("TestTransport needs open, a function that returns a transport and its address; open is nil")
 	}
+	var rules []suite.Rule[opening]
 	for i, c := range transportChecks {
-		kept := t.Run(c.name, func(t *testing.T) {
-			err := c.try(10*time.Second, func(id smr.ID) (smr.Transport, string) { return open(t, id) })
-			if err == errNoGreeting {
-				t.Skip(err)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		})
-		if i == 0 && !kept {
-			t.Log("the other checks need this one to pass, and were not run")
-			return
-		}
+		rules = append(rules, suite.Rule[opening]{Name: c.name, First: i == 0,
+			Check: func(t *testing.T, open opening) error {
+				return c.try(5_000, func(id smr.ID) (smr.Transport, string) { return open(t, id) })
+			}})
 	}
+	suite.Enforce(t, rules, open)
 }
 
-// transportCheck drives members through a situation. Members check in transportMember.receive what holds
-// in every situation.
+// opening returns a transport of a member that is not open yet, and its address.
+type opening func(t *testing.T, id smr.ID) (tr smr.Transport, addr string)
+
+// transportCheck drives members through a situation. Members check in transportMember.receive what holds in every
+// situation.
 type transportCheck struct {
-	name string
-	run  func(*transportLab) error
+	name  string
+	start string // the members that are started, such as "ab"
+	run   func(l *transportLab, a, b, c *transportMember) error
 }
 
 // try runs the check and closes its members. An error describes the violation of the contract.
-func (c transportCheck) try(patience time.Duration, open func(id smr.ID) (smr.Transport, string)) (err error) {
+func (c transportCheck) try(patience int, open func(id smr.ID) (smr.Transport, string)) (err error) {
 	lab := &transportLab{open: open, patience: patience, addrs: map[smr.ID]string{}}
-	label := stray.NewLabel()
+	label := leak.NewLabel()
 	label.Do(func() {
-		err = c.run(lab)
+		var m [3]*transportMember
+		for i := 0; err == nil && i < len(c.start); i++ {
+			m[c.start[i]-'a'], err = lab.start(smr.ID(c.start[i:i+1]), nil)
+		}
+		if err == nil {
+			err = c.run(lab, m[0], m[1], m[2])
+		}
 		if ended := lab.end(); ended != nil {
 			err = errors.Join(err, ended)
 		}
@@ -81,8 +94,8 @@ func (c transportCheck) try(patience time.Duration, open func(id smr.ID) (smr.Tr
 // transportLab holds the members of one check.
 type transportLab struct {
 	open     func(id smr.ID) (smr.Transport, string)
-	patience time.Duration // how long expected events may take
-	sent     atomic.Uint64 // letters written
+	patience int           // ticks for which a check waits for what must happen
+	sent     atomic.Uint64 // messages written
 
 	mu      sync.Mutex
 	addrs   map[smr.ID]string
@@ -96,7 +109,7 @@ const (
 
 // start opens a member's transport. change, if not nil, alters the endpoint first.
 func (l *transportLab) start(id smr.ID, change func(e *smr.Endpoint)) (*transportMember, error) {
-	m := &transportMember{lab: l, id: id, got: map[letterNumber]bool{}}
+	m := &transportMember{lab: l, id: id, got: map[messageNumber]bool{}}
 	tr, addr := l.open(id)
 	m.tr = tr
 	e := smr.Endpoint{
@@ -120,25 +133,6 @@ func (l *transportLab) start(id smr.ID, change func(e *smr.Endpoint)) (*transpor
 		return nil, fmt.Errorf("Open of %s: %w", id, err)
 	}
 	return m, nil
-}
-
-// trio starts a, b and c.
-func (l *transportLab) trio() (members [3]*transportMember, err error) {
-	for i, id := range []smr.ID{"a", "b", "c"} {
-		if members[i], err = l.start(id, nil); err != nil {
-			return members, err
-		}
-	}
-	return members, nil
-}
-
-// pair starts a, and b with a changed endpoint.
-func (l *transportLab) pair(change func(e *smr.Endpoint)) (a, b *transportMember, err error) {
-	if a, err = l.start("a", nil); err != nil {
-		return nil, nil, err
-	}
-	b, err = l.start("b", change)
-	return a, b, err
 }
 
 func helloOf(id smr.ID) []byte { return []byte("hello from " + string(id)) }
@@ -165,7 +159,7 @@ func (l *transportLab) end() error {
 }
 
 // noneLeft returns an error unless the goroutines that transports started under label end.
-func (l *transportLab) noneLeft(label stray.Label) error {
+func (l *transportLab) noneLeft(label leak.Label) error {
 	stacks := ""
 	if l.eventually(func() bool { stacks = label.Stacks(); return stacks == "" }) {
 		return nil
@@ -173,75 +167,71 @@ func (l *transportLab) noneLeft(label stray.Label) error {
 	return fmt.Errorf("goroutines are left after Close:\n%s", stacks)
 }
 
-// eventually waits for the condition, no longer than patience, and reports whether it held.
+// tick is the shortest time between two looks at a condition. A check waits for a number of ticks and not for a time,
+// because a busy machine delays its ticks as well as what it waits for.
+const tick = 2 * time.Millisecond
+
+// eventually waits for the condition, for no more ticks than patience, and reports whether it held.
 func (l *transportLab) eventually(condition func() bool) bool {
-	timeout := time.NewTimer(l.patience)
-	defer timeout.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-tick.C:
-		case <-timeout.C:
-			return condition()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for range l.patience {
+		if condition() {
+			return true
 		}
+		<-ticker.C
 	}
-	return true
+	return condition()
 }
 
-// within runs f and returns an error if it takes longer than patience.
+// within runs f and returns an error if it does not return before patience ends.
 func (l *transportLab) within(what string, f func()) error {
-	done := make(chan struct{})
+	var done atomic.Bool
 	go func() {
-		defer close(done)
+		defer done.Store(true)
 		f()
 	}()
-	select {
-	case <-done:
-		return nil
-	case <-time.After(l.patience):
-		return fmt.Errorf("%s has not returned after %v", what, l.patience)
+	if !l.eventually(done.Load) {
+		return fmt.Errorf("%s has not returned after %d ticks of %v", what, l.patience, tick)
 	}
+	return nil
 }
 
-// A letter is a message that names its sender and receiver. Its first 8 bytes determine the others, so
-// that damage is visible:
+// Each message of a check names its sender and receiver. Its first 8 bytes determine the others, so that damage is
+// visible:
 //
 //	from (1) | to (1); 0: any | number (6) | bytes from a generator seeded with the first 8
 
-type letterNumber uint64 // the first 8 bytes
+type messageNumber uint64 // the first 8 bytes
 
-const letterHead = 8
+const messageHead = 8
 
-func (l *transportLab) letter(from, to smr.ID, size int) []byte {
+func (l *transportLab) message(from, to smr.ID, size int) []byte {
 	msg := make([]byte, size)
-	number := letterNumber(l.sent.Add(1)) | letterNumber(from[0])<<56
+	number := messageNumber(l.sent.Add(1)) | messageNumber(from[0])<<56
 	if to != "" {
-		number |= letterNumber(to[0]) << 48
+		number |= messageNumber(to[0]) << 48
 	}
 	binary.BigEndian.PutUint64(msg, uint64(number))
-	fillLetter(msg)
+	fillMessage(msg)
 	return msg
 }
 
-func numberOf(msg []byte) letterNumber { return letterNumber(binary.BigEndian.Uint64(msg)) }
+func numberOf(msg []byte) messageNumber { return messageNumber(binary.BigEndian.Uint64(msg)) }
 
-func fillLetter(msg []byte) {
-	random := rand.NewPCG(uint64(numberOf(msg)), 0)
-	var word [8]byte
-	for at := letterHead; at < len(msg); at += len(word) {
-		binary.BigEndian.PutUint64(word[:], random.Uint64())
-		copy(msg[at:], word[:])
-	}
+func fillMessage(msg []byte) {
+	var seed [32]byte
+	copy(seed[:], msg[:messageHead])
+	rand.NewChaCha8(seed).Read(msg[messageHead:])
 }
 
-// intact returns an error if a letter has not arrived as it was sent.
+// intact returns an error if a message has not arrived as it was sent.
 func intact(msg []byte, from, to smr.ID) error {
-	if len(msg) < letterHead {
+	if len(msg) < messageHead {
 		return fmt.Errorf("received %d bytes that no member sent", len(msg))
 	}
 	whole := bytes.Clone(msg)
-	fillLetter(whole)
+	fillMessage(whole)
 	switch {
 	case !bytes.Equal(whole, msg):
 		return fmt.Errorf("received a message of %d bytes that was changed on its way", len(msg))

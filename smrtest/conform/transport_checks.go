@@ -13,27 +13,23 @@ import (
 )
 
 var transportChecks = []transportCheck{
-	{"carries messages between all members", checkCarries},
-	{"carries the largest message", checkLargest},
-	{"refuses larger ones and goes on", checkTooLarge},
-	{"refuses what is too large for the receiver and goes on", checkTooLargeForReceiver},
-	{"leaves a sent message as it is", checkShared},
-	{"sends from many goroutines", checkConcurrent},
-	{"does not block on an absent member", checkAbsent},
-	{"does not block on a member that takes nothing", checkStuck},
-	{"carries messages to a restarted member", checkRestart},
-	{"is silent after Close", checkSilent},
-	{"waits in Close for Receive to return", checkCloseWaits},
-	{"talks only to those that Check allows", checkGreeting},
+	{"carries messages between all members", "abc", checkCarries},
+	{"carries the largest message", "ab", checkLargest},
+	{"refuses larger ones and goes on", "ab", checkTooLarge},
+	{"refuses what is too large for the receiver and goes on", "a", checkTooLargeForReceiver},
+	{"leaves a sent message as it is", "abc", checkShared},
+	{"sends from many goroutines", "abc", checkConcurrent},
+	{"does not block on an absent member", "ab", checkAbsent},
+	{"does not block on a member that takes nothing", "ac", checkStuck},
+	{"carries messages to a restarted member", "ab", checkRestart},
+	{"is silent after Close", "abc", checkSilent},
+	{"waits in Close for Receive to return", "a", checkCloseWaits},
+	{"talks only to those that Check allows", "", checkGreeting},
 }
 
-func checkCarries(l *transportLab) error {
-	members, err := l.trio()
-	if err != nil {
-		return err
-	}
-	return eachPair(members, func(from, to *transportMember) error {
-		for _, size := range []int{letterHead, 100, 4_000, 70_000} {
+func checkCarries(_ *transportLab, a, b, c *transportMember) error {
+	return eachPair([]*transportMember{a, b, c}, func(from, to *transportMember) error {
+		for _, size := range []int{messageHead, 100, 4_000, 70_000} {
 			if err := from.reaches(to, size); err != nil {
 				return err
 			}
@@ -42,7 +38,7 @@ func checkCarries(l *transportLab) error {
 	})
 }
 
-func eachPair(members [3]*transportMember, f func(from, to *transportMember) error) error {
+func eachPair(members []*transportMember, f func(from, to *transportMember) error) error {
 	for _, from := range members {
 		for _, to := range members {
 			if from == to {
@@ -56,51 +52,34 @@ func eachPair(members [3]*transportMember, f func(from, to *transportMember) err
 	return nil
 }
 
-func checkLargest(l *transportLab) error {
-	a, b, err := l.pair(nil)
-	if err != nil {
-		return err
-	}
+func checkLargest(_ *transportLab, a, b, _ *transportMember) error {
 	return a.reaches(b, labMaxMessage)
 }
 
 // The receivers check that no message above MaxMessage arrives.
-func checkTooLarge(l *transportLab) error {
-	a, b, err := l.pair(nil)
-	if err != nil {
-		return err
-	}
+func checkTooLarge(l *transportLab, a, b, _ *transportMember) error {
 	if err := a.reaches(b, 100); err != nil {
 		return err
 	}
-	a.tr.Send("b", l.letter("a", "b", labMaxMessage+1))
+	a.tr.Send("b", l.message("a", "b", b.max+1))
 	return a.reaches(b, 100)
 }
 
-func checkTooLargeForReceiver(l *transportLab) error {
-	a, b, err := l.pair(func(e *smr.Endpoint) { e.MaxMessage = 1_000 })
+func checkTooLargeForReceiver(l *transportLab, a, _, _ *transportMember) error {
+	b, err := l.start("b", func(e *smr.Endpoint) { e.MaxMessage = 1_000 })
 	if err != nil {
 		return err
 	}
-	if err := a.reaches(b, 100); err != nil {
-		return err
-	}
-	a.tr.Send("b", l.letter("a", "b", 1_001))
-	return a.reaches(b, 100)
+	return checkTooLarge(l, a, b, nil)
 }
 
-func checkShared(l *transportLab) error {
-	members, err := l.trio()
-	if err != nil {
-		return err
-	}
-	a, b, c := members[0], members[1], members[2]
-	letter := l.letter("a", "", 10_000)
-	before := bytes.Clone(letter)
+func checkShared(l *transportLab, a, b, c *transportMember) error {
+	message := l.message("a", "", 10_000)
+	before := bytes.Clone(message)
 	arrived := l.eventually(func() bool {
-		a.tr.Send("b", letter)
-		a.tr.Send("c", letter)
-		return b.has(letter) && c.has(letter)
+		a.tr.Send("b", message)
+		a.tr.Send("c", message)
+		return b.has(message) && c.has(message)
 	})
 	if !arrived {
 		return errors.New("a message that was sent to two members has not arrived at both")
@@ -108,23 +87,20 @@ func checkShared(l *transportLab) error {
 	if err := errors.Join(a.close(), b.close(), c.close()); err != nil {
 		return err
 	}
-	if !bytes.Equal(before, letter) {
+	if !bytes.Equal(before, message) {
 		return errors.New("a sent message was changed, which other Sends may share")
 	}
 	return nil
 }
 
-func checkConcurrent(l *transportLab) error {
-	members, err := l.trio()
-	if err != nil {
-		return err
-	}
+func checkConcurrent(l *transportLab, a, b, c *transportMember) error {
+	members := []*transportMember{a, b, c}
 	var senders sync.WaitGroup
 	eachPair(members, func(from, to *transportMember) error {
 		for range 2 {
 			senders.Go(func() {
 				for i := range 100 {
-					from.tr.Send(to.id, l.letter(from.id, to.id, letterHead+i*i))
+					from.tr.Send(to.id, l.message(from.id, to.id, messageHead+i*i))
 				}
 			})
 		}
@@ -137,32 +113,26 @@ func checkConcurrent(l *transportLab) error {
 }
 
 // c never started and has no address; b has an address at which it no longer listens.
-func checkAbsent(l *transportLab) error {
-	a, b, err := l.pair(nil)
-	if err != nil {
-		return err
-	}
+func checkAbsent(l *transportLab, a, b, _ *transportMember) error {
 	if err := errors.Join(a.reaches(b, 100), b.close()); err != nil {
 		return err
 	}
-	letter := l.letter("a", "", 4_000)
+	message := l.message("a", "", 4_000)
 	return l.within("Send to an absent member", func() {
 		for range 2_000 {
-			a.tr.Send("b", letter)
-			a.tr.Send("c", letter)
+			a.tr.Send("b", message)
+			a.tr.Send("c", message)
 		}
 	})
 }
 
-// b's Receive does not return from its first message. Further sends to b do not block, and do not delay
-// messages to c.
-func checkStuck(l *transportLab) error {
-	members, gate, err := l.stuckTrio()
+// b's Receive does not return from its first message. Further sends to b do not block, and do not delay messages to c.
+func checkStuck(l *transportLab, a, _, c *transportMember) error {
+	_, gate, err := l.stuck(a)
 	if err != nil {
 		return err
 	}
 	defer gate.open()
-	a, c := members[0], members[2]
 	var waiting atomic.Int64
 	err = l.within("Send to a member that takes nothing", func() {
 		for range 2 * labQueue / labMaxMessage {
@@ -185,18 +155,15 @@ func checkStuck(l *transportLab) error {
 	return nil
 }
 
-// stuckTrio returns three members. b's Receive waits for the gate.
-func (l *transportLab) stuckTrio() (members [3]*transportMember, g *gate, err error) {
+// stuck starts b, whose Receive waits for the gate, with a message from a.
+func (l *transportLab) stuck(a *transportMember) (b *transportMember, g *gate, err error) {
 	g = newGate()
-	for i, change := range []func(*smr.Endpoint){nil, func(e *smr.Endpoint) { e.Receive = g.receive }, nil} {
-		if members[i], err = l.start(smr.ID([]string{"a", "b", "c"}[i]), change); err != nil {
-			return members, g, err
-		}
+	if b, err = l.start("b", func(e *smr.Endpoint) { e.Receive = g.receive }); err != nil {
+		return b, g, err
 	}
-	a := members[0]
-	letter := l.letter("a", "b", 100)
+	message := l.message("a", "b", 100)
 	err = l.within("Send", func() {
-		l.eventually(func() bool { a.tr.Send("b", letter); return g.entered.Load() })
+		l.eventually(func() bool { a.tr.Send("b", message); return g.entered.Load() })
 	})
 	if err == nil && !g.entered.Load() {
 		err = errors.New("no message has arrived")
@@ -204,7 +171,7 @@ func (l *transportLab) stuckTrio() (members [3]*transportMember, g *gate, err er
 	if err != nil {
 		g.open()
 	}
-	return members, g, err
+	return b, g, err
 }
 
 // gate is a Receive that does not return until it is opened.
@@ -225,11 +192,7 @@ func (g *gate) receive(smr.ID, []byte) {
 	<-g.closed
 }
 
-func checkRestart(l *transportLab) error {
-	a, old, err := l.pair(nil)
-	if err != nil {
-		return err
-	}
+func checkRestart(l *transportLab, a, old, _ *transportMember) error {
 	if err := errors.Join(a.reaches(old, 100), old.reaches(a, 100), old.close()); err != nil {
 		return err
 	}
@@ -244,12 +207,7 @@ func checkRestart(l *transportLab) error {
 }
 
 // b closes while a sends to it. Messages that b sends afterwards are not carried.
-func checkSilent(l *transportLab) error {
-	members, err := l.trio()
-	if err != nil {
-		return err
-	}
-	a, b, c := members[0], members[1], members[2]
+func checkSilent(l *transportLab, a, b, c *transportMember) error {
 	if err := errors.Join(a.reaches(b, 100), b.reaches(a, 100)); err != nil {
 		return err
 	}
@@ -257,8 +215,8 @@ func checkSilent(l *transportLab) error {
 	var sender sync.WaitGroup
 	sender.Go(func() { a.keepSending("b", stop) })
 	l.eventually(func() bool { return b.received() > 10 })
-	err = b.close()
-	late := l.letter("b", "a", 100)
+	err := b.close()
+	late := l.message("b", "a", 100)
 	b.tr.Send("a", late)
 	err = errors.Join(err, c.reaches(a, 100), a.reaches(c, 100))
 	<-time.After(watched) // b notices a late Receive
@@ -273,28 +231,32 @@ func checkSilent(l *transportLab) error {
 }
 
 func (m *transportMember) keepSending(to smr.ID, stop <-chan struct{}) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
 	for {
+		for range 100 {
+			m.tr.Send(to, m.lab.message(m.id, to, 100))
+		}
 		select {
 		case <-stop:
 			return
-		default:
-			m.tr.Send(to, m.lab.letter(m.id, to, 100))
+		case <-ticker.C:
 		}
 	}
 }
 
-// watched is the time for which a check waits for an event that must not happen. A correct transport never
-// fails because of it.
+// watched is the time for which a check waits for an event that must not happen. A correct transport never fails
+// because of it.
 const watched = 100 * time.Millisecond
 
-func checkCloseWaits(l *transportLab) error {
-	members, gate, err := l.stuckTrio()
+func checkCloseWaits(l *transportLab, a, _, _ *transportMember) error {
+	b, gate, err := l.stuck(a)
 	if err != nil {
 		return err
 	}
 	defer gate.open()
 	closed := make(chan error, 1)
-	go func() { closed <- members[1].close() }()
+	go func() { closed <- b.close() }()
 	select {
 	case err := <-closed:
 		if err != nil {

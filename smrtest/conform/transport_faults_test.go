@@ -13,15 +13,15 @@ type transportFault struct {
 	name  string
 	check string
 	want  string // of the error
-	seen  time.Duration
+	seen  int    // the patience
 	plant func(*testing.T, *smr.Network) opener
 }
 
 // How patient a check is, by when it sees the fault.
 const (
-	atOnce     = 10 * time.Second       // as soon as it happens
-	atEnd      = 300 * time.Millisecond // when patience ends
-	afterFlood = 2 * time.Second        // when patience ends, which must last for 256 MiB
+	atOnce     = 5_000 // as soon as it happens
+	atEnd      = 150   // when patience ends
+	afterFlood = 1_000 // when patience ends, which must last for 256 MiB
 )
 
 var transportFaults = []transportFault{

@@ -1,11 +1,15 @@
 package conform
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/smrtest/internal/suite"
 )
 
 // transportMember is one end of a transport under test. It checks every message that it receives.
@@ -16,18 +20,18 @@ type transportMember struct {
 	max int
 
 	mu      sync.Mutex
-	got     map[letterNumber]bool
-	kept    []keptLetter // checked again at the end
-	closed  bool         // Close has returned
-	trouble error        // the first
+	got     map[messageNumber]bool
+	kept    []keptMessage // checked again at the end
+	closed  bool          // Close has returned
+	trouble error         // the first
 }
 
-type keptLetter struct {
+type keptMessage struct {
 	from smr.ID
 	msg  []byte
 }
 
-const lettersKept = 256
+const messagesKept = 256
 
 // receive is the Endpoint's Receive. It checks that each message is unchanged, has the right sender and
 // receiver, is not above MaxMessage, and does not arrive after Close.
@@ -48,19 +52,19 @@ func (m *transportMember) receive(from smr.ID, msg []byte) {
 		return
 	}
 	m.got[numberOf(msg)] = true
-	if len(m.kept) < lettersKept {
-		m.kept = append(m.kept, keptLetter{from, msg})
+	if len(m.kept) < messagesKept {
+		m.kept = append(m.kept, keptMessage{from, msg})
 	}
 }
 
-// has reports whether a letter has arrived.
-func (m *transportMember) has(letter []byte) bool {
+// has reports whether a message has arrived.
+func (m *transportMember) has(message []byte) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.got[numberOf(letter)]
+	return m.got[numberOf(message)]
 }
 
-// received returns the number of letters that have arrived.
+// received returns the number of messages that have arrived.
 func (m *transportMember) received() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -88,7 +92,7 @@ func (m *transportMember) close() error {
 	return nil
 }
 
-// verdict returns the first violation that the member has seen. It checks the letters that it kept again.
+// verdict returns the first violation that the member has seen. It checks the messages that it kept again.
 func (m *transportMember) verdict() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -103,19 +107,93 @@ func (m *transportMember) verdict() error {
 	return nil
 }
 
-// reaches sends a letter repeatedly until it arrives.
+// reaches sends a message repeatedly until it arrives.
 func (m *transportMember) reaches(to *transportMember, size int) error {
-	letter := m.lab.letter(m.id, to.id, size)
+	message := m.lab.message(m.id, to.id, size)
 	arrived := m.lab.eventually(func() bool {
-		if to.has(letter) {
+		if to.has(message) {
 			return true
 		}
-		m.tr.Send(to.id, letter)
+		m.tr.Send(to.id, message)
 		return false
 	})
 	if !arrived {
-		return fmt.Errorf("a message of %d bytes from %s to %s, sent again and again, has not arrived after %v",
-			size, m.id, to.id, m.lab.patience)
+		return fmt.Errorf("a message of %d bytes from %s to %s, sent %d times, has not arrived", size, m.id, to.id, m.lab.patience)
 	}
 	return nil
+}
+
+const errNoGreeting suite.Unable = "the transport never calls Endpoint.Check"
+
+// greeting is b's Check. It refuses a until allow is called.
+type greeting struct {
+	allowed atomic.Bool
+	refused atomic.Int64          // calls
+	trouble atomic.Pointer[error] // the last wrong hello
+}
+
+var errRefused = errors.New("not yet")
+
+func (g *greeting) check(from smr.ID, hello []byte) error {
+	if want := helloOf(from); !bytes.Equal(hello, want) {
+		err := fmt.Errorf("Check of %q got the hello %q: it was %q", from, hello, want)
+		g.trouble.Store(&err)
+	}
+	if g.allowed.Load() {
+		return nil
+	}
+	g.refused.Add(1)
+	return errRefused
+}
+
+// allow makes check succeed from now on. It returns the last wrong hello as an error.
+func (g *greeting) allow() error {
+	g.allowed.Store(true)
+	if err := g.trouble.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// While b refuses a, no message passes in either direction. Then b allows a.
+func checkGreeting(l *transportLab, _, _, _ *transportMember) error {
+	if err := l.checkRefused(0, 1); err != nil {
+		return err
+	}
+	err := l.checkRefused(1, 0)
+	if err == errNoGreeting {
+		return errors.New("b's Check is called when a sends to b, but not when b sends to a")
+	}
+	return err
+}
+
+func (l *transportLab) checkRefused(fromPlace, toPlace int) error {
+	var greeting greeting
+	a, err1 := l.start("a", nil)
+	b, err2 := l.start("b", func(e *smr.Endpoint) { e.Check = greeting.check })
+	if err := cmp.Or(err1, err2); err != nil {
+		return err
+	}
+	pair := []*transportMember{a, b}
+	from, to := pair[fromPlace], pair[toPlace]
+	message := l.message(from.id, to.id, 100)
+	l.eventually(func() bool {
+		from.tr.Send(to.id, message)
+		return greeting.refused.Load() >= 2 || to.received() > 0
+	})
+	switch passed := to.received() > 0; {
+	case passed && greeting.refused.Load() == 0:
+		return errNoGreeting
+	case passed:
+		return fmt.Errorf("a message from %s to %s was carried though b's Check refuses a", from.id, to.id)
+	case greeting.refused.Load() == 0:
+		return fmt.Errorf("a message from %s to %s was neither carried nor was b's Check asked", from.id, to.id)
+	}
+	if err := greeting.allow(); err != nil {
+		return err
+	}
+	if err := from.reaches(to, 100); err != nil {
+		return fmt.Errorf("after b's Check allows a: %w", err)
+	}
+	return errors.Join(a.close(), b.close(), greeting.allow())
 }

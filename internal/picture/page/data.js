@@ -67,7 +67,7 @@ function lastAt(times, t) {
 }
 
 // Roles of a replica do not overlap. Its other spans are ailments.
-const IN_PROTOCOL = new Set(["forming", "recovering", "backup", "primary", "view change"]);
+const IN_PROTOCOL = new Set(["forming", "outside", "backup", "primary", "view change"]);
 const ROLES = new Set([...IN_PROTOCOL, "paused", "down"]);
 const CALLS = {"answered": "", "not applied": "not applied", "unknown": "outcome unknown", "open": "no answer yet"};
 const isRole = s => ROLES.has(s.kind) && !lanes[s.lane].client;

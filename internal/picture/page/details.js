@@ -20,6 +20,7 @@ function describe(item) {
 	switch (item.what) {
 	case "message": return describeMessage(item.i);
 	case "mark": return {title: `${item.look.symbol} ${item.kind}`, facts: [["at", nameOf(item.lane)], ["time", stamp(item.at)]], text: item.text};
+	case "op": return {title: `op ${item.number}`, facts: [["committed", stamp(item.at)], ["result", item.result], ["before", item.before], ["after", item.after]], text: item.text};
 	case "state": return {title: `${nameOf(item.lane)}: state`, facts: [["since", stamp(item.at)]], text: item.text};
 	case "cut": return {title: `${nameOf(item.from)} ↛ ${nameOf(item.to)}`, facts: period(item), text: `No messages pass from ${nameOf(item.from)} to ${nameOf(item.to)}.`};
 	case "network": return {title: "Network: " + item.text, facts: period(item), text: item.now.map(c => `${nameOf(c.from)} ↛ ${nameOf(c.to)}`).join(", ")};

@@ -2,7 +2,7 @@
 const KEYS = [
 	["wheel, + −", "zoom"], ["drag, ← →", "move; with Shift by a whole width"], ["Shift + wheel", "move"], ["↑ ↓", "scroll, if the lanes do not fit"],
 	["Shift + drag", "zoom to the stretch"], ["click", "pin; click elsewhere or Esc to unpin"], ["double click", "zoom in"],
-	["f, Home", "the whole run"], ["v", "the violation"], ["n, p", "next and previous event of the list"], ["/", "find"],
+	["f, Home", "the whole run"], ["v", "the violation"], ["n, p", "next and previous event of the list"], ["/", "find"], ["o", "go to an op"],
 	["c", "compress time or not"], ["h", "heartbeats or not"], ["t", "light or dark"], ["Alt + click on a kind", "only that kind"], ["?", "this help"],
 ];
 
@@ -113,7 +113,7 @@ const ACTIONS = {
 	"+": () => { zoomAt((GUTTER + size.width) / 2, 1.5); moved(); }, "-": () => { zoomAt((GUTTER + size.width) / 2, 1 / 1.5); moved(); },
 	"f": () => { seeAll(); moved(); }, "v": showViolation, "n": () => next(1), "p": () => next(-1),
 	"c": toggleCompression, "h": toggleHeartbeats, "t": toggleTheme, "?": () => document.getElementById("keys").showModal(),
-	"/": () => findBox.focus(), "Escape": () => pin(null),
+	"/": () => findBox.focus(), "o": () => opBox.focus(), "Escape": () => pin(null),
 };
 Object.assign(ACTIONS, {"=": ACTIONS["+"], "_": ACTIONS["-"], "Home": ACTIONS.f});
 
@@ -122,6 +122,10 @@ document.addEventListener("keydown", event => {
 	if (event.target === findBox) {
 		if (event.key === "Escape") { findBox.value = ""; find(""); canvas.focus(); }
 		if (event.key === "Enter") visit(search.current + (event.shiftKey ? -1 : 1));
+		return;
+	}
+	if (event.target === opBox) {
+		if (event.key === "Escape") canvas.focus();
 		return;
 	}
 	if (event.target === listBox && /^(Page|Home)/.test(event.key)) return;

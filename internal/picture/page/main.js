@@ -51,6 +51,10 @@ function showHeader() {
 		by("schedule").querySelector("summary").textContent = `Schedule of ${run.schedule.length} ${run.unit}${run.schedule.length === 1 ? "" : "s"}`;
 		by("schedule").querySelector("ol").append(...run.schedule.map(text => element("li", {}, text)));
 	}
+	showOps();
+	opsBox.firstElementChild.addEventListener("toggle", showOps);
+	opBox.addEventListener("click", event => event.preventDefault()); // it is part of what opens the table
+	opBox.addEventListener("change", () => jumpToOp(Number(opBox.value)));
 	by("fit").onclick = ACTIONS.f;
 	by("compress").onclick = toggleCompression;
 	by("theme").onclick = toggleTheme;

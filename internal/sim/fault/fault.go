@@ -9,9 +9,13 @@ package fault
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // Fault is one thing that goes wrong, or that an operator does. Every fault of a run is a value of
@@ -78,14 +82,98 @@ func noReplica(host, replicas int) error {
 	for i := range replicas {
 		names = append(names, Name(i))
 	}
-	return fmt.Errorf("there is no replica %q: the group has %s", Name(host), list(names))
+	return fmt.Errorf("there is no replica %q: the group has %s", Name(host), List(names))
 }
 
-// list returns names as "a, b and c".
-func list(names []string) string {
-	last := len(names) - 1
-	if last < 1 {
-		return strings.Join(names, "")
+// List returns names as "a, b and c".
+func List[S ~string](names []S) string {
+	var b strings.Builder
+	for i, name := range names {
+		switch {
+		case i > 0 && i == len(names)-1:
+			b.WriteString(" and ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(name))
 	}
-	return strings.Join(names[:last], ", ") + " and " + names[last]
+	return b.String()
 }
+
+// Trigger is the moment that a fault waits for: right after the Nth event of its kind at Host, from
+// the fault's time on.
+type Trigger struct {
+	Host    int
+	When    Moment
+	Message vsr.MessageKind // for Sent and Received; 0: any
+	Nth     int             // from 1
+}
+
+// Matches reports whether an event has the trigger's host, moment and message.
+func (t *Trigger) Matches(host int, when Moment, m vsr.MessageKind) bool {
+	return t.Host == host && t.When == when && (t.Message == 0 || t.Message == m)
+}
+
+// Moment is a kind of event at a replica.
+type Moment uint8
+
+// The moments.
+const (
+	Sent     Moment = iota // a message was sent to one of its receivers
+	Received               // a message arrived
+	Issued                 // a save was issued
+	Saved                  // a save became durable, and the core does not know it yet
+	Alone                  // a save became durable, and no other disk holds the log's last entry
+	Led                    // the replica became primary
+	Changes                // its view change began
+	Applied                // it applied operations
+	Fetched                // a snapshot was received and is durable, and the core does not know it yet
+	Moments                // the number of moments
+)
+
+var momentNames = [Moments]string{"sent", "received", "issued", "saved", "alone", "led", "changes", "applied", "fetched"}
+
+func (m Moment) String() string { return momentNames[m] }
+
+// Forever is the end of what lasts until something ends it.
+const Forever = time.Duration(math.MaxInt64)
+
+// Until returns the end of what lasts for d from now on; d 0 is Forever.
+func Until(now, d time.Duration) time.Duration {
+	if d == 0 || d > Forever-now {
+		return Forever
+	}
+	return now + d
+}
+
+// Timed holds the lasting faults of one kind at one place. The latest that has not ended counts;
+// when it ends before an earlier one, the earlier one counts again.
+type Timed []timed
+
+type timed struct {
+	until  time.Duration
+	amount int64
+}
+
+// Begin adds an amount that lasts for d; d 0 is until all faults end. An amount of 0 ends all.
+func (x *Timed) Begin(now, d time.Duration, amount int64) {
+	if amount == 0 {
+		*x = nil
+		return
+	}
+	until := Until(now, d)
+	*x = append(slices.DeleteFunc(*x, func(t timed) bool { return t.until <= until }), timed{until, amount})
+}
+
+// Amount returns the amount that counts now, or 0.
+func (x Timed) Amount(now time.Duration) int64 {
+	for _, t := range slices.Backward(x) {
+		if now < t.until {
+			return t.amount
+		}
+	}
+	return 0
+}
+
+// Active reports whether there is an amount now.
+func (x Timed) Active(now time.Duration) bool { return x.Amount(now) != 0 }

@@ -8,11 +8,11 @@ type Kind uint8
 // The kinds of faults. Their numbers are part of a run's hash: add, never renumber.
 const (
 	none                Kind = iota
-	Crash                    // the process ends, as by SIGKILL; N > 0: again at the Nth change of the disk when it restarts
+	Crash                    // the process ends, as by SIGKILL; N > 0: again at the Nth change of the disk after that
 	PowerCut                 // unsynced writes survive in pieces; N as for Crash
 	CrashIn                  // a Crash or PowerCut at the Nth change of the disk from now on
 	Start                    // the process starts, if it is down
-	Stop                     // it leaves in order, as Close does, and ends after 10 ms
+	Stop                     // it leaves and ends, as Close does
 	Pause                    // it stands still
 	Resume                   // ends Pause and Suspend
 	Suspend                  // its machine stands still, and so does its monotonic clock
@@ -45,9 +45,17 @@ const (
 	MisplacedInSnapshot      // one chunk of the latest snapshot lies where another should be
 	StrayWrite               // a copy of an earlier write lies behind the end of the log
 	Wipe                     // the disk is empty (F16)
-	ForeignStart             // To, or if that is Host its namesake in another group, starts on the host's directory (F17)
+	ForeignStart             // To, or if that is Host its namesake in another group, starts on its directory (F17)
 	SecondStart              // a second process starts on the directory of a running one (F18)
 	HandOver                 // an operator asks the host to hand its role over to To; For > 0: and then gives up
+	LostTail                 // the process ends, and the last write of its log, which no mark covers, is undone (S6)
+	ForgeRequest             // a number in the next request that it forwards is one that it must not have
+	NarrowLink               // the link from Host to To carries N bytes a second; 0: ends NarrowLink
+	RemoveFolder             // the process ends, and a folder is removed: N = 0 the log, 1 the snapshots (F19)
+	OlderFolder              // the process ends after For, and folder N is what it was before For
+	OthersFolder             // the process ends, and folder N is that of To
+	HangApply                // the state machine applies nothing
+	NoDescriptors            // no file can be opened (F13)
 	Kinds                    // the number of kinds
 )
 
@@ -87,33 +95,46 @@ type row struct {
 	manual      bool                                 // schedules and tests use it, but chance does not
 	cuts        func(f *Fault, from, to, n int) bool // the links that it cuts
 	simpler     []Kind                               // kinds that may cause the same failure
-	script      func(n int64) int64                  // N for a number of 16 bits in a script; nil: no script has the kind
+	script      func(n int64) int64                  // N for 16 bits of a script; nil: no script has the kind
 }
 
 var table = [Kinds]row{
-	Crash:     {name: "crash", class: CrashClass, running: true, script: below16},
-	PowerCut:  {name: "power-cut", class: CrashClass, running: true, simpler: []Kind{Crash}, script: below16},
-	CrashIn:   {name: "crash-in", class: CrashClass, amount: count, simpler: []Kind{Crash, PowerCut}, script: from1to16},
-	Start:     {name: "start", class: CrashClass, manual: true},
-	Stop:      {name: "stop", class: CrashClass, running: true, simpler: []Kind{Crash, PowerCut}, script: zero},
-	Pause:     {name: "pause", class: PauseClass, running: true, script: zero},
-	Resume:    {name: "resume", class: PauseClass, running: true, manual: true},
-	Suspend:   {name: "suspend", class: PauseClass, running: true, ends: true, simpler: []Kind{Pause}, script: zero},
-	SlowTurns: {name: "slow-turns", class: PauseClass, amount: span, running: true, simpler: []Kind{Pause}, script: times(time.Microsecond)},
+	Crash:    {name: "crash", class: CrashClass, running: true, script: below16},
+	PowerCut: {name: "power-cut", class: CrashClass, running: true, simpler: []Kind{Crash}, script: below16},
+	CrashIn: {name: "crash-in", class: CrashClass, amount: count, simpler: []Kind{Crash, PowerCut},
+		script: from1to16},
+	Start:   {name: "start", class: CrashClass, manual: true},
+	Stop:    {name: "stop", class: CrashClass, running: true, simpler: []Kind{Crash, PowerCut}, script: zero},
+	Pause:   {name: "pause", class: PauseClass, running: true, script: zero},
+	Resume:  {name: "resume", class: PauseClass, running: true, manual: true},
+	Suspend: {name: "suspend", class: PauseClass, running: true, ends: true, simpler: []Kind{Pause}, script: zero},
+	SlowTurns: {name: "slow-turns", class: PauseClass, amount: span, running: true, simpler: []Kind{Pause},
+		script: times(time.Microsecond)},
+	HangApply: {name: "hang-apply", class: PauseClass, running: true, simpler: []Kind{Pause}, script: zero},
 
-	Isolate:     {name: "isolate", class: PartitionClass, cuts: isolates, script: zero},
-	Deafen:      {name: "deafen", class: PartitionClass, cuts: deafens, simpler: []Kind{Isolate}, script: zero},
-	Join:        {name: "join", class: PartitionClass},
-	Cut:         {name: "cut", class: PartitionClass, names: link, script: zero},
-	Mend:        {name: "mend", class: PartitionClass, names: link, manual: true},
-	Split:       {name: "split", class: PartitionClass, names: everyone, amount: side, cuts: splits, simpler: []Kind{Isolate}, script: same},
-	SplitOneWay: {name: "split-one-way", class: PartitionClass, names: everyone, amount: side, cuts: splitsOneWay, simpler: []Kind{Isolate}, script: same},
-	Bridge:      {name: "bridge", class: PartitionClass, amount: side, cuts: bridges, simpler: []Kind{Isolate}, script: same},
-	Ring:        {name: "ring", class: PartitionClass, names: everyone, cuts: rings, simpler: []Kind{Isolate}, script: zero},
+	Isolate: {name: "isolate", class: PartitionClass, cuts: isolates, script: zero},
+	Deafen:  {name: "deafen", class: PartitionClass, cuts: deafens, simpler: []Kind{Isolate}, script: zero},
+	Join:    {name: "join", class: PartitionClass},
+	Cut:     {name: "cut", class: PartitionClass, names: link, script: zero},
+	Mend:    {name: "mend", class: PartitionClass, names: link, manual: true},
+	Split: {name: "split", class: PartitionClass, names: everyone, amount: side, cuts: splits,
+		simpler: []Kind{Isolate}, script: same},
+	SplitOneWay: {name: "split-one-way", class: PartitionClass, names: everyone, amount: side, cuts: splitsOneWay,
+		simpler: []Kind{Isolate}, script: same},
+	Bridge: {name: "bridge", class: PartitionClass, amount: side, cuts: bridges, simpler: []Kind{Isolate},
+		script: same},
+	Ring: {name: "ring", class: PartitionClass, names: everyone, cuts: rings, simpler: []Kind{Isolate},
+		script: zero},
 
-	SlowLink:  {name: "slow-link", class: NetworkClass, names: link, amount: span, simpler: []Kind{Cut}, script: times(100 * time.Microsecond)},
-	LossyLink: {name: "lossy-link", class: NetworkClass, names: link, amount: share, simpler: []Kind{Cut}, script: func(n int64) int64 { return n % 1001 }},
-	ClockJump: {name: "clock-jump", class: ClockClass, amount: shift, script: func(n int64) int64 { return (n - 1<<15) * int64(time.Second) }},
+	SlowLink: {name: "slow-link", class: NetworkClass, names: link, amount: span, simpler: []Kind{Cut},
+		script: times(100 * time.Microsecond)},
+	LossyLink: {name: "lossy-link", class: NetworkClass, names: link, amount: share, simpler: []Kind{Cut},
+		script: func(n int64) int64 { return n % 1001 }},
+	NarrowLink: {name: "narrow-link", class: NetworkClass, names: link, simpler: []Kind{Cut},
+		script: times(time.Nanosecond)},
+	ForgeRequest: {name: "forge-request", class: NetworkClass, running: true, script: zero},
+	ClockJump: {name: "clock-jump", class: ClockClass, amount: shift,
+		script: func(n int64) int64 { return (n - 1<<15) * int64(time.Second) }},
 
 	SlowDisk:   {name: "slow-disk", class: DiskClass, amount: span, script: times(time.Millisecond)},
 	FullDisk:   {name: "full-disk", class: DiskClass, script: same},
@@ -121,6 +142,8 @@ var table = [Kinds]row{
 	FailSync:   {name: "fail-sync", class: DiskClass, amount: count, script: from1to16},
 	FailReads:  {name: "fail-reads", class: DiskClass, script: zero},
 	FailWrites: {name: "fail-writes", class: DiskClass, script: zero},
+
+	NoDescriptors: {name: "no-descriptors", class: DiskClass, script: zero},
 
 	RotLog:              {name: "rot-log", class: DiskClass, amount: op, losesMemory: true},
 	RotHead:             {name: "rot-head", class: DiskClass, losesMemory: true},
@@ -135,6 +158,10 @@ var table = [Kinds]row{
 
 	ForeignStart: {name: "foreign-start", class: DiskClass, names: another},
 	SecondStart:  {name: "second-start", class: DiskClass, running: true},
+	LostTail:     {name: "lost-tail", class: DiskClass, losesMemory: true, simpler: []Kind{Crash}},
+	RemoveFolder: {name: "remove-folder", class: DiskClass, losesMemory: true, simpler: []Kind{Crash}},
+	OlderFolder:  {name: "older-folder", class: DiskClass, losesMemory: true, ends: true, simpler: []Kind{Crash}},
+	OthersFolder: {name: "others-folder", class: DiskClass, names: another, losesMemory: true, simpler: []Kind{Crash}},
 	HandOver:     {name: "hand-over", class: HandoverClass, names: anotherOrAny, running: true, script: zero},
 }
 

@@ -33,7 +33,8 @@ func Script(b []byte, classes Class, n int, end time.Duration) (faults []Fault) 
 			break
 		}
 		size := int64(b[6])<<8 | int64(b[7])
-		f := Fault{At: at, Kind: kinds[int(b[0])%len(kinds)], Host: int(b[1]&15) % n, For: squared(b[3]), Seed: uint64(size)}
+		f := Fault{At: at, Kind: kinds[int(b[0])%len(kinds)], Host: int(b[1]&15) % n, For: squared(b[3]),
+			Seed: uint64(size)}
 		if f.Kind.NamesTwo() {
 			f.To = (f.Host + 1 + int(b[1]>>4)%max(n-1, 1)) % n // another one
 		}

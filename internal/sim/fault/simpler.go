@@ -9,7 +9,14 @@ import (
 // Simplifications are the respects in which a fault can be simpler, in the order in which a search
 // tries them. Each returns candidates, the simplest first.
 var Simplifications = []func(Fault) []Fault{
-	simplerKinds, shorter, smaller, withSmallSeeds, earlier, rounderTimes, rounderSpans, rounderAmounts,
+	simplerKinds, shorter, smaller, withSmallSeeds, earlier,
+	rounder(7, func(f *Fault, digits int) { f.At = Rounded(f.At, digits) }),
+	rounder(3, func(f *Fault, digits int) { f.For = Rounded(f.For, digits) }),
+	rounder(3, func(f *Fault, digits int) {
+		if !f.Kind.HasSide() {
+			f.N = Rounded(f.N, digits)
+		}
+	}),
 }
 
 // simplerKinds returns faults of simpler kinds that may cause the same failure. For a partition of
@@ -32,7 +39,8 @@ func simplerKinds(f Fault) (all []Fault) {
 // shorter returns faults that last until all faults end, and shorter ones.
 func shorter(f Fault) (all []Fault) {
 	was := f.For
-	for _, d := range []time.Duration{0, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond, time.Second, 3 * time.Second} {
+	for _, d := range []time.Duration{0, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond, time.Second,
+		3 * time.Second} {
 		if f.For = d; d < was {
 			all = append(all, f)
 		}
@@ -71,29 +79,16 @@ func earlier(f Fault) (all []Fault) {
 	return all
 }
 
-func rounderTimes(f Fault) []Fault {
-	return rounder(f, 7, func(x *Fault, digits int) { x.At = Rounded(f.At, digits) })
-}
-
-func rounderSpans(f Fault) []Fault {
-	return rounder(f, 3, func(x *Fault, digits int) { x.For = Rounded(f.For, digits) })
-}
-
-func rounderAmounts(f Fault) []Fault {
-	if f.Kind.HasSide() {
-		return nil
+// rounder returns a function that returns faults with a number rounded to 1 digit, 2 digits, and so on.
+func rounder(most int, round func(f *Fault, digits int)) func(Fault) []Fault {
+	return func(f Fault) (all []Fault) {
+		for digits := 1; digits <= most; digits++ {
+			x := f
+			round(&x, digits)
+			all = append(all, x)
+		}
+		return all
 	}
-	return rounder(f, 3, func(x *Fault, digits int) { x.N = Rounded(f.N, digits) })
-}
-
-// rounder returns faults with a number rounded to 1 digit, 2 digits, and so on.
-func rounder(f Fault, most int, round func(x *Fault, digits int)) (all []Fault) {
-	for digits := 1; digits <= most; digits++ {
-		x := f
-		round(&x, digits)
-		all = append(all, x)
-	}
-	return all
 }
 
 // Rounded returns n rounded to that many significant digits.

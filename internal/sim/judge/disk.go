@@ -60,21 +60,26 @@ func (j *Judge) Saved(i int, seq uint64) (err error) {
 func (j *Judge) Opened(i int, o Opened) error {
 	m := &j.members[i]
 	disk, err := m.disk.recovered(j.ledger, m.pending, &o)
+	if err != nil && m.tailLost {
+		disk, err = m.shortened(j.ledger, &o)
+	}
 	if err != nil {
 		return m.breaks(err)
 	}
-	m.disk, m.memory, m.pending, m.applied = disk, disk, nil, 0
+	m.disk, m.memory, m.pending, m.applied, m.tailLost = disk, disk, nil, 0, false
+	m.distrusts, m.remembers = nil, nil
 	if o.Snapshot != nil {
 		m.applied = o.Snapshot.Last.Op
 	}
 	return m.breaks(j.checkQuorums())
 }
 
-// Lost reports that a member has lost its memory. It takes no part any more (S3), and its log counts only for entries that
-// were committed before (N4).
+// Lost reports that a member has lost its memory. It takes no part any more (S3), and its log counts only for entries
+// that were committed before (N4).
 func (j *Judge) Lost(i int) {
-	if m := &j.members[i]; !m.lost {
-		m.lost, m.had = true, m.disk.Last
+	m := &j.members[i]
+	if !m.lost {
+		m.lost, m.had = true, append(m.had, m.disk.Last)
 	}
 }
 
@@ -82,7 +87,7 @@ func (j *Judge) Lost(i int) {
 func (j *Judge) Wiped(i int) {
 	j.Lost(i)
 	m := &j.members[i]
-	m.disk, m.memory, m.pending = Disk{}, Disk{}, nil
+	m.disk, m.memory, m.pending, m.reportedGroup = Disk{}, Disk{}, nil, false
 }
 
 // formed reports whether any disk holds a formation.
@@ -148,7 +153,8 @@ func (d Disk) recovered(l *ledger, pending []*vsr.Save, o *Opened) (Disk, error)
 }
 
 func (d Disk) fits(l *ledger, o *Opened) bool {
-	return d.Head == o.Durable.Head && d.Last == o.Durable.Last && o.Durable.Base.Op >= d.Base.Op && l.holds(d.Last, o.Durable.Base)
+	return d.Head == o.Durable.Head && d.Last == o.Durable.Last && o.Durable.Base.Op >= d.Base.Op &&
+		l.holds(d.Last, o.Durable.Base)
 }
 
 // sound checks the entries and the views that were read from a log.

@@ -3,11 +3,12 @@ package judge
 import (
 	"bytes"
 	"cmp"
-	"errors"
+	"context"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
-	"time"
+	"strings"
 
 	"github.com/anishathalye/porcupine"
 
@@ -18,6 +19,7 @@ import (
 // Call is an operation of a caller at a member. The judge remembers the calls that have an input.
 type Call struct {
 	Caller int
+	Host   string
 	Body   []byte                          // of a command; nil: a read
 	Stale  bool                            // a read that need not be linearizable
 	Least  vsr.OpNumber                    // the op that a stale read asks for (R4); 0: none (R5)
@@ -76,7 +78,8 @@ func (j *Judge) checkAnswer(c *Call, r request, result []byte) (vsr.OpNumber, er
 		return op, violates("11.7", "op %d was answered with %s, and resulted in %s", op, got, wanted)
 	}
 	if op <= c.floor {
-		return op, violates("11.9", "%s was executed at op %d; when it was proposed, a caller had seen op %d", excerpt.Of(c.Body), op, c.floor)
+		return op, violates("11.9", "%s was executed at op %d; when it was proposed, a caller had seen op %d",
+			excerpt.Of(c.Body), op, c.floor)
 	}
 	return op, nil
 }
@@ -86,7 +89,8 @@ func (j *Judge) checkAnswer(c *Call, r request, result []byte) (vsr.OpNumber, er
 func (j *Judge) Read(c *Call, op vsr.OpNumber, value any) (err error) {
 	if !c.Stale {
 		if op < c.floor {
-			err = violates("11.9", "a read saw the state after op %d; when it began, a caller had seen op %d", op, c.floor)
+			err = violates("11.9", "a read saw the state after op %d; when it began, a caller had seen op %d", op,
+				c.floor)
 		}
 		j.floor = max(j.floor, op)
 	} else if op < c.Least {
@@ -97,18 +101,26 @@ func (j *Judge) Read(c *Call, op vsr.OpNumber, value any) (err error) {
 	return err
 }
 
-// Refused reports that the caller received the outcome "not applied", which is final (X4). The session and the number are
-// 0 if the call has none yet.
-func (j *Judge) Refused(c *Call, session, number uint64) (err error) {
-	if session != 0 && number != 0 {
-		r := request{session, number}
-		j.refused[r] = true
-		if op, ok := j.table.at[r]; ok {
-			err = violates("X4", "the caller of request %d of session %d is told that it never will be executed; it was, at op %d", number, session, op)
-		}
-	}
+// Refused reports that the caller received the outcome "not applied", which is final (X4). The session and the number
+// are 0 if the call has none yet.
+func (j *Judge) Refused(c *Call, session, number uint64) error {
 	j.end(c, refused)
-	return err
+	r := request{session, number}
+	op, executed := j.table.at[r]
+	if !executed {
+		op, executed = j.bodies[string(c.Body)]
+	}
+	if executed {
+		return violates("X4", "the caller of %s is told that it never will be executed; it was, at op %d",
+			excerpt.Of(c.Body), op)
+	}
+	if session != 0 && number != 0 {
+		j.refused[r] = true
+	}
+	if j.config.Distinct {
+		j.denied[string(c.Body)] = true
+	}
+	return nil
 }
 
 // Unknown reports that a call ended without an outcome.
@@ -117,19 +129,20 @@ func (j *Judge) Unknown(c *Call, session, number uint64) {
 	j.end(c, unknown)
 }
 
-// History returns all calls that a model must explain, in the order of the log. If a command has no outcome, the log
-// decides whether it took effect, and with which result; the model has to find out when.
-func (j *Judge) History() []porcupine.Operation {
-	calls := slices.Clone(j.calls)
+// History returns the calls that a model must explain, in the order of the log. open are calls under way whose commands
+// may be in the log. If a command has no outcome, the log decides whether it took effect, and with which result.
+func (j *Judge) History(open []*Call) (all []porcupine.Operation) {
+	calls := append(slices.Clone(j.calls), open...)
 	for _, c := range calls {
 		if c.fate == unknown && c.Body != nil {
-			c.at = j.table.at[c.request]
+			if c.at = j.table.at[c.request]; int(c.at) >= len(j.results) {
+				c.at = 0 // a rule is broken at that op, so that it has no result
+			}
 		}
 	}
 	slices.SortStableFunc(calls, func(a, b *Call) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(len(b.Body), len(a.Body)), cmp.Compare(a.began, b.began))
 	})
-	all := make([]porcupine.Operation, 0, len(calls))
 	for _, c := range calls {
 		if c.fate == refused || c.fate == unknown && c.at == 0 || c.Body == nil && c.Stale {
 			continue
@@ -139,8 +152,23 @@ func (j *Judge) History() []porcupine.Operation {
 	return all
 }
 
+// Open reports the request of a call that is under way, for History.
+func (c *Call) Open(session, number uint64) *Call {
+	c.request, c.fate = request{session, number}, unknown
+	return c
+}
+
+// String names the call's op and caller.
+func (c *Call) String() string {
+	after := ""
+	if c.Body == nil {
+		after = "after "
+	}
+	return fmt.Sprintf("%sop %d, by caller %d at %s", after, c.at, c.Caller, c.Host)
+}
+
 func (j *Judge) operation(c *Call) porcupine.Operation {
-	o := porcupine.Operation{ClientId: c.Caller, Input: c.Input, Call: c.began, Return: c.ended}
+	o := porcupine.Operation{ClientId: c.Caller, Input: c.Input, Call: c.began, Return: c.ended, Metadata: c}
 	result := c.result
 	if c.fate == unknown {
 		o.Return, result = math.MaxInt64, j.results[c.at].Result
@@ -156,46 +184,20 @@ func (j *Judge) operation(c *Call) porcupine.Operation {
 	return o
 }
 
-// Linearizable checks that a History is linearizable by a model (11.9): the order of the log must explain it. Porcupine,
-// which looks for any order that does, is asked too where it can be expected to find one soon, and where the log's does
-// not do.
-func Linearizable(operations []porcupine.Operation, m *porcupine.Model) error {
-	explained := explains(operations, m)
-	if explained == nil && len(operations) > fewOperations {
-		return nil
-	}
-	switch porcupine.CheckOperationsTimeout(*m, operations, checkFor) {
-	case porcupine.Illegal:
-		return violates(RuleModel, "the answers of %d operations are not linearizable by the model: %v", len(operations), cmp.Or(explained, errPorcupine))
-	case porcupine.Unknown:
-		if explained != nil {
-			return violates(RuleModel, "the order of the log does not explain the answers of %d operations, and porcupine has found no other in %v: %v", len(operations), checkFor, explained)
-		}
-	}
-	return nil
-}
-
-// fewOperations is the number of operations up to which porcupine is always asked, and checkFor the time that it may
-// take: real time, which decides nothing but the text of a violation.
-const (
-	fewOperations = 400
-	checkFor      = 10 * time.Second
-)
-
 // RuleModel is broken by a history that the model does not explain: the group breaks 11.9, or the state machine and the
 // model disagree.
 const RuleModel = "what callers see is linearizable by the model"
 
-var errPorcupine = errors.New("so says porcupine, and the order of the log explains them")
-
-// explains returns nil if the operations can have taken effect in this order: each between its beginning and its end, and
-// with the answer that the model gives.
-func explains(operations []porcupine.Operation, m *porcupine.Model) error {
+// Linearizable checks that a model explains a History (11.9) in the order of the log: each operation takes effect
+// between its beginning and its end, and with the answer that the model gives. A state machine for which only another
+// order does so gives answers that the model rejects if the same operations come one after the other.
+func Linearizable(operations []porcupine.Operation, m *porcupine.Model) error {
 	latest := &porcupine.Operation{Call: math.MinInt64}
 	for i := range operations {
 		o := &operations[i]
 		if o.Return < latest.Call {
-			return fmt.Errorf("%s had ended when %s began, and comes after it in the log", inWords(m, o), inWords(m, latest))
+			return rejected(o, "%s: it had ended when %s began, and comes after it in the log",
+				inWords(m, o), inWords(m, latest))
 		}
 		if o.Call > latest.Call {
 			latest = o
@@ -205,17 +207,94 @@ func explains(operations []porcupine.Operation, m *porcupine.Model) error {
 	if m.Partition != nil {
 		parts = m.Partition(operations)
 	}
+	var first *porcupine.Operation
+	var before any
 	for _, part := range parts {
 		state := m.Init()
 		for i := range part {
-			ok, next := m.Step(state, part[i].Input, part[i].Output)
+			ok, next := step(m, state, &part[i])
+			if !ok && (first == nil || at(&part[i]) < at(first)) {
+				first, before = &part[i], state
+			}
 			if !ok {
-				return fmt.Errorf("%s cannot follow on what the log has before it", inWords(m, &part[i]))
+				break
 			}
 			state = next
 		}
 	}
-	return nil
+	if first == nil {
+		return nil
+	}
+	return rejected(first, "%s. %s", inWords(m, first), expected(m, before, first, operations))
+}
+
+func step(m *porcupine.Model, state any, o *porcupine.Operation) (ok bool, next any) {
+	if m.StepContext != nil {
+		return m.StepContext(context.Background(), state, o.Input, o.Output)
+	}
+	return m.Step(state, o.Input, o.Output)
+}
+
+// at returns the op of an operation; 0: unknown.
+func at(o *porcupine.Operation) vsr.OpNumber {
+	if c, ok := o.Metadata.(*Call); ok {
+		return c.at
+	}
+	return 0
+}
+
+// rejected is the violation of an operation that the model does not explain.
+func rejected(o *porcupine.Operation, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	if c, ok := o.Metadata.(*Call); ok {
+		text = fmt.Sprintf("%v: %s", c, text)
+	}
+	return &Violation{Rule: RuleModel, Text: text, Op: uint64(at(o))}
+}
+
+// expected describes what the model would have accepted, if that is among the other answers of the history, or a number
+// close to the answer.
+func expected(m *porcupine.Model, state any, o *porcupine.Operation, history []porcupine.Operation) string {
+	var candidates []any
+	for i := range history {
+		x := &history[i]
+		if reflect.TypeOf(x.Input) == reflect.TypeOf(o.Input) && reflect.TypeOf(x.Output) == reflect.TypeOf(o.Output) {
+			candidates = append(candidates, x.Output)
+		}
+	}
+	if v := reflect.ValueOf(o.Output); v.CanInt() {
+		for d := int64(1); d <= 100; d++ {
+			for _, n := range []int64{v.Int() - d, v.Int() + d} {
+				candidates = append(candidates, reflect.ValueOf(n).Convert(v.Type()).Interface())
+			}
+		}
+	}
+	text := fmt.Sprintf("%+v", state)
+	if m.DescribeState != nil {
+		text = m.DescribeState(state)
+	}
+	if len(text) > muchState {
+		text = strings.ToValidUTF8(text[:muchState], "") + "..."
+	}
+	for _, x := range candidates {
+		if accepts(m, state, o.Input, x) {
+			if b, ok := x.([]byte); ok {
+				x = excerpt.Of(b)
+			}
+			return fmt.Sprintf("The model expects %+v: its state is %s", x, text)
+		}
+	}
+	return "The model does not allow that in its state, which is " + text
+}
+
+// muchState is the number of bytes of a state that are shown.
+const muchState = 300
+
+// accepts reports whether the model accepts an output, which may be that of a different operation.
+func accepts(m *porcupine.Model, state, input, output any) (ok bool) {
+	defer func() { ok = recover() == nil && ok }()
+	ok, _ = step(m, state, &porcupine.Operation{Input: input, Output: output})
+	return ok
 }
 
 func inWords(m *porcupine.Model, o *porcupine.Operation) string {

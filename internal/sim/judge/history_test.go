@@ -5,6 +5,8 @@ import (
 
 	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/assert"
+
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // counter is a model: "add" returns the count before it, "read" the count.
@@ -20,14 +22,20 @@ var counter = porcupine.Model{
 
 // The order of the log explains what callers saw only if it keeps to the times and to the model.
 func TestLogExplainsHistory(t *testing.T) {
-	add := func(call, ret int64, before int) porcupine.Operation {
-		return porcupine.Operation{Input: "add", Output: before, Call: call, Return: ret}
+	operation := func(input string, call, ret int64, output int) porcupine.Operation {
+		return porcupine.Operation{Input: input, Output: output, Call: call, Return: ret, Metadata: &Call{Caller: 7, Host: "b", at: vsr.OpNumber(call)}}
 	}
-	read := func(call, ret int64, saw int) porcupine.Operation {
-		return porcupine.Operation{Input: "read", Output: saw, Call: call, Return: ret}
+	for want, history := range map[string][]porcupine.Operation{
+		"": {operation("add", 1, 4, 0), operation("read", 2, 3, 1)},
+		"read: 1: it had ended when add: 0 began, and comes after it in the log":     {operation("add", 3, 4, 0), operation("read", 1, 2, 1)},
+		"after op 3, by caller 7 at b: read: 0. The model expects 1: its state is 1": {operation("add", 1, 2, 0), operation("read", 3, 4, 0)},
+		"add: 900. The model does not allow that in its state, which is 0":           {operation("add", 1, 2, 900)},
+	} {
+		err := Linearizable(history, &counter)
+		if want == "" {
+			assert.NoError(t, err)
+		} else {
+			assert.ErrorContains(t, err, want)
+		}
 	}
-	assert.NoError(t, explains([]porcupine.Operation{add(1, 4, 0), read(2, 3, 1)}, &counter))
-	assert.ErrorContains(t, explains([]porcupine.Operation{add(3, 4, 0), read(1, 2, 1)}, &counter), "comes after it in the log")
-	assert.ErrorContains(t, explains([]porcupine.Operation{add(1, 2, 0), read(3, 4, 0)}, &counter), "cannot follow")
-	assert.ErrorContains(t, explains([]porcupine.Operation{add(1, 2, 1)}, &counter), "cannot follow")
 }

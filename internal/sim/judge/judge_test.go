@@ -2,6 +2,7 @@ package judge
 
 import (
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,14 +25,16 @@ func (r *echo) Commit(e *vsr.Entry, executed bool) ([]byte, uint64, error) {
 type group struct {
 	t *testing.T
 	*Judge
-	seq [3]uint64
+	seq       [3]uint64
+	takenBack vsr.OpNumber
 }
 
 var incarnation = vsr.Incarnation{1}
 
 // newGroup returns a group of which every member has started.
 func newGroup(t *testing.T) *group {
-	g := &group{t: t, Judge: New(Config{Members: vsr.NewMembership([]vsr.Member{{ID: "a"}, {ID: "b"}, {ID: "c"}}), Reference: &echo{}, Distinct: true})}
+	g := &group{t: t, Judge: New(Config{Members: vsr.NewMembership([]vsr.Member{{ID: "a"}, {ID: "b"}, {ID: "c"}}),
+		Reference: &echo{}, Distinct: true})}
 	for i := range 3 {
 		require.NoError(t, g.Opened(i, Opened{}))
 		require.NoError(t, g.Started(i, vsr.State{Primary: -1}))
@@ -54,9 +57,10 @@ func (g *group) issues(i int, view vsr.View, entries ...vsr.Entry) error {
 // turns ends a member's turn with what it holds in memory, altered.
 func (g *group) turns(i int, alter func(s *vsr.State)) error {
 	m := g.members[i].memory
-	s := vsr.State{Primary: -1, Head: m.Head, Last: m.Last, First: m.Base.Op + 1, Commit: g.members[i].seen.Commit, Applied: g.members[i].applied}
+	s := vsr.State{Primary: -1, Head: m.Head, Last: m.Last, First: m.Base.Op + 1, Commit: g.members[i].seen.Commit,
+		Applied: g.members[i].applied}
 	alter(&s)
-	return g.Turned(i, Turn{State: s})
+	return g.Turned(i, Turn{State: s, TakenBack: g.takenBack})
 }
 
 func head(view vsr.View) vsr.Head {
@@ -83,7 +87,8 @@ func command(op vsr.OpNumber, number uint64, body string) vsr.Entry {
 	return vsr.Entry{Op: op, Epoch: 1, Kind: vsr.Command, Session: 2, Request: number, Floor: 1, Body: []byte(body)}
 }
 
-// committed is a group of which all members have saved a formation, a session and two commands, and know them committed.
+// committed is a group of which all members have saved a formation, a session and two commands, and know them
+// committed.
 func committed(t *testing.T) *group {
 	g := newGroup(t)
 	for i := range 3 {
@@ -129,7 +134,7 @@ func TestForksAreNoticed(t *testing.T) {
 	require.NoError(t, g.issues(2, 0, entry(0, 1)))
 	violated(t, "11.4", g.issues(2, 0, other))
 	violated(t, "11.4", g.issues(1, 0, entry(0, 4)), "a view before that of the entry before")
-	_, err := g.ledger.commit(stamp(0, 2))
+	_, err := g.ledger.commit(stamp(0, 2), 0)
 	require.NoError(t, err)
 	violated(t, "11.2", g.Knows(1, 3))
 }
@@ -137,7 +142,7 @@ func TestForksAreNoticed(t *testing.T) {
 // 11.3: with (Qr, Qv) = (2, 2), one disk of three is not enough for what is committed.
 func TestQuorumsThatCouldLoseAnOp(t *testing.T) {
 	g := twoLogs(t)
-	_, err := g.ledger.commit(stamp(0, 2))
+	_, err := g.ledger.commit(stamp(0, 2), 0)
 	require.NoError(t, err)
 	for i, last := range []vsr.Viewstamp{stamp(0, 3), stamp(0, 1), stamp(0, 1)} {
 		g.members[i].disk.Last = last
@@ -204,6 +209,8 @@ func TestTurnsAreCompared(t *testing.T) {
 	leads := func(s *vsr.State) { s.Primary, s.Commit = 0, 4 }
 	require.NoError(t, g.turns(0, leads))
 	violated(t, "11.1", g.turns(0, func(s *vsr.State) { s.Commit = 3 }), "its commit number falls")
+	g.takenBack = 4
+	require.NoError(t, g.turns(0, func(s *vsr.State) { s.Commit = 3 }), "a full disk")
 	violated(t, "11.4", g.turns(1, func(s *vsr.State) { s.Last = stamp(0, 3) }), "it has lost an entry that it saved")
 	violated(t, "11.5", g.turns(1, func(s *vsr.State) { s.Primary = 1 }), "view 0 has another primary")
 	violated(t, "11.10", g.turns(2, func(s *vsr.State) { s.Snapshot = 3 }), "it does not compact")
@@ -219,10 +226,11 @@ func TestAppliedEntriesAreCompared(t *testing.T) {
 		e    vsr.Entry
 		got  Outcome
 	}{
-		{"11.7", x, Outcome{Kept: 1}},
-		{"11.10", x, Outcome{Executed: true, Kept: 2, Result: []byte("x"), Digest: 1}},
-		{"11.8", x, Outcome{Executed: true, Kept: 1, Result: []byte("y"), Digest: 1}},
-		{"11.8", x, Outcome{Executed: true, Kept: 1, Result: []byte("x"), Digest: 2}},
+		{"11.7", x, Outcome{Kept: 1, Bytes: 1}},
+		{"11.10", x, Outcome{Executed: true, Kept: 2, Bytes: 1, Result: []byte("x"), Digest: 1}},
+		{"11.10", x, Outcome{Executed: true, Kept: 1, Bytes: 2, Result: []byte("x"), Digest: 1}},
+		{"11.8", x, Outcome{Executed: true, Kept: 1, Bytes: 1, Result: []byte("y"), Digest: 1}},
+		{"11.8", x, Outcome{Executed: true, Kept: 1, Bytes: 1, Result: []byte("x"), Digest: 2}},
 		{"11.2", vsr.Entry{Op: 3, Epoch: 1, View: 7}, nothing},
 		{"N7", command(4, 2, "y"), nothing},
 		{"11.1", command(5, 3, "z"), nothing},
@@ -234,9 +242,30 @@ func TestAppliedEntriesAreCompared(t *testing.T) {
 	}
 	g := committed(t)
 	require.NoError(t, g.Restored(1, 3, 1))
-	assert.NoError(t, g.Applied(1, &vsr.Entry{Op: 4, Epoch: 1}, Outcome{Executed: true, Kept: 2, Result: []byte("y"), Digest: 2}))
+	assert.NoError(t, g.Applied(1, &vsr.Entry{Op: 4, Epoch: 1}, Outcome{Executed: true, Kept: 2, Bytes: 2,
+		Result: []byte("y"), Digest: 2}))
 	violated(t, "11.8", g.Restored(1, 3, 2))
 	violated(t, "C3", g.Restored(1, 5, 2))
+}
+
+// V2: the member to which the role was handed over, or the one that an error names in its place, has been primary
+// since.
+func TestHandoversAreCompared(t *testing.T) {
+	g := newGroup(t)
+	g.members[1].led = 5
+	instead := errors.New(`smr: handover to "c": "b" became primary instead`)
+	for from := range vsr.View(5) {
+		assert.NoError(t, g.HandedOver(1, from, nil))
+		assert.NoError(t, g.HandedOver(2, from, instead))
+	}
+	assert.NoError(t, g.HandedOver(-1, 9, nil), "to any member")
+	assert.NoError(t, g.HandedOver(2, 9,
+		errors.New(`smr: handover to "c": this replica is not primary, and there is no primary at present`)))
+	violated(t, "V2", g.HandedOver(1, 5, nil))
+	violated(t, "V2", g.HandedOver(2, 5, instead))
+	violated(t, "V2", g.HandedOver(2, 0, nil))
+	violated(t, "V2", g.HandedOver(1, 0, errors.New(`smr: handover to "b": "c" became primary instead`)))
+	violated(t, "V2", g.HandedOver(1, 0, errors.New("smr: something went wrong")))
 }
 
 // 11.7, 11.9, R4, X4: what callers are told is compared with the log, and with what others were told before.
@@ -256,7 +285,7 @@ func TestOutcomesOfCallsAreCompared(t *testing.T) {
 	assert.EqualValues(t, 4, op)
 	_, err = g.Answered(late, 2, 1, []byte("x"))
 	assert.NoError(t, err, "it began before the other was answered")
-	assert.Len(t, g.History(), 2)
+	assert.Len(t, g.History(nil), 2)
 	_, err = g.Answered(begin(g, "x"), 2, 1, []byte("x"))
 	violated(t, "11.9", err)
 	_, err = g.Answered(begin(g, "x"), 2, 1, []byte("y"))
@@ -268,12 +297,16 @@ func TestOutcomesOfCallsAreCompared(t *testing.T) {
 	assert.NoError(t, g.Read(&Call{Stale: true, Least: 2}, 2, 0))
 	violated(t, "R4", g.Read(&Call{Stale: true, Least: 2}, 1, 0))
 	violated(t, "X4", g.Refused(begin(g, "x"), 2, 1))
+	violated(t, "X4", g.Refused(begin(g, "x"), 2, 0), "a call without a number")
 
-	require.NoError(t, g.Refused(begin(g, "z"), 2, 3))
-	for i := range 3 {
-		g.saves(i, 0, command(5, 3, "z"))
+	for number := range uint64(2) { // 0: it had none
+		g = committed(t)
+		require.NoError(t, g.Refused(begin(g, "z"), 2, 3*number))
+		for i := range 3 {
+			g.saves(i, 0, command(5, 3, "z"))
+		}
+		violated(t, "X4", g.Knows(0, 5))
 	}
-	violated(t, "X4", g.Knows(0, 5))
 
 	g = committed(t)
 	for i := range 3 {

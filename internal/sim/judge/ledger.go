@@ -2,17 +2,19 @@ package judge
 
 import (
 	"bytes"
+	"sort"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// ledger has every entry that any member ever put into its log, and the one history of committed entries. Entries with the
-// same viewstamp are equal, and so are all entries before them (11.4); so the viewstamp of its last entry determines the
-// whole log.
+// ledger has every entry that any member ever put into its log, and the one history of committed entries. Entries with
+// the same viewstamp are equal, and so are all entries before them (11.4); so the viewstamp of its last entry
+// determines the whole log.
 type ledger struct {
 	ops       [][]record                    // by op: usually one
 	ends      map[viewOfEpoch]vsr.Viewstamp // the last entry of each view: what its primary's log is
 	committed []vsr.Viewstamp               // by op; [0] is before the first (11.2)
+	known     []vsr.View                    // by op: the view of the first member that knew of it, or an earlier one
 }
 
 type viewOfEpoch struct {
@@ -26,8 +28,8 @@ type record struct {
 	before vsr.Viewstamp // last entry of an earlier view in a log that ends here
 }
 
-// inOrder compares two viewstamps by epoch, then view, then op. It does not use the core's own comparison, which it helps
-// to check.
+// inOrder compares two viewstamps by epoch, then view, then op. It does not use the core's own comparison, which it
+// helps to check.
 func inOrder(a, b vsr.Viewstamp) int {
 	before := a.Epoch < b.Epoch || a.Epoch == b.Epoch && (a.View < b.View || a.View == b.View && a.Op < b.Op)
 	switch {
@@ -40,7 +42,8 @@ func inOrder(a, b vsr.Viewstamp) int {
 }
 
 func newLedger() *ledger {
-	return &ledger{committed: make([]vsr.Viewstamp, 1), ends: map[viewOfEpoch]vsr.Viewstamp{}}
+	return &ledger{committed: make([]vsr.Viewstamp, 1), known: make([]vsr.View, 1),
+		ends: map[viewOfEpoch]vsr.Viewstamp{}}
 }
 
 // clear forgets all entries.
@@ -79,8 +82,9 @@ func (r *record) same(prev vsr.Viewstamp, e *vsr.Entry) error {
 	k := &r.entry
 	if r.prev != prev || k.Time != e.Time || k.Kind != e.Kind || k.Session != e.Session ||
 		k.Request != e.Request || k.Floor != e.Floor || !bytes.Equal(k.Body, e.Body) {
-		return violates("11.4", "two entries with viewstamp %v: one follows %v, kind %d, request %d.%d, the other %v, kind %d, request %d.%d",
-			e.Stamp(), r.prev, k.Kind, k.Session, k.Request, prev, e.Kind, e.Session, e.Request)
+		return violates("11.4", "two entries with viewstamp %v: one follows %v, kind %d, request %d.%d, the other %v, "+
+			"kind %d, request %d.%d", e.Stamp(), r.prev, k.Kind, k.Session, k.Request, prev, e.Kind, e.Session,
+			e.Request)
 	}
 	return nil
 }
@@ -142,9 +146,15 @@ func (l *ledger) run(prev vsr.Viewstamp, entries []vsr.Entry) error {
 // end returns the viewstamp of the last op known to be committed.
 func (l *ledger) end() vsr.Viewstamp { return l.committed[len(l.committed)-1] }
 
-// commit records that a member knows the entry s, and all entries before it, to be committed. It returns the entries that
-// are newly known to be committed, in order.
-func (l *ledger) commit(s vsr.Viewstamp) ([]vsr.Viewstamp, error) {
+// endBefore returns the viewstamp of the last op known to be committed in a view before that one.
+func (l *ledger) endBefore(view vsr.View) vsr.Viewstamp {
+	n := sort.Search(len(l.known), func(i int) bool { return l.known[i] >= view })
+	return l.committed[max(n-1, 0)]
+}
+
+// commit records that a member in a view knows the entry s, and all entries before it, to be committed. It returns the
+// entries that are newly known to be committed, in order.
+func (l *ledger) commit(s vsr.Viewstamp, view vsr.View) ([]vsr.Viewstamp, error) {
 	if int(s.Op) < len(l.committed) {
 		if was := l.committed[s.Op]; was != s {
 			return nil, violates("11.2", "op %d is committed as %v and as %v", s.Op, was, s)
@@ -156,7 +166,7 @@ func (l *ledger) commit(s vsr.Viewstamp) ([]vsr.Viewstamp, error) {
 	}
 	from := len(l.committed)
 	for op := vsr.OpNumber(from); op <= s.Op; op++ {
-		l.committed = append(l.committed, l.at(s, op))
+		l.committed, l.known = append(l.committed, l.at(s, op)), append(l.known, max(view, l.known[op-1]))
 	}
 	return l.committed[from:], nil
 }

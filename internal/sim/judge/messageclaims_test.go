@@ -50,7 +50,15 @@ func TestFalseClaimsAreNoticed(t *testing.T) {
 	} {
 		violated(t, "11.6", send(m), "%+v", m)
 	}
+	g.saves(1, 2, entry(2, 5))
+	assert.NoError(t, send(&vsr.DoViewChange{View: 2, Last: last}), "the view has begun meanwhile")
+	violated(t, "11.6", send(&vsr.DoViewChange{View: 2, Last: x.Stamp()}), "the log did not end so when the view began")
 	violated(t, "11.6", g.Sends(1, vsr.Header{}, &vsr.Question{}), "another header than the disk's")
+	violated(t, "11.6", send(&vsr.Answer{}), "it belongs to a group")
+	assert.NoError(t, send(&vsr.Answer{Group: vsr.GroupID{1}, Confirmed: true}))
+	g.group = vsr.GroupID{}
+	assert.NoError(t, send(&vsr.Answer{Group: vsr.GroupID{1}}))
+	violated(t, "11.6", send(&vsr.Answer{Group: vsr.GroupID{1}, Confirmed: true}), "it is not confirmed")
 
 	g = committed(t)
 	require.NoError(t, g.ledger.add(x.Stamp(), &fork))

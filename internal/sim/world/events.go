@@ -1,43 +1,37 @@
+// Package world provides the surroundings of simulated replicas: virtual time, the clocks of machines, the links
+// between them, and a random stream for each part. It does not depend on replicas.
 package world
 
 import (
-	"cmp"
-	"slices"
+	"container/heap"
 	"time"
 )
 
 // Actor is the owner of events: a process, which may end, and may be paused.
 type Actor interface {
-	Stopping() bool // it has ended
+	Ended() bool
 	PausedUntil() time.Duration
 }
 
-// Events is the queue of everything that will happen, by time, and in the order of scheduling where the time is the same.
-// It is the only clock of a world, and has no goroutine.
+// Events is the queue of everything that will happen, by time, and in the order of scheduling where the time is the
+// same. It is the only clock of a world, and has no goroutine.
 type Events struct {
 	now    time.Duration // since the beginning
 	seq    uint64
 	faults uint64
-	heap   []event
-	deeds  []deed
-	free   []int32 // places in deeds
+	queue  queue
 }
 
-// event is the place in time of something that happens. It holds no pointer, since it is moved often.
+// event is something that happens at a time.
 type event struct {
-	at   time.Duration
-	seq  uint64
-	deed int32 // index of what happens
+	at  time.Duration
+	seq uint64
+	of  Actor // does it, unless it has ended; nil: it happens in any case
+	do  func()
 }
 
-// deed is what happens at an event.
-type deed struct {
-	of Actor // does it, unless it has ended; nil: it happens in any case
-	do func()
-}
-
-// ordinary is the lowest seq of all events but faults. Faults come first and have their own numbers, so that the order of
-// all other events is the same whether the faults are drawn or scheduled.
+// ordinary is the lowest seq of all events but faults. Faults come first and have their own numbers, so that the order
+// of all other events is the same whether the faults are drawn or scheduled.
 const ordinary = 1 << 62
 
 // Now returns the virtual time.
@@ -49,43 +43,45 @@ func (e *Events) After(d time.Duration, do func()) { e.At(e.now+max(d, 0), do) }
 // At schedules do to be called at that time, or now if it has passed.
 func (e *Events) At(at time.Duration, do func()) {
 	e.seq++
-	e.push(at, ordinary+e.seq, deed{do: do})
+	e.push(event{at, ordinary + e.seq, nil, do})
 }
 
-// AfterBy is After for an event of an actor. The event does not happen if the actor has ended by then, and happens later if
-// it is paused.
+// AfterBy is After for an event of an actor. The event does not happen if the actor has ended by then, and happens
+// later if it is paused.
 func (e *Events) AfterBy(a Actor, d time.Duration, do func()) {
 	e.seq++
-	e.push(e.now+d, ordinary+e.seq, deed{a, do})
+	e.push(event{e.now + d, ordinary + e.seq, a, do})
 }
 
 // FaultAt is At for a fault.
 func (e *Events) FaultAt(at time.Duration, do func()) {
 	e.faults++
-	e.push(at, e.faults, deed{do: do})
+	e.push(event{at, e.faults, nil, do})
 }
 
 // Hasten moves to now the events of an actor that are due at the times that which selects.
 func (e *Events) Hasten(a Actor, which func(at time.Duration) bool) {
-	for i := range e.heap {
-		if x := &e.heap[i]; which(x.at) && e.deeds[x.deed].of == a {
+	for _, x := range e.queue {
+		if which(x.at) && x.of == a {
 			x.at = e.now
 		}
 	}
-	slices.SortFunc(e.heap, func(a, b event) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq)) })
+	heap.Init(&e.queue)
 }
 
-// Step performs the next event up to the limit and returns true. Without one it advances the time to the limit and returns
-// false.
+// Step performs the next event up to the limit and returns true. Without one it advances the time to the limit and
+// returns false.
 func (e *Events) Step(limit time.Duration) bool {
-	if len(e.heap) == 0 || e.heap[0].at > limit {
+	if len(e.queue) == 0 || e.queue[0].at > limit {
 		e.now = limit
 		return false
 	}
-	switch next := e.pop(); {
+	next := heap.Pop(&e.queue).(*event)
+	e.now = next.at
+	switch {
 	case next.of == nil:
 		next.do()
-	case next.of.Stopping():
+	case next.of.Ended():
 	case e.now < next.of.PausedUntil():
 		e.AfterBy(next.of, next.of.PausedUntil()-e.now, next.do)
 	default:
@@ -94,65 +90,24 @@ func (e *Events) Step(limit time.Duration) bool {
 	return true
 }
 
-func (e *Events) push(at time.Duration, seq uint64, d deed) {
-	x := event{at: max(at, e.now), seq: seq}
-	if last := len(e.free) - 1; last >= 0 {
-		x.deed, e.free = e.free[last], e.free[:last]
-		e.deeds[x.deed] = d
-	} else {
-		x.deed = int32(len(e.deeds))
-		e.deeds = append(e.deeds, d)
-	}
-	e.heap = append(e.heap, x)
-	e.rise(x)
+func (e *Events) push(x event) {
+	x.at = max(x.at, e.now)
+	heap.Push(&e.queue, &x)
 }
 
-// pop takes the next event off, and makes its time the present.
-func (e *Events) pop() deed {
-	next, last := e.heap[0], len(e.heap)-1
-	moved := e.heap[last]
-	if e.heap = e.heap[:last]; last > 0 {
-		e.sink(moved)
-	}
-	e.now = next.at
-	d := e.deeds[next.deed]
-	e.deeds[next.deed] = deed{}
-	e.free = append(e.free, next.deed)
-	return d
-}
+// queue is a heap of events, the next one first.
+type queue []*event
 
-// rise puts x, for which there is room at the end, into its place.
-func (e *Events) rise(x event) {
-	i := len(e.heap) - 1
-	for i > 0 {
-		parent := (i - 1) / 2
-		if !x.before(&e.heap[parent]) {
-			break
-		}
-		e.heap[i] = e.heap[parent]
-		i = parent
-	}
-	e.heap[i] = x
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
 }
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(*event)) }
 
-// sink puts x, for which there is room at the top, into its place.
-func (e *Events) sink(x event) {
-	i := 0
-	for {
-		least := 2*i + 1
-		if least >= len(e.heap) {
-			break
-		}
-		if right := least + 1; right < len(e.heap) && e.heap[right].before(&e.heap[least]) {
-			least = right
-		}
-		if !e.heap[least].before(&x) {
-			break
-		}
-		e.heap[i] = e.heap[least]
-		i = least
-	}
-	e.heap[i] = x
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	x := (*q)[last]
+	(*q)[last], *q = nil, (*q)[:last]
+	return x
 }
-
-func (x *event) before(y *event) bool { return x.at < y.at || x.at == y.at && x.seq < y.seq }

@@ -26,7 +26,7 @@ type sleeper struct {
 	paused time.Duration
 }
 
-func (s *sleeper) Stopping() bool             { return s.ended }
+func (s *sleeper) Ended() bool                { return s.ended }
 func (s *sleeper) PausedUntil() time.Duration { return s.paused }
 
 // What a paused actor does happens later, unless it is hastened; what one does that has ended does not happen.

@@ -15,7 +15,8 @@ func TestImports(t *testing.T) {
 	require.NoError(t, err)
 	for _, path := range p.Imports {
 		if strings.HasPrefix(path, "github.com/smr-go/smr") {
-			assert.Contains(t, []string{"github.com/smr-go/smr/internal/reading", "github.com/smr-go/smr/internal/sim/fault"}, path)
+			assert.Contains(t, []string{"github.com/smr-go/smr/internal/reading",
+				"github.com/smr-go/smr/internal/sim/fault"}, path)
 		}
 	}
 }

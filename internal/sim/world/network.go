@@ -23,6 +23,7 @@ type Group interface {
 	Receive(from, to int, b []byte) // a message arrives
 	Altered(b []byte)               // a message with a flipped bit arrives; the receiver must notice
 	Severed(from, to int) bool      // the link carries nothing, even once all is healed
+	Fits(to int, b []byte) bool     // the numbers in an old message are again those of its receiver
 }
 
 // Watcher observes messages and links. It changes nothing.
@@ -52,7 +53,6 @@ type Network struct {
 	events  *Events
 	group   Group
 	watcher Watcher // may be nil
-	spare   []*delivery
 }
 
 // NewNetwork returns the network of n members. The watcher may be nil.
@@ -88,26 +88,49 @@ func (n *Network) Changed() {
 
 // Link carries messages one way, from one member to another.
 type Link struct {
-	Slow  fault.Timed // ns added
-	Lossy fault.Timed // of 1,000 messages
+	Slow    fault.Timed // ns added
+	Lossy   fault.Timed // of 1,000 messages
+	Narrow  fault.Timed // bytes a second that it carries; 0: any number
+	Carried int64       // bytes of messages that have left
 
 	net      *Network
 	from, to int
 	stream   Stream
+	leaving  *delivery     // the message that is being sent, piece by piece, or nil
+	ahead    []*delivery   // short messages that wait to leave
+	bulk     []*delivery   // long messages that wait to leave, after those in ahead
+	waiting  int           // bytes of the messages that wait or leave
 	cutUntil time.Duration // by faults that cut it for a while
 	cutOff   bool          // until Mend
-	told     bool          // the watcher knows that it is cut
-	old      [][]byte      // some recent messages, in no order, that may be carried again
+	shownCut bool          // the watcher knows that it is cut
+	old      [][]sent      // by kind of message: some that may be carried again, in no order
+	kinds    []int         // of which there are some
 }
 
-// remembered is the number of messages that a link can carry again.
-const remembered = 32
+// sent is a message that was sent before.
+type sent struct {
+	id uint64
+	b  []byte
+}
+
+// A link can carry remembered messages of each kind again, so that rare ones are not forgotten for frequent ones. It
+// tries some, until one fits the state that its receiver is in by then.
+const (
+	remembered = 4
+	attempts   = 8
+)
+
+// A narrow link has a queue like that of a transport: short messages go ahead of bulk, between two of its pieces.
+const (
+	piece       = 16 << 10 // bytes
+	longestWait = 64 << 20 // bytes that may wait
+)
 
 // Send carries a message, which id identifies. It may be lost, doubled, delayed, overtaken by others, or altered.
-func (l *Link) Send(id uint64, b []byte) {
+func (l *Link) Send(id uint64, b []byte, kind int, bulk bool) {
 	n, now := l.net, l.net.events.Now()
 	if n.Healed || n.Quiet {
-		l.deliver(n.Delay, id, b)
+		l.deliver(n.Delay, id, b, bulk)
 		return
 	}
 	if l.stream.Chance(n.Corrupt) {
@@ -127,24 +150,51 @@ func (l *Link) Send(id uint64, b []byte) {
 		if l.stream.Chance(n.Double) && copies == 1 {
 			copies++
 		}
-		l.deliver(delay, id, b)
+		l.deliver(delay, id, b, bulk)
 	}
-	l.replay(id, b)
+	l.remember(id, b, kind)
+	if l.stream.Chance(n.Replay) {
+		l.replay()
+	}
 }
 
-// replay carries an old message again, once in a while.
-func (l *Link) replay(id uint64, b []byte) {
-	switch {
-	case l.net.Replay == 0:
-	case len(l.old) < remembered:
-		l.old = append(l.old, b)
+// remember keeps a message in place of an older one of its kind, often for long.
+func (l *Link) remember(id uint64, b []byte, kind int) {
+	if l.net.Replay == 0 {
+		return
+	}
+	for len(l.old) <= kind {
+		l.old = append(l.old, nil)
+	}
+	switch old := &l.old[kind]; {
+	case len(*old) == 0:
+		l.kinds = append(l.kinds, kind)
+		fallthrough
+	case len(*old) < remembered:
+		*old = append(*old, sent{id, b})
 	default:
-		i := l.stream.IntN(4 * remembered)
-		if i < remembered {
-			l.old[i] = b
+		if i := l.stream.IntN(4 * remembered); i < remembered {
+			(*old)[i] = sent{id, b}
 		}
-		if l.stream.Chance(l.net.Replay) {
-			l.deliver(l.net.Delay, id, l.old[l.stream.IntN(remembered)])
+	}
+}
+
+// replay carries an old message again, if possible one whose numbers fit its receiver again.
+func (l *Link) replay() {
+	var m sent
+	for i := 0; i < attempts && len(l.kinds) > 0 && (m.b == nil || !l.net.group.Fits(l.to, m.b)); i++ {
+		m = OneOf(l.stream, l.old[OneOf(l.stream, l.kinds...)]...)
+	}
+	if m.b != nil {
+		l.deliver(l.net.Delay, m.id, m.b, true)
+	}
+}
+
+// Revive carries old messages to a member that has begun, or has entered another view: they may fit its state again.
+func (n *Network) Revive(to int) {
+	for from := range n.Links {
+		if l := n.Links[from][to]; !n.Healed && !n.Quiet && l.stream.Chance(10*n.Replay) {
+			l.replay()
 		}
 	}
 }
@@ -156,48 +206,93 @@ func (l *Link) corrupt(b []byte) {
 	l.net.group.Altered(altered)
 }
 
-func (l *Link) deliver(delay time.Duration, id uint64, b []byte) {
+func (l *Link) deliver(delay time.Duration, id uint64, b []byte, bulk bool) {
 	if l.IsCut() {
 		l.ended(id, CutOff)
 		return
 	}
-	d := l.net.newDelivery()
-	d.on, d.id, d.b = l, id, b
-	l.net.events.After(delay, d.arrive)
-}
-
-// delivery is a message on its way. Its memory is used again.
-type delivery struct {
-	on     *Link
-	id     uint64
-	b      []byte
-	arrive func() // arrived, made once
-}
-
-func (n *Network) newDelivery() *delivery {
-	if last := len(n.spare) - 1; last >= 0 {
-		d := n.spare[last]
-		n.spare = n.spare[:last]
-		return d
+	if l.waiting > 0 && l.waiting+len(b) > longestWait {
+		l.ended(id, Lost)
+		return
 	}
-	d := &delivery{}
-	d.arrive = d.arrived
-	return d
+	d := &delivery{l, id, b, delay, len(b)}
+	l.Carried += int64(len(b))
+	switch {
+	case l.rate() == 0 && l.waiting == 0:
+		l.net.events.After(delay, d.arrive)
+		return
+	case bulk:
+		l.bulk = append(l.bulk, d)
+	default:
+		l.ahead = append(l.ahead, d)
+	}
+	l.waiting += len(b)
+	l.leave()
 }
 
-func (d *delivery) arrived() {
-	l, id, b := d.on, d.id, d.b
-	n := l.net
-	d.on, d.b = nil, nil
-	n.spare = append(n.spare, d)
+// Waiting returns the bytes of the messages that wait to leave.
+func (l *Link) Waiting() int64 { return int64(l.waiting) }
+
+// rate returns the bytes a second that a narrow link carries now; 0: any number.
+func (l *Link) rate() int64 {
+	if l.net.Healed {
+		return 0
+	}
+	return l.Narrow.Amount(l.net.events.Now())
+}
+
+// leave has the next piece of a message leave, unless one does.
+func (l *Link) leave() {
+	if l.leaving != nil || l.waiting == 0 {
+		return
+	}
+	from := &l.bulk
+	if len(l.ahead) > 0 {
+		from = &l.ahead
+	}
+	d := (*from)[0]
+	size := min(d.left, piece)
+	d.left -= size
+	if d.left == 0 {
+		*from = (*from)[1:]
+	}
+	l.leaving = d
+	var takes time.Duration
+	if rate := l.rate(); rate > 0 {
+		takes = time.Duration(int64(size) * int64(time.Second) / rate)
+	}
+	l.net.events.After(takes, func() { l.left(d, size) })
+}
+
+// left is called when a piece has left.
+func (l *Link) left(d *delivery, size int) {
+	l.leaving = nil
+	l.waiting -= size
+	if d.left == 0 {
+		l.net.events.After(d.delay, d.arrive)
+	}
+	l.leave()
+}
+
+// delivery is a message on its way.
+type delivery struct {
+	on    *Link
+	id    uint64
+	b     []byte
+	delay time.Duration // after it has left
+	left  int           // bytes that have not begun to leave
+}
+
+func (d *delivery) arrive() {
+	l, n := d.on, d.on.net
 	switch {
 	case l.IsCut():
-		l.ended(id, CutOff)
+		l.ended(d.id, CutOff)
 	case !n.group.Up(l.to):
-		l.ended(id, Refused)
+		l.ended(d.id, Refused)
 	default:
-		l.ended(id, Arrived)
-		n.group.Receive(l.from, l.to, b)
+		l.ended(d.id, Arrived)
+		n.group.Receive(l.from, l.to, d.b)
 	}
 }
 
@@ -221,7 +316,7 @@ func (l *Link) CutFor(d time.Duration) {
 func (l *Link) Mend() { l.cutOff = false }
 
 // Reset ends all that faults did to the link.
-func (l *Link) Reset() { l.cutUntil, l.cutOff, l.Slow, l.Lossy = 0, false, nil, nil }
+func (l *Link) Reset() { l.cutUntil, l.cutOff, l.Slow, l.Lossy, l.Narrow = 0, false, nil, nil, nil }
 
 // IsCut reports whether the link carries nothing now.
 func (l *Link) IsCut() bool {
@@ -231,8 +326,8 @@ func (l *Link) IsCut() bool {
 
 // changed reports to the watcher if the link was cut, or is whole again.
 func (l *Link) changed() {
-	if w := l.net.watcher; w != nil && l.IsCut() != l.told {
-		l.told = !l.told
-		w.Linked(l.net.events.Now(), l.from, l.to, !l.told)
+	if w := l.net.watcher; w != nil && l.IsCut() != l.shownCut {
+		l.shownCut = !l.shownCut
+		w.Linked(l.net.events.Now(), l.from, l.to, !l.shownCut)
 	}
 }

@@ -16,8 +16,7 @@ type recordingTB struct {
 	cleanups []func()
 }
 
-// Test runs a test, with its cleanups, and returns its errors; "" if it passed. The name of the test is
-// TestCounter.
+// Test runs a test, with its cleanups, and returns its errors; "" if it passed. The name of the test is TestCounter.
 func Test(t *testing.T, body func(t testing.TB)) string {
 	t.Helper()
 	r := &recordingTB{TB: t}

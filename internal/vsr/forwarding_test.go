@@ -1,0 +1,115 @@
+package vsr
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// forwarder is a backup with callers, whose primary is b.
+type forwarder struct {
+	*Replica
+	t     *testing.T
+	round Round
+}
+
+func newForwarder(t *testing.T) *forwarder {
+	r := member(t, 1)
+	r.cfg.Abdication = time.Minute
+	hear(r, 1, &Prepare{View: 1, Prev: r.log.last, Entries: []Entry{{Op: 2, View: 1, Epoch: 1, Kind: Opening}}})
+	hear(r, 1, &Commit{View: 1, Commit: 2, Round: 1})
+	r.Step(r.now, &Applied{Op: 2})
+	r.Step(r.now, &SessionOpened{Session: 1})
+	return &forwarder{r, t, 1}
+}
+
+// call has a caller propose, and returns the requests that leave.
+func (f *forwarder) call(size int) []*Request {
+	_, err := proposeTo(f.Replica, f.now, make([]byte, size))
+	require.NoError(f.t, err)
+	return requestsIn(finishTurn(f.Replica))
+}
+
+// wait has the primary send heartbeats for a while, and returns the requests that leave.
+func (f *forwarder) wait(d time.Duration) (sent []*Request) {
+	for end := f.now.Add(d); f.now.Before(end); {
+		f.now = f.now.Add(f.cfg.Heartbeat)
+		f.Step(f.now, &Tick{})
+		f.round++
+		sent = append(sent, requestsIn(hear(f.Replica, 1, &Commit{View: 1, Commit: 2, Round: f.round}))...)
+		require.NoError(f.t, f.Check())
+	}
+	return sent
+}
+
+// append has the primary append the entries of requests to its log, and returns the requests that leave.
+func (f *forwarder) append(requests ...*Request) []*Request {
+	m := &Prepare{View: 1, Prev: f.log.last, Commit: 2}
+	for _, x := range requests {
+		for _, p := range x.Requests {
+			op := f.log.last.Op + OpNumber(len(m.Entries)) + 1
+			m.Entries = append(m.Entries, Entry{Op: op, View: 1, Epoch: 1, Kind: p.Kind, Session: p.Session,
+				Request: p.Request, Floor: p.Floor, Body: p.Body})
+		}
+	}
+	return requestsIn(hear(f.Replica, 1, m))
+}
+
+func requestsIn(sent []Message) (requests []*Request) {
+	for _, m := range sent {
+		if m, ok := m.(*Request); ok {
+			requests = append(requests, m)
+		}
+	}
+	return requests
+}
+
+// X5, 11.10: the bytes of requests on their way to the primary are limited, whether their callers still wait or not.
+// Other requests wait at the replica, which reports why.
+func TestRequestsOnTheirWayAreLimited(t *testing.T) {
+	f := newForwarder(t)
+	var sent []*Request
+	for i := range 100 {
+		sent = append(sent, f.call(16<<10)...)
+		f.Step(f.now, &Forget{Request: uint64(i + 1), Lost: true})
+	}
+	require.Len(t, sent, 8, "128 KiB")
+	assert.Empty(t, f.call(100))
+	assert.Equal(t, "requests wait for the link to the primary, b: 131584 bytes are on their way, and none has arrived yet",
+		f.Congestion())
+	assert.Empty(t, f.health.problem)
+	f.now = f.now.Add(100 * time.Millisecond)
+	sent = f.append(sent...)
+	assert.Len(t, sent, 1, "there is room")
+	assert.Empty(t, f.Congestion())
+}
+
+// X4, X5: requests on their way are not resent while answers keep coming, and those in the log are never resent in this
+// view. Silence proves a loss. Then one message at a time finds out whether the primary answers.
+func TestRequestsOnTheirWayAreNotResent(t *testing.T) {
+	f := newForwarder(t)
+	var sent []*Request
+	for range 8 {
+		sent = append(sent, f.call(16<<10)...)
+	}
+	require.Len(t, sent, 8)
+	for i := range 4 {
+		assert.Empty(t, f.wait(15*f.cfg.Heartbeat), "late by %d answers", i)
+		assert.Empty(t, f.append(sent[i]))
+	}
+	again := f.wait(300 * f.cfg.Heartbeat)
+	require.Greater(t, len(again), 2)
+	for _, x := range again {
+		assert.Len(t, x.Requests, 1)
+		assert.GreaterOrEqual(t, x.Requests[0].Request, uint64(5))
+	}
+	assert.Contains(t, f.health.problem, "requests wait for the link to the primary, b")
+	for range 60 {
+		again = append(f.append(again...), f.wait(10*f.cfg.Heartbeat)...)
+	}
+	assert.Empty(t, again)
+	assert.Empty(t, f.requests.forwarding.inFlight)
+	assert.NotContains(t, f.health.problem, "requests wait")
+}

@@ -1,0 +1,62 @@
+package vsr
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// F13: a replica that has taken back its log up to op 1, and has applied op 5, installs a snapshot of op 3: the log begins
+// after it, and the state stays.
+func TestASnapshotBelowTheStateIsNotRestored(t *testing.T) {
+	r := member(t, 1)
+	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
+	r.applied, r.delivered, r.takenBack = 5, 5, 5
+	s := Snapshot{SnapshotID: SnapshotID{Group: r.head.Group, Last: stampOf(1, 0, 3)}, Size: 1, Chunks: 1, Members: r.members}
+	r.Step(r.now, &SnapshotReceived{Snapshot: s})
+	out := r.Ready(r.now)
+	require.NoError(t, r.Check())
+	assert.Nil(t, out.Restore)
+	assert.Equal(t, []OpNumber{3, 3, 5}, []OpNumber{r.log.last.Op, r.commit, r.applied})
+}
+
+// F13: a snapshot of its own state moves the log of a replica on that has taken its log back below it.
+func TestASnapshotAboveTheLogReplacesIt(t *testing.T) {
+	r := member(t, 1)
+	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
+	r.applied, r.delivered, r.takenBack = 5, 5, 5
+	s := Snapshot{SnapshotID: SnapshotID{Group: r.head.Group, Last: stampOf(1, 1, 5)}, Size: 1, Chunks: 1, Members: r.members}
+	r.Step(r.now, &SnapshotTaken{Snapshot: s})
+	out := r.Ready(r.now)
+	require.NoError(t, r.Check())
+	assert.Equal(t, &s.Last, out.Save.Base)
+	assert.Equal(t, []OpNumber{5, 5}, []OpNumber{r.log.last.Op, r.commit})
+}
+
+// F13: the saves of a log that ends with op 3, merged as far as they add no command.
+func TestSavableWhenFull(t *testing.T) {
+	entry := func(op OpNumber, kind Kind) Entry { return Entry{Op: op, Epoch: 1, View: 1, Kind: kind} }
+	opening := entry(4, Opening)
+	for name, x := range map[string]struct {
+		saves []*Save
+		want  *Save
+		n     int
+	}{
+		"nothing":        {nil, nil, 0},
+		"a head":         {[]*Save{{Seq: 1, Head: Head{View: 2}}}, &Save{Seq: 1, Head: Head{View: 2}}, 1},
+		"a command":      {[]*Save{{Seq: 1, Entries: []Entry{entry(4, Command)}}}, nil, 0},
+		"an opening":     {[]*Save{{Seq: 1, Entries: []Entry{opening}}, {Seq: 2, Entries: []Entry{entry(5, Command)}}}, &Save{Seq: 1, Entries: []Entry{opening}}, 1},
+		"taken back":     {[]*Save{{Seq: 1, Entries: []Entry{entry(4, Command)}}, {Seq: 2, From: 4}}, &Save{Seq: 2}, 2},
+		"a part of it":   {[]*Save{{Seq: 1, Entries: []Entry{opening, entry(5, Command)}}, {Seq: 2, From: 5}}, &Save{Seq: 2, Entries: []Entry{opening}}, 2},
+		"durable ones":   {[]*Save{{Seq: 1, From: 3, Entries: []Entry{entry(3, Command)}}, {Seq: 2, From: 3}}, &Save{Seq: 2, From: 3}, 2},
+		"for a snapshot": {[]*Save{{Seq: 1, Entries: []Entry{entry(4, Command)}}, {Seq: 2, Base: &Viewstamp{1, 1, 9}}}, &Save{Seq: 2, Base: &Viewstamp{1, 1, 9}}, 2},
+	} {
+		got, n := SavableWhenFull(3, x.saves)
+		assert.Equal(t, x.n, n, name)
+		if got != nil && len(got.Entries) == 0 {
+			got.Entries = nil
+		}
+		assert.Equal(t, x.want, got, name)
+	}
+}
