@@ -64,8 +64,8 @@ func (d *db) get(ctx context.Context, level smr.ReadLevel, key string) (v versio
 	return v, err
 }
 
-// scan reads the first limit pairs whose keys are at least from and less than to, linearizably.
-func (d *db) scan(ctx context.Context, from, to string, limit int) (found []pair, err error) {
-	err = d.group.Read(ctx, smr.Linearizable, func() { found = d.store.scan(from, to, limit) })
-	return found, err
+// scan reads pairs linearizably, as store.scan does.
+func (d *db) scan(ctx context.Context, from, to string, limit int) (found []pair, next string, more bool, err error) {
+	err = d.group.Read(ctx, smr.Linearizable, func() { found, next, more = d.store.scan(from, to, limit) })
+	return found, next, more, err
 }

@@ -76,9 +76,17 @@ type web struct {
 	t     *testing.T
 	group *fakeGroup
 	stop  context.CancelFunc // stops the server
+
+	budget *budget
 }
 
 func newTestWeb(t *testing.T) *web {
+	t.Helper()
+	return newBoundedWeb(t, requestBytes)
+}
+
+// newBoundedWeb returns a server whose requests may hold limit bytes together.
+func newBoundedWeb(t *testing.T, limit int64) *web {
 	t.Helper()
 	s := newStore()
 	g := &fakeGroup{store: s, statuses: make(chan smr.Status), status: smr.Status{
@@ -86,9 +94,12 @@ func newTestWeb(t *testing.T) *web {
 		Members: []smr.Member{{ID: "a", Addr: "here:1"}, {ID: "b", Addr: "there:2"}},
 	}}
 	stopping, stop := context.WithCancel(t.Context())
-	server := httptest.NewServer(&server{db: &db{g, s}, timeout: time.Minute, stopping: stopping, metrics: newMetrics()})
+	b := &budget{limit: limit}
+	server := httptest.NewUnstartedServer(&server{db: &db{g, s}, timeout: time.Minute, stopping: stopping, metrics: newMetrics(), budget: b})
+	server.Listener, server.Config.ConnContext = countedListener{server.Listener, b}, withConn
+	server.Start()
 	t.Cleanup(server.Close)
-	return &web{Server: server, t: t, group: g, stop: stop}
+	return &web{Server: server, t: t, group: g, stop: stop, budget: b}
 }
 
 // reply is an answer that a client received.

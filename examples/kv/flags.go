@@ -49,7 +49,7 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags.StringVar(&o.listen, "listen", "", "`address` to listen on for the other replicas, where it is not the one in -members")
 	flags.StringVar(&o.dir, "dir", "", "`directory` of the log and the snapshots, made if absent")
 	flags.BoolVar(&o.volatile, "volatile", false, "keep everything in memory, instead of -dir")
-	flags.StringVar(&o.cert, "cert", "", "certificate `file` for mutual TLS between the replicas; its DNS name is the -id")
+	flags.StringVar(&o.cert, "cert", "", "certificate `file` for mutual TLS between the replicas; it names the -id")
 	flags.StringVar(&o.key, "key", "", "private key `file` of -cert")
 	flags.StringVar(&o.ca, "ca", "", "`file` with the certificates of the CAs that sign those of replicas")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Second, "how long a request waits for the group before it is answered 503 or 504")

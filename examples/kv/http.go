@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -17,9 +18,12 @@ type server struct {
 	timeout  time.Duration   // of a request, while it waits for the group
 	stopping context.Context // ends when the server shuts down
 	metrics  *metrics
+	budget   *budget
+	probes   http.Handler
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer requestEnds(r)
 	key, ofKey := strings.CutPrefix(r.URL.Path, "/kv/")
 	switch {
 	case ofKey:
@@ -30,8 +34,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.only(w, r, s.serveStatus)
 	case r.URL.Path == "/metrics":
 		s.only(w, r, s.serveMetrics)
+	case r.URL.Path == "/livez", r.URL.Path == "/readyz", r.URL.Path == "/startupz", r.URL.Path == "/healthz":
+		s.probes.ServeHTTP(w, r)
 	default:
-		refuse(w, http.StatusNotFound, "there are /kv/{key}, /kv, /status and /metrics")
+		refuse(w, http.StatusNotFound, "there are /kv/{key}, /kv, /status, /metrics, /livez, /readyz, /startupz and /healthz")
 	}
 }
 
@@ -77,7 +83,10 @@ func (s *server) serveRead(w http.ResponseWriter, r *http.Request, key string) {
 		refuse(w, http.StatusNotFound, "there is no such key")
 		return
 	}
-	respond(w, http.StatusOK, v.value)
+	if free := s.reserve(w, int64(len(v.value))); free != nil {
+		defer free()
+		respond(w, http.StatusOK, v.value)
+	}
 }
 
 func (s *server) serveWrite(w http.ResponseWriter, r *http.Request, key string) {
@@ -86,8 +95,17 @@ func (s *server) serveWrite(w http.ResponseWriter, r *http.Request, key string) 
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	size := min(r.ContentLength, maxOp)
+	if size < 0 {
+		size = maxOp
+	}
+	free := s.reserve(w, 3*(size+int64(len(c.Old)))) // the body, its encoding and the copy that Propose makes
+	if free == nil {
+		return
+	}
+	defer free()
 	// The command is proposed only after the whole body has arrived.
-	if c.Value, err = io.ReadAll(http.MaxBytesReader(w, r.Body, maxOp)); err != nil {
+	if c.Value, err = readBody(w, r, size); err != nil {
 		refuseBody(w, err)
 		return
 	}
@@ -99,6 +117,19 @@ func (s *server) serveWrite(w http.ResponseWriter, r *http.Request, key string) 
 		return
 	}
 	respondAnswer(w, a)
+}
+
+// readBody reads a body of about size bytes, which must arrive within bodyTime.
+func readBody(w http.ResponseWriter, r *http.Request, size int64) ([]byte, error) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // fails only if the connection is gone
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	if r.ContentLength < 0 {
+		return io.ReadAll(http.MaxBytesReader(w, r.Body, maxOp))
+	}
+	b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, maxOp))
+	return b.Bytes(), err
 }
 
 func respondAnswer(w http.ResponseWriter, a answer) {
@@ -116,10 +147,16 @@ func respondAnswer(w http.ResponseWriter, a answer) {
 
 // respond sends a value unchanged.
 func respond(w http.ResponseWriter, code int, value []byte) {
+	expectReader(w)
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Length", strconv.Itoa(len(value)))
 	w.WriteHeader(code)
 	_, _ = w.Write(value) // fails only if the client is gone
+}
+
+// expectReader gives the client answerTime to read the answer.
+func expectReader(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // fails only if the connection is gone
 }
 
 func setOp(w http.ResponseWriter, op uint64) {
@@ -128,6 +165,10 @@ func setOp(w http.ResponseWriter, op uint64) {
 
 func refuseBody(w http.ResponseWriter, err error) {
 	var over *http.MaxBytesError
+	if errors.Is(err, errBusy) {
+		notApplied(w, errBusy)
+		return
+	}
 	if errors.As(err, &over) {
 		refuse(w, http.StatusRequestEntityTooLarge, "the body is over "+strconv.FormatInt(over.Limit, 10)+" bytes: store less under one key")
 		return

@@ -71,16 +71,22 @@ func (s *store) get(key string) (value []byte, ok bool) {
 	return p.Value, ok
 }
 
-// scan returns the first limit pairs whose keys are at least from and less than to. If to is empty, there
-// is no upper bound.
-func (s *store) scan(from, to string, limit int) []pair {
-	var found []pair
+// scan returns the first limit pairs whose keys are at least from and less than to, but not more than
+// rangeBytes of them unless the first alone has more. If to is empty, there is no upper bound. If others
+// follow, more is set and next is the key of the first.
+func (s *store) scan(from, to string, limit int) (found []pair, next string, more bool) {
+	size := 0
 	s.pairs.AscendGreaterOrEqual(pair{Key: from}, func(p pair) bool {
-		if len(found) == limit || to != "" && p.Key >= to {
+		if to != "" && p.Key >= to {
+			return false
+		}
+		size += pairBytes(p)
+		if len(found) == limit || len(found) > 0 && size > rangeBytes {
+			next, more = p.Key, true
 			return false
 		}
 		found = append(found, p)
 		return true
 	})
-	return found
+	return found, next, more
 }

@@ -24,7 +24,10 @@ func main() {
 	// The first signal stops the replica in order; a second one ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	errs := newSink(os.Stderr)
+	status := run(ctx, os.Args[1:], os.Stdout, errs)
+	errs.flush()
+	os.Exit(status)
 }
 
 // run runs the program and returns the exit status: 2 for a mistake on the command line, and 1 for other

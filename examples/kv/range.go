@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"unicode/utf8"
 )
 
@@ -13,6 +14,13 @@ type rangePair struct {
 	KeyBytes []byte `json:"key_base64,omitempty"`
 	Value    []byte `json:"value"`
 }
+
+// rangeBytes is the number of bytes that the pairs of an answer may have; a single pair may have more.
+const rangeBytes = 1 << 20
+
+// pairBytes is the number of bytes that a pair counts in a range. A key takes up to 8 times its bytes in
+// JSON.
+func pairBytes(p pair) int { return 64 + 8*len(p.Key) + len(p.Value) }
 
 func (s *server) serveRange(w http.ResponseWriter, r *http.Request) {
 	q, err := query(r)
@@ -27,10 +35,22 @@ func (s *server) serveRange(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
 	defer cancel()
-	found, err := s.db.scan(ctx, q.Get("from"), q.Get("to"), limit)
+	found, next, more, err := s.db.scan(ctx, q.Get("from"), q.Get("to"), limit)
 	if err != nil {
 		notApplied(w, err)
 		return
+	}
+	size := 0
+	for _, p := range found {
+		size += pairBytes(p)
+	}
+	free := s.reserve(w, 4*int64(size)) // the values, and their JSON while its buffer grows
+	if free == nil {
+		return
+	}
+	defer free()
+	if more {
+		w.Header().Set("Smr-Next", url.QueryEscape(next))
 	}
 	respondJSON(w, http.StatusOK, rangePairs(found))
 }

@@ -43,6 +43,7 @@ func writeFailed(w http.ResponseWriter, err error) {
 }
 
 func respondJSON(w http.ResponseWriter, code int, v any) {
+	expectReader(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	encoder := json.NewEncoder(w)

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/probes"
 )
 
 // serve runs one replica of a group and answers clients until ctx ends. Then it hands over the role of
@@ -63,9 +64,10 @@ func config(o options, store *store, transport smr.Transport, log hclog.Logger) 
 func serveUntil(ctx context.Context, l net.Listener, d *db, replica *smr.Replica, timeout time.Duration, log hclog.Logger) error {
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
-	web := newWeb(&server{db: d, timeout: timeout, stopping: stopping, metrics: newMetrics()}, log)
+	limit := &budget{limit: requestBytes}
+	web := newWeb(&server{db: d, timeout: timeout, stopping: stopping, metrics: newMetrics(), budget: limit, probes: probes.Handler(replica)}, log)
 	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(l) }()
+	go func() { failed <- web.Serve(countedListener{l, limit}) }()
 	select {
 	case <-ctx.Done():
 		stop() // ends the waits of /status
@@ -80,14 +82,16 @@ func serveUntil(ctx context.Context, l net.Listener, d *db, replica *smr.Replica
 	}
 }
 
-// newWeb returns an HTTP server with limits on the time for the headers, the time for a body of maxOp, and
-// the size of the headers, which have room for an old value of maxOp in percent-encoding.
+// newWeb returns an HTTP server with limits on the time for the headers, for a whole request and for its
+// answer, and on the size of the headers, which have room for an old value of maxOp in percent-encoding.
 func newWeb(s *server, log hclog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
+		WriteTimeout:      2*maxWait + answerTime, // of an answer that does not say how long it takes
 		IdleTimeout:       2 * time.Minute,
+		ConnContext:       withConn,
 		MaxHeaderBytes:    4 * maxOp,
 		ErrorLog:          log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}

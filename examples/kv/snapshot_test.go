@@ -41,7 +41,7 @@ func TestRestoredStoreIsTheSame(t *testing.T) {
 	apply(t, restored, 7, command{Verb: put, Key: "of before", Request: "of before"})
 	require.NoError(t, restored.Restore(bytes.NewReader(image(t, s))))
 
-	assert.Equal(t, s.scan("", "", 1000), restored.scan("", "", 1000))
+	assert.Equal(t, pairsOf(s, "", "", 1000), pairsOf(restored, "", "", 1000))
 	assert.Equal(t, s.applied, restored.applied)
 	assert.Equal(t, image(t, s), image(t, restored))
 	again := apply(t, restored, 500, command{Verb: put, Key: "new", Request: "r8"})

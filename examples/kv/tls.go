@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"os"
-	"slices"
 )
 
 // loadTLS returns the configuration of mutual TLS between the replicas, or nil without -cert.
@@ -16,9 +15,6 @@ func loadTLS(o options) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(o.cert, o.key)
 	if err != nil {
 		return nil, fmt.Errorf("-cert %s and -key %s: %w; give a certificate in PEM and its private key", o.cert, o.key, err)
-	}
-	if err := checkName(o, cert.Leaf); err != nil {
-		return nil, err
 	}
 	pool, err := loadPool(o.ca)
 	if err != nil {
@@ -31,15 +27,6 @@ func loadTLS(o options) (*tls.Config, error) {
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 		MinVersion:   tls.VersionTLS13,
 	}, nil
-}
-
-// checkName returns an error if the certificate does not name the replica. Otherwise the other replicas
-// would report that on every connection.
-func checkName(o options, leaf *x509.Certificate) error {
-	if slices.Contains(leaf.DNSNames, string(o.id)) {
-		return nil
-	}
-	return fmt.Errorf("-cert %s names %q, not this replica, %q; use a certificate with that DNS name", o.cert, leaf.DNSNames, o.id)
 }
 
 func loadPool(file string) (*x509.CertPool, error) {

@@ -88,13 +88,6 @@ func TestMutualTLS(t *testing.T) {
 	assert.Nil(t, config, "no flags, no TLS")
 }
 
-func TestCertificateOfAnotherMember(t *testing.T) {
-	a := newAuthority(t)
-	a.issue("a")
-	_, err := loadTLS(a.options("b", "a"))
-	assert.ErrorContains(t, err, `names ["a"], not this replica, "b"`)
-}
-
 func TestAuthorityThatIsNone(t *testing.T) {
 	a := newAuthority(t)
 	a.issue("a")
