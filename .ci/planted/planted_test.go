@@ -81,7 +81,7 @@ func TestPlanted(t *testing.T) {
 		{"simulated", "bug x\n" + plus + "\treturn a - b\nend\nsim", "by not summed, at seed 3, after 0."},
 		{"simulated, with a description", "bug x\n" + plus + "\treturn a - b\nend\nsim", "s: it is -1: 5 1s\n"},
 		{"simulated, harmless", "control x\n" + plus + "\treturn b + a\nend\nsim", "harmless x"},
-		{"simulated, not found", "bug x\n" + plus + "\treturn b + a\nend\nsim", "the simulation did not find it in 1000 seeds"},
+		{"simulated, not found", "bug x\n" + plus + "\treturn b + a\nend\nsim", "the simulation did not find it in 2000 seeds"},
 		{"simulated, too late", "bug x\nlimit 1ns\n" + plus + "\treturn a - b\nend\nsim", "found it only at seed 3, after"},
 		{"simulated, a control found", "control x\n" + plus + "\treturn a - b\nend\nsim", "a harmless change made seed 3 fail: not summed: it is -1"},
 		{"simulated, does not compile", "bug x\n" + plus + "\treturn a +\nend\nsim", "does not compile"},
