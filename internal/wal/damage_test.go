@@ -147,6 +147,22 @@ func TestRotBeforeTheLastSave(t *testing.T) {
 	}
 }
 
+// The save with the mark that proves a rotten one not to be torn may begin in the very next sector, because the rotten one
+// shares its sector with an intact save of the same batch.
+func TestRotBehindASaveOfTheSameBatch(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	m := model{}.keep(t, l, entries(1, 1, 1)) // the head and the segment hold a mark that covers it
+	batch := l.active.end
+	m = m.keep(t, l, entries(1, 2, 2), entries(1, 3, 3))
+	require.Equal(t, batch+sector, l.active.end, "the two share a sector")
+	m.keep(t, l, entries(1, 4, 4))
+	require.Len(t, l.segments, 1)
+	fs.Kill()
+	require.NoError(t, fs.FlipBit(path.Join(dir, segmentName(1)), batch+savedSizeOf(entries(1, 2, 2)), 0))
+	assert.Equal(t, uint64(3), damaged(t, fs).Op)
+}
+
 func TestMissingFiles(t *testing.T) {
 	for name, reason := range map[string]string{
 		segmentName(1): "segment 2",
