@@ -117,10 +117,9 @@ func (q *reads) advance() {
 // CancelRead forgets a read that its caller has abandoned. Its Reader is not called after that.
 func (l *Loop) CancelRead(x *Read) {
 	q := &l.reads
-	if x.number != 0 && q.unconfirmed[x.number] == x {
+	if x.number != 0 {
 		delete(q.unconfirmed, x.number)
 		l.step(&vsr.ForgetRead{Read: x.number})
-		return
 	}
 	q.unapplied = slices.DeleteFunc(q.unapplied, func(y *Read) bool { return y == x })
 	q.stateless = slices.DeleteFunc(q.stateless, func(y *Read) bool { return y == x })

@@ -173,7 +173,7 @@ func (r *Replica) Step(now time.Time, e Event) {
 	case *Read:
 		e.Number = r.read()
 	case *ForgetRead:
-		r.health.calls.ended(false, r.now)
+		r.health.calls.forgotten(e.Read, r.now)
 		r.forgetRead(e.Read)
 	case *Handover:
 		e.Begun = r.beginHandover(e.To)

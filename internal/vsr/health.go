@@ -61,8 +61,7 @@ type calls struct {
 	failingAt time.Time // since when none has, although some wait; the time of the latest look if that is not so
 	givenUpAt time.Time // when a caller last gave up without an answer
 
-	// The ops that reads wait for which a round has confirmed: the first, and the last; 0: none wait.
-	firstRead, lastRead OpNumber
+	unapplied []ReadReady // reads that a round has confirmed, and whose ops are not applied here
 }
 
 // ended records that a proposal has ended, perhaps without an answer.
@@ -74,24 +73,28 @@ func (c *calls) ended(answered bool, now time.Time) {
 	}
 }
 
-// confirmed records that a read waits for an op to be applied.
-func (c *calls) confirmed(op OpNumber) {
-	if c.firstRead == 0 {
-		c.firstRead = op
+// confirmed records that a read may run once an op is applied.
+func (c *calls) confirmed(read uint64, op, applied OpNumber) {
+	if op <= applied {
+		c.answered = true
+	} else {
+		c.unapplied = append(c.unapplied, ReadReady{read, op})
 	}
-	c.lastRead = max(c.lastRead, op)
+}
+
+// forgotten records that a read has ended without an answer.
+func (c *calls) forgotten(read uint64, now time.Time) {
+	c.unapplied = slices.DeleteFunc(c.unapplied, func(x ReadReady) bool { return x.Read == read })
+	c.ended(false, now)
 }
 
 // follow records the last op applied, and whether calls wait.
 func (c *calls) follow(applied OpNumber, wait bool, now time.Time, patience time.Duration) {
-	if c.firstRead > 0 && c.firstRead <= applied {
-		c.answered = true
-		c.firstRead = c.lastRead
-	}
-	if c.lastRead <= applied {
-		c.firstRead, c.lastRead = 0, 0
-	}
-	wait = wait || c.firstRead > 0 || now.Sub(c.givenUpAt) <= patience
+	c.unapplied = slices.DeleteFunc(c.unapplied, func(x ReadReady) bool {
+		c.answered = c.answered || x.Op <= applied
+		return x.Op <= applied
+	})
+	wait = wait || len(c.unapplied) > 0 || now.Sub(c.givenUpAt) <= patience
 	if c.answered || !wait {
 		c.answered, c.failingAt = false, now
 	}

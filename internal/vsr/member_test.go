@@ -144,6 +144,23 @@ func TestConfirmedReadIsNoAnswer(t *testing.T) {
 	assert.Contains(t, r.State().Problem, "no call through this replica has been answered since")
 }
 
+// A read that its caller has given up is not answered when its op is applied.
+func TestConfirmedReadThatIsGivenUp(t *testing.T) {
+	began := time.Unix(1, 0)
+	for _, givenUp := range []bool{false, true} {
+		c := calls{failingAt: began}
+		c.confirmed(5, 7, 6)
+		c.follow(6, true, began.Add(time.Second), time.Second)
+		require.Equal(t, began, c.failingAt)
+		if givenUp {
+			c.forgotten(5, began.Add(time.Second))
+		}
+		c.follow(7, true, began.Add(2*time.Second), time.Second)
+		assert.Equal(t, !givenUp, c.failingAt.After(began))
+		assert.Empty(t, c.unapplied)
+	}
+}
+
 // No call succeeds before all members have confirmed the group (S2), so a replica is not ready, at once.
 func TestNotReadyBeforeTheGroupIsConfirmed(t *testing.T) {
 	r := member(t, 1)

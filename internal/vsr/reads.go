@@ -135,7 +135,7 @@ func (r *Replica) roundHeard(round Round) bool {
 
 func (r *Replica) readConfirmed(x reader, op OpNumber) {
 	if x.from == r.self {
-		r.health.calls.confirmed(op)
+		r.health.calls.confirmed(x.read, op, r.applied)
 		r.out.Reads = append(r.out.Reads, ReadReady{x.read, op})
 		return
 	}
@@ -165,8 +165,8 @@ func (r *Replica) onReadRoundOK(m *ReadRoundOK) {
 	if len(w.inquirers) == 0 || m.Start != r.head.Start || m.Read != w.inquiry {
 		return
 	}
-	r.health.calls.confirmed(m.Op)
 	for _, x := range w.inquirers {
+		r.health.calls.confirmed(x.read, m.Op, r.applied)
 		r.out.Reads = append(r.out.Reads, ReadReady{x.read, m.Op})
 	}
 	w.inquirers, w.retryAt = nil, time.Time{}
