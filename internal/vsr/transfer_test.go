@@ -98,3 +98,36 @@ func TestRetakesBackOff(t *testing.T) {
 	r.Step(r.now, &SnapshotDamaged{Snapshot: id})
 	assert.True(t, r.Ready(r.now).Retake, "at once, if the disk has been sound for long")
 }
+
+// N2: an entry that a primary appends is no earlier than the last operation of the snapshot that it has installed.
+func TestTimeDoesNotFallAfterASnapshot(t *testing.T) {
+	r := member(t, 1)
+	s := Snapshot{SnapshotID: SnapshotID{Group: r.head.Group, Last: stampOf(1, 1, 100)}, Size: 1, Chunks: 1, Members: r.members}
+	clock := r.now.Add(time.Hour).UnixNano()
+	r.Step(r.now, &SnapshotReceived{Snapshot: s, Clock: clock})
+	finishTurn(r)
+	leadNext(t, r)
+	opening := r.log.entries(101, 101, 0)
+	require.Len(t, opening, 1)
+	assert.Equal(t, clock, opening[0].Time)
+}
+
+// C3: a snapshot takes the place of committed entries that were read from the disk in the same turn: the state machine,
+// which is restored first, cannot apply them any more.
+func TestASnapshotReplacesEntriesToApply(t *testing.T) {
+	r := member(t, 1)
+	entries := []Entry{{Op: 2, View: 1, Epoch: 1, Kind: Opening}, {Op: 3, View: 1, Epoch: 1, Kind: Command}}
+	hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 1), Entries: entries, Commit: 1})
+	r.log.trim(3)
+	r.Step(r.now, &Receive{From: 1, Header: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
+		Message: &Commit{View: 1, Commit: 3, Round: 1}})
+	loads := r.Ready(r.now).Loads
+	require.Len(t, loads, 1)
+	r.Step(r.now, &Loaded{Load: loads[0], Entries: entries})
+	s := Snapshot{SnapshotID: SnapshotID{Group: r.head.Group, Last: stampOf(1, 1, 100)}, Size: 1, Chunks: 1, Members: r.members}
+	r.Step(r.now, &SnapshotReceived{Snapshot: s})
+	out := r.Ready(r.now)
+	require.NoError(t, r.Check())
+	assert.Equal(t, &s, out.Restore)
+	assert.Empty(t, out.Apply)
+}
