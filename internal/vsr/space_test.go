@@ -21,6 +21,23 @@ func TestASnapshotBelowTheStateIsNotRestored(t *testing.T) {
 	assert.Equal(t, []OpNumber{3, 3, 5}, []OpNumber{r.log.last.Op, r.commit, r.applied})
 }
 
+// F13: a replica that takes back its log, which is durable up to op 2, lets it begin after a snapshot that holds more, be it
+// a single op, and otherwise keeps the durable entries.
+func TestTakingBackKeepsASnapshot(t *testing.T) {
+	for op, first := range map[OpNumber]OpNumber{2: 1, 3: 4, 4: 5} {
+		r := followsB(t)
+		r.Step(r.now, &Receive{From: 1, Header: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
+			Message: &Prepare{View: 1, Prev: r.log.last, Commit: 5, Entries: []Entry{
+				{Op: 3, View: 1, Epoch: 1, Kind: Command}, {Op: 4, View: 1, Epoch: 1, Kind: Command}, {Op: 5, View: 1, Epoch: 1, Kind: Command}}}})
+		r.Ready(r.now)
+		r.Step(r.now, &Applied{Op: 5})
+		r.Step(r.now, &SnapshotTaken{Snapshot: Snapshot{SnapshotID: SnapshotID{Group: r.head.Group, Last: stampOf(1, 1, op)}}})
+		r.Step(r.now, &DiskFull{Full: true})
+		require.NoError(t, r.Check())
+		assert.Equal(t, []OpNumber{first, op, op}, []OpNumber{r.log.base.Op + 1, r.log.last.Op, r.commit}, "op %d", op)
+	}
+}
+
 // F13: a snapshot of its own state moves the log of a replica on that has taken its log back below it.
 func TestASnapshotAboveTheLogReplacesIt(t *testing.T) {
 	r := member(t, 1)
