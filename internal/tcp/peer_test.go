@@ -33,6 +33,24 @@ func TestAMemberThatConnectsIsDialledAtOnce(t *testing.T) {
 	}
 }
 
+// A connection that has lasted ends the growth of the pauses between attempts to dial: the member is dialled at once, and
+// then after a short pause.
+func TestAConnectionThatLastedEndsTheLongPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := newMemory()
+		a := wire.start(t, "a", nil)
+		a.sends("b", time.Minute)
+		b := wire.start(t, "b", nil)
+		a.reaches(t, b, "first")
+		time.Sleep(longestPause + 1)
+		require.NoError(t, b.Close())
+		synctest.Wait()
+		before := wire.dials("a", "b")
+		a.sends("b", 4*firstPause)
+		assert.GreaterOrEqual(t, wire.dials("a", "b")-before, 3)
+	})
+}
+
 func TestTheQueueIsBoundedAndDrops(t *testing.T) {
 	g := newGroup()
 	a := g.start(t, "a", func(c *Config, _ *Endpoint) { c.Queue = 10 * (100 + messageOverhead) })
