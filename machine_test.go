@@ -9,10 +9,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/shell"
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // spoil changes the state machine of a running member.
@@ -61,6 +65,21 @@ func TestPanicInApply(t *testing.T) {
 			require.Len(t, g.history(b), 3)
 		})
 	}
+}
+
+// A read that gets the lock after a step that failed, before the replica has stopped for it, does not look at the state.
+func TestReadAfterAFailedStep(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		synctest.Wait() // the applier has nothing to do
+		r := g.replica("a")
+		require.NoError(t, r.Read(g.t.Context(), Local, func() {}))
+		r.shell.Applier.Add(shell.Job{Entries: []vsr.Entry{{Op: 99}}})
+		_, err := r.applyStep()
+		require.ErrorContains(t, err, "op 99 is to be applied after op 3")
+		require.ErrorIs(t, r.Read(g.t.Context(), Local, func() { t.Error("it looks at the state") }), ErrClosed)
+	})
 }
 
 // Callers, Err and Status report a panic in one line. The log gets the stack, once.
