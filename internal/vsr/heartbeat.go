@@ -87,9 +87,10 @@ func (r *Replica) overdue(p *progress) bool {
 }
 
 // onCommitOK counts an answer to a heartbeat (N6), and resends entries if answers have shown no progress
-// for too long.
+// for too long. One without a round answers nothing: its sender does not hear the primary, and looks for a
+// relay (X6).
 func (r *Replica) onCommitOK(from Index, m *CommitOK) {
-	if !r.isPrimary() || m.View != r.head.View || m.Round > r.primary.round {
+	if !r.isPrimary() || m.View != r.head.View || m.Round == 0 || m.Round > r.primary.round {
 		return
 	}
 	p := &r.primary.progress[from]
