@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/sim/fault"
 )
 
@@ -29,5 +30,27 @@ func TestADeafBackupOfAnIdleGroupIsNamed(t *testing.T) {
 	for i := range s.hosts {
 		assert.Empty(t, s.Status(i).State.Problem)
 	}
+	assert.Nil(t, s.Violation())
+}
+
+// N6: reads that a round has confirmed, and that their callers give up before the op is applied, are not answered when it
+// is. So a replica reports that calls fail although its state machine, which stands still for short times, goes on.
+func TestReadsThatAreGivenUpAreNotAnswered(t *testing.T) {
+	s, p := newDriven(t)
+	b := (p + 1) % 3
+	look := Operation{Read: func(smr.StateMachine) any { return nil }}
+	for n := range 8 {
+		require.NoError(t, s.Do(fault.Fault{Kind: fault.HangApply, Host: b, For: 400 * time.Millisecond}))
+		written := s.Call(p, 1, numbered(n))
+		s.RunFor(50 * time.Millisecond)
+		require.Equal(t, Answered, written.Outcome)
+		read := s.Call(b, 2, look)
+		s.RunFor(250 * time.Millisecond)
+		s.Cancel(read)
+		s.RunFor(200 * time.Millisecond)
+		require.NotEqual(t, Answered, read.Outcome)
+		require.GreaterOrEqual(t, s.Status(b).Applied, written.At)
+	}
+	assert.Contains(t, s.Status(b).State.Problem, "no call through this replica has been answered since ")
 	assert.Nil(t, s.Violation())
 }
