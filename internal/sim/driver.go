@@ -62,11 +62,15 @@ func (p *process) Note(n shell.Note) {
 	p.s.failOn(p.h.id+": "+n.Text, n.Err)
 }
 
+// longestWrite is the longest time that the writing of a snapshot takes, unless one write of the disk takes longer: a
+// snapshot that was begun while the disk was slow must end before the group is expected to rest.
+const longestWrite = 30 * time.Second
+
 // Background schedules a task for when the disk has completed it.
 func (p *process) Background(task shell.Task, do func()) {
 	d := p.h.latency()
 	if task == shell.WriteSnapshot {
-		d *= 10
+		d = max(d, min(10*d, longestWrite))
 	}
 	if task == shell.TryAgain {
 		d += shell.FullRetry
