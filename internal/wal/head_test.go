@@ -42,23 +42,27 @@ func TestOneCopyOfTheHeadAndTheLastSaveRotten(t *testing.T) {
 	}
 }
 
-// F10: a write to the older copy of the head is lost. The next write replaces that copy, so the
-// newer one survives a loss of power at any operation of Open that tears the write.
+// F10: a write to the older copy of the head is lost, be it the first write of all. The next write replaces that copy, so
+// the newer one survives a loss of power at any operation of Open that tears the write.
 func TestLostWriteOfTheOlderCopyOfTheHead(t *testing.T) {
-	for cut := range 10 {
-		for seed := range uint64(100) {
-			fs := vfs.NewCrashable()
-			l, err := Open(fs, dir, small)
-			require.NoError(t, err)
-			require.NoError(t, l.Save([]Save{{Head: Head{View: 1}}}))
-			before, err := fs.ReadFile(dir + "/head")
-			require.NoError(t, err)
-			require.NoError(t, l.Save([]Save{{Head: Head{View: 2}}}))
-			require.NoError(t, fs.Damage(dir+"/head", copyOffset, before[copyOffset:]))
-			fs.Kill()
-			l, err = openAfterPowerLoss(fs, cut, seed)
-			require.NoError(t, err)
-			require.EqualValues(t, 2, l.Head().View, "cut %d, seed %d", cut, seed)
+	for lost := range uint64(2) {
+		for cut, over := 0, false; !over; cut++ {
+			for seed := range uint64(100) {
+				fs := vfs.NewCrashable()
+				l, err := Open(fs, dir, small)
+				require.NoError(t, err)
+				for view := range lost {
+					require.NoError(t, l.Save([]Save{{Head: Head{View: view + 1}}}))
+				}
+				before, err := fs.ReadFile(dir + "/head")
+				require.NoError(t, err)
+				require.NoError(t, l.Save([]Save{{Head: Head{View: lost + 1}}}))
+				require.NoError(t, fs.Damage(dir+"/head", copyOffset, before[copyOffset:]))
+				fs.Kill()
+				l, over, err = openAfterPowerLoss(fs, cut, seed)
+				require.NoError(t, err)
+				require.Equal(t, lost+1, l.Head().View, "cut %d, seed %d", cut, seed)
+			}
 		}
 	}
 }
@@ -66,8 +70,8 @@ func TestLostWriteOfTheOlderCopyOfTheHead(t *testing.T) {
 // After a kill the later copy of the head may be readable without being durable. The next write
 // replaces it, so the durable copy survives a loss of power at any operation of Open.
 func TestKilledWhileTheHeadIsWritten(t *testing.T) {
-	for cut := range 10 {
-		for seed := range uint64(100) {
+	for cut, over := 0, false; !over; cut++ {
+		for seed := range uint64(200) {
 			fs := vfs.NewCrashable()
 			l, err := Open(fs, dir, small)
 			require.NoError(t, err)
@@ -80,19 +84,21 @@ func TestKilledWhileTheHeadIsWritten(t *testing.T) {
 			})
 			require.Error(t, l.Save([]Save{{Head: Head{View: 2}}}))
 			fs.Kill()
-			l, err = openAfterPowerLoss(fs, cut, seed)
+			l, over, err = openAfterPowerLoss(fs, cut, seed)
 			require.NoError(t, err, "cut %d, seed %d", cut, seed)
 			require.GreaterOrEqual(t, l.Head().View, uint64(1), "cut %d, seed %d", cut, seed)
 		}
 	}
 }
 
-// openAfterPowerLoss opens the log, cuts the power after the given number of operations, and opens
-// the log again.
-func openAfterPowerLoss(fs *vfs.Mem, cut int, seed uint64) (*Log, error) {
+// openAfterPowerLoss opens the log, cuts the power after the given number of operations, and opens the log again. It
+// reports over if no operation was left to be cut.
+func openAfterPowerLoss(fs *vfs.Mem, cut int, seed uint64) (l *Log, over bool, err error) {
 	left := cut
+	over = true
 	fs.SetHook(func(op vfs.Op) error {
 		if left--; left < 0 && op.Kind.Changes() {
+			over = false
 			return errPower
 		}
 		return nil
@@ -100,5 +106,6 @@ func openAfterPowerLoss(fs *vfs.Mem, cut int, seed uint64) (*Log, error) {
 	Open(fs, dir, small)
 	fs.Crash(newRNG(seed, uint64(cut)))
 	fs.SetHook(nil)
-	return Open(fs, dir, small)
+	l, err = Open(fs, dir, small)
+	return l, over, err
 }
