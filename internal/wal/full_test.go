@@ -59,12 +59,7 @@ func TestReserve(t *testing.T) {
 	for crash := range 12 {
 		fs := vfs.NewCrashable()
 		l := open(t, fs)
-		m := model{}.keep(t, l, entries(1, 1, 2))
-		fs.SetCapacity(fs.Used() + 100)
-		next := uint64(3)
-		for ; l.active.room(pad(savedSizeOf(entries(1, next, next+9)), sector)); next += 10 {
-			m = m.keep(t, l, entries(1, next, next+9))
-		}
+		m, next := fillActive(t, fs, l)
 		full := entries(1, next, next+9)
 		err := l.Save([]Save{full})
 		require.True(t, vfs.IsFull(err), err)
@@ -96,6 +91,83 @@ func TestReserve(t *testing.T) {
 		require.NoError(t, l.Close())
 		require.NoError(t, m.compare(open(t, fs), 0))
 	}
+}
+
+// fillActive fills the active segment of a log on a full disk, and returns the model and the next op.
+func fillActive(t *testing.T, fs *vfs.Mem, l *Log) (m model, next uint64) {
+	m = model{}.keep(t, l, entries(1, 1, 2))
+	fs.SetCapacity(fs.Used() + 100)
+	for next = 3; l.active.room(pad(savedSizeOf(entries(1, next, next+9)), sector)); next += 10 {
+		m = m.keep(t, l, entries(1, next, next+9))
+	}
+	return m, next
+}
+
+// F13: a save that the segment in reserve cannot hold is refused before anything is written, and a smaller one may use
+// the reserve.
+func TestReserveThatIsTooSmall(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	m, next := fillActive(t, fs, l)
+	err := l.SaveInReserve([]Save{entries(1, next, next+99)})
+	require.True(t, vfs.IsFull(err), err)
+	require.NoError(t, l.SaveInReserve([]Save{entries(1, next, next+9)}))
+	require.NoError(t, m.apply(entries(1, next, next+9)).compare(l, 0))
+}
+
+// F13: while only a part of a segment is in reserve, other saves wait, even if the active segment has room for them.
+func TestPartOfAReserve(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	m, next := fillActive(t, fs, l)
+	require.NoError(t, l.SaveInReserve([]Save{entries(1, next, next+9)}))
+	m = m.apply(entries(1, next, next+9))
+	fs.SetCapacity(fs.Used() + minSegmentSize/2)
+	waits := entries(1, next+10, next+10)
+	for range 2 { // the first makes the part
+		err := l.Save([]Save{waits})
+		require.True(t, vfs.IsFull(err), err)
+		require.EqualValues(t, minSegmentSize/2, l.reserved.Load())
+	}
+	fs.SetCapacity(0)
+	m.keep(t, l, waits)
+	require.EqualValues(t, minSegmentSize, l.reserved.Load())
+}
+
+// F13: if the segment in reserve cannot be taken for want of something, it stays in reserve for the next attempt.
+func TestReserveThatCannotBeTaken(t *testing.T) {
+	for _, kind := range []vfs.OpKind{vfs.OpRename, vfs.OpSyncDir, vfs.OpOpen} {
+		fs := vfs.NewMem()
+		l := open(t, fs)
+		m, next := fillActive(t, fs, l)
+		files, allocated, failed := image(t, fs), false, false
+		fs.SetHook(func(op vfs.Op) error {
+			allocated = allocated || op.Kind == vfs.OpAllocate // in vain: then the reserve is taken
+			if allocated && !failed && op.Kind == kind {
+				failed = true
+				return syscall.EMFILE
+			}
+			return nil
+		})
+		err := l.SaveInReserve([]Save{entries(1, next, next+9)})
+		require.True(t, vfs.Refused(err) && failed, "%s: %v", kind, err)
+		require.Equal(t, files, image(t, fs), kind)
+		require.NoError(t, l.SaveInReserve([]Save{entries(1, next, next+9)}), kind)
+		require.NoError(t, m.apply(entries(1, next, next+9)).compare(l, 0))
+	}
+}
+
+// Space takes no space.
+func TestSpaceTakesNoSpace(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	model{}.keep(t, l, entries(1, 1, 2))
+	used, files := fs.Used(), image(t, fs)
+	require.NoError(t, l.Space())
+	fs.SetCapacity(used)
+	require.True(t, vfs.IsFull(l.Space()))
+	assert.Equal(t, used, fs.Used())
+	assert.Equal(t, files, image(t, fs))
 }
 
 // A small save still succeeds after a large one did not fit.

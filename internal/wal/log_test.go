@@ -183,6 +183,29 @@ func TestCompactDropsWholeSegmentsBelow(t *testing.T) {
 	assert.Equal(t, head, l.Head())
 }
 
+// The limit of Compact counts what the files take: the segments were trimmed to their batches.
+func TestCompactCountsTheSizesOfFiles(t *testing.T) {
+	fs := vfs.NewMem()
+	l := open(t, fs)
+	var m model
+	for i := range uint64(40) {
+		m = m.keep(t, l, entries(1, 10*i+1, 10*i+10))
+	}
+	take := int64(0)
+	for _, s := range l.segments[:len(l.segments)-1] {
+		b, err := fs.ReadFile(s.name)
+		require.NoError(t, err)
+		take += int64(len(b))
+	}
+	require.Less(t, take, int64(len(l.segments)-1)*minSegmentSize)
+	first, err := l.Compact(0, 400, take)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, first)
+	first, err = l.Compact(0, 400, take-1)
+	require.NoError(t, err)
+	assert.Greater(t, first, uint64(1))
+}
+
 // The old log is removed entirely once a snapshot has replaced it.
 func TestCompactAfterBase(t *testing.T) {
 	fs := vfs.NewMem()
@@ -338,6 +361,16 @@ func TestClosedLog(t *testing.T) {
 	assert.ErrorIs(t, err, ErrClosed)
 	_, err = l.Read(1, 1, 1)
 	assert.ErrorIs(t, err, ErrClosed)
+}
+
+// The memory in which a large batch was laid out is not kept for the next.
+func TestTheMemoryOfALargeBatchIsReleased(t *testing.T) {
+	l := open(t, vfs.NewMem())
+	large := entries(1, 1, 1)
+	large.Records[0].Data = make([]byte, 2*keepBatch)
+	m := model{}.keep(t, l, large)
+	assert.LessOrEqual(t, cap(l.buf), keepBatch)
+	m.keep(t, l, entries(1, 2, 2))
 }
 
 // Reopening an idle log writes no record again and takes no space.
