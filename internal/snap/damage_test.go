@@ -175,6 +175,41 @@ func TestReadError(t *testing.T) {
 	requireDamaged(t, s, info)
 }
 
+// A lack of memory or descriptors while the store is opened is no damage.
+func TestShortageIsNoDamage(t *testing.T) {
+	for _, kind := range []vfs.OpKind{vfs.OpOpen, vfs.OpRead, vfs.OpSize} {
+		m := vfs.NewMem()
+		info := mustCreate(t, open(t, m), 5, state(300, 5))
+		m.SetHook(func(op vfs.Op) error {
+			if op.Kind == kind {
+				return syscall.ENOMEM
+			}
+			return nil
+		})
+		_, err := Open(m, dir, small)
+		require.True(t, vfs.IsShort(err), "%s: %v", kind, err)
+		m.SetHook(nil)
+		requireLatest(t, open(t, m), info, state(300, 5))
+	}
+}
+
+// If the newest snapshot is damaged, an older one that is there only because it is in use does not take its place.
+func TestAnOldSnapshotIsNotTheLatest(t *testing.T) {
+	m := vfs.NewMem()
+	s := open(t, m)
+	five := mustCreate(t, s, 5, state(300, 5))
+	release, err := s.Hold(five.ID)
+	require.NoError(t, err)
+	nine := mustCreate(t, s, 9, state(300, 9))
+	flip(t, m, nine, fileHeaderSize+3*64+20)
+	_, _, err = read(s, nine.ID)
+	require.ErrorIs(t, err, ErrCorrupt)
+	_, ok := s.Latest()
+	require.False(t, ok)
+	release()
+	requireFiles(t, m, complete)
+}
+
 // A snapshot is read back before it becomes the latest, so a lost write is noticed.
 func TestReadBack(t *testing.T) {
 	m := vfs.NewMem()

@@ -1,9 +1,12 @@
 package snap
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -185,6 +188,51 @@ func TestAnotherIsReceived(t *testing.T) {
 	s = open(t, m)
 	requireFiles(t, m, complete)
 	requireLatest(t, s, ten, []byte{})
+}
+
+// A crash may undo the removal of a partly received snapshot, so that there are two. The older one is removed again.
+func TestTwoPartlyReceived(t *testing.T) {
+	eightDonor, nineDonor := open(t, vfs.NewMem()), open(t, vfs.NewMem())
+	eight, nine := mustCreate(t, eightDonor, 8, state(300, 8)), mustCreate(t, nineDonor, 9, state(300, 9))
+	m := vfs.NewMem()
+	s := open(t, m)
+	receive := func(info Info) []byte {
+		in, err := s.Receive(bare(info))
+		require.NoError(t, err)
+		b, err := m.ReadFile(file(info, partial))
+		require.NoError(t, errors.Join(err, in.Close()))
+		return b
+	}
+	removed := receive(eight)
+	receive(nine)
+	requireFiles(t, m, partial)
+	f, err := m.OpenFile(file(eight, partial), os.O_CREATE)
+	require.NoError(t, err)
+	_, err = f.WriteAt(removed, 0)
+	require.NoError(t, errors.Join(err, f.Close()))
+	left, ok := unfinished(open(t, m))
+	require.True(t, ok)
+	require.Equal(t, bare(nine), left)
+	requireFiles(t, m, partial)
+}
+
+// A snapshot that cannot be received for want of descriptors can be received later.
+func TestReceiveAfterAShortage(t *testing.T) {
+	donor := open(t, vfs.NewMem())
+	nine := mustCreate(t, donor, 9, state(300, 9))
+	m := vfs.NewMem()
+	s := open(t, m)
+	m.SetHook(func(op vfs.Op) error {
+		if op.Kind == vfs.OpOpen {
+			return syscall.EMFILE
+		}
+		return nil
+	})
+	_, err := s.Receive(bare(nine))
+	require.True(t, vfs.IsShort(err), err)
+	m.SetHook(nil)
+	_, err = transfer(s, donor, bare(nine))
+	require.NoError(t, err)
 }
 
 // A received snapshot is rejected if a newer one was created in the meantime.
