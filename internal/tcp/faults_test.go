@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -228,6 +229,25 @@ func TestANewConnectionTakesTheOldOnesPlace(t *testing.T) {
 	fresh.say(t, "new")
 	other.say(t, "other")
 	eventually(t, func() bool { return a.has("new") && a.has("other") }, "a connection was closed that was right")
+}
+
+// The end of a connection that another has replaced does not make the transport forget that one.
+func TestEachConnectionTakesTheOldOnesPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := newMemory()
+		wire.start(t, "b", nil)
+		var last *conn
+		for range 4 {
+			raw, err := wire.connect("a", "b")
+			require.NoError(t, err)
+			c := talk(t, raw, "a", "b")
+			synctest.Wait()
+			if last != nil {
+				last.ended(t)
+			}
+			last = c
+		}
+	})
 }
 
 // Silent strangers are bounded, do not keep members out, and are closed in time.

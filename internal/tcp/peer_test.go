@@ -68,6 +68,30 @@ func TestTheQueueIsBoundedAndDrops(t *testing.T) {
 	assert.Len(t, batch, 1)
 }
 
+// The messages that go ahead of others have a limit of their own.
+func TestTheMessagesAheadAreBounded(t *testing.T) {
+	g := newGroup()
+	a := g.start(t, "a", func(_ *Config, e *Endpoint) { e.Ahead = func([]byte) bool { return true } })
+	p := newPeer(a.Transport, "b") // without its goroutine: nothing leaves
+	require.Greater(t, int64(a.Transport.cfg.Queue), int64(2*aheadBytes))
+	for range 2 * aheadBytes / 1000 {
+		p.send(make([]byte, 1000))
+	}
+	_, size := p.ahead.Take()
+	assert.LessOrEqual(t, size, aheadBytes)
+}
+
+// A message to the replica itself is dropped.
+func TestAReplicaDoesNotDialItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := newMemory()
+		a := wire.start(t, "a", nil)
+		a.Send("a", []byte("message"))
+		synctest.Wait()
+		assert.Zero(t, wire.dials("a", "a"))
+	})
+}
+
 // Between two attempts to dial, queued and new messages are dropped without a warning.
 func TestMessagesAreDroppedBetweenAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -172,6 +172,24 @@ func TestAFailingListenerIsWaitedFor(t *testing.T) {
 	}
 }
 
+// A connection that is accepted ends the growth of the pauses of a listener that fails.
+func TestAConnectionEndsTheLongPausesOfAListener(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		wire := newMemory()
+		listener := &failing{Listener: wire.listen("b")}
+		listener.fail(syscall.EMFILE)
+		wire.startOn(t, "b", listener, nil)
+		time.Sleep(time.Minute)
+		listener.fail(nil)
+		time.Sleep(longestPause)
+		listener.fail(syscall.EMFILE)
+		_, err := wire.connect("a", "b") // Accept waits for it, and fails after it
+		require.NoError(t, err)
+		time.Sleep(4 * firstPause)
+		assert.GreaterOrEqual(t, listener.attempts.Load(), int64(3))
+	})
+}
+
 // Whatever makes dialling fail is waited out, with pauses that grow, and reported once.
 func TestAFailingDialerIsWaitedFor(t *testing.T) {
 	for _, errno := range passingErrors {
