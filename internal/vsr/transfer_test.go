@@ -1,6 +1,7 @@
 package vsr
 
 import (
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -130,4 +131,59 @@ func TestASnapshotReplacesEntriesToApply(t *testing.T) {
 	require.NoError(t, r.Check())
 	assert.Equal(t, &s, out.Restore)
 	assert.Empty(t, out.Apply)
+}
+
+// While transfers fail here, the next one is begun less and less often, until one is complete or there is space again.
+func TestRefetchesBackOff(t *testing.T) {
+	r := member(t, 1)
+	s := Snapshot{SnapshotID: SnapshotID{Group: r.head.Group, Last: stampOf(1, 1, 100)}, Size: 1, Chunks: 1, Members: r.members}
+	begins := func() bool {
+		r.Step(r.now.Add(time.Second), &Tick{})
+		r.Step(r.now, &Receive{From: 1, Header: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
+			Message: &SnapshotOffer{View: 1, First: s.Last.Op + 1, Snapshot: s}})
+		return len(r.Ready(r.now).Fetch) > 0
+	}
+	failures := func(seconds int) (n int) {
+		for range seconds {
+			if begins() {
+				n++
+				r.Step(r.now, &ChunksMissing{Snapshot: s.SnapshotID, Err: errors.New("no space")})
+			}
+		}
+		return n
+	}
+	assert.Equal(t, 5, failures(600), "after 20, 40, 80, 160 and 320 heartbeats")
+	r.Step(r.now, &DiskFull{Full: true})
+	r.Step(r.now, &DiskFull{})
+	assert.Equal(t, 4, failures(150), "at once, if there is space")
+	for !begins() {
+	}
+	r.Step(r.now, &SnapshotReceived{Snapshot: s})
+	r.Ready(r.now)
+	s.Last.Op = 200
+	assert.Equal(t, 4, failures(150), "at once, after one that is complete")
+}
+
+// C2: a member that asks for chunks of the snapshot that it was offered is not offered it again.
+func TestNoOfferToAMemberThatAsksForChunks(t *testing.T) {
+	for asks, most := range map[bool]int{true: 0, false: 20} {
+		r := member(t, 0)
+		leadNext(t, r)
+		r.setSnapshot(Snapshot{SnapshotID: SnapshotID{Group: r.head.Group, Last: r.log.last}, Size: 1, Chunks: 1, Members: r.members})
+		p := &r.primary.progress[1]
+		p.state, p.offered, p.offeredAt = installing, r.snapshot, r.now
+		offers := 0
+		for range 80 {
+			r.Step(r.now.Add(time.Second), &Tick{})
+			for _, m := range finishTurn(r) {
+				if _, ok := m.(*SnapshotOffer); ok {
+					offers++
+				}
+			}
+			if asks {
+				hear(r, 1, &GetChunk{Snapshot: r.snapshot.SnapshotID})
+			}
+		}
+		assert.Equal(t, most, offers)
+	}
 }
