@@ -6,11 +6,13 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr"
+	"github.com/smr-go/smr/internal/contract"
 )
 
 // shelf holds names, and counts them in a cache, with a mistake.
@@ -106,4 +108,18 @@ func TestQueriesOfTheSuiteAreChecked(t *testing.T) {
 	add := Command("add", func(*rand.Rand) []byte { return []byte("x") })
 	require.ErrorContains(t, checkQueries([]Operation{add}, &shelf{}), "commands in ops")
 	require.ErrorContains(t, checkQueries([]Operation{{}}, &shelf{}), "zero Operation")
+}
+
+// Runs that do not compare the whole state after each operation find it at the query, too.
+func TestExploreBlamesTheQuery(t *testing.T) {
+	x, err := (&Config[*hoard]{New: hoards("query changes"), Workload: []Operation{
+		Command("add", func(*rand.Rand) []byte { return []byte("x") }),
+		Query("ask", func(*rand.Rand) string { return "y" }, (*hoard).ask),
+	}, Virtual: time.Second}).trial("TestHoard")
+	require.NoError(t, err)
+	for seed := range uint64(10) {
+		r := x.run(t, x.chance(seed, false))
+		require.NotNil(t, r.Violation, "seed %d", seed)
+		require.Equal(t, contract.PureQuery.Name, r.Violation.Rule, "seed %d: %v", seed, r.Violation)
+	}
 }

@@ -28,7 +28,7 @@ type Kit struct {
 	// Watch is called when a call of the user's code begins. The function that it returns is called when the call has
 	// ended.
 	Watch func(what func() string) (ended func() bool)
-	// Careful compares the snapshots around a query, and not only the digests.
+	// Careful compares the snapshots around each query, even if there are digests.
 	Careful bool
 	// Cost grows by 1 with each call of the user's code, and by 1 for each 64 bytes of a snapshot.
 	Cost *int64
@@ -223,9 +223,19 @@ func (m *Machine) Digest() uint64 {
 	return m.kit.Digest(m.User)
 }
 
-// Query has a query called what read the state as it is after op number, and checks that it changes nothing.
+// Query has a query called what read the state as it is after op number, and checks that it changes nothing: by
+// snapshots, or by digests only if there are some.
 func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) any) (value any, err error) {
-	before, was, err := m.look()
+	return m.query(what, number, read, m.kit.Careful || m.kit.Digest == nil)
+}
+
+// Ask is Query, but compares snapshots only with Kit.Careful.
+func (m *Machine) Ask(what string, number uint64, read func(smr.StateMachine) any) (value any, err error) {
+	return m.query(what, number, read, m.kit.Careful)
+}
+
+func (m *Machine) query(what string, number uint64, read func(smr.StateMachine) any, whole bool) (value any, err error) {
+	before, was, err := m.look(whole)
 	if err != nil {
 		return nil, err
 	}
@@ -236,9 +246,13 @@ func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) 
 		return nil
 	})
 	if err == nil {
-		after, is, err2 := m.look()
-		if err = err2; err == nil && (was != is || !bytes.Equal(before, after) && OrderOf(m) == Fixed) {
-			err = PureQuery.Broken("%s changed the state", what)
+		after, is, err2 := m.look(whole)
+		switch err = err2; {
+		case err != nil:
+		case new(Order).Differ(before, after, m):
+			err = PureQuery.Broken("%s changed the state%s", what, parting(before, after))
+		case was != is:
+			err = PureQuery.Broken("%s changed the state: its digest was %d, and is %d", what, was, is)
 		}
 	}
 	if b, ok := errors.AsType[*Broken](err); ok {
@@ -247,9 +261,9 @@ func (m *Machine) Query(what string, number uint64, read func(smr.StateMachine) 
 	return value, err
 }
 
-// look returns the digest of the state and, with Kit.Careful, a snapshot.
-func (m *Machine) look() (state []byte, digest uint64, err error) {
-	if m.kit.Careful {
+// look returns the digest of the state and, if it is to be compared whole, a snapshot.
+func (m *Machine) look(whole bool) (state []byte, digest uint64, err error) {
+	if whole {
 		state, err = m.Encode()
 	}
 	return state, m.Digest(), err

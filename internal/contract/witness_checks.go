@@ -188,7 +188,7 @@ func (w *Witness) SameAnswer(m *Machine, whose, what string, number uint64, read
 		if other.Machine == nil || other.Machine == m {
 			continue
 		}
-		got, err := other.Query(what, number, read)
+		got, err := other.Ask(what, number, read)
 		if err != nil {
 			return err
 		}
@@ -206,7 +206,7 @@ func (w *Witness) SameAnswer(m *Machine, whose, what string, number uint64, read
 
 // Alike checks that the witness's machines answer a query alike.
 func (w *Witness) Alike(what string, number uint64, read func(smr.StateMachine) any) error {
-	answer, err := w.machine.Query(what, number, read)
+	answer, err := w.machine.Ask(what, number, read)
 	if err != nil {
 		return err
 	}
@@ -224,9 +224,9 @@ const queryAgain = 20
 // varies reports whether the machine answers a repeated query differently, as with the order of a map: such answers
 // cannot be compared.
 func varies(m *Machine, what string, number uint64, read func(smr.StateMachine) any) bool {
-	first, err := m.Query(what, number, read)
+	first, err := m.Ask(what, number, read)
 	for range queryAgain {
-		again, err2 := m.Query(what, number, read)
+		again, err2 := m.Ask(what, number, read)
 		if err != nil || err2 != nil || !sameValue(first, again) {
 			return true
 		}
