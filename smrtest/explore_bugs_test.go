@@ -83,8 +83,11 @@ func (h *hoard) Apply(smr.Op) []byte {
 }
 
 func (h *hoard) ask(string) int {
-	if h.bug == "query changes" {
+	switch {
+	case h.bug == "query changes", h.bug == "query changes at times" && h.N%8 == 3:
 		h.N++
+	case h.bug == "query changes results":
+		h.seen += 2
 	}
 	return h.N
 }

@@ -31,9 +31,10 @@ import (
 // hardly be compared, which is reported on stderr. The test also fails if it has nothing to compare, because all results are
 // the same and no operation changes the snapshot.
 //
-// queries, which [Query] returns, are asked after each operation: machines in the same state must give the same answers,
-// whether they applied the operations or were restored from a snapshot. Answers that vary by themselves, as with the order
-// of a map, are not compared. Commands among queries are refused.
+// queries, which [Query] returns, are asked after each operation. They must change nothing: neither the snapshot nor the
+// results that follow. Machines in the same state must give the same answers, whether they applied the operations or were
+// restored from a snapshot. Answers that vary by themselves, as with the order of a map, are not compared. Queries are
+// asked only if the operations alone break no rule. Commands among queries are refused.
 //
 // Machines run inside a testing/synctest bubble as well, and must leave no goroutine behind. A call that has not returned
 // after 10 seconds is reported on stderr. The other process is a second run of the test binary, in another time zone: it

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smr-go/smr"
 	"github.com/smr-go/smr/internal/contract"
+	"github.com/smr-go/smr/smrtest/internal/suite"
 )
 
 // shelf holds names, and counts them in a cache, with a mistake.
@@ -108,6 +109,33 @@ func TestQueriesOfTheSuiteAreChecked(t *testing.T) {
 	add := Command("add", func(*rand.Rand) []byte { return []byte("x") })
 	require.ErrorContains(t, checkQueries([]Operation{add}, &shelf{}), "commands in ops")
 	require.ErrorContains(t, checkQueries([]Operation{{}}, &shelf{}), "zero Operation")
+}
+
+// A query that changes the state is found as such, in the snapshot or in the results that follow, and no other rule is
+// blamed for it.
+func TestQueriesThatChangeTheState(t *testing.T) {
+	for bug, want := range map[string]string{
+		"query changes": `op 3 (ops[0] = "put a text 0"): query "ask y" after op 3 changed the state: snapshots of 1 and 1 bytes: "1" and "2"`,
+		"query changes results": `op 4 (ops[1] = "put b text 1"): it returned "" on a machine that answers no queries, ` +
+			`and "seen" on one that does`,
+		"query changes at times": `op 5 (ops[2] = "put c text 2"): query "ask y" after op 5 changed the state: `,
+	} {
+		t.Run(bug, func(t *testing.T) {
+			ask := Query("ask", func(*rand.Rand) string { return "y" }, (*hoard).ask)
+			new := func() smr.StateMachine { return hoards(bug)() }
+			rules := machineRules
+			if testing.Short() {
+				exact := []string{contract.Deterministic.Name, contract.Restores.Name, contract.Frozen.Name,
+					contract.PureQuery.Name, contract.SameQueries.Name}
+				rules = slices.DeleteFunc(slices.Clone(rules), func(r suite.Rule[machines]) bool {
+					return !slices.Contains(exact, r.Name)
+				})
+			}
+			broken := verdicts(t, rules, machinesOf(t, new, slices.Repeat(blindOps(), 3), ask))
+			require.ErrorContains(t, broken[contract.PureQuery.Name], want)
+			assert.Len(t, broken, 1)
+		})
+	}
 }
 
 // Runs that do not compare the whole state after each operation find it at the query, too.
