@@ -67,9 +67,15 @@ func (r *Replica) assess() {
 	h.assessAt = r.now.Add(r.cfg.Heartbeat)
 	r.track()
 	h.own = limited(cmp.Or(r.localProblem(), r.lateness()))
-	blocked := r.blocked()
+	blocked, slow := r.blocked()
 	h.ready = blocked == ""
-	if h.problem, h.tolerance = r.weaknesses(); blocked != "" {
+	weak, tolerance := r.weaknesses()
+	switch h.tolerance = tolerance; {
+	case blocked == "":
+		h.problem = weak
+	case slow && weak != "":
+		h.problem = blocked + "; " + weak // which may be the reason
+	default:
 		h.problem = blocked
 	}
 }
@@ -162,33 +168,34 @@ func (r *Replica) lateness() string {
 	}
 }
 
-// blocked returns why calls through this replica do not succeed, "" if they do.
-func (r *Replica) blocked() string {
+// blocked returns why calls through this replica do not succeed, "" if they do, and whether it is only known that they
+// wait: another member may be the reason.
+func (r *Replica) blocked() (text string, slow bool) {
 	h := &r.health
 	if r.problem != "" {
-		return r.problem
+		return r.problem, false
 	}
 	if r.status == recovering || !r.confirmed() {
-		return r.notFormed()
+		return r.notFormed(), false
 	}
 	if local := r.localProblem(); local != "" {
-		return local
+		return local, false
 	}
 	follows := r.status == normal && !r.isPrimary() && !r.viewChange.voting && r.now.Sub(h.ledAt) <= r.patience()
 	if follows {
 		if text := r.primaryProblem(); text != "" {
-			return text
+			return text, false
 		}
 	}
 	late := r.lateness()
 	if r.now.Sub(h.servedAt) > r.patience() && (late == "" || !follows) {
-		return r.noPrimary()
+		return r.noPrimary(), false
 	}
 	late = cmp.Or(late, r.congested())
 	if at := h.calls.failingAt; late == "" && r.now.Sub(at) > r.callPatience() {
-		return r.noAnswer()
+		return r.noAnswer(), true
 	}
-	return late
+	return late, true
 }
 
 // callPatience is the time after which calls that have no answer are a problem. A call is sent again
@@ -198,8 +205,11 @@ func (r *Replica) callPatience() time.Duration { return r.patience() * 3 / 2 }
 // noAnswer returns the problem that calls have no answer, although no reason for that is known.
 func (r *Replica) noAnswer() string {
 	text := "no call through this replica has been answered" + sinceText(r.health.calls.failingAt)
-	if r.isPrimary() {
+	switch {
+	case r.isPrimary():
 		return text
+	case r.status != normal:
+		return text + ", and a view change goes on" + r.awaited()
 	}
 	prim := r.memberID(r.prim())
 	return text + ", although the primary, " + prim + ", is heard; look at the Status of " + prim + ", and check the connection from here to there"
@@ -272,7 +282,32 @@ func (r *Replica) noPrimary() string {
 	if heard < needed {
 		return fmt.Sprintf("no quorum%s: %d of %d members can be reached, %d are needed%s", since, heard, r.n, needed, names)
 	}
-	return fmt.Sprintf("no primary%s: %d of %d members can be reached, but no view change finishes%s; another member may report why", since, heard, r.n, names)
+	return fmt.Sprintf("no primary%s: %d of %d members can be reached, but no view change finishes%s; another member may report why", since, heard, r.n, names+r.awaited())
+}
+
+// awaited names the members that this replica hears and waits for in a view change, such as one whose disk hangs (V5,
+// V6); "" if there are none.
+func (r *Replica) awaited() string {
+	switch prim := r.prim(); {
+	case prim != r.self && !r.heardLately(prim):
+		return ""
+	case prim != r.self && r.status == normal:
+		return "; " + r.memberID(prim) + " is heard, and does not act as primary"
+	case prim != r.self:
+		return "; " + r.memberID(prim) + " is heard, and has not begun its view"
+	case r.status == normal || len(r.viewChange.logs) == 0:
+		return ""
+	}
+	var silent []string
+	for _, i := range r.others {
+		if r.viewChange.logs[i] == nil && r.heardLately(i) && !r.memories.lost[i] {
+			silent = append(silent, r.memberID(i))
+		}
+	}
+	if len(silent) == 0 {
+		return ""
+	}
+	return "; no log has been described by " + strings.Join(silent, ", ")
 }
 
 // weaknesses describes the members that cannot make up for a failure, if the group tolerates fewer
