@@ -117,6 +117,7 @@ func (h *host) latency() time.Duration {
 	d := h.s.p.Save/2 + h.disk.About(h.s.p.Save/2)
 	if slow := h.slowSaves.Amount(h.s.Now()); slow > 0 {
 		d += h.disk.Between(0, time.Duration(slow))
+		h.slowUntil = max(h.slowUntil, h.s.Now()+d)
 	}
 	return d
 }

@@ -117,7 +117,7 @@ func (p *process) writeNext() {
 	switch {
 	case p.writing:
 	case p.shell.Writer.Begin():
-		p.writing = true
+		p.writing, p.writingSince = true, p.s.Now()
 		p.after(p.h.latency(), p.written)
 	default:
 		p.awaitIdle()

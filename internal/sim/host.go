@@ -41,9 +41,10 @@ type host struct {
 	writes  writes
 
 	pausedUntil          time.Duration
-	slowSaves, slowTurns fault.Timed // ns added to saves; to turns
-	space                fault.Timed // bytes that the disk can hold
-	hung                 fault.Timed // its state machine hangs
+	slowSaves, slowTurns fault.Timed   // ns added to saves; to turns
+	slowUntil            time.Duration // when the last operation ends that its disk takes long for
+	space                fault.Timed   // bytes that the disk can hold
+	hung                 fault.Timed   // its state machine hangs
 }
 
 func newHost(s *Sim, i int) *host {

@@ -161,6 +161,9 @@ func (p *process) Turned(now *vsr.State) {
 		s.fail("Status", "%v", err)
 	}
 	p.seen = *now
+	if err := s.checkBlame(); err != nil {
+		s.fail("Status", "%v", err)
+	}
 	if s.watcher != nil {
 		s.watcher.Turned(s.Now(), p.h.i, &p.seen)
 	}

@@ -31,9 +31,10 @@ type process struct {
 	turnDue bool
 	tickAt  time.Duration // the time at which the loop wakes up by itself
 
-	writing, applying, fetching bool // the parts of the shell that perform something: each performs one thing at a time
-	attempt                     int  // to write on a full disk; an earlier one that is still to come is void
-	hurries                     bool // the next attempt comes soon
+	writing, applying, fetching bool          // the parts of the shell that perform something: each performs one thing at a time
+	writingSince                time.Duration // when the latest write began
+	attempt                     int           // to write on a full disk; an earlier one that is still to come is void
+	hurries                     bool          // the next attempt comes soon
 	markDue                     bool
 	releasing                   int          // snapshots whose files are about to be removed
 	compacted                   vsr.OpNumber // the snapshot below which the log was last compacted

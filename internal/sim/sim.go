@@ -58,6 +58,7 @@ type Sim struct {
 	instant   instant
 	hooks     []hook
 
+	blame   blame
 	judge   *judge.Judge
 	kit     *contract.Kit
 	witness *contract.Witness

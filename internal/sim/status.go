@@ -53,7 +53,7 @@ func (s *Sim) hasStruck(kinds ...fault.Kind) bool {
 
 // isAbout reports whether a problem is about the member.
 func isAbout(problem, id string) bool {
-	return regexp.MustCompile(`\b` + id + `(:|, | has | is | and |'s |;|$)`).MatchString(problem)
+	return regexp.MustCompile(`\b` + id + `(:|, | has | is | are | and | did | \(|'s |;|$)`).MatchString(problem)
 }
 
 // checkStatuses returns nil if every member within reach names one that is not, if the group can bear the absence of

@@ -86,6 +86,19 @@ func (n *Network) Changed() {
 	}
 }
 
+// Restless reports whether a fault makes a link slow, lossy or narrow now.
+func (n *Network) Restless() bool {
+	now := n.events.Now()
+	for _, links := range n.Links {
+		for _, l := range links {
+			if !n.Healed && (l.Slow.Active(now) || l.Lossy.Active(now) || l.Narrow.Active(now)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Link carries messages one way, from one member to another.
 type Link struct {
 	Slow    fault.Timed // ns added
