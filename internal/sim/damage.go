@@ -27,13 +27,7 @@ type extent struct {
 // writes remembers the latest writes to a log, so that a fault can undo one or repeat it elsewhere (F10).
 type writes struct {
 	log  []extent
-	head [2]headWrite
-}
-
-// headWrite is a copy of the head before its last write; content is nil if there was no copy.
-type headWrite struct {
-	content []byte
-	wal.Extent
+	head [2][]byte // the copies of the head before their last writes; the first copy is at offset 0
 }
 
 // mostWrites is the number of writes of the log that are remembered.
@@ -45,12 +39,7 @@ func (h *host) wrote(op vfs.Op) {
 	segment, ok := wal.SegmentOf(op.Name)
 	switch {
 	case op.Name == headFile:
-		b, _ := h.fs.ReadFile(headFile)
-		for i, x := range wal.Extents(headFile, b) {
-			if x.Off == op.Offset {
-				w.head[i] = headWrite{b[x.Off:][:x.Size], x}
-			}
-		}
+		w.head[min(op.Offset, 1)], _, _ = h.fs.ReadPart(headFile, op.Offset, op.Length)
 	case ok && strings.HasPrefix(segment, logDir):
 		if len(w.log) == mostWrites {
 			w.log = slices.Delete(w.log, 0, mostWrites/2)

@@ -175,12 +175,13 @@ func (h *host) rotHead(f *fault.Fault) error {
 func (h *host) loseInHead(*fault.Fault) error {
 	copies := h.headCopies()
 	older, late := olderOf(copies)
-	if older < 0 || late || h.writes.head[older].content == nil {
+	if older < 0 || late {
 		return errors.New("the head has no copy that is safe to lose")
 	}
-	was := &h.writes.head[older]
-	if !was.Sound || was.Number+1 >= copies[older].Number {
+	content := h.writes.head[older]
+	was := wal.Extents(headFile, content)
+	if len(was) == 0 || !was[0].Sound || was[0].Number+1 >= copies[older].Number {
 		return errors.New("the head has no earlier version")
 	}
-	return h.put(was.content, headFile, was.Off)
+	return h.put(content, headFile, copies[older].Off)
 }

@@ -139,19 +139,19 @@ func (h *host) checkLog(snapshot vsr.OpNumber, keep int64) error {
 		if segment, ok := wal.SegmentOf(name); !ok || segment != name {
 			continue
 		}
-		b, err := h.fs.ReadFile(path.Join(logDir, name))
+		start, size, err := h.fs.ReadPart(path.Join(logDir, name), 0, wal.FirstSave)
 		if err != nil {
 			return err
 		}
-		parts := wal.Extents(name, b)
+		parts := wal.Extents(name, start)
 		first := slices.IndexFunc(parts, func(x wal.Extent) bool { return x.Part == wal.SaveHeader })
 		if first < 0 {
-			return fmt.Errorf("11.10: %s holds no save", name)
+			return fmt.Errorf("11.10: %s does not begin with a save", name)
 		}
 		if parts[first].Stamp.Op <= uint64(snapshot) {
 			below += before
 		}
-		before = int64(len(b))
+		before = size
 	}
 	if below > keep {
 		return fmt.Errorf("11.10: the log has %d bytes below the snapshot at op %d, not %d at most", below, snapshot, keep)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"path"
 	"slices"
 )
@@ -87,15 +88,23 @@ func (k OpKind) lies() bool {
 
 // ReadFile returns a copy of a file's content. It does not call the hook.
 func (m *Mem) ReadFile(name string) ([]byte, error) {
-	n, err := m.named(name)
+	b, _, err := m.ReadPart(name, 0, math.MaxInt64)
+	return b, err
+}
+
+// ReadPart returns a copy of at most n bytes of a file's content, from off on, and the file's size. It does not call
+// the hook.
+func (m *Mem) ReadPart(name string, off, n int64) (b []byte, size int64, err error) {
+	file, err := m.named(name)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	n.mu.RLock()
-	defer n.mu.RUnlock()
-	b := make([]byte, n.data.size)
-	n.data.readAt(b, 0)
-	return b, nil
+	file.mu.RLock()
+	defer file.mu.RUnlock()
+	size = file.data.size
+	b = make([]byte, min(n, max(size-off, 0)))
+	file.data.readAt(b, off)
+	return b, size, nil
 }
 
 // Damage overwrites a file at off with b, both the content that is read and that on disk, as rot

@@ -25,6 +25,9 @@ type Extent struct {
 	Sound     bool   // whether the checksum of a HeadCopy or SegmentHeader matches
 }
 
+// FirstSave is the number of bytes at the beginning of a segment that hold its header and that of its first save.
+const FirstSave = sector + saveSize
+
 // Extents lists the parts of the named file, whose content is b, in the order of their offsets. It
 // follows the lengths in the file without checking checksums, so it also lists damaged saves and
 // records, and those that later ones have replaced.
