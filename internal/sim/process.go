@@ -28,6 +28,8 @@ type process struct {
 	dead  bool
 
 	inputs  []shell.Input // for the next turn
+	spare   []shell.Input // memory for inputs
+	turns   func()        // turn
 	turnDue bool
 	tickAt  time.Duration // the time at which the loop wakes up by itself
 
@@ -53,7 +55,7 @@ func newProcess(h *host, m *contract.Machine) *process {
 	if p.p.Differ && !p.p.Volatile {
 		p.p = p.p.differ(world.NewStream(p.p.Seed, "config", h.i, h.starts))
 	}
-	p.user = &user{p, m}
+	p.user, p.turns = &user{p, m}, p.turn
 	return p
 }
 
@@ -148,7 +150,7 @@ func (p *process) queue(in shell.Input) {
 func (p *process) wake() {
 	if !p.turnDue {
 		p.turnDue = true
-		p.after(p.h.turnWait(), p.turn)
+		p.after(p.h.turnWait(), p.turns)
 	}
 }
 
@@ -159,11 +161,13 @@ func (p *process) turn() {
 		return
 	}
 	inputs, loop := p.inputs, &p.shell.Loop
-	p.inputs = nil
+	p.inputs = p.spare
 	loop.Begin(p.h.now())
 	for i := range inputs {
 		loop.Handle(&inputs[i])
 	}
+	clear(inputs)
+	p.spare = inputs[:0]
 	loop.End()
 	switch {
 	case p.dead:

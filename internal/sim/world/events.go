@@ -2,10 +2,7 @@
 // between them, and a random stream for each part. It does not depend on replicas.
 package world
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
 // Actor is the owner of events: a process, which may end, and may be paused.
 type Actor interface {
@@ -61,12 +58,14 @@ func (e *Events) FaultAt(at time.Duration, do func()) {
 
 // Hasten moves to now the events of an actor that are due at the times that which selects.
 func (e *Events) Hasten(a Actor, which func(at time.Duration) bool) {
-	for _, x := range e.queue {
+	all := e.queue
+	e.queue = make(queue, 0, len(all))
+	for _, x := range all {
 		if which(x.at) && x.of == a {
 			x.at = e.now
 		}
+		e.queue.push(x)
 	}
-	heap.Init(&e.queue)
 }
 
 // Step performs the next event up to the limit and returns true. Without one it advances the time to the limit and
@@ -76,7 +75,7 @@ func (e *Events) Step(limit time.Duration) bool {
 		e.now = limit
 		return false
 	}
-	next := heap.Pop(&e.queue).(*event)
+	next := e.queue.pop()
 	e.now = next.at
 	switch {
 	case next.of == nil:
@@ -92,22 +91,41 @@ func (e *Events) Step(limit time.Duration) bool {
 
 func (e *Events) push(x event) {
 	x.at = max(x.at, e.now)
-	heap.Push(&e.queue, &x)
+	e.queue.push(x)
 }
 
-// queue is a heap of events, the next one first.
-type queue []*event
+// queue is a heap of events, the next one first. No two events are equal, so that their order does not depend on the
+// shape of the heap. Unlike container/heap it allocates nothing for an event.
+type queue []event
 
-func (q queue) Len() int { return len(q) }
-func (q queue) Less(i, j int) bool {
-	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].seq < q[j].seq
+func (x *event) before(y *event) bool { return x.at < y.at || x.at == y.at && x.seq < y.seq }
+
+func (q *queue) push(x event) {
+	*q = append(*q, x)
+	all, i := *q, len(*q)-1
+	for ; i > 0 && x.before(&all[(i-1)/2]); i = (i - 1) / 2 {
+		all[i] = all[(i-1)/2]
+	}
+	all[i] = x
 }
-func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)   { *q = append(*q, x.(*event)) }
 
-func (q *queue) Pop() any {
-	last := len(*q) - 1
+func (q *queue) pop() event {
+	first, last := (*q)[0], len(*q)-1
 	x := (*q)[last]
-	(*q)[last], *q = nil, (*q)[:last]
-	return x
+	(*q)[last] = event{}
+	*q = (*q)[:last]
+	all, i := *q, 0
+	for child := 1; child < last; child = 2*i + 1 {
+		if child+1 < last && all[child+1].before(&all[child]) {
+			child++
+		}
+		if !all[child].before(&x) {
+			break
+		}
+		all[i], i = all[child], child
+	}
+	if last > 0 {
+		all[i] = x
+	}
+	return first
 }
