@@ -55,6 +55,7 @@ type Machine struct {
 	given []byte // the original of that body
 
 	memory []byte // of bodies
+	size   int    // of the last snapshot that was written or restored
 }
 
 // Make returns a machine in the initial state.
@@ -271,5 +272,8 @@ func (m *Machine) look(whole bool) (state []byte, digest uint64, err error) {
 
 // Restore replaces the state.
 func (m *Machine) Restore(r io.Reader) error {
+	if b, ok := r.(*bytes.Reader); ok {
+		m.size = b.Len()
+	}
 	return failed("Restore", m.call("Restore", func() error { return m.User.Restore(r) }))
 }

@@ -51,9 +51,16 @@ func (s Snapshot) Close() error {
 // Bytes returns what Write writes.
 func (s Snapshot) Bytes() ([]byte, error) {
 	var b bytes.Buffer
+	b.Grow(s.of.size + s.of.size/8)
 	err := s.Write(&b)
-	s.of.kit.costs(b.Len() / 64)
+	s.wrote(b.Len())
 	return b.Bytes(), err
+}
+
+// wrote notes how many bytes Write has written.
+func (s Snapshot) wrote(n int) {
+	s.of.size = n
+	s.of.kit.costs(n / 64)
 }
 
 // failed turns the error of a method that must not fail into a breach of NoFailure.
@@ -73,10 +80,28 @@ func (m *Machine) Encode() ([]byte, error) {
 	return s.Bytes()
 }
 
-// Sum returns the hash of what Encode returns.
+// Sum returns the hash of what Encode returns, without memory for the whole.
 func (m *Machine) Sum() (uint64, error) {
-	state, err := m.Encode()
-	return SumOf(state), err
+	s, err := m.Snapshot()
+	if err != nil {
+		return 0, err
+	}
+	var x summed
+	x.hash.SetSeed(sums)
+	err = s.Write(&x)
+	s.wrote(x.size)
+	return x.hash.Sum64(), err
+}
+
+// summed is a hash that counts its bytes.
+type summed struct {
+	hash maphash.Hash
+	size int
+}
+
+func (x *summed) Write(b []byte) (int, error) {
+	x.size += len(b)
+	return x.hash.Write(b)
 }
 
 var sums = maphash.MakeSeed()

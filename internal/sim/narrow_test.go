@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -27,13 +28,24 @@ type large struct {
 func (m *large) Apply(op smr.Op) []byte { m.digest = mix(m.digest+op.Number, op.Body[:8]); return nil }
 
 func (m *large) Snapshot() (io.WriterTo, error) {
-	return bytes.NewReader(append(binary.LittleEndian.AppendUint64(nil, m.digest), m.filling...)), nil
+	return &largeState{binary.LittleEndian.AppendUint64(nil, m.digest), m.filling}, nil
+}
+
+// largeState is a state of large. Apply does not change the filling, so that the state shares it.
+type largeState struct{ digest, filling []byte }
+
+func (s *largeState) WriteTo(w io.Writer) (int64, error) {
+	n, err := w.Write(s.digest)
+	m, err2 := w.Write(s.filling)
+	return int64(n + m), cmp.Or(err, err2)
 }
 
 func (m *large) Restore(r io.Reader) error {
-	b, err := io.ReadAll(r)
+	var b bytes.Buffer
+	b.Grow(8 + len(m.filling) + bytes.MinRead)
+	_, err := b.ReadFrom(r)
 	if err == nil {
-		m.digest, m.filling = binary.LittleEndian.Uint64(b), b[8:]
+		m.digest, m.filling = binary.LittleEndian.Uint64(b.Bytes()), b.Bytes()[8:]
 	}
 	return err
 }
