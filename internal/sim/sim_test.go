@@ -236,8 +236,11 @@ func TestSameSeedSameRun(t *testing.T) {
 	for seed := range seeds {
 		once := runSeed(seed+1, nil)
 		require.Nil(t, once.Violation)
-		for _, x := range []struct{ procs, garbage int }{{1, 20}, {4, 1000}, {1, -1}} {
-			again := runWith(x.procs, x.garbage, seed+1)
+		for _, x := range []struct {
+			procs, garbage int
+			watcher        Watcher
+		}{{1, 20, nil}, {4, 1000, nil}, {1, -1, NewTrace(50)}} {
+			again := runWith(x.procs, x.garbage, seed+1, x.watcher)
 			assert.Equal(t, once.Hash, again.Hash, "seed %d with %d threads, GC at %d %%", seed+1, x.procs, x.garbage)
 		}
 		assert.Contains(t, others, hashLine(seed+1, once), "in another process")
@@ -245,10 +248,10 @@ func TestSameSeedSameRun(t *testing.T) {
 }
 
 // runWith runs a seed with that number of threads and that setting of the garbage collector.
-func runWith(procs, garbage int, seed uint64) *Report {
+func runWith(procs, garbage int, seed uint64, w Watcher) *Report {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
 	defer debug.SetGCPercent(debug.SetGCPercent(garbage))
-	return runSeed(seed, NewTrace(50))
+	return runSeed(seed, w)
 }
 
 // hashesOnly is set in the environment of a process that only prints the hashes of its runs.
