@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // reader is a caller of this test that reads.
@@ -43,6 +45,29 @@ func TestLinearizableReads(t *testing.T) {
 		g.pass(time.Second)
 		require.Equal(t, 1, r.ready)
 	}
+}
+
+// told is a Reader that keeps the outcome.
+type told []error
+
+// Ready implements Reader.
+func (r *told) Ready(err error) { *r = append(*r, err) }
+
+// S3, R5: a local read that waits for a state of the group is refused once this replica is known to be outside, unless its
+// caller has given up.
+func TestLocalReadsEndOutside(t *testing.T) {
+	var l Loop
+	l.reads.loop = &l
+	var waits, gone told
+	x, y := Read{Reader: &waits}, Read{Reader: &gone}
+	l.Read(&x)
+	l.Read(&y)
+	require.Empty(t, waits)
+	l.CancelRead(&y)
+	l.reads.follow(&vsr.State{Phase: vsr.Outside, Problem: "it lost its memory"})
+	require.Len(t, waits, 1)
+	require.ErrorIs(t, waits[0], ErrNoState)
+	require.Empty(t, gone)
 }
 
 // R1: a read that a quorum has confirmed waits until its op is applied here.

@@ -35,6 +35,28 @@ func TestRepeatedFailuresOfSnapshotsAreAProblem(t *testing.T) {
 	}
 }
 
+// After a snapshot that was written, a failure is the first again. No snapshot is taken again while one is being written.
+func TestASuccessEndsTheFailuresOfSnapshots(t *testing.T) {
+	var s snapshotting
+	now, bug := time.Unix(0, 0), errors.New("a bug")
+	retries := func() bool {
+		first := s.retry(now)
+		now = now.Add(retryAfter)
+		return first || s.retry(now)
+	}
+	for range 2 {
+		require.Equal(t, hclog.Error, s.failed(1, bug, hclog.Error))
+		require.False(t, retries())
+		require.Equal(t, hclog.Debug, s.failed(2, bug, hclog.Error))
+		s.begin(3, io.Discard, nil)
+		require.False(t, retries())
+		s.end()
+		require.True(t, retries())
+		require.True(t, s.succeeded())
+		require.False(t, retries())
+	}
+}
+
 // A snapshot that makes no progress for 30 seconds is a problem until it makes some. The text says whether the state
 // machine or the disk is slow, and stays the same.
 func TestASnapshotThatHangsIsAProblem(t *testing.T) {
