@@ -107,6 +107,7 @@ func TestNetworkOpensAMemberOnce(t *testing.T) {
 	require.NoError(t, first.Open(endpoint("a", ignore)))
 	assert.ErrorContains(t, second.Open(endpoint("a", ignore)), `"a" is already open`)
 	require.NoError(t, second.Close(), "one that is not open may be closed")
+	assert.ErrorContains(t, second.Open(endpoint("a", ignore)), `"a" is already open`, "that closes no other")
 	require.NoError(t, first.Close())
 	require.NoError(t, first.Close(), "twice")
 	assert.ErrorContains(t, first.Open(endpoint("a", ignore)), "opened only once")
