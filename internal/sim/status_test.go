@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -33,8 +34,8 @@ func TestADeafBackupOfAnIdleGroupIsNamed(t *testing.T) {
 	assert.Nil(t, s.Violation())
 }
 
-// N6: reads that a round has confirmed, and that their callers give up before the op is applied, are not answered when it
-// is. So a replica reports that calls fail although its state machine, which stands still for short times, goes on.
+// N6: reads that a round has confirmed, and that their callers give up before the op is applied, are not answered when
+// it is. So a replica reports that calls fail although its state machine, which stands still for short times, goes on.
 func TestReadsThatAreGivenUpAreNotAnswered(t *testing.T) {
 	s, p := newDriven(t)
 	b := (p + 1) % 3
@@ -52,5 +53,29 @@ func TestReadsThatAreGivenUpAreNotAnswered(t *testing.T) {
 		require.GreaterOrEqual(t, s.Status(b).Applied, written.At)
 	}
 	assert.Contains(t, s.Status(b).State.Problem, "no call through this replica has been answered since ")
+	assert.Nil(t, s.Violation())
+}
+
+// F15: a backup whose disk hangs applies what it receives, up to the bytes that may be in flight to it: 128 KiB in a
+// group that has measured no rate yet. Its problem names the disk, and the op after which it receives nothing.
+func TestABackupWithAHungDiskReportsWhereItStands(t *testing.T) {
+	setup := Calm(1)
+	setup.SnapshotEvery = 1 << 30
+	s, p := newDrivenIn(t, setup)
+	b := (p + 1) % 3
+	was := s.Status(b).Applied
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.SlowDisk, Host: b, N: int64(10000 * time.Hour)}))
+	for n := range 300 {
+		body := append([]byte{1, 0, byte(n >> 8), byte(n)}, make([]byte, 1<<10)...)
+		c := s.Call(p, 1, Operation{Body: body})
+		s.RunFor(10 * time.Millisecond)
+		require.Equal(t, Answered, c.Outcome)
+	}
+	s.RunFor(3 * time.Second)
+	x := s.Status(b)
+	assert.InDelta(t, 120, float64(x.Applied-was), 15)
+	assert.Contains(t, x.State.Problem, "the disk has not completed a read or a write since ")
+	where := fmt.Sprintf("; until it does, operations after op %d are not received here", x.Applied)
+	assert.Contains(t, x.State.Problem, where)
 	assert.Nil(t, s.Violation())
 }

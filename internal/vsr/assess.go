@@ -141,7 +141,11 @@ func (r *Replica) localProblem() string {
 		return r.fullProblem()
 	}
 	if at := r.diskWaitsSince(); !at.IsZero() && r.now.Sub(at) > patience {
-		return "the disk has not completed a read or a write" + sinceText(at) + "; check it"
+		text := "the disk has not completed a read or a write" + sinceText(at) + "; check it"
+		if !r.health.applying.since.IsZero() && r.applied == r.commit {
+			text += fmt.Sprintf("; until it does, operations after op %d are not received here", r.applied)
+		}
+		return text
 	}
 	a := &r.applying
 	if r.applied < r.delivered && r.now.Sub(a.movedAt) > patience {
