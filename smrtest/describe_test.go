@@ -69,5 +69,5 @@ func TestResultsAreShownWhereTheyDiffer(t *testing.T) {
 		c.Client().MustPropose(inc("x"))
 		c.Client().MustPropose(inc("x"))
 	})
-	assert.Regexp(t, `returned \.\.\."0{20}2" from byte 480 of 501, and .* \.\.\."0{20}1" from byte 480 of 501`, failure)
+	assert.Regexp(t, `returned \.\.\."0{133}2" from byte 367 of 501, and .* \.\.\."0{133}1" from byte 367 of 501`, failure)
 }

@@ -186,7 +186,8 @@ func (m *Machine) Overwrite(result []byte) error {
 	}
 	b := m.lent.Body
 	if !bytes.Equal(b, m.given) {
-		return LeavesBody.Broken("Apply changed op.Body to %s", excerpt.Of(b))
+		_, changed := excerpt.Apart(m.given, b)
+		return LeavesBody.Broken("Apply changed op.Body to %s", changed)
 	}
 	before := SumOf(result)
 	mask := uint64(0xa5a5a5a5a5a5a5a5)

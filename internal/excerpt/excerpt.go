@@ -5,17 +5,30 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// most is the largest number of bytes that is shown.
-const most = 60
+const (
+	most = 60  // the largest number of bytes that is shown where they are mentioned
+	much = 400 // and where they are what is wrong, if they are text
+)
 
 // Of returns the beginning of b in quotes: in backquotes, the way JSON is best read, if double quotes would have to
 // escape something.
-func Of(b []byte) string {
-	if len(b) > most {
-		return fmt.Sprintf("%s... of %d bytes", Of(b[:most]), len(b))
+func Of(b []byte) string { return beginning(b, most) }
+
+// Much is Of for bytes that are wrong: it returns more of them, if they are text.
+func Much(b []byte) string { return beginning(b, limit(b)) }
+
+func beginning(b []byte, n int) string {
+	if len(b) > n {
+		return fmt.Sprintf("%s... of %d bytes", quoted(b[:n]), len(b))
 	}
+	return quoted(b)
+}
+
+func quoted(b []byte) string {
 	q := strconv.Quote(string(b))
 	if strings.Contains(q, `\`) && strconv.CanBackquote(string(b)) {
 		return "`" + string(b) + "`"
@@ -23,26 +36,42 @@ func Of(b []byte) string {
 	return q
 }
 
+// limit returns how much of bytes that are wrong is shown.
+func limit(all ...[]byte) int {
+	for _, b := range all {
+		if !isText(b) {
+			return most
+		}
+	}
+	return much
+}
+
+func isText(b []byte) bool {
+	hidden := func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }
+	return utf8.Valid(b) && strings.IndexFunc(string(b), hidden) < 0
+}
+
 // Apart returns a and b in quotes. If one of them is long, it returns the bytes around the first difference.
 func Apart(a, b []byte) (string, string) {
-	if max(len(a), len(b)) <= most {
-		return Of(a), Of(b)
+	n := limit(a, b)
+	if max(len(a), len(b)) <= n {
+		return quoted(a), quoted(b)
 	}
 	at := 0
 	for at < min(len(a), len(b)) && a[at] == b[at] {
 		at++
 	}
-	return around(a, at), around(b, at)
+	return around(a, at, n), around(b, at, n)
 }
 
-// around returns the bytes around a place in quotes.
-func around(b []byte, at int) string {
-	from := max(0, at-most/3)
-	to := min(len(b), from+most)
+// around returns n bytes around a place in quotes.
+func around(b []byte, at, n int) string {
+	from := max(0, at-n/3)
+	to := min(len(b), from+n)
 	if from == 0 {
-		return Of(b)
+		return beginning(b, n)
 	}
-	text := "..." + Of(b[min(from, to):to])
+	text := "..." + quoted(b[min(from, to):to])
 	if to < len(b) {
 		text += "..."
 	}
