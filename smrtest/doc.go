@@ -75,9 +75,10 @@
 // that broke it, the faults that are needed, the last calls, the last state of each replica, a picture of
 // the run for a browser, with a table of the operations and the states before and after them, and the
 // command that repeats it. If a Model rejects an answer, the report names the first such operation, its
-// caller, the answer, and what the model expects. States are shown by the machine's String method, or else by
-// the beginning of the snapshot, if that is text; operations are shown by Config.Describe. For example,
-// this is the report for a counter whose snapshots lack the name of the last caller:
+// caller, the answer, the state of the model and, if one is known, an answer that the model would accept.
+// States are shown by the machine's String method, or else by the beginning of the snapshot, if that is
+// text; operations are shown by Config.Describe. For example, this is the report for a counter whose
+// snapshots lack the name of the last caller:
 //
 //	broken rule: Restore brings the whole state back
 //	op 4, inc "bob": it returned `2, after "bob"`, and on a machine just restored from a snapshot `2, after ""`

@@ -1,6 +1,7 @@
 package smrtest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -133,16 +135,31 @@ func TestNamesOfOperationsDiffer(t *testing.T) {
 	assert.ErrorContains(t, err, `two operations have the name "inc"`)
 }
 
-// The first answer that the model rejects is named, with its caller and what the model expects; the run ends there.
+// The first answer that the model rejects is named, with its caller and what the model would accept; the run ends there.
 func TestModelIsCheckedAlongTheLog(t *testing.T) {
 	stale := Query("get", func(*rand.Rand) string { return "x" }, func(m *counts, name string) int { return min(m.N[name], 2) })
 	c := countsOf(incX, stale)
 	c.Model, c.Virtual, c.Replicas = countModel(0), 20*time.Second, 3
 	report := exploring(t, c)
-	assert.Regexp(t, `^broken rule: what callers see is linearizable by the model\nafter op \d+, by caller \d+ at a: "?x"? → 2\. The model expects 3: its state is 3\n`, report)
+	assert.Regexp(t, `^broken rule: what callers see is linearizable by the model\nafter op \d+, by caller \d+ at a: "?x"? → 2\. The model rejects this answer in this state; it would accept, for instance, 3\. The state is 3\n`, report)
 	assert.Regexp(t, `with 4 of \d+ operations`, report)
 	assert.Contains(t, report, "it happens without a fault")
 	assert.Contains(t, report, `{"x":3}`, "the state of that moment")
+}
+
+// An answer that only another operation had is not offered in place of a rejected one.
+func TestModelIsNotQuotedWithOtherOperations(t *testing.T) {
+	c := countsOf(incX, Command("other", func(*rand.Rand) []byte { return inc("y") }))
+	c.Virtual, c.Replicas, c.Model = 20*time.Second, 3, porcupine.Model{ // after three of inc, other must be answered with 3
+		Init: func() any { return 0 },
+		Step: func(state, input, output any) (bool, any) {
+			if bytes.Equal(input.([]byte), inc("x")) {
+				return true, state.(int) + 1
+			}
+			return state.(int) < 3 || string(output.([]byte)) == "3", state
+		},
+	}
+	assert.Regexp(t, `→ "\d"\. The model rejects this answer in this state\. The state is \d+\n`, exploring(t, c))
 }
 
 // A search ends after a bounded amount of work, even if each run has much to do.

@@ -107,7 +107,7 @@ func (s *Sim) Call(host, caller int, o Operation) *Call {
 func (s *Sim) call(p *process, c *Call) {
 	c.Began = s.Now()
 	c.judged = judge.Call{Caller: c.Caller, Host: p.h.id, Body: c.Body, Stale: c.Stale, Least: vsr.OpNumber(c.Least),
-		Output: c.Operation.Output}
+		Kind: c.Name, Output: c.Operation.Output}
 	if s.work.Model != nil {
 		c.judged.Input = c.Input
 	}

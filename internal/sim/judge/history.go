@@ -3,12 +3,9 @@ package judge
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"fmt"
 	"math"
-	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/anishathalye/porcupine"
 
@@ -23,6 +20,7 @@ type Call struct {
 	Body   []byte                          // of a command; nil: a read
 	Stale  bool                            // a read that need not be linearizable
 	Least  vsr.OpNumber                    // the op that a stale read asks for (R4); 0: none (R5)
+	Kind   string                          // the name of the operation, whatever its input
 	Input  any                             // for a model
 	Output func(result []byte) (value any) // of a command, for a model; nil: the result itself
 
@@ -182,124 +180,4 @@ func (j *Judge) operation(c *Call) porcupine.Operation {
 		o.Output = result
 	}
 	return o
-}
-
-// RuleModel is broken by a history that the model does not explain: the group breaks 11.9, or the state machine and the
-// model disagree.
-const RuleModel = "what callers see is linearizable by the model"
-
-// Linearizable checks that a model explains a History (11.9) in the order of the log: each operation takes effect
-// between its beginning and its end, and with the answer that the model gives. A state machine for which only another
-// order does so gives answers that the model rejects if the same operations come one after the other.
-func Linearizable(operations []porcupine.Operation, m *porcupine.Model) error {
-	latest := &porcupine.Operation{Call: math.MinInt64}
-	for i := range operations {
-		o := &operations[i]
-		if o.Return < latest.Call {
-			return rejected(o, "%s: it had ended when %s began, and comes after it in the log",
-				inWords(m, o), inWords(m, latest))
-		}
-		if o.Call > latest.Call {
-			latest = o
-		}
-	}
-	parts := [][]porcupine.Operation{operations}
-	if m.Partition != nil {
-		parts = m.Partition(operations)
-	}
-	var first *porcupine.Operation
-	var before any
-	for _, part := range parts {
-		state := m.Init()
-		for i := range part {
-			ok, next := step(m, state, &part[i])
-			if !ok && (first == nil || at(&part[i]) < at(first)) {
-				first, before = &part[i], state
-			}
-			if !ok {
-				break
-			}
-			state = next
-		}
-	}
-	if first == nil {
-		return nil
-	}
-	return rejected(first, "%s. %s", inWords(m, first), expected(m, before, first, operations))
-}
-
-func step(m *porcupine.Model, state any, o *porcupine.Operation) (ok bool, next any) {
-	if m.StepContext != nil {
-		return m.StepContext(context.Background(), state, o.Input, o.Output)
-	}
-	return m.Step(state, o.Input, o.Output)
-}
-
-// at returns the op of an operation; 0: unknown.
-func at(o *porcupine.Operation) vsr.OpNumber {
-	if c, ok := o.Metadata.(*Call); ok {
-		return c.at
-	}
-	return 0
-}
-
-// rejected is the violation of an operation that the model does not explain.
-func rejected(o *porcupine.Operation, format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
-	if c, ok := o.Metadata.(*Call); ok {
-		text = fmt.Sprintf("%v: %s", c, text)
-	}
-	return &Violation{Rule: RuleModel, Text: text, Op: uint64(at(o))}
-}
-
-// expected describes what the model would have accepted, if that is among the other answers of the history, or a number
-// close to the answer.
-func expected(m *porcupine.Model, state any, o *porcupine.Operation, history []porcupine.Operation) string {
-	var candidates []any
-	for i := range history {
-		x := &history[i]
-		if reflect.TypeOf(x.Input) == reflect.TypeOf(o.Input) && reflect.TypeOf(x.Output) == reflect.TypeOf(o.Output) {
-			candidates = append(candidates, x.Output)
-		}
-	}
-	if v := reflect.ValueOf(o.Output); v.CanInt() {
-		for d := int64(1); d <= 100; d++ {
-			for _, n := range []int64{v.Int() - d, v.Int() + d} {
-				candidates = append(candidates, reflect.ValueOf(n).Convert(v.Type()).Interface())
-			}
-		}
-	}
-	text := fmt.Sprintf("%+v", state)
-	if m.DescribeState != nil {
-		text = m.DescribeState(state)
-	}
-	if len(text) > muchState {
-		text = strings.ToValidUTF8(text[:muchState], "") + "..."
-	}
-	for _, x := range candidates {
-		if accepts(m, state, o.Input, x) {
-			if b, ok := x.([]byte); ok {
-				x = excerpt.Of(b)
-			}
-			return fmt.Sprintf("The model expects %+v: its state is %s", x, text)
-		}
-	}
-	return "The model does not allow that in its state, which is " + text
-}
-
-// muchState is the number of bytes of a state that are shown.
-const muchState = 300
-
-// accepts reports whether the model accepts an output, which may be that of a different operation.
-func accepts(m *porcupine.Model, state, input, output any) (ok bool) {
-	defer func() { ok = recover() == nil && ok }()
-	ok, _ = step(m, state, &porcupine.Operation{Input: input, Output: output})
-	return ok
-}
-
-func inWords(m *porcupine.Model, o *porcupine.Operation) string {
-	if m.DescribeOperation != nil {
-		return m.DescribeOperation(o.Input, o.Output)
-	}
-	return fmt.Sprintf("%v: %v", o.Input, o.Output)
 }
