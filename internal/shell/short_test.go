@@ -132,6 +132,8 @@ func TestAChunkWaitsForADescriptor(t *testing.T) {
 	failed := failing(p.disk, syscall.EMFILE, inSnapshots(vfs.OpOpen))
 	g.pass(5 * time.Second)
 	require.Positive(t, *failed)
+	_, _, waits := p.shell.Loop.Core().Pending()
+	require.Zero(t, waits, "no read of the disk counts as under way")
 	p.disk.SetHook(nil)
 	g.until("it has caught up", func() bool { return n.state.Commit >= 60 })
 	require.Zero(t, p.warnings(), p.notes)
