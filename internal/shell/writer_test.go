@@ -192,10 +192,14 @@ func TestWriterTakesBackCommands(t *testing.T) {
 	_, last := d.log.Bounds()
 	require.Equal(t, uint64(2), last.Op)
 	require.Empty(t, d.InFlight())
-	d.Add(save(5, 3, 20))
-	perform(true, &vsr.Compacted{First: 1})
+	another := save(5, 3, 3)
+	another.Save.Entries[0].Kind = vsr.Opening
+	d.Add(another)
+	d.Add(save(6, 4, 20))
+	perform(true, &vsr.Compacted{First: 1}, &vsr.Saved{Seq: 5})
+	require.Len(t, d.InFlight(), 1, "a command behind it waits")
 	d.disk.SetCapacity(0)
-	perform(false, &vsr.Compacted{First: 1}, &vsr.DiskFull{Full: false}, &vsr.Saved{Seq: 5})
+	perform(false, &vsr.Compacted{First: 1}, &vsr.DiskFull{Full: false}, &vsr.Saved{Seq: 6})
 }
 
 // F13: the space that saves lack may come from a compaction that waits behind them, or that is added while they wait; it
