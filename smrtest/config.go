@@ -38,9 +38,10 @@ type Config[M smr.StateMachine] struct {
 	// the state. Nil: no invariant.
 	Invariant func(m M) error
 	// Digest returns a hash of the state: equal states have equal digests, and different states almost certainly
-	// different ones. It is called after every operation, so it must be fast. Nil: states are compared by their
-	// snapshots, after every 16 operations, and after every operation in every eighth run. A machine whose snapshots of
-	// one state vary, for example with the order of a map, needs a Digest.
+	// different ones. It is called after every operation, and before and after every query, so it must be fast. Nil:
+	// states are compared by their snapshots, around every query, after every 16 operations, and after every operation
+	// in every eighth run. A machine whose snapshots of one state vary, for example with the order of a map, or take
+	// long to write, needs a Digest.
 	Digest func(m M) uint64
 	// Describe returns a command as one line of text, for reports and pictures. Concurrent runs call it. Nil: they show
 	// the command's name and the first 60 bytes of its body.
