@@ -318,6 +318,7 @@ func TestABlockedLoggerHoldsUpNothing(t *testing.T) {
 		p := g.primary()
 		g.settle()
 		goOn := make(chan struct{})
+		defer close(goOn)
 		output.goOn.Store(&goOn)
 		require.NoError(t, g.replica(p).Handover(g.in(time.Second), "")) // which each replica logs
 		began := time.Now()
@@ -325,13 +326,13 @@ func TestABlockedLoggerHoldsUpNothing(t *testing.T) {
 			g.propose(id, "at "+string(id))
 		}
 		require.Less(t, time.Since(began), 100*time.Millisecond)
+		synctest.Wait() // the lines reach the output
 		require.EqualValues(t, 3, output.stuck.Load())
 		for _, id := range g.ids() {
 			began := time.Now()
 			require.NoError(t, g.close(id))
 			require.Less(t, time.Since(began), 1100*time.Millisecond)
 		}
-		close(goOn)
 	})
 }
 
