@@ -229,7 +229,7 @@ func (s *Sim) send(from, to int, b []byte, m vsr.Message) {
 	}
 	s.stats.Messages++
 	kind := vsr.KindOf(m)
-	s.net.Links[from][to].Send(s.messages, b, int(kind), kind.Bulk())
+	s.net.Links[from][to].Send(s.messages, b, int(kind), !wire.Ahead(b))
 }
 
 // group is the members that the network connects.
