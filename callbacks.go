@@ -30,9 +30,9 @@ func (c *callbacks) runs() bool {
 }
 
 // late returns a channel that yields when a call with this context has waited for so long that it may be made by the
-// StateMachine; nil if ctx ends the call anyway.
+// StateMachine; nil if a deadline ends the call anyway.
 func (*callbacks) late(ctx context.Context) <-chan time.Time {
-	if ctx.Done() != nil {
+	if _, ends := ctx.Deadline(); ends {
 		return nil
 	}
 	return time.After(time.Second)

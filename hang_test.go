@@ -220,6 +220,8 @@ func TestCallsInsideApply(t *testing.T) {
 	forever := context.Background()
 	const says = "called inside Apply"
 	scenario(t, 3, func(g *group) {
+		cancelled, cancel := context.WithCancel(forever) // when the calls have returned
+		defer cancel()
 		g.start()
 		g.propose("a", "before")
 		g.settle()
@@ -229,6 +231,8 @@ func TestCallsInsideApply(t *testing.T) {
 			"AtLeast":           func(r *Replica) error { return r.Read(forever, AtLeast(r.Status().Op+1), func() {}) },
 			"Linearizable":      func(r *Replica) error { return r.Read(forever, Linearizable, func() {}) },
 			"Propose":           func(r *Replica) error { _, err := r.Propose(forever, []byte("inside")); return err },
+			"Propose, cancel":   func(r *Replica) error { _, err := r.Propose(cancelled, []byte("inside too")); return err },
+			"AtLeast, cancel":   func(r *Replica) error { return r.Read(cancelled, AtLeast(r.Status().Op+1), func() {}) },
 			"Propose, deadline": func(r *Replica) error { _, err := r.Propose(g.in(time.Second), []byte("late")); return err },
 		} {
 			r, result := g.replica("a"), make(chan error, 1)

@@ -296,13 +296,21 @@ func (r *Replica) Handover(ctx context.Context, to ID) error {
 	if !r.do(func(l *shell.Loop) { l.Handover(h) }) {
 		return ErrClosed
 	}
-	select {
-	case err := <-result:
-		return err
-	case <-ctx.Done():
-		r.do(func(l *shell.Loop) { l.CancelHandover(h) })
-		return fmt.Errorf("smr: handover to %q: %w before it could take over", to, ctx.Err())
-	case <-r.stop:
-		return ErrClosed
+	late := r.callbacks.late(ctx)
+	for {
+		select {
+		case err := <-result:
+			return err
+		case <-ctx.Done():
+			r.do(func(l *shell.Loop) { l.CancelHandover(h) })
+			return fmt.Errorf("smr: handover to %q: %w before it could take over", to, ctx.Err())
+		case <-late:
+			if r.callbacks.runs() {
+				r.do(func(l *shell.Loop) { l.CancelHandover(h) })
+				return fmt.Errorf("smr: handover to %q: Handover was %w", to, errCallback)
+			}
+		case <-r.stop:
+			return ErrClosed
+		}
 	}
 }
