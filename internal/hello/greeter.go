@@ -22,7 +22,7 @@ type Greeter struct {
 	mu      sync.Mutex
 	own     greeting
 	members vsr.Membership
-	starts  map[vsr.Incarnation]uint64 // the highest start number of each member's greetings
+	starts  map[vsr.Incarnation]uint64 // the latest start number of each member's greetings
 	why     map[string]string          // by member: why its latest greeting was refused; "" if it was not
 }
 
@@ -77,6 +77,7 @@ func (h *Greeter) check(from string, theirs greeting, known *vsr.Member) error {
 	own := &h.own
 	theirList, ownList := vsr.ListTexts(theirs.list, own.list)
 	var none vsr.GroupID
+	before, greeted := h.starts[theirs.incarnation]
 	switch {
 	case theirs.name != own.name:
 		return fmt.Errorf("it is configured for group %q, this replica for %q", theirs.name, own.name)
@@ -87,9 +88,9 @@ func (h *Greeter) check(from string, theirs greeting, known *vsr.Member) error {
 		return fmt.Errorf("it is configured with the members %s, this replica with %s; configure all members alike", theirList, ownList)
 	case theirs.group != own.group && theirs.group != none && own.group != none:
 		return fmt.Errorf("it holds group %v, this replica holds group %v: they were formed separately; one of the directories belongs to another group", theirs.group, own.group)
-	case theirs.start < h.starts[theirs.incarnation]:
+	case greeted && theirs.start != before && !vsr.IsLaterStart(theirs.start, before):
 		return fmt.Errorf("it reports start number %s, but has greeted with %s before: its directory is an older copy, or in use twice",
-			vsr.StartText(theirs.start), vsr.StartText(h.starts[theirs.incarnation]))
+			vsr.StartText(theirs.start), vsr.StartText(before))
 	case theirs.group != none && theirs.group == own.group && theirs.incarnation != known.Incarnation:
 		return fmt.Errorf("its memory %v is not the one that the group knows as %q", theirs.incarnation, from)
 	}

@@ -27,7 +27,10 @@ func TestGreetings(t *testing.T) {
 		}, ""},
 		"another group":      {func(_, theirs *greeting) { theirs.group = two }, "were formed separately"},
 		"an older directory": {func(_, theirs *greeting) { theirs.start = 4 }, "start number 0.00000004, but has greeted with 0.00000005 before"},
-		"another memory":     {func(_, theirs *greeting) { theirs.incarnation = other }, `not the one that the group knows as "b"`},
+		"a copy that runs too": {func(_, theirs *greeting) { theirs.start = 6 },
+			"start number 0.00000006, but has greeted with 0.00000005 before: its directory is an older copy, or in use twice"},
+		"a later start":  {func(_, theirs *greeting) { theirs.start = 1 << 32 }, ""},
+		"another memory": {func(_, theirs *greeting) { theirs.incarnation = other }, `not the one that the group knows as "b"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told []string

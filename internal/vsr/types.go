@@ -78,5 +78,9 @@ func nextStart(before uint64, random *rand.Rand) uint64 {
 	return (before>>32+1)<<32 | uint64(random.Uint32())
 }
 
+// IsLaterStart reports whether a start number counts more starts than another. Of two different numbers
+// with the same count neither does: two processes use copies of one directory.
+func IsLaterStart(start, than uint64) bool { return start>>32 > than>>32 }
+
 // StartText returns a start number as errors show it: the count, and the random bits.
 func StartText(start uint64) string { return fmt.Sprintf("%d.%08x", start>>32, uint32(start)) }
