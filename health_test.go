@@ -89,6 +89,51 @@ func TestOneOfThreeDies(t *testing.T) {
 	})
 }
 
+// The primary and another backup die together. What the primary last reported does not count any more: the third member
+// reports that neither is heard, and that it knows of no failure that can be borne.
+func TestHealthOfTheLastMember(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "x")
+		g.healthy(1)
+		last := g.backup()
+		others := g.others(last)
+		g.crash(others...)
+		g.problem(last, "no quorum since ")
+		h := g.replica(last).Health()
+		assert.Zero(t, h.Tolerance)
+		for _, m := range h.Members {
+			if m.ID != last {
+				assert.False(t, m.Sends || m.Receives, "%+v", m)
+				assert.Contains(t, m.Problem, string(m.ID)+" has not been heard since ")
+			}
+		}
+		g.start(others...)
+		g.healthy(1)
+	})
+}
+
+// A member that has lost its memory, while another is down: the third one, which lacks a quorum, names the lost memory
+// rather than the connection, and the member itself reports it.
+func TestHealthBesideALostMemory(t *testing.T) {
+	scenario(t, 3, func(g *group) {
+		g.start()
+		g.propose("a", "x")
+		g.healthy(1)
+		last := g.backup()
+		others := g.others(last)
+		g.crash(others...)
+		g.disks[others[0]] = vfs.NewMem()
+		g.start(others[0])
+		g.problem(last, "no quorum since ")
+		g.problem(last, "; no messages from "+string(others[1])+"; "+string(others[0])+" has taken no part since ")
+		g.problem(others[0], "lost")
+		for _, m := range g.replica(others[0]).Health().Members {
+			assert.Equal(t, m.ID == others[0], strings.Contains(m.Problem, "lost"), "%+v", m)
+		}
+	})
+}
+
 // Calls fail at a backup whose messages do not reach anybody, although it hears the primary. It reports that, and the
 // errors of calls give the reason.
 func TestHealthOfABackupThatIsNotHeard(t *testing.T) {

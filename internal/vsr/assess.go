@@ -265,10 +265,12 @@ func (r *Replica) notFormed() string {
 func (r *Replica) noPrimary() string {
 	heard, needed := 1, max(r.members.Qr, r.members.Qv)
 	var unheard []string
-	refusals := ""
+	refusals, outsiders := "", ""
 	reported := r.status == normal && !r.isPrimary() && r.now.Sub(r.health.reportedAt) <= r.patience() && len(r.health.reports) > 0
 	for _, i := range r.others {
 		switch {
+		case r.isOutside(i):
+			outsiders += "; " + r.absence(i)
 		case r.heardLately(i) || reported && r.health.reports[i].Silent <= r.patience():
 			heard++
 		case !r.memories.lost[i]:
@@ -279,7 +281,7 @@ func (r *Replica) noPrimary() string {
 	if len(unheard) > 0 {
 		names = "; no messages from " + strings.Join(unheard, ", ") + refusals
 	}
-	if r.memories.problem != "" {
+	if names += outsiders; r.memories.problem != "" {
 		names += "; " + r.memories.problem
 	}
 	since := sinceText(r.health.servedAt)
@@ -319,7 +321,7 @@ func (r *Replica) awaited() string {
 func (r *Replica) weaknesses() (problem string, tolerance int) {
 	h := &r.health
 	full, needed := r.tolerable()
-	if r.status != normal || !r.isPrimary() && len(h.reports) == 0 {
+	if !r.informed() {
 		return r.memories.problem, 0
 	}
 	strong, apply := 0, 0
@@ -359,6 +361,13 @@ func toleranceText(tolerance int) string {
 		return "only one more failure can be tolerated"
 	}
 	return fmt.Sprintf("only %d more failures can be tolerated", tolerance)
+}
+
+// informed reports whether this replica has reports on all members that are not out of date: its own as
+// the primary, or those of a primary that it hears.
+func (r *Replica) informed() bool {
+	h := &r.health
+	return r.status == normal && (r.isPrimary() || len(h.reports) > 0 && r.now.Sub(h.ledAt) <= r.patience())
 }
 
 // reportNow returns the latest report on a member.
@@ -421,13 +430,32 @@ func (r *Replica) weakText(i Index) string {
 		}
 		return id + "'s disk has been full" + sinceText(w.since)
 	case outside:
-		return id + " has taken no part" + sinceText(w.since) + ": it has lost its memory of the group"
+		return r.outsideText(i, w.since)
 	case relayed:
 		return id + " and the primary have reached each other only through another member" + sinceText(w.since)
 	case lacking:
 		return id + " has lacked committed operations" + sinceText(w.since)
 	}
 	return "" // Replica.memories.problem names it
+}
+
+func (r *Replica) outsideText(i Index, since time.Time) string {
+	return r.memberID(i) + " has taken no part" + sinceText(since) + ": it has lost its memory of the group"
+}
+
+// absence returns why this replica, which no primary informs, counts another member as absent; "" if it
+// hears the member.
+func (r *Replica) absence(i Index) string {
+	at := later(r.heardAt[i], r.health.startedAt)
+	switch {
+	case i == r.self:
+		return ""
+	case r.isOutside(i):
+		return r.outsideText(i, r.health.strangerAt[i])
+	case r.heardLately(i) || r.now.Sub(at) <= r.patience():
+		return ""
+	}
+	return r.memberID(i) + " has not been heard" + sinceText(at) + r.refusals(i)
 }
 
 // refusals returns why the connections of silent members are refused.
@@ -447,7 +475,7 @@ func (r *Replica) Health(members []MemberHealth) Health {
 	follows := r.status == normal && !r.isPrimary() && !r.viewChange.voting
 	out := Health{Ready: h.ready && r.confirmed() && (leads || follows), Tolerance: h.tolerance, Members: members}
 	patience := r.patience()
-	known := r.isPrimary() || r.status == normal && len(h.reports) > 0
+	known := r.informed()
 	for _, i := range r.all {
 		m := MemberHealth{Heard: r.heardAt[i], Sends: r.heardLately(i)}
 		if known {
@@ -464,9 +492,11 @@ func (r *Replica) Health(members []MemberHealth) Health {
 				own := h.reports[r.self]
 				m.Sends, m.Receives = r.now.Sub(r.heardAt[i]) <= patience, own.Silent <= patience
 			}
+		} else {
+			m.Problem = r.absence(i)
 		}
 		if i == r.self {
-			m.Heard, m.Problem, m.Unapplied = r.now, h.own, h.committed-min(r.applied, h.committed)
+			m.Heard, m.Problem, m.Unapplied = r.now, cmp.Or(h.own, r.problem), h.committed-min(r.applied, h.committed)
 		}
 		out.Members = append(out.Members, m)
 	}
