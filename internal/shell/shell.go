@@ -84,7 +84,7 @@ func Open(c Config, now time.Time) (*Shell, vsr.Durable, error) {
 	d, err := s.open(&c)
 	if err != nil {
 		if store.IsCorrupt(err) {
-			err = fmt.Errorf("%w (in %s); keep the directory, and leave this replica out: the group goes on without it",
+			err = fmt.Errorf("%w (in %s); keep the directory, and leave this replica out: the group goes on without it, if enough other members run",
 				err, c.Dir)
 		}
 		return nil, d, err

@@ -151,6 +151,6 @@ func (r *Replica) stopUnlessCovered(acknowledged Viewstamp) bool {
 type LostMemoryError struct{ Acknowledged, Last Viewstamp }
 
 func (e *LostMemoryError) Error() string {
-	return fmt.Sprintf("this replica has acknowledged %v, which is committed, but the log in its directory ends with %v: the directory has lost entries; keep the directory, and leave this replica out: the group goes on without it",
+	return fmt.Sprintf("this replica has acknowledged %v, which is committed, but the log in its directory ends with %v: the directory has lost entries; keep the directory, and leave this replica out: the group goes on without it, if enough other members run",
 		e.Acknowledged, e.Last)
 }
