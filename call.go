@@ -53,6 +53,7 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 		return nil, shell.Because(ErrNotApplied, r.whyClosed())
 	}
 	late := r.callbacks.late(ctx)
+	defer r.callbacks.ended(late)
 	for {
 		select {
 		case o := <-c.outcome:
@@ -60,7 +61,7 @@ func (r *Replica) Propose(ctx context.Context, body []byte) (result []byte, err 
 			return slices.Clone(o.result), o.err // the session table holds the result too
 		case <-ctx.Done():
 			return r.cancel(c, ctx.Err())
-		case <-late:
+		case <-late.C:
 			if r.callbacks.runs() {
 				return r.cancel(c, errCallback)
 			}

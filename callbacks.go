@@ -6,6 +6,7 @@ import (
 	"errors"
 	"runtime"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -18,6 +19,13 @@ var errCallback = errors.New("called inside Apply, Snapshot, Restore or WriteTo,
 // microseconds, so only calls ask that are rare or have waited.
 type callbacks struct {
 	applier, snapshot atomic.Uint64 // 0: none
+	alarms            sync.Pool     // *alarm
+}
+
+// alarm yields when a call has waited for so long that the StateMachine may have made it. Its zero value never does.
+type alarm struct {
+	C     <-chan time.Time
+	timer *time.Timer
 }
 
 // enter records that the calling goroutine calls the StateMachine, in *which.
@@ -29,13 +37,29 @@ func (c *callbacks) runs() bool {
 	return id == c.applier.Load() || id == c.snapshot.Load()
 }
 
-// late returns a channel that yields when a call with this context has waited for so long that it may be made by the
-// StateMachine; nil if a deadline ends the call anyway.
-func (*callbacks) late(ctx context.Context) <-chan time.Time {
+// silent is the alarm of calls that a deadline ends anyway.
+var silent = new(alarm)
+
+// late sets the alarm of a call with this context. The call passes it to ended when it returns.
+func (c *callbacks) late(ctx context.Context) *alarm {
 	if _, ends := ctx.Deadline(); ends {
-		return nil
+		return silent
 	}
-	return time.After(time.Second)
+	a, ok := c.alarms.Get().(*alarm)
+	if !ok {
+		timer := time.NewTimer(time.Second)
+		return &alarm{timer.C, timer}
+	}
+	a.timer.Reset(time.Second)
+	return a
+}
+
+// ended stops the alarm of a call that returns.
+func (c *callbacks) ended(a *alarm) {
+	if a != silent {
+		a.timer.Stop()
+		c.alarms.Put(a)
+	}
 }
 
 // goroutine returns the number of the calling goroutine, which the runtime shows only at the beginning of a stack trace.

@@ -62,6 +62,7 @@ func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 		return ErrClosed
 	}
 	late := r.callbacks.late(ctx)
+	defer r.callbacks.ended(late)
 	for {
 		select {
 		case err := <-w.ready:
@@ -69,7 +70,7 @@ func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 		case <-ctx.Done():
 			r.cancelRead(w)
 			return fmt.Errorf("smr: not read: %w before %s%s", ctx.Err(), level.wanted(), r.status.hindrance())
-		case <-late:
+		case <-late.C:
 			if r.callbacks.runs() {
 				r.cancelRead(w)
 				return fmt.Errorf("smr: not read: Read was %w", errCallback)

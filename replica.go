@@ -297,6 +297,7 @@ func (r *Replica) Handover(ctx context.Context, to ID) error {
 		return ErrClosed
 	}
 	late := r.callbacks.late(ctx)
+	defer r.callbacks.ended(late)
 	for {
 		select {
 		case err := <-result:
@@ -304,7 +305,7 @@ func (r *Replica) Handover(ctx context.Context, to ID) error {
 		case <-ctx.Done():
 			r.do(func(l *shell.Loop) { l.CancelHandover(h) })
 			return fmt.Errorf("smr: handover to %q: %w before it could take over", to, ctx.Err())
-		case <-late:
+		case <-late.C:
 			if r.callbacks.runs() {
 				r.do(func(l *shell.Loop) { l.CancelHandover(h) })
 				return fmt.Errorf("smr: handover to %q: Handover was %w", to, errCallback)
