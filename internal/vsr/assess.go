@@ -344,11 +344,15 @@ func (r *Replica) weaknesses() (problem string, tolerance int) {
 	if r.memories.problem != "" {
 		texts = append(texts, r.memories.problem)
 	}
+	twins := r.twinsText()
 	if tolerance = max(0, min(strong-needed, apply-1)); tolerance >= full {
-		return "", tolerance
+		return twins, tolerance
 	}
 	if strong-needed >= full {
 		texts = stuck
+	}
+	if twins != "" {
+		texts = append(texts, twins)
 	}
 	return strings.Join(texts, "; ") + "; " + toleranceText(tolerance), tolerance
 }
@@ -413,7 +417,32 @@ func (r *Replica) judge(i Index, x Report) {
 // isOutside reports whether a member asks for its group under another memory (S3).
 func (r *Replica) isOutside(i Index) bool {
 	at := r.health.strangerAt[i]
-	return !at.IsZero() && r.now.Sub(at) <= 3*lastInterval*r.cfg.Heartbeat
+	return !at.IsZero() && r.now.Sub(at) <= r.strangerLapse() && !r.hasTwin(i)
+}
+
+// strangerLapse is the time after which a memory that does not ask any more is gone.
+func (r *Replica) strangerLapse() time.Duration { return 3 * lastInterval * r.cfg.Heartbeat }
+
+// turnsOfTwins is the number of turns that show two processes: fewer may be a member that lost its memory, and late
+// messages of the process before.
+const turnsOfTwins = 3
+
+// hasTwin reports whether two processes use the member's ID, with different memories (S3).
+func (r *Replica) hasTwin(i Index) bool {
+	t := &r.health.twins[i]
+	return t.turns >= turnsOfTwins && r.now.Sub(t.askedAt) <= r.strangerLapse()
+}
+
+// twinsText names the members whose ID two processes use; "" if there are none.
+func (r *Replica) twinsText() string {
+	var texts []string
+	for _, i := range r.others {
+		if r.hasTwin(i) {
+			texts = append(texts, r.memberID(i)+" is the ID of two processes"+sinceText(r.health.twins[i].since)+
+				": one of them holds nothing of the group, and was started by mistake; stop that one")
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // weakText describes the weakness of a member.

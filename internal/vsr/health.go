@@ -24,6 +24,24 @@ type Report struct {
 	Problem    string        // of the member itself, at most MaxProblem bytes; "" if it has none
 }
 
+// twin is what shows that two processes use one ID: the messages of the member's memory, and questions of another one,
+// come in turn (S3).
+type twin struct {
+	askedAt time.Time // when the other memory last asked
+	turns   int       // questions in a row between which the member was heard
+	since   time.Time // since when they come in turn
+}
+
+// asked records a question of another memory than the member's, which was last heard at heard.
+func (t *twin) asked(now, heard time.Time, lapse time.Duration) {
+	if t.askedAt.IsZero() || now.Sub(t.askedAt) > lapse || !heard.After(t.askedAt) {
+		t.turns, t.since = 0, now
+	} else {
+		t.turns++
+	}
+	t.askedAt = now
+}
+
 // Never is the Silent of a member that was not heard since the primary started.
 const Never = time.Duration(1<<63 - 1)
 
@@ -46,6 +64,7 @@ type health struct {
 
 	// strangerAt is, by member, when a memory that is not in the member list last asked for its group.
 	strangerAt [MaxVoters]time.Time
+	twins      [MaxVoters]twin
 
 	// The assessment, which assess makes at most once in a heartbeat, at assessAt.
 	assessAt  time.Time

@@ -2,6 +2,7 @@ package vsr
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,6 +107,32 @@ func TestWipedPrimaryIsNoPrimary(t *testing.T) {
 	h := r.heardAt[1]
 	r.Step(r.now, &Receive{From: 1, Header: Header{Start: 1, Incarnation: Incarnation{9}}, Message: &Question{Nonce: 1}})
 	assert.Equal(t, h, r.heardAt[1])
+}
+
+// S3: a second process with a member's ID and an empty directory asks for its group while the member is heard. That is
+// reported as long as it asks. A member that lost its memory is not reported as two.
+func TestTwoProcessesWithOneID(t *testing.T) {
+	for _, two := range []bool{true, false} {
+		r := followsB(t)
+		ask := func() {
+			r.Step(r.now, &Receive{From: 1, Header: Header{Start: 1, Incarnation: Incarnation{9}}, Message: &Question{Nonce: 1}})
+			finishTurn(r)
+		}
+		for round := range 6 {
+			if two || round == 0 {
+				hear(r, 1, &Commit{View: 1, Commit: 2, Round: Round(round + 1), Reports: make([]Report, r.n)})
+			}
+			r.advance(r.now.Add(r.cfg.Heartbeat))
+			ask()
+			r.advance(r.now.Add(r.cfg.Heartbeat))
+		}
+		finishTurn(r)
+		assert.Equal(t, two, strings.Contains(r.State().Problem, "b is the ID of two processes since "), r.State().Problem)
+		r.advance(r.now.Add(2 * r.strangerLapse()))
+		hear(r, 1, &Commit{View: 1, Commit: 2, Round: 9, Reports: make([]Report, r.n)})
+		finishTurn(r)
+		assert.NotContains(t, r.State().Problem, "two processes")
+	}
 }
 
 // Calls that callers give up are no answers: a replica at which all calls end so reports that, and no longer once no call

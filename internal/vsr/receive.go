@@ -11,6 +11,7 @@ func (r *Replica) receive(from Index, h Header, m Message) {
 		return
 	}
 	if r.stranger(from, h, m) {
+		r.health.twins[from].asked(r.now, r.heardAt[from], r.strangerLapse())
 		r.health.strangerAt[from] = r.now // it asks for its group, and counts as silent (S3)
 	} else if !r.memories.lost[from] { // S6: likewise
 		if from == r.prim() && r.now.Sub(r.heardAt[from]) > r.lapse() {
