@@ -67,6 +67,7 @@ type Config struct {
 	// of them are running (docs/PROTOCOL.md#s2-forming-the-group). Required.
 	Members []Member
 	// StateMachine is the state machine in its initial state, which is the same on every replica.
+	// A value that a replica has used before has another state: pass a new one to each Start.
 	// Required.
 	StateMachine StateMachine
 	// Transport carries messages to the other members. The replica opens it, and closes it when it
@@ -124,7 +125,8 @@ type Config struct {
 // The errors of Propose, Read and Start. Use errors.Is to tell them apart.
 var (
 	// ErrNotApplied reports that the operation was not applied and never will be. It is safe to
-	// propose it again.
+	// propose it again: at another replica if this one has stopped (ErrClosed) or has no state
+	// (ErrNoState), but in vain if it is too large (ErrTooLarge).
 	ErrNotApplied = shell.ErrNotApplied
 	// ErrUnknown reports that the context ended or the replica stopped before the outcome was known.
 	// The operation may have been applied, or be applied later, or never. The error wraps the cause.

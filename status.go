@@ -111,7 +111,8 @@ func (r *Replica) Status() Status {
 
 // Watch returns a sequence of the replica's status: first the present one, then one for each change. A
 // reader that is slow misses statuses in between and does not delay the replica. The sequence ends when
-// ctx ends, or with the status of the stopped replica.
+// ctx ends, or with the status of the stopped replica. A replica whose protocol loop hangs has no new
+// status: only Status and Health report that.
 func (r *Replica) Watch(ctx context.Context) iter.Seq[Status] {
 	return func(yield func(Status) bool) {
 		for ctx.Err() == nil {

@@ -58,8 +58,8 @@ func (s *server) reserve(w http.ResponseWriter, n int64) (free func()) {
 	return func() { s.budget.give(n) }
 }
 
-// countedListener counts each connection, and what it reads for a request beyond connBytes, until the request is
-// answered: headers and bodies count while they arrive. It closes a connection for which there is no room.
+// countedListener counts each connection, and the bytes of a request beyond connBytes from their arrival until the
+// request is answered. It closes a connection if the budget has no room for it.
 type countedListener struct {
 	net.Listener
 	budget *budget

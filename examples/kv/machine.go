@@ -72,7 +72,7 @@ func (s *store) get(key string) (value []byte, ok bool) {
 }
 
 // scan returns the first limit pairs whose keys are at least from and less than to, but not more than
-// rangeBytes of them unless the first alone has more. If to is empty, there is no upper bound. If others
+// rangeBytes of them unless the first alone has more. An empty to sets no upper bound. If others
 // follow, more is set and next is the key of the first.
 func (s *store) scan(from, to string, limit int) (found []pair, next string, more bool) {
 	size := 0

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// sink passes what is written to it on to a writer, and never blocks: if the writer has not taken the last sinkWrites
-// writes, further ones are dropped. A server must not stand still because nothing reads its standard error.
+// sink passes writes on to a writer, and never blocks: if the writer has not taken the last sinkWrites writes, sink drops
+// further ones. A server must not stand still because nothing reads its standard error.
 type sink struct {
 	writes  chan []byte
 	flushed chan struct{}
@@ -25,7 +25,7 @@ func newSink(w io.Writer) *sink {
 				close(s.flushed)
 				return
 			}
-			_, _ = w.Write(b) // there is no other place to report that it fails
+			_, _ = w.Write(b) // a failure can be reported nowhere else
 		}
 	}()
 	return s

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	most = 60  // the largest number of bytes that is shown where they are mentioned
-	much = 400 // and where they are what is wrong, if they are text
+	most = 60  // the largest number of bytes that a report shows of a value that it mentions
+	much = 400 // of a text that is wrong
 )
 
 // Of returns the beginning of b in quotes: in backquotes, the way JSON is best read, if double quotes would have to
 // escape something.
 func Of(b []byte) string { return beginning(b, most) }
 
-// Much is Of for bytes that are wrong: it returns more of them, if they are text.
+// Much returns a longer beginning of b than Of does, if b is text, for a report that b is wrong.
 func Much(b []byte) string { return beginning(b, limit(b)) }
 
 func beginning(b []byte, n int) string {
