@@ -171,6 +171,17 @@ func TestConfirmedReadIsNoAnswer(t *testing.T) {
 	assert.Contains(t, r.State().Problem, "no call through this replica has been answered since")
 }
 
+// S6: a primary whose view has just begun does not count on members that have lost their memory.
+func TestALostMemoryNeverAnswers(t *testing.T) {
+	r := member(t, 0)
+	leadNext(t, r)
+	require.True(t, r.hearsQuorum())
+	require.True(t, r.hasSpace(1) && r.hasSpace(2))
+	r.memories.lost[1], r.memories.lost[2] = true, true
+	require.False(t, r.hearsQuorum())
+	require.False(t, r.hasSpace(1) || r.hasSpace(2))
+}
+
 // A read that its caller has given up is not answered when its op is applied.
 func TestConfirmedReadThatIsGivenUp(t *testing.T) {
 	began := time.Unix(1, 0)

@@ -56,11 +56,17 @@ func (r *Replica) resumeDisk() {
 func (r *Replica) hearsQuorum() bool {
 	count := 1
 	for _, i := range r.others {
-		if r.now.Sub(r.primary.progress[i].answeredAt) <= r.cfg.Abdication {
+		if r.answersNow(i) {
 			count++
 		}
 	}
 	return count >= max(r.members.Qr, r.members.Rb())
+}
+
+// answersNow reports whether a member has answered this primary within the abdication time, or may still
+// do so because the view has just begun. A member whose memory is lost never counts (S6).
+func (r *Replica) answersNow(i Index) bool {
+	return !r.memories.lost[i] && r.now.Sub(r.primary.progress[i].answeredAt) <= r.cfg.Abdication
 }
 
 // answered records an answer of a backup. A primary that was about to leave because too few

@@ -85,8 +85,7 @@ func (r *Replica) hasSpace(i Index) bool {
 	if i == r.self {
 		return !r.full
 	}
-	p := &r.primary.progress[i]
-	return !p.full && r.now.Sub(p.answeredAt) <= r.cfg.Abdication
+	return !r.primary.progress[i].full && r.answersNow(i)
 }
 
 // withSpace returns how many voters can save commands, as far as this primary knows.
