@@ -106,7 +106,9 @@ func (s *Sim) checkBlame() error {
 // onlyBlow returns the only thing that is wrong in the group. It reports false if there are several, or something of
 // which Status cannot be judged.
 func (s *Sim) onlyBlow() (only blow, ok bool) {
-	if n := s.net; !s.confirmed() || n.Restless() || !n.Healed && (n.Loss > 0.05 || n.Late > 0 || n.Replay > 0) {
+	n := s.net
+	stale := n.Late > 0 || n.Replay > 0 // answers of long ago may arrive, even after the network has healed
+	if !s.confirmed() || n.Restless() || stale || !n.Healed && n.Loss > 0.05 {
 		return blow{}, false
 	}
 	for _, h := range s.hosts {
