@@ -27,6 +27,9 @@ const (
 	hungApply         // its state machine applies nothing, although there is something to apply
 )
 
+// unreached is what a member reports whose messages reach nobody.
+var unreached = regexp.MustCompile(`has received no message from this replica|no quorum|no primary`)
+
 // ailments states of each ailment what the member reports itself, nil if that is not demanded, and whether the
 // others must name the member.
 var ailments = [...]struct {
@@ -34,12 +37,11 @@ var ailments = [...]struct {
 	own   *regexp.Regexp
 	named bool
 }{
-	down:     {"is down", nil, true},
-	paused:   {"is paused", nil, true},
-	isolated: {"is isolated", regexp.MustCompile(`no quorum|no primary`), true},
-	deaf:     {"receives nothing", regexp.MustCompile(`no quorum|no primary`), true},
-	mute: {"is not heard",
-		regexp.MustCompile(`has received no message from this replica|no quorum|no primary`), true},
+	down:      {"is down", nil, true},
+	paused:    {"is paused", nil, true},
+	isolated:  {"is isolated", unreached, true},
+	deaf:      {"receives nothing", regexp.MustCompile(`no quorum|no primary`), true},
+	mute:      {"is not heard", unreached, true},
 	hungDisk:  {"has a hung disk", regexp.MustCompile(`disk`), true},
 	fullDisk:  {"has a full disk", regexp.MustCompile(`disk|cannot save|descriptors|too many open files`), true},
 	hungApply: {"has a state machine that hangs", regexp.MustCompile(`StateMachine\.Apply|is being restored`), false},

@@ -166,10 +166,14 @@ func lastOf(prev vsr.Viewstamp, entries []vsr.Entry) vsr.Viewstamp {
 }
 
 // claimsGap checks that the log holds what a Gap names, at the op before the refused ones or below (N3): in memory, or
-// still on the disk, if a later message of the same turn has changed that.
+// still on the disk, if a later message of the same turn has changed that. If one has ended the Gap's view, the log of
+// then is not known any more.
 func (j *Judge) claimsGap(sender *member, m *vsr.Gap) error {
 	if m.Last.Op > m.Prev {
 		return fmt.Errorf("it is asked for op %d", m.Prev)
+	}
+	if sender.memory.Head.View > m.View {
+		return nil
 	}
 	if log := sender.memory.Last; m.Last.Op <= log.Op && !j.ledger.holds(log, m.Last) &&
 		!j.ledger.holds(sender.disk.Last, m.Last) {

@@ -34,13 +34,14 @@ func TestFalseClaimsAreNoticed(t *testing.T) {
 		}
 		assert.NoError(t, send(m), "%+v", m)
 	}
+	assert.NoError(t, send(&vsr.Gap{Prev: 3, Last: stamp(9, 3)}), "of a view that the turn has ended")
 	for _, m := range []vsr.Message{
 		&vsr.PrepareOK{Op: 4}, &vsr.PrepareOK{View: 2, Op: 5}, &vsr.Commit{Commit: 5}, &vsr.StartViewChange{View: 3},
 		&vsr.NewState{Best: x.Stamp(), Prev: two, Entries: []vsr.Entry{x}},
 		&vsr.NewState{Best: last, Prev: one, Entries: []vsr.Entry{x}},
 		&vsr.NewState{Best: last, Prev: two, Entries: []vsr.Entry{forged}},
 		&vsr.Gap{Prev: 3, Last: last},
-		&vsr.Gap{Prev: 3, Last: stamp(9, 3)},
+		&vsr.Gap{View: 2, Prev: 3, Last: stamp(9, 3)},
 		&vsr.Prepare{Prev: two, Entries: []vsr.Entry{forged}},
 		&vsr.Prepare{Prev: x.Stamp(), Entries: []vsr.Entry{fork}},
 		&vsr.DoViewChange{View: 2, Last: x.Stamp()},
