@@ -138,19 +138,19 @@ func unanswered(all []*finalCaller) error {
 // mustAnswer reports whether a member's callers must be answered: it has its memory and is within reach, or only its
 // disk hangs (section 2, X5, R1). One whose disk hangs must have saved its start number, without which it sends
 // nothing, and have applied what it has saved, which it may have to read. It cannot take a snapshot, so the logs must
-// go back far enough. And entries must not come from the primary's disk, which gives the next batch only once the one
-// before is acknowledged, nor exceed the window of what it is sent without an acknowledgement (F15).
+// go back to what it could acknowledge. And entries must not come from the primary's disk, which gives the next batch
+// only once the one before is acknowledged, nor exceed the window of what it is sent without an acknowledgement (F15).
 func (h *host) mustAnswer() bool {
 	p := h.proc
 	if h.lost || h.outage != outageHung || p == nil {
 		return !h.lost && h.outage == noOutage
 	}
+	disk := h.durable()
 	for _, other := range h.s.hosts {
-		if q := other.proc; q != nil && q.seen.First > p.seen.Last.Op+1 {
+		if q := other.proc; q != nil && q.seen.First > disk.Last.Op+1 {
 			return false
 		}
 	}
-	disk := h.durable()
 	serves := disk.Head.Start == p.seen.Head.Start && disk.Last.Op <= p.shell.Applier.Op()
 	return serves && h.s.p.Tail >= 32<<10 && h.s.p.Window >= 128<<10 && !h.s.p.Differ
 }
