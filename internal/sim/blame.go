@@ -71,10 +71,11 @@ const (
 	behind     = 64                     // committed ops that a member may lack and be well
 )
 
-// checkBlame returns an error if a member does not report the only thing that has been wrong for some time.
+// checkBlame returns an error if a member does not report the only thing that has been wrong for some time. In a group
+// that bears no failure anyway the others need not, and with Qr = 1 a primary serves alone.
 func (s *Sim) checkBlame() error {
-	b := &s.blame
-	if s.Now() < b.lookAt || s.net.Quiet {
+	b, bears := &s.blame, len(s.hosts) > max(s.members.Qr, s.members.Qv)
+	if s.Now() < b.lookAt || s.net.Quiet || !bears {
 		return nil
 	}
 	b.lookAt = s.Now() + blameEvery
@@ -90,7 +91,6 @@ func (s *Sim) checkBlame() error {
 	}
 	b.looks[b.blow.what]++
 	struck, x := s.hosts[b.blow.host], &ailments[b.blow.what]
-	bears := len(s.hosts) > max(s.members.Qr, s.members.Qv) // else the group bears no less than it did
 	for _, h := range s.hosts {
 		if h.proc == nil || s.Now() < h.pausedUntil {
 			continue
@@ -99,7 +99,7 @@ func (s *Sim) checkBlame() error {
 		switch {
 		case h == struck && x.own != nil && !x.own.MatchString(problem):
 			return fmt.Errorf("%s %s since %v, and its problem is %q", h.id, x.name, b.since, problem)
-		case h != struck && x.named && bears && !isAbout(problem, struck.id):
+		case h != struck && x.named && !isAbout(problem, struck.id):
 			return fmt.Errorf("%s %s since %v, and the problem of %s is %q", struck.id, x.name, b.since, h.id, problem)
 		}
 	}
