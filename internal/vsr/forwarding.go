@@ -122,7 +122,7 @@ func (r *Replica) requestsArrived(entries []Entry) {
 	}
 	for i := range entries {
 		e := &entries[i]
-		if e.Session != q.session || e.Request == 0 {
+		if e.Kind != Command || e.Session != q.session || e.Request == 0 {
 			continue
 		}
 		f.arrived(e.Request, r.now, r.cfg.Heartbeat)
