@@ -59,6 +59,7 @@ type blow struct {
 
 // blame is the watch on what has struck.
 type blame struct {
+	on     bool               // in runs of which it is known that nothing else makes Status say less
 	lookAt time.Duration      // when it looks next
 	blow   blow               // the only thing that was wrong at the last look; what is well if there is none
 	since  time.Duration      // since when
@@ -71,11 +72,15 @@ const (
 	behind     = 64                     // committed ops that a member may lack and be well
 )
 
-// checkBlame returns an error if a member does not report the only thing that has been wrong for some time. In a group
-// that bears no failure anyway the others need not, and with Qr = 1 a primary serves alone.
+// checkBlame returns an error if a member does not report the only thing that has been wrong for some time. A
+// group that needs all members for one of the quorums, and fewer for the other, bears no failure anyway: the others need
+// not report one, and with Qr = 1 a primary serves alone.
 func (s *Sim) checkBlame() error {
-	b, bears := &s.blame, len(s.hosts) > max(s.members.Qr, s.members.Qv)
-	if s.Now() < b.lookAt || s.net.Quiet || !bears {
+	b, m := &s.blame, &s.members
+	if !b.on {
+		return nil
+	}
+	if uneven := max(m.Qr, m.Qv) == len(s.hosts) && m.Qr != m.Qv; uneven || s.Now() < b.lookAt || s.net.Quiet {
 		return nil
 	}
 	b.lookAt = s.Now() + blameEvery

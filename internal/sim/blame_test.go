@@ -42,6 +42,7 @@ func TestWhatStrikesIsNamed(t *testing.T) {
 						setup := Calm(1)
 						setup.Replicas, setup.SnapshotEvery, setup.SegmentSize = n, 1<<30, 4<<10
 						s, p := newDrivenIn(t, setup)
+						s.blame.on = true
 						if at == "a backup" {
 							p = (p + 1) % n
 						}
@@ -121,6 +122,7 @@ func TestWhatStrikesInTurnIsNamed(t *testing.T) {
 		x.Setup.Trouble = 50 * time.Second
 		s, err := New(&x.Setup, p.Lists.Work(), nil)
 		require.NoError(t, err)
+		s.blame.on = true
 		s.guarded(func() {
 			s.runFaults(nil, x.Faults)
 			s.Settle()
