@@ -113,3 +113,20 @@ func TestRequestsOnTheirWayAreNotResent(t *testing.T) {
 	assert.Empty(t, f.requests.forwarding.inFlight)
 	assert.NotContains(t, f.health.problem, "requests wait")
 }
+
+// X5: the entry of a request is a command. One of another kind with the same number, which only a forged request makes,
+// does not keep the request from being sent again.
+func TestRequestWhoseNumberAnotherKindHas(t *testing.T) {
+	f := newForwarder(t)
+	sent := f.call(100)
+	require.Len(t, sent, 1)
+	forged := *sent[0]
+	forged.Requests = []Proposal{forged.Requests[0]}
+	forged.Requests[0].Kind = OpenSession
+	f.append(&forged)
+	again := f.wait(300 * f.cfg.Heartbeat)
+	require.NotEmpty(t, again)
+	assert.Equal(t, Command, again[0].Requests[0].Kind)
+	f.append(again[0])
+	assert.Empty(t, f.wait(300*f.cfg.Heartbeat))
+}
