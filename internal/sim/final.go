@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/smr-go/smr"
@@ -139,7 +140,8 @@ func unanswered(all []*finalCaller) error {
 // disk hangs (section 2, X5, R1). One whose disk hangs must have saved its start number, without which it sends
 // nothing, and have applied what it has saved, which it may have to read. It cannot take a snapshot, so the logs must
 // go back to what it could acknowledge. And entries must not come from the primary's disk, which gives the next batch
-// only once the one before is acknowledged, nor exceed the window of what it is sent without an acknowledgement (F15).
+// only once the one before is acknowledged. If they exceed the window of what it is sent without an acknowledgement, it
+// need not answer once it reports that (F15).
 func (h *host) mustAnswer() bool {
 	p := h.proc
 	if h.lost || h.outage != outageHung || p == nil {
@@ -152,5 +154,6 @@ func (h *host) mustAnswer() bool {
 		}
 	}
 	serves := disk.Head.Start == p.seen.Head.Start && disk.Last.Op <= p.shell.Applier.Op()
-	return serves && h.s.p.Tail >= 32<<10 && h.s.p.Window >= 128<<10 && !h.s.p.Differ
+	reports := strings.Contains(p.seen.Problem, "are not received here")
+	return serves && !reports && h.s.p.Tail >= 32<<10 && !h.s.p.Differ
 }
