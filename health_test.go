@@ -258,6 +258,7 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 	show("b1, at op 7, is silent since 2000-01-01T00:00:00Z", time.Second)
 	show("b1, at op 8, is silent since 2000-01-01T00:00:00Z", time.Second)
 	show("b2, at op 8, is silent since 2000-01-01T00:00:00Z", 2*time.Second)
+	show("b2, at op 9, is silent since 2000-01-01T00:00:01Z", 2*time.Second)
 	show("b is behind", moment)
 	show("", 2*time.Second)
 	show("c is behind", moment)
@@ -266,7 +267,7 @@ func TestTroubleIsLoggedOnce(t *testing.T) {
 	require.Equal(t, "[WARN]  c is silent since 2000-01-01T00:00:00Z; start it\n"+
 		"[WARN]  b1, at op 8, is silent since 2000-01-01T00:00:00Z\n"+
 		"[WARN]  b2, at op 8, is silent since 2000-01-01T00:00:00Z\n"+
-		"[INFO]  the problem is over: was=\"b2, at op 8, is silent since 2000-01-01T00:00:00Z\" lasted=6.4s\n"+
+		"[INFO]  the problem is over: was=\"b2, at op 9, is silent since 2000-01-01T00:00:01Z\" lasted=8.4s\n"+
 		"[WARN]  c is behind\n"+
 		"[INFO]  the problem is over: was=\"c is behind\" lasted=100ms\n", lines.String())
 }
