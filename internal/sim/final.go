@@ -141,7 +141,8 @@ func unanswered(all []*finalCaller) error {
 // nothing, and have applied what it has saved, which it may have to read. It cannot take a snapshot, so the logs must
 // go back to what it could acknowledge. And entries must not come from the primary's disk, which gives the next batch
 // only once the one before is acknowledged. If they exceed the window of what it is sent without an acknowledgement, it
-// need not answer once it reports that (F15).
+// need not answer once it reports that (F15). Nor can it answer in a view that only it has entered: its disk keeps the
+// vote for that view to itself.
 func (h *host) mustAnswer() bool {
 	p := h.proc
 	if h.lost || h.outage != outageHung || p == nil {
@@ -149,7 +150,11 @@ func (h *host) mustAnswer() bool {
 	}
 	disk := h.durable()
 	for _, other := range h.s.hosts {
-		if q := other.proc; q != nil && q.seen.First > disk.Last.Op+1 {
+		q := other.proc
+		if q == nil {
+			continue
+		}
+		if q.seen.First > disk.Last.Op+1 || q.seen.Head.View < p.seen.Head.View {
 			return false
 		}
 	}
