@@ -111,7 +111,7 @@ func (h *host) endCrash() {
 
 // latency returns the time that the next operation of the disk takes.
 func (h *host) latency() time.Duration {
-	if h.outage == outageHung {
+	if h.outage == outageHung && !h.s.p.Volatile { // without a directory there is no disk
 		return hangTime
 	}
 	d := h.s.p.Save/2 + h.disk.About(h.s.p.Save/2)
