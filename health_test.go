@@ -89,16 +89,22 @@ func TestOneOfThreeDies(t *testing.T) {
 	})
 }
 
+// crashAllButOne starts a group and, once it is healthy, crashes all members but a backup.
+func (g *group) crashAllButOne() (last ID, others []ID) {
+	g.start()
+	g.propose("a", "x")
+	g.healthy(1)
+	last = g.backup()
+	others = g.others(last)
+	g.crash(others...)
+	return last, others
+}
+
 // The primary and another backup die together. What the primary last reported does not count any more: the third member
 // reports that neither is heard, and that it knows of no failure that can be borne.
 func TestHealthOfTheLastMember(t *testing.T) {
 	scenario(t, 3, func(g *group) {
-		g.start()
-		g.propose("a", "x")
-		g.healthy(1)
-		last := g.backup()
-		others := g.others(last)
-		g.crash(others...)
+		last, others := g.crashAllButOne()
 		g.problem(last, "no quorum since ")
 		h := g.replica(last).Health()
 		assert.Zero(t, h.Tolerance)
@@ -117,12 +123,7 @@ func TestHealthOfTheLastMember(t *testing.T) {
 // rather than the connection, and the member itself reports it.
 func TestHealthBesideALostMemory(t *testing.T) {
 	scenario(t, 3, func(g *group) {
-		g.start()
-		g.propose("a", "x")
-		g.healthy(1)
-		last := g.backup()
-		others := g.others(last)
-		g.crash(others...)
+		last, others := g.crashAllButOne()
 		g.disks[others[0]] = vfs.NewMem()
 		g.start(others[0])
 		g.problem(last, "no quorum since ")
