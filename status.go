@@ -147,7 +147,7 @@ func (r *Replica) turned(s *vsr.State) {
 
 // trouble is the problem that was logged last. The loop owns it.
 type trouble struct {
-	problem string    // "" if it is over
+	problem string    // as it was logged; "" if it is over
 	since   time.Time // when it was logged
 	next    string    // what has taken its place, not logged yet
 	nextAt  time.Time // since when; zero if nothing has
@@ -158,12 +158,12 @@ type trouble struct {
 const settled = time.Second
 
 // log writes a warning when a problem begins, one when another has taken its place for good, and a line when none is
-// left, at once if the replica is ready. It writes nothing if only the number of an op or a time in the text of a
-// problem has changed.
+// left, at once if the replica is ready, with the latest warning's text and the time since that warning. It writes
+// nothing if only the number of an op or a time in the text of a problem has changed.
 func (t *trouble) log(log hclog.Logger, problem string, ready bool, now time.Time) {
 	switch {
 	case sameProblem(problem, t.problem):
-		t.problem, t.nextAt = problem, time.Time{}
+		t.nextAt = time.Time{}
 		return
 	case t.problem == "":
 		log.Warn(problem)
@@ -180,7 +180,7 @@ func (t *trouble) log(log hclog.Logger, problem string, ready bool, now time.Tim
 	default:
 		log.Info("the problem is over", "was", t.problem, "lasted", t.nextAt.Sub(t.since).Round(time.Millisecond))
 	}
-	t.problem, t.nextAt = problem, time.Time{}
+	t.problem, t.since, t.nextAt = problem, now, time.Time{}
 }
 
 // varying matches what changes in the text of a problem while it is the same problem.
