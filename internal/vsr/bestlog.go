@@ -1,6 +1,10 @@
 package vsr
 
-import "time"
+import (
+	"time"
+
+	"github.com/smr-go/smr/internal/flow"
+)
 
 // Choosing and fetching the log that a view begins with (V6, V7): the part of the view's primary,
 // and that of the member with the best log.
@@ -150,7 +154,7 @@ func (r *Replica) answerState(to Index, v View, best Viewstamp, prev OpNumber, e
 	for i := range entries {
 		bytes += entries[i].size()
 	}
-	c.givenFrom, c.giving, c.givenUntil = prev+1, false, r.now.Add(time.Duration(bytes*int64(time.Second)/slowest))
+	c.givenFrom, c.giving, c.givenUntil = prev+1, false, r.now.Add(time.Duration(bytes*int64(time.Second)/flow.Slowest))
 	if !ok || len(entries) == 0 && prev < best.Op {
 		r.sendTo(to, &NewState{View: v, Best: best, Gone: true})
 		return

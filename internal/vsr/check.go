@@ -171,7 +171,8 @@ func (r *Replica) checkInFlight() error {
 	if !r.isPrimary() {
 		return nil
 	}
-	limit := min(max(r.cfg.Window, leastWindow), MaxInFlight)
+	most := r.newFlow()
+	limit := most.Limit()
 	for i := range r.primary.progress {
 		p, sum := &r.primary.progress[i], int64(0)
 		for _, x := range p.inFlight {

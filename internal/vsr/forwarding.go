@@ -4,18 +4,20 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/smr-go/smr/internal/flow"
 )
 
 // forwarding is what a backup has sent to the primary of a view and what has not arrived there, as far as it knows: its
 // own log holds no entry of it, and the attempt was not refused (X5). It limits the bytes on their way as a primary
 // limits those of its Prepares (C1), whether the callers still wait or not.
 //
-//	bytes is the sum of inFlight[i].bytes. Without the last of them it is less than flow.limit().
+//	bytes is the sum of inFlight[i].bytes. Without the last of them it is less than flow.Limit().
 type forwarding struct {
 	view       View
 	inFlight   []sentRequests // attempts rise
 	bytes      int64
-	flow       flow
+	flow       flow.Flow
 	progressAt time.Time // when a request has arrived last, or one was sent and none was in flight
 	tries      int       // how often silence was taken for a loss since one arrived that was sent once
 	probing    bool      // silence was taken for a loss, and nothing has arrived since: one message at a time
@@ -43,11 +45,11 @@ func (f *forwarding) hasRoom() bool {
 	if f.probing {
 		return len(f.inFlight) == 0
 	}
-	return f.bytes < f.flow.room()
+	return f.bytes < f.flow.Room()
 }
 
 // batch returns the bytes of requests for one message: a part of what may be in flight, so that answers come steadily.
-func (f *forwarding) batch() int64 { return min(MaxBatch, max(f.flow.room()/4, minBatch)) }
+func (f *forwarding) batch() int64 { return min(MaxBatch, max(f.flow.Room()/4, minBatch)) }
 
 // sent records that requests leave. Those that were sent before are not timed.
 func (f *forwarding) sent(x sentRequests, again bool, now time.Time) {
@@ -57,7 +59,7 @@ func (f *forwarding) sent(x sentRequests, again bool, now time.Time) {
 	f.inFlight = append(f.inFlight, x)
 	f.bytes += x.bytes
 	if !again {
-		f.flow.sent(x.attempt, now)
+		f.flow.Sent(x.attempt, now)
 	}
 }
 
@@ -80,7 +82,7 @@ func (f *forwarding) answered(attempt uint64, now time.Time, heartbeat time.Dura
 	n := 0
 	for n < len(f.inFlight) && f.inFlight[n].attempt <= attempt {
 		f.bytes -= f.inFlight[n].bytes
-		f.flow.taken += f.inFlight[n].bytes
+		f.flow.Took(f.inFlight[n].bytes)
 		n++
 	}
 	if n == 0 {
@@ -88,8 +90,8 @@ func (f *forwarding) answered(attempt uint64, now time.Time, heartbeat time.Dura
 	}
 	f.inFlight = slices.Delete(f.inFlight, 0, n)
 	f.progressAt, f.probing = now, false
-	if f.flow.timing && f.flow.part <= attempt {
-		f.flow.answered(now, heartbeat)
+	if f.flow.Times(0, attempt) {
+		f.flow.Answered(now, heartbeat)
 		f.tries = 0
 	}
 }
@@ -104,13 +106,13 @@ func (f *forwarding) lostAt(heartbeat time.Duration) time.Time {
 	if len(f.inFlight) == 0 {
 		return time.Time{}
 	}
-	return f.progressAt.Add(f.flow.patience(retryAfter*heartbeat, heartbeat, f.tries, f.bytes))
+	return f.progressAt.Add(f.flow.Patience(retryAfter*heartbeat, heartbeat, f.tries, f.bytes))
 }
 
 // lost empties what is in flight.
 func (f *forwarding) lost() {
 	f.inFlight, f.bytes = f.inFlight[:0], 0
-	f.flow.lost()
+	f.flow.Lost()
 }
 
 // requestsArrived records which of the entries, which this replica's log holds now as the primary's does, are those of
@@ -140,8 +142,8 @@ func (r *Replica) Congestion() string {
 		return ""
 	}
 	carries := "none has arrived yet"
-	if f.flow.rate > 0 {
-		carries = fmt.Sprintf("about %d bytes arrive a second", f.flow.rate)
+	if f.flow.Rate() > 0 {
+		carries = fmt.Sprintf("about %d bytes arrive a second", f.flow.Rate())
 	}
 	return fmt.Sprintf("requests wait for the link to the primary, %s: %d bytes are on their way, and %s",
 		r.memberID(r.prim()), f.bytes, carries)
@@ -162,9 +164,9 @@ func (r *Replica) checkForwarding() error {
 	for _, x := range f.inFlight {
 		sum += x.bytes
 	}
-	if n := len(f.inFlight); sum != f.bytes || n > 0 && sum-f.inFlight[n-1].bytes > f.flow.limit() {
+	if n := len(f.inFlight); sum != f.bytes || n > 0 && sum-f.inFlight[n-1].bytes > f.flow.Limit() {
 		return fmt.Errorf("11.10: requests of %d bytes are on their way, counted as %d; the limit is %d and one message",
-			sum, f.bytes, f.flow.limit())
+			sum, f.bytes, f.flow.Limit())
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (r *Replica) lowestNeeded() OpNumber {
 // have been lost. An answer to a heartbeat proves nothing by itself: the heartbeat may have overtaken
 // entries that are still on their way (N6).
 func (r *Replica) overdue(p *progress) bool {
-	return r.now.Sub(p.progressAt) >= p.flow.patience(r.cfg.Heartbeat, r.cfg.Heartbeat, p.tries, p.inFlightBytes)
+	return r.now.Sub(p.progressAt) >= p.flow.Patience(r.cfg.Heartbeat, r.cfg.Heartbeat, p.tries, p.inFlightBytes)
 }
 
 // onCommitOK counts an answer to a heartbeat (N6), and resends entries if answers have shown no progress

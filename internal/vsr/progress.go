@@ -3,6 +3,8 @@ package vsr
 import (
 	"slices"
 	"time"
+
+	"github.com/smr-go/smr/internal/flow"
 )
 
 // sending is the way in which the primary sends its log to one backup (C1).
@@ -20,6 +22,14 @@ const (
 	minBatch = 4 << 10
 	MaxBatch = 1 << 20 // of requests too; only a message of one may be larger
 )
+
+// MaxInFlight is the most that is in flight to a member, in bytes, or Config.Window if that is less. One message may
+// exceed it.
+const MaxInFlight = flow.MaxWindow
+
+// newFlow returns a flow whose window is at most as large as the primary's (N1), because this replica may keep in memory
+// everything that is in flight: messages in a queue, with entries that the log has already dropped from memory.
+func (r *Replica) newFlow() flow.Flow { return flow.New(r.cfg.Window) }
 
 // progress is what this view's primary knows of one backup. All fields are reset when the view
 // begins. Last is the last op of the primary's log. For the primary itself only match is used,
@@ -50,7 +60,7 @@ type progress struct {
 	// entries. The last ops rise. A probe empties it: earlier Prepares may be lost.
 	inFlight      []sentEntries
 	inFlightBytes int64
-	flow          flow // limits inFlightBytes
+	flow          flow.Flow // limits inFlightBytes
 	// sentTo is the highest op sent. sentTo <= last.
 	sentTo OpNumber
 
@@ -106,12 +116,12 @@ func (p *progress) probe(next OpNumber) {
 	p.state, p.next, p.probeSent = probing, max(next, p.match+1), false
 	p.seen = max(min(p.seen, p.next-1), p.match)
 	p.inFlight, p.inFlightBytes = p.inFlight[:0], 0
-	p.flow.lost()
+	p.flow.Lost()
 }
 
 // narrow reports whether the backup receives bulk over a link that may carry little.
 func (p progress) narrow() bool {
-	return p.state == installing || p.inFlightBytes >= minBatch && p.flow.rate > 0 && p.flow.rate < narrowLink
+	return p.state == installing || p.inFlightBytes >= minBatch && p.flow.Rate() > 0 && p.flow.Rate() < narrowLink
 }
 
 // restarted starts timing with the next Prepare: no earlier one is on its way any more.
@@ -129,12 +139,12 @@ func (p *progress) taken(now time.Time, heartbeat time.Duration) {
 	n := 0
 	for n < len(p.inFlight) && p.inFlight[n].last <= p.match {
 		p.inFlightBytes -= p.inFlight[n].bytes
-		p.flow.taken += p.inFlight[n].bytes
+		p.flow.Took(p.inFlight[n].bytes)
 		n++
 	}
 	p.inFlight = slices.Delete(p.inFlight, 0, n)
-	if p.flow.timing && OpNumber(p.flow.part) <= p.match {
-		p.flow.answered(now, heartbeat)
+	if p.flow.Times(0, uint64(p.match)) {
+		p.flow.Answered(now, heartbeat)
 		p.tries = 0
 	}
 }
@@ -203,7 +213,7 @@ func (r *Replica) wants(i Index) bool {
 	if p.state != probing && p.full && r.needsSpace(p.next) {
 		return false
 	}
-	return p.state == probing || p.next <= r.log.last.Op && p.inFlightBytes < p.flow.room()
+	return p.state == probing || p.next <= r.log.last.Op && p.inFlightBytes < p.flow.Room()
 }
 
 // batch returns the bytes of entries for one message to these backups.
@@ -211,7 +221,7 @@ func (r *Replica) batch(group []Index) int64 {
 	bytes := int64(MaxBatch)
 	for _, i := range group {
 		if p := &r.primary.progress[i]; !r.cannotAnswer(p) {
-			bytes = min(bytes, max(p.flow.room()/4, minBatch))
+			bytes = min(bytes, max(p.flow.Room()/4, minBatch))
 		}
 	}
 	return bytes
@@ -268,7 +278,7 @@ func (r *Replica) sendPrepare(prev Viewstamp, entries []Entry, to []Index) {
 			p.inFlight = append(p.inFlight, sentEntries{p.next - 1, bytes})
 			p.inFlightBytes += bytes
 			if prev.Op >= p.sentTo {
-				p.flow.sent(uint64(p.next-1), r.now)
+				p.flow.Sent(uint64(p.next-1), r.now)
 			}
 			p.sentTo = max(p.sentTo, p.next-1)
 		}

@@ -93,3 +93,25 @@ func TestAViewChangeGoesOnWhileTheLogArrives(t *testing.T) {
 		require.False(t, r.viewChange.voting, "op %d", op)
 	}
 }
+
+// 11.10: a backup that answers at once and then not at all leaves no more in flight than the window allows.
+func TestWindowLimitsWhatIsInFlight(t *testing.T) {
+	r := member(t, 3)
+	r.cfg.Window = 64 << 10
+	leadNext(t, r)
+	p := &r.primary.progress[2]
+	write := func() {
+		r.appendNew(Entry{Kind: Command, Session: 1, Body: make([]byte, 4<<10)})
+		finishTurn(r)
+		r.now = r.now.Add(time.Microsecond)
+	}
+	for range 100 {
+		write()
+		hear(r, 2, &PrepareOK{View: r.head.View, Op: r.log.last.Op})
+	}
+	require.EqualValues(t, 64<<10, p.flow.Room())
+	for range 100 {
+		write()
+	}
+	assert.LessOrEqual(t, p.inFlightBytes, int64(64<<10+4<<10+entryOverhead))
+}

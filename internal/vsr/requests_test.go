@@ -191,7 +191,11 @@ func TestRequestsFitIntoMessages(t *testing.T) {
 	hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
 	r.Step(r.now, &SessionOpened{Session: 1})
 	r.cfg.Window = 64 << 20
-	r.requests.forwarding = forwarding{view: 1, flow: flow{window: MaxInFlight}}
+	f := r.forwardingNow()
+	f.flow.Sent(1, r.now)
+	f.flow.Took(1 << 30)
+	f.flow.Answered(r.now, r.cfg.Heartbeat)
+	require.EqualValues(t, MaxInFlight, f.flow.Room())
 	for _, size := range []int{600 << 10, 600 << 10, 3 << 20, 100, MaxBatch - 2*entryOverhead - 100, 1} {
 		_, err := proposeTo(r, r.now, make([]byte, size))
 		require.NoError(t, err)

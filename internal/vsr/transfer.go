@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/smr-go/smr/internal/flow"
 )
 
 // Sending and receiving snapshots (C2, C3). The shell owns the files; the core decides which chunks
@@ -52,7 +54,7 @@ type transfer struct {
 	requested  []chunkRequest // chunks requested and not received, in the order of their requests
 	writing    int            // chunks received and not written
 	completing bool           // all chunks are written, and the shell checks the whole
-	flow       flow           // limits the bytes of requested chunks
+	flow       flow.Flow      // limits the bytes of requested chunks
 	progressAt time.Time      // when the latest chunk came
 	retryAt    time.Time      // when silence proves that all requests or their answers were lost
 	tries      int            // how often it has done so since the latest chunk
@@ -159,7 +161,7 @@ func (r *Replica) onSnapshotOffer(from Index, m *SnapshotOffer) {
 		return
 	}
 	usable := t.active && t.snapshot.Last.Op+1 >= m.First
-	if usable && (t.completing || t.writing > 0 || r.now.Sub(t.progressAt) < max(sourceLapse*r.cfg.Heartbeat, 4*t.flow.trip)) {
+	if usable && (t.completing || t.writing > 0 || r.now.Sub(t.progressAt) < max(sourceLapse*r.cfg.Heartbeat, 4*t.flow.Trip())) {
 		return
 	}
 	if r.now.Before(r.refetchAt) {
@@ -210,7 +212,7 @@ func (r *Replica) flushTransfer() {
 		}
 		t.requested = append(t.requested, chunkRequest{t.missing[0], r.now})
 		if t.again == 0 {
-			t.flow.sent(uint64(t.missing[0]), r.now)
+			t.flow.Sent(uint64(t.missing[0]), r.now)
 		}
 		t.again = max(t.again-1, 0)
 		r.sendTo(t.source, &GetChunk{Snapshot: t.snapshot.SnapshotID, Chunk: t.missing[0]})
@@ -259,9 +261,9 @@ func (r *Replica) onSnapshotChunk(from Index, m *SnapshotChunk) {
 		return // a copy
 	}
 	t.progressAt, t.tries = r.now, 0
-	t.flow.taken += int64(len(m.Data))
-	if t.flow.timing && t.flow.part == uint64(m.Chunk) {
-		t.flow.answered(r.now, r.cfg.Heartbeat)
+	t.flow.Took(int64(len(m.Data)))
+	if t.flow.Times(uint64(m.Chunk), uint64(m.Chunk)) {
+		t.flow.Answered(r.now, r.cfg.Heartbeat)
 	}
 	r.awaitChunk()
 	t.writing++
@@ -274,7 +276,7 @@ func (t *transfer) window() int {
 	if t.tries > 0 {
 		return 1
 	}
-	return int(min(max(t.flow.room()/t.chunkSize(), 2), chunkWindow))
+	return int(min(max(t.flow.Room()/t.chunkSize(), 2), chunkWindow))
 }
 
 // chunkSize returns the average size of a chunk.
@@ -299,7 +301,7 @@ func (r *Replica) came(chunk uint32) bool {
 		return i >= 0
 	}
 	limit := t.requested[i].at
-	if old := r.now.Add(-2*t.flow.trip - repeatOffers*r.cfg.Heartbeat); old.Before(limit) {
+	if old := r.now.Add(-2*t.flow.Trip() - repeatOffers*r.cfg.Heartbeat); old.Before(limit) {
 		limit = old
 	}
 	t.requested = slices.Delete(t.requested, i, i+1)
@@ -313,8 +315,8 @@ func (t *transfer) giveUp(lost func(a chunkRequest) bool) {
 	for _, a := range t.requested {
 		if lost(a) {
 			again = append(again, a.chunk)
-			if t.flow.timing && t.flow.part == uint64(a.chunk) {
-				t.flow.lost()
+			if t.flow.Times(uint64(a.chunk), uint64(a.chunk)) {
+				t.flow.Lost()
 			}
 		}
 	}
@@ -329,7 +331,7 @@ func (t *transfer) giveUp(lost func(a chunkRequest) bool) {
 func (r *Replica) awaitChunk() {
 	t := &r.transfer
 	inFlight := t.chunkSize() * int64(max(len(t.requested), 1))
-	t.retryAt = r.now.Add(t.flow.patience(chunkTimeout*r.cfg.Heartbeat, r.cfg.Heartbeat, t.tries, inFlight))
+	t.retryAt = r.now.Add(t.flow.Patience(chunkTimeout*r.cfg.Heartbeat, r.cfg.Heartbeat, t.tries, inFlight))
 }
 
 // chunkWritten requests a chunk again if it was not written.

@@ -1,16 +1,15 @@
-package vsr
+package flow
 
 import (
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // pipe is a link with a rate and a delay, over which parts are sent as a flow permits.
 type pipe struct {
-	flow  flow
+	flow  Flow
 	now   time.Time
 	rate  int64         // bytes a second
 	delay time.Duration // until an answer comes, beside the time on the link
@@ -24,13 +23,13 @@ const partSize = 16 << 10
 // run sends parts for d, and returns the bytes that were answered.
 func (p *pipe) run(d time.Duration) (bytes int64) {
 	for end := p.now.Add(d); ; {
-		for int64(len(p.parts))*partSize < p.flow.room() {
+		for int64(len(p.parts))*partSize < p.flow.Room() {
 			if p.free.Before(p.now) {
 				p.free = p.now
 			}
 			p.free = p.free.Add(time.Duration(partSize * int64(time.Second) / p.rate))
 			p.parts = append(p.parts, p.free.Add(p.delay))
-			p.flow.sent(p.next, p.now)
+			p.flow.Sent(p.next, p.now)
 			p.next++
 		}
 		if p.parts[0].After(end) {
@@ -40,10 +39,10 @@ func (p *pipe) run(d time.Duration) (bytes int64) {
 		p.now = p.parts[0]
 		first := p.next - uint64(len(p.parts))
 		p.parts = p.parts[1:]
-		p.flow.taken += partSize
+		p.flow.Took(partSize)
 		bytes += partSize
-		if p.flow.timing && p.flow.part == first {
-			p.flow.answered(p.now, 50*time.Millisecond)
+		if p.flow.Times(first, first) {
+			p.flow.Answered(p.now, 50*time.Millisecond)
 		}
 	}
 }
@@ -58,7 +57,7 @@ func TestFlowFollowsTheLink(t *testing.T) {
 	}{{1 << 20, 2 * time.Millisecond}, {64 << 10, 2 * time.Millisecond}, {8 << 20, 2 * time.Millisecond}, {8 << 20, 300 * time.Millisecond}, {1 << 20, 2 * time.Millisecond}, {1 << 30, time.Millisecond}} {
 		p.rate, p.delay = link.rate, link.delay
 		p.run(30 * time.Second)
-		assert.Greater(t, 5*p.run(10*time.Second), 4*10*min(link.rate, MaxInFlight*int64(time.Second/link.delay)), "%+v: four fifths of the rate", link)
+		assert.Greater(t, 5*p.run(10*time.Second), 4*10*min(link.rate, MaxWindow*int64(time.Second/link.delay)), "%+v: four fifths of the rate", link)
 		queue := time.Duration(p.flow.window * int64(time.Second) / link.rate)
 		assert.Less(t, queue, 4*link.delay+500*time.Millisecond, "%+v: time that a full window takes", link)
 	}
@@ -66,48 +65,26 @@ func TestFlowFollowsTheLink(t *testing.T) {
 
 // 11.10: a flow never permits more than its limit, whatever the link carries.
 func TestFlowKeepsItsLimit(t *testing.T) {
-	p := pipe{now: time.Unix(1, 0), rate: 1 << 30, delay: 100 * time.Millisecond, flow: flow{most: 96 << 10}}
+	p := pipe{now: time.Unix(1, 0), rate: 1 << 30, delay: 100 * time.Millisecond, flow: New(96 << 10)}
 	for range 1000 {
 		p.run(time.Millisecond)
-		assert.LessOrEqual(t, p.flow.room(), int64(96<<10))
+		assert.LessOrEqual(t, p.flow.Room(), int64(96<<10))
 	}
 	assert.EqualValues(t, 96<<10, p.flow.window)
-}
-
-// 11.10: a backup that answers at once and then not at all leaves no more in flight than the window allows.
-func TestWindowLimitsWhatIsInFlight(t *testing.T) {
-	r := member(t, 3)
-	r.cfg.Window = 64 << 10
-	leadNext(t, r)
-	p := &r.primary.progress[2]
-	write := func() {
-		r.appendNew(Entry{Kind: Command, Session: 1, Body: make([]byte, 4<<10)})
-		finishTurn(r)
-		r.now = r.now.Add(time.Microsecond)
-	}
-	for range 100 {
-		write()
-		hear(r, 2, &PrepareOK{View: r.head.View, Op: r.log.last.Op})
-	}
-	require.EqualValues(t, 64<<10, p.flow.window)
-	for range 100 {
-		write()
-	}
-	assert.LessOrEqual(t, p.inFlightBytes, int64(64<<10+4<<10+entryOverhead))
 }
 
 // Parts that are few say nothing about how many there could be.
 func TestFlowKeepsItsWindowWhileLittleIsSent(t *testing.T) {
 	p := pipe{now: time.Unix(1, 0), rate: 8 << 20, delay: time.Millisecond}
 	p.run(time.Second)
-	p.flow.lost()
+	p.flow.Lost()
 	before := p.flow.window
 	for range 100 {
 		p.now = p.now.Add(time.Second)
-		p.flow.sent(p.next, p.now)
+		p.flow.Sent(p.next, p.now)
 		p.now = p.now.Add(3 * time.Millisecond)
-		p.flow.taken += 100
-		p.flow.answered(p.now, 50*time.Millisecond)
+		p.flow.Took(100)
+		p.flow.Answered(p.now, 50*time.Millisecond)
 	}
 	assert.GreaterOrEqual(t, p.flow.window, before)
 }
