@@ -40,9 +40,9 @@ func (r *Replica) assess() {
 	h.assessAt = r.now.Add(r.cfg.Heartbeat)
 	r.track()
 	h.own = limited(cmp.Or(r.localProblem(), r.lateness()))
+	weak, tolerance := r.weaknesses() // first: blocked looks at the weakness of this replica
 	blocked, slow := r.blocked()
 	h.ready = blocked == ""
-	weak, tolerance := r.weaknesses()
 	switch h.tolerance = tolerance; {
 	case blocked == "":
 		h.problem = weak

@@ -106,9 +106,8 @@ func (r *Replica) primaryProblem() string {
 	if p := h.reports[r.prim()].Problem; p != "" {
 		return "the primary, " + prim + ": " + p
 	}
-	if w := &h.weak[r.self]; w.what == notHeard {
-		return "the primary, " + prim + ", has received no message from this replica" + sinceText(w.since) +
-			"; check the connection from here to there, and the address of " + prim
+	if h.weak[r.self].what == notHeard {
+		return r.weakText(r.self)
 	}
 	return ""
 }

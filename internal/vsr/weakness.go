@@ -148,9 +148,20 @@ func (r *Replica) twinsText() string {
 	return strings.Join(texts, "; ")
 }
 
-// weakText describes the weakness of a member.
+// weakText describes the weakness of a member. That of this replica itself is what its primary reports of it.
 func (r *Replica) weakText(i Index) string {
 	id, w := r.memberID(i), &r.health.weak[i]
+	if i == r.self {
+		id = "this replica"
+	}
+	switch prim := r.memberID(r.prim()); {
+	case i != r.self:
+	case w.what == notHeard:
+		return "the primary, " + prim + ", has received no message from this replica" + sinceText(w.since) +
+			"; check the connection from here to there, and the address of " + prim
+	case w.what == notAnswering:
+		return "the primary, " + prim + ", has received no answer from this replica" + sinceText(w.since)
+	}
 	switch w.what {
 	case notHeard:
 		return id + " has not been heard" + sinceText(w.since) + r.refusals(i)
