@@ -11,7 +11,7 @@ import (
 // whole log.
 func TestAcknowledgesWhatItChecked(t *testing.T) {
 	r := member(t, 0)
-	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command}, Entry{Op: 3, Epoch: 1, Kind: Command})
+	r.adoptLog([]Entry{{Op: 2, Epoch: 1, Kind: Command}, {Op: 3, Epoch: 1, Kind: Command}})
 	finishTurn(r)
 	sent := hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 1), Commit: 1})
 	require.Contains(t, sent, &PrepareOK{View: 1, Op: 1})
@@ -38,7 +38,7 @@ func TestCountsAcknowledgementsOfItsViewOnly(t *testing.T) {
 // N4: an entry of this view commits the entries of older views; counting copies never does.
 func TestCountsEntriesOfItsViewOnly(t *testing.T) {
 	r := member(t, 1)
-	r.appendLog(Entry{Op: 2, Epoch: 1, Kind: Command})
+	r.appendLog(&Entry{Op: 2, Epoch: 1, Kind: Command})
 	finishTurn(r)
 	hear(r, 1, &DoViewChange{View: 3, Last: stampOf(1, 0, 1), Commit: 1, First: 1})
 	require.True(t, r.isPrimary())

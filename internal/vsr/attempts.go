@@ -291,7 +291,7 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 		if e.Check() != nil {
 			continue // N3: no member would take it, and the group would stop
 		}
-		r.appendLog(e)
+		r.appendLog(&e)
 		p.forwarded, *accepted = e.Op, attemptID{h.Start, m.Attempt}
 	}
 }

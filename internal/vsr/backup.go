@@ -84,7 +84,7 @@ func (r *Replica) merge(entries []Entry) error {
 		if stamp.Op != r.log.last.Op+1 {
 			return fmt.Errorf("log ends at %v, next entry is %v", r.log.last, stamp)
 		}
-		r.appendLog(detached(entries[i:], i)...)
+		r.adoptLog(detached(entries[i:], i))
 		return nil
 	}
 	return nil

@@ -16,8 +16,8 @@ func (r *Replica) Check() error {
 		return fmt.Errorf("log begins after %d: last %d, snapshot %d, delivered %d", l.base.Op, l.last.Op, r.snapshot.Last.Op, r.delivered)
 	case l.last.Epoch > r.head.Epoch || l.last.Epoch == r.head.Epoch && l.last.View > r.head.View:
 		return fmt.Errorf("11.4: log ends at %v, above the replica's view %d", l.last, r.head.View)
-	case len(l.tail) != len(l.sizes) || OpNumber(len(l.tail)) > l.last.Op-l.base.Op:
-		return fmt.Errorf("tail of %d entries, %d sizes, log of %d", len(l.tail), len(l.sizes), l.last.Op-l.base.Op)
+	case l.tailFrom() <= l.base.Op:
+		return fmt.Errorf("op %d is in memory, and the log begins after %d", l.tailFrom(), l.base.Op)
 	case r.checked > l.last.Op:
 		return fmt.Errorf("checked %d, last %d", r.checked, l.last.Op)
 	case r.isPrimary() && r.viewChange.barred:
@@ -160,7 +160,7 @@ func (r *Replica) checkWindow() error {
 	if !r.isPrimary() || opening == 0 || from >= l.last.Op {
 		return nil
 	}
-	if n := l.bytesAbove(from) - l.tail[len(l.tail)-1].size(); n > r.cfg.Window+sessionEntries {
+	if n := l.bytesAbove(from) - l.bytesAbove(l.last.Op-1); n > r.cfg.Window+sessionEntries {
 		return fmt.Errorf("11.10: %d bytes above op %d and one entry more are in the window; applied %d, durable %d, limit %d", n, from, r.applied, r.saves.durable, r.cfg.Window)
 	}
 	return nil
@@ -204,14 +204,14 @@ func (s *saves) checkDeferred(members int) error {
 // checkMemory checks the bytes of durable entries in memory: of those that are applied, and of all.
 func (r *Replica) checkMemory() error {
 	l, limit := &r.log, r.cfg.Tail+r.cfg.Tail/8
-	if r.cfg.Volatile || r.saves.doneSeq == 0 || len(l.tail) == 0 {
+	if r.cfg.Volatile || r.saves.doneSeq == 0 || l.tail.empty() {
 		return nil
 	}
-	all := l.sizeEnd() - l.size0
+	all := l.tail.bytes()
 	if applied := all - l.bytesAbove(min(r.applied, r.saves.durable)); applied > limit {
 		return fmt.Errorf("11.10: %d bytes in memory are durable and applied, not %d at most", applied, limit)
 	}
-	if durable := all - l.bytesAbove(r.saves.durable); durable > limit && durable-l.tail[0].size() > r.cfg.Window {
+	if durable := all - l.bytesAbove(r.saves.durable); durable > limit && durable-l.tail.chunks[0].entries[0].size() > r.cfg.Window {
 		return fmt.Errorf("11.10: %d bytes in memory are durable, and the window is %d", durable, r.cfg.Window)
 	}
 	return nil
@@ -235,16 +235,19 @@ func (l *log) check() error {
 // checkTail checks that the entries in memory have the views of runs. It walks both in parallel,
 // because it runs after every step.
 func (l *log) checkTail() error {
-	tail, runs := l.tail, l.runs
+	runs, last := l.runs, l.tailFrom()-1
 	var run Viewstamp // the run of the entry; op 0: none
-	for i := range tail {
-		e := &tail[i]
+	for e := range l.tail.all() {
 		for len(runs) > 0 && runs[0].Op <= e.Op {
 			run, runs = runs[0], runs[1:]
 		}
-		if run.Op == 0 || e.Op > l.last.Op || e.View != run.View || e.Epoch != run.Epoch || i > 0 && e.Op != tail[i-1].Op+1 {
+		if run.Op == 0 || e.Op > l.last.Op || e.View != run.View || e.Epoch != run.Epoch {
 			return fmt.Errorf("11.4: entry %v is in memory, and not in the log: base %v, last %v, runs %v", e.Stamp(), l.base, l.last, l.runs)
 		}
+		last = e.Op
 	}
-	return nil
+	if last != l.last.Op {
+		return fmt.Errorf("op %d is the last in memory, and the log ends at %d", last, l.last.Op)
+	}
+	return l.tail.check()
 }

@@ -131,7 +131,7 @@ func TestClonesShareNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range strings.Fields(".log.tail .log.runs .saves.issued .saves.deferred .primary.progress .viewChange.votes .viewChange.logs .requests.waiting .startSeen") {
+	for _, path := range strings.Fields(".log.tail.chunks .log.runs .saves.issued .saves.deferred .primary.progress .viewChange.votes .viewChange.logs .requests.waiting .startSeen") {
 		require.True(t, seen[path], "%s was empty in all walks", path)
 	}
 }

@@ -332,8 +332,8 @@ var atEach = map[string]func(*script, *host){
 	"log": func(s *script, h *host) {
 		l := &h.core.log
 		var parts []string
-		for i := range l.tail {
-			parts = append(parts, entryText(&l.tail[i]))
+		for e := range l.tail.all() {
+			parts = append(parts, entryText(e))
 		}
 		s.g.tell("%s  after %s: %s", h.id, stampText(l.base), strings.Join(parts, ", "))
 	},

@@ -184,7 +184,7 @@ func (r *Replica) enterGroup(m Membership, v View) {
 // joinInViewChange joins a group from its formation, in a view that has no primary yet.
 func (r *Replica) joinInViewChange(from Index, h Header, m *NewState) {
 	if len(m.Entries) == 1 && r.joinGroup(from, h, m.View, m.Prev, m.Entries) {
-		r.appendLog(m.Entries...)
+		r.adoptLog(m.Entries)
 		r.beginChange(false)
 		r.describeLog()
 	}

@@ -115,8 +115,8 @@ func (y *history) checkReplica(h *host) error {
 
 // checkEntries checks the entries in memory (N3), and compares them with those that other members hold or held (2, 4).
 func (y *history) checkEntries(l *log, commit OpNumber) error {
-	for i := range l.tail {
-		e := l.tail[i]
+	for at := range l.tail.all() {
+		e := *at
 		if err := e.Check(); err != nil {
 			return fmt.Errorf("N3: %w", err)
 		}

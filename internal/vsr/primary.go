@@ -70,7 +70,7 @@ func (r *Replica) appendOwn(e Entry) {
 		r.out.Err = err
 		return
 	}
-	r.appendLog(e)
+	r.appendLog(&e)
 }
 
 // accepts reports whether this replica is a primary that accepts requests.

@@ -69,13 +69,24 @@ func (r *Replica) saveView() {
 // ReadRound claims no more: no receiver enters its view (section 2).
 func (s *saves) identified() bool { return s.identitySeq <= s.doneSeq }
 
-// appendLog appends entries to the log, in memory at once and on disk with this turn's save.
-func (r *Replica) appendLog(entries ...Entry) {
+// appendLog appends a copy of an entry to the log, in memory at once and on disk with this turn's save.
+func (r *Replica) appendLog(e *Entry) {
+	r.appendsFrom(r.log.last.Op + 1)
+	r.log.append(e)
+}
+
+// adoptLog appends entries to the log in the same way. Their memory becomes the log's.
+func (r *Replica) adoptLog(entries []Entry) {
+	r.appendsFrom(r.log.last.Op + 1)
+	r.log.adopt(entries)
+}
+
+// appendsFrom records that this turn appends entries from op on.
+func (r *Replica) appendsFrom(op OpNumber) {
 	s := &r.saves
 	if s.appendedFrom == 0 {
-		s.appendedFrom = r.log.last.Op + 1
+		s.appendedFrom = op
 	}
-	r.log.append(entries...)
 	s.dirty, s.logSeq = true, s.nextSeq()
 }
 
