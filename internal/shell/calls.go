@@ -75,10 +75,15 @@ func noResult(known vsr.Known) error {
 
 // rejected returns the error of a call that the core does not accept for that reason.
 func (c *calls) rejected(reason error, s *vsr.State) error {
-	if reason == vsr.ErrOverloaded {
+	switch reason { // the others are those of F13
+	case vsr.ErrOverloaded:
 		return c.congested(fmt.Errorf("%w: %w; try again later, or at another replica", ErrOverloaded, reason))
+	case vsr.ErrFull: // the problem says the same
+		return Because(ErrNotApplied, reason)
+	case vsr.ErrShort: // the problem says the same, and why
+		return hindered(ErrNotApplied, s)
 	}
-	return hindered(Because(ErrNotApplied, reason), s) // F13
+	return hindered(Because(ErrNotApplied, reason), s)
 }
 
 // congested returns err with the reason why requests wait at this replica, if they do.

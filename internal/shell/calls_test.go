@@ -149,7 +149,8 @@ func TestCallIsRefusedByThePrimary(t *testing.T) {
 	require.NotContains(t, b[0].user.items, "has no room")
 }
 
-// A full disk refuses calls, since their results would not be learnt here.
+// A full disk, or a system short of descriptors, refuses calls, since their results would not be learnt here. The error
+// says why once.
 func TestCallIsRefusedOnAFullDisk(t *testing.T) {
 	g := newGroup(t, 3, nil)
 	n := g.backups()[0]
@@ -157,7 +158,12 @@ func TestCallIsRefusedOnAFullDisk(t *testing.T) {
 	c := n.propose("in vain")
 	g.run()
 	require.ErrorIs(t, c.err, ErrNotApplied)
-	require.ErrorContains(t, c.err, "disk is full")
+	require.EqualError(t, c.err, "smr: not applied: this replica's disk is full, and no operations are saved until there is space")
+	n.Tell(Input{Event: &vsr.DiskFull{Full: true, Short: "open 1.log: too many open files"}})
+	c = n.propose("in vain, too")
+	g.run()
+	require.ErrorIs(t, c.err, ErrNotApplied)
+	require.EqualError(t, c.err, "smr: not applied: operations cannot be saved here: open 1.log: too many open files")
 }
 
 // X4: a call that is cancelled before it was sent is never applied.

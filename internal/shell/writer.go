@@ -146,7 +146,8 @@ func (w *Writer) saveOnFullDisk(why error) error {
 	return err
 }
 
-// setFull reports to the core and the operator why saves are refused, or, with nil, that they are not any more.
+// setFull reports to the core why saves are refused, or, with nil, that they are not any more. The core makes that the
+// replica's problem, which warns the operator; the notes add where and by which error.
 func (w *Writer) setFull(why error) {
 	full, short := why != nil, why != nil && !vfs.IsFull(why)
 	if w.full == full && w.short == short {
@@ -154,14 +155,12 @@ func (w *Writer) setFull(why error) {
 	}
 	w.full, w.short = full, short
 	event := &vsr.DiskFull{Full: full}
-	note := Note{Level: hclog.Info, Text: "the disk has space again", Args: []any{"dir", w.dir}, Err: why}
-	switch {
-	case short:
+	note := Note{Level: hclog.Info, Text: "operations are saved again", Args: []any{"dir", w.dir}, Err: why}
+	if full {
+		note.Text = "operations are not saved"
+	}
+	if short {
 		event.Short = why.Error()
-		note.Level, note.Text = hclog.Error, "operations cannot be saved; this replica saves none until that ends"
-	case full:
-		note.Level, note.Err = hclog.Error, nil
-		note.Text = "the disk is full; this replica saves no operations until there is space"
 	}
 	w.driver.Note(note)
 	w.driver.Tell(Input{Event: event})

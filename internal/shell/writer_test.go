@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr/internal/vfs"
@@ -149,8 +150,10 @@ func TestWriterOnAFullDisk(t *testing.T) {
 		require.True(t, d.Full())
 	}
 	require.Equal(t, []vsr.Event{&vsr.DiskFull{Full: true}}, d.told())
-	require.True(t, d.noted("the disk is full; this replica saves no operations until there is space"))
+	require.True(t, d.noted("operations are not saved"))
 	require.Len(t, d.notes, 1)
+	require.Equal(t, hclog.Info, d.notes[0].Level, "the replica's problem is the warning")
+	require.True(t, vfs.IsFull(d.notes[0].Err))
 	require.NoError(t, d.Mark(at.Add(time.Hour)), "it waits for the write")
 	d.disk.SetCapacity(0)
 	again, err := d.Perform(at)
@@ -158,7 +161,7 @@ func TestWriterOnAFullDisk(t *testing.T) {
 	require.Zero(t, again)
 	require.False(t, d.Full())
 	require.Equal(t, []vsr.Event{&vsr.DiskFull{Full: false}, &vsr.Saved{Seq: 2}}, d.told())
-	require.True(t, d.noted("the disk has space again"))
+	require.True(t, d.noted("operations are saved again"))
 }
 
 // F13: on a full disk the writer makes heads, cuts and opening entries durable, though commands that wait before them are

@@ -9,10 +9,9 @@ import (
 // not learn its result; with ErrNoSpace nothing can be committed (F13).
 var (
 	ErrOverloaded = errors.New("too many operations are waiting") // the window is full
-	ErrFull       = errors.New("this replica's disk is full")
-	ErrShort      = errors.New("this replica cannot save operations: the system is short of descriptors or memory")
-	ErrNoSpace    = errors.New("too many members cannot save operations: their disks are full, or they are short of " +
-		"descriptors or memory")
+	ErrFull       = errors.New("this replica's disk is full, and no operations are saved until there is space")
+	ErrShort      = errors.New("operations cannot be saved here") // the problem tells what the system is short of
+	ErrNoSpace    = errors.New("too many members cannot save operations")
 )
 
 // Settled reports that every attempt of a proposal was rejected, so that it will never be applied

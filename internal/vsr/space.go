@@ -171,7 +171,7 @@ func (r *Replica) spaceText() string {
 }
 
 const (
-	diskFullProblem = "the disk is full: this replica saves no operations until there is space"
+	diskFullProblem = "the disk is full, and no operations are saved until there is space"
 	shortProblem    = "operations cannot be saved here: "
 )
 
