@@ -70,11 +70,13 @@ func (r *Replica) localProblem() string {
 
 // lateness returns the problem that this replica lags behind the commit number, or "" if it does not.
 func (r *Replica) lateness() string {
-	switch since := r.health.applying.since; {
+	switch l, since := &r.health.applying, r.health.applying.since; {
 	case since.IsZero():
 		return ""
-	case r.applied < r.commit:
+	case r.applied < r.commit && l.grows:
 		return "operations are committed faster than StateMachine.Apply applies them here" + sinceText(since)
+	case r.applied < r.commit: // after a restart, for example, those of its own log
+		return fmt.Sprintf("this replica applies operations up to op %d, which are committed, and catches up%s", r.commit, sinceText(since))
 	default:
 		return "this replica lacks committed operations, and catches up" + sinceText(since)
 	}

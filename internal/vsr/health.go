@@ -125,6 +125,8 @@ type lag struct {
 	goal  OpNumber  // the op to be reached
 	setAt time.Time // when the other one had reached goal
 	since time.Time // since when it is late; zero if it is not
+	gap   OpNumber  // from the op to goal at setAt
+	grows bool      // it is late, and gap has grown from the goal before to this one
 }
 
 // follow records that op has been reached, and that it follows goal.
@@ -135,9 +137,9 @@ func (l *lag) follow(op, goal OpNumber, now time.Time, patience time.Duration) {
 		l.since = l.setAt
 	case op < l.goal:
 	case late && !l.since.IsZero() && op < goal: // reached, and too late
-		l.goal, l.setAt = goal, now
+		*l = lag{goal: goal, setAt: now, since: l.since, gap: goal - op, grows: goal-op > l.gap}
 	default:
-		*l = lag{goal: goal, setAt: now}
+		*l = lag{goal: goal, setAt: now, gap: goal - min(op, goal)}
 	}
 }
 
