@@ -49,60 +49,52 @@ func orElse[T comparable](value, fallback T) T {
 	return value
 }
 
-// check returns an error that names an invalid field and the remedy.
+// check returns an error that names every invalid field and the remedy, one a line.
 func (c *Config) check() error {
-	switch {
-	case c.Heartbeat < time.Millisecond:
-		return fmt.Errorf("smr: Config.Heartbeat is %v; it must be at least 1ms (zero: 50ms)", c.Heartbeat)
-	case c.Abdication < c.Heartbeat:
-		return fmt.Errorf("smr: Config.Abdication is %v, less than Heartbeat, %v; choose several heartbeats (zero: 1s)",
-			c.Abdication, c.Heartbeat)
-	case c.MaxOpSize < 0 || c.MaxOpSize > vsr.MaxBody:
-		return fmt.Errorf("smr: Config.MaxOpSize is %d; it must be from 1 to %d bytes, since no transport carries more (zero: 1 MiB)",
-			c.MaxOpSize, vsr.MaxBody)
-	case c.Window < int64(c.MaxOpSize):
-		return fmt.Errorf("smr: Config.Window is %d bytes, less than MaxOpSize, %d; raise it (zero: 64 MiB)",
-			c.Window, c.MaxOpSize)
-	case len(c.Group) > maxAddr:
-		return fmt.Errorf("smr: Config.Group has %d bytes; the limit is %d", len(c.Group), maxAddr)
-	case c.StateMachine == nil:
-		return errors.New("smr: Config.StateMachine is missing")
-	case c.Dir == "" && !c.Volatile:
-		return errors.New("smr: Config.Dir is missing; name a directory for log and snapshots, or set Volatile to keep " +
-			"them in memory")
-	case c.Dir != "" && c.Volatile:
-		return fmt.Errorf("smr: Config.Volatile is set and Dir is %q; a volatile replica keeps nothing on disk: leave "+
-			"one out", c.Dir)
-	case c.Transport == nil && len(c.Members) > 1:
-		return errors.New("smr: Config.Transport is missing; more than one member needs one, such as ListenTCP or " +
-			"Network.Transport")
-	}
-	return c.checkMembers()
+	var f configFaults
+	f.add(c.Heartbeat < time.Millisecond, "Heartbeat is %v; it must be at least 1ms (zero: 50ms)", c.Heartbeat)
+	f.add(c.Heartbeat >= time.Millisecond && c.Abdication < c.Heartbeat,
+		"Abdication is %v, less than Heartbeat, %v; choose several heartbeats (zero: 1s)", c.Abdication, c.Heartbeat)
+	sized := c.MaxOpSize > 0 && c.MaxOpSize <= vsr.MaxBody
+	f.add(!sized, "MaxOpSize is %d; it must be from 1 to %d bytes, since no transport carries more (zero: 1 MiB)",
+		c.MaxOpSize, vsr.MaxBody)
+	f.add(sized && c.Window < int64(c.MaxOpSize), "Window is %d bytes, less than MaxOpSize, %d; raise it (zero: 64 MiB)",
+		c.Window, c.MaxOpSize)
+	f.add(len(c.Group) > maxAddr, "Group has %d bytes; the limit is %d", len(c.Group), maxAddr)
+	f.add(c.StateMachine == nil, "StateMachine is missing")
+	f.add(c.Dir == "" && !c.Volatile, "Dir is missing; name a directory for log and snapshots, or set Volatile to keep "+
+		"them in memory")
+	f.add(c.Dir != "" && c.Volatile, "Volatile is set and Dir is %q; a volatile replica keeps nothing on disk: leave "+
+		"one out", c.Dir)
+	f.add(c.Transport == nil && len(c.Members) > 1, "Transport is missing; more than one member needs one, such as "+
+		"ListenTCP or Network.Transport")
+	c.checkMembers(&f)
+	return errors.Join(f...)
 }
 
-func (c *Config) checkMembers() error {
-	if n := len(c.Members); n == 0 || n > vsr.MaxVoters {
-		return fmt.Errorf("smr: Config.Members has %d members; it must have 1 to %d", n, vsr.MaxVoters)
+// configFaults are the faults of a configuration.
+type configFaults []error
+
+// add adds a fault of a field if it is there.
+func (f *configFaults) add(there bool, format string, args ...any) {
+	if there {
+		*f = append(*f, fmt.Errorf("smr: Config."+format, args...))
 	}
+}
+
+func (c *Config) checkMembers(f *configFaults) {
+	n := len(c.Members)
+	f.add(n == 0 || n > vsr.MaxVoters, "Members has %d members; it must have 1 to %d", n, vsr.MaxVoters)
 	seen := map[ID]bool{}
 	for i, m := range c.Members {
-		switch {
-		case m.ID == "" || len(m.ID) > maxID:
-			return fmt.Errorf("smr: Config.Members[%d].ID %q must have 1 to %d bytes", i, m.ID, maxID)
-		case len(m.Addr) > maxAddr:
-			return fmt.Errorf("smr: Config.Members[%d].Addr has %d bytes; the limit is %d", i, len(m.Addr), maxAddr)
-		case seen[m.ID]:
-			return fmt.Errorf("smr: Config.Members has %q twice; every member needs an ID of its own", m.ID)
-		}
+		named := m.ID != "" && len(m.ID) <= maxID
+		f.add(!named, "Members[%d].ID %q must have 1 to %d bytes", i, m.ID, maxID)
+		f.add(len(m.Addr) > maxAddr, "Members[%d].Addr has %d bytes; the limit is %d", i, len(m.Addr), maxAddr)
+		f.add(named && seen[m.ID], "Members has %q twice; every member needs an ID of its own", m.ID)
 		seen[m.ID] = true
 	}
-	if c.ID == "" {
-		return errors.New("smr: Config.ID is missing; it is this replica's name, one of Config.Members")
-	}
-	if !seen[c.ID] {
-		return fmt.Errorf("smr: Config.ID %q is not one of Config.Members", c.ID)
-	}
-	return nil
+	f.add(c.ID == "", "ID is missing; it is this replica's name, one of Config.Members")
+	f.add(c.ID != "" && n > 0 && !seen[c.ID], "ID %q is not one of Config.Members", c.ID)
 }
 
 // membership returns the configured members in the form of the core.

@@ -54,6 +54,26 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
+// Start reports everything that is wrong with a configuration at once, and each thing once.
+func TestStartReportsAllFaultsOfAConfig(t *testing.T) {
+	_, err := Start(Config{Heartbeat: -1, MaxOpSize: -1, Window: -1, Logger: hclog.NewNullLogger()})
+	require.EqualError(t, err, `smr: Config.Heartbeat is -1ns; it must be at least 1ms (zero: 50ms)
+smr: Config.MaxOpSize is -1; it must be from 1 to 33554432 bytes, since no transport carries more (zero: 1 MiB)
+smr: Config.StateMachine is missing
+smr: Config.Dir is missing; name a directory for log and snapshots, or set Volatile to keep them in memory
+smr: Config.Members has 0 members; it must have 1 to 7
+smr: Config.ID is missing; it is this replica's name, one of Config.Members`)
+	_, err = Start(Config{ID: "z", Members: []Member{{ID: "a"}, {ID: "a", Addr: strings.Repeat("x", 256)}, {}},
+		StateMachine: newRecorder(), Dir: "data", Volatile: true, Window: 1, Logger: hclog.NewNullLogger()})
+	require.EqualError(t, err, `smr: Config.Window is 1 bytes, less than MaxOpSize, 1048576; raise it (zero: 64 MiB)
+smr: Config.Volatile is set and Dir is "data"; a volatile replica keeps nothing on disk: leave one out
+smr: Config.Transport is missing; more than one member needs one, such as ListenTCP or Network.Transport
+smr: Config.Members[1].Addr has 256 bytes; the limit is 255
+smr: Config.Members has "a" twice; every member needs an ID of its own
+smr: Config.Members[2].ID "" must have 1 to 64 bytes
+smr: Config.ID "z" is not one of Config.Members`)
+}
+
 // Every field of the configuration that the shell or the core obeys reaches it, and so do the defaults.
 func TestConfigReachesTheShell(t *testing.T) {
 	of := func(change func(*Config)) shell.Config {

@@ -52,9 +52,9 @@ type Replica struct {
 
 // Start starts a replica from the snapshot and the log in its directory, or a new one if the directory
 // is empty. It does not wait for other replicas; Propose and Read do. It returns an error if the
-// configuration is invalid, if Config.Transport cannot be opened, if another running replica uses the
-// StateMachine or the Detector, or if the directory is damaged (ErrCorrupt), in use, or belongs to
-// another replica or group.
+// configuration is invalid, which names all invalid fields; if Config.Transport cannot be opened; if
+// another running replica uses the StateMachine or the Detector; or if the directory is damaged
+// (ErrCorrupt), in use, or belongs to another replica or group.
 func Start(cfg Config) (*Replica, error) { return start(cfg, vfs.OS(), nil) }
 
 // start is Start on that disk, with a probe or nil.
