@@ -30,6 +30,9 @@ import (
 //   - The group recovers when all faults end: every replica answers a command and a read. In some runs
 //     it does so first without as many replicas as it can spare.
 //
+// With go test -v, Explore logs how far it is: after 10 runs, after twice as many, and so on, at the latest after another
+// thousand.
+//
 // If states could not be compared, because snapshots of one state differ, Explore reports that on stderr.
 //
 // Runs without faults show nothing. If many runs have had none of the faults that Config.Faults asks
@@ -111,6 +114,7 @@ type search struct {
 
 	mu    sync.Mutex
 	begun int
+	logAt int      // after so many runs it logs how far it is
 	first *finding // the one of the lowest number so far
 	sum   sum
 }
@@ -133,7 +137,7 @@ type sum struct {
 }
 
 func (x *trial) newSearch() *search {
-	s := &search{x: x, seed: seedOf(x.name), runs: x.Runs, began: time.Now()}
+	s := &search{x: x, seed: seedOf(x.name), runs: x.Runs, began: time.Now(), logAt: 10}
 	if testing.Short() {
 		s.runs = max(s.runs/10, 1)
 	}
@@ -204,6 +208,9 @@ func (s *search) over(t *testing.T, f *finding) {
 			s.sum.faulty++
 		}
 		if r.Violation == nil {
+			if s.passes() && testing.Verbose() {
+				t.Log("so far, no failure in " + s.summary())
+			}
 			return
 		}
 	}
@@ -211,6 +218,15 @@ func (s *search) over(t *testing.T, f *finding) {
 		s.first = f
 		s.x.announce(t, f)
 	}
+}
+
+// passes reports whether so many runs have passed that it is time to log how far the search is.
+func (s *search) passes() bool {
+	if s.first != nil || s.sum.runs < s.logAt || s.sum.runs == s.runs {
+		return false
+	}
+	s.logAt += min(s.logAt, 1000)
+	return true
 }
 
 // summary returns the totals of the search as text.

@@ -77,6 +77,29 @@ func countModel(off int) porcupine.Model {
 	}
 }
 
+// A long search logs how far it is after ever more runs, at the latest after another thousand, and not at its end, where it
+// logs the totals, nor after a failure.
+func TestLongSearchLogsHowFarItIs(t *testing.T) {
+	c := countsOf(incX)
+	x, err := c.trial("TestCounts")
+	require.NoError(t, err)
+	s := x.newSearch()
+	s.runs = 4000
+	var logged []int
+	for s.sum.runs = 1; s.sum.runs <= s.runs; s.sum.runs++ {
+		if s.passes() {
+			logged = append(logged, s.sum.runs)
+		}
+	}
+	require.Equal(t, []int{10, 20, 40, 80, 160, 320, 640, 1280, 2280, 3280}, logged)
+	s.sum.runs, s.runs, s.first = 5000, 0, &finding{}
+	require.False(t, s.passes())
+	s.first = nil
+	require.True(t, s.passes())
+	s.sum.runs, s.runs, s.logAt = 40, 40, 40
+	require.False(t, s.passes())
+}
+
 // Answers that the model does not allow are reported, with their operations and porcupine's drawing.
 func TestExploreHoldsAnswersAgainstTheModel(t *testing.T) {
 	c := countsOf(incX, getX)
