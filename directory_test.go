@@ -2,8 +2,11 @@ package smr
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/hashicorp/go-hclog"
 	"github.com/stretchr/testify/require"
 )
 
@@ -37,6 +40,37 @@ func TestSnapshotsWithoutTheirLog(t *testing.T) {
 			}
 		})
 	}
+}
+
+// F17. The parent of replicas' directories, named by mistake, is refused by name and left as it is. Anything else may be in
+// a replica's directory, also other replicas' directories once it has begun its own.
+func TestParentOfDirectories(t *testing.T) {
+	begin := func(id ID, dir string) error {
+		r, err := Start(Config{ID: id, Members: []Member{{ID: id}}, StateMachine: newRecorder(), Dir: dir, Logger: hclog.NewNullLogger()})
+		if err == nil {
+			require.NoError(t, r.Close())
+		}
+		return err
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "notes", "log"), 0o777))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "notes", "log", "head"), []byte("a page that is headed so"), 0o666))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "readme"), nil, 0o666))
+	for _, id := range []ID{"a", "b"} {
+		require.NoError(t, begin(id, filepath.Join(dir, string(id))))
+	}
+	for _, id := range []ID{"a", "c"} {
+		err := begin(id, dir)
+		require.ErrorContains(t, err, "Config.Dir "+dir+" is no replica's directory, but holds some: a of \"smr/a\", b of \"smr/b\"")
+		there, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Len(t, there, 4)
+	}
+	own := t.TempDir()
+	require.NoError(t, os.Rename(filepath.Join(dir, "notes"), filepath.Join(own, "notes")))
+	require.NoError(t, begin("c", own))
+	require.NoError(t, begin("d", filepath.Join(own, "d")))
+	require.NoError(t, begin("c", own))
 }
 
 // unrestored gives a replica a state machine that must not be restored.

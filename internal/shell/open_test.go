@@ -110,9 +110,13 @@ func TestOpenFails(t *testing.T) {
 	require.ErrorIs(t, errorOf(Open(g.config(0), g.now)), vfs.ErrLocked)
 	n.shell.Close()
 	broken := errors.New("the disk is broken")
-	for kind, says := range map[vfs.OpKind]string{vfs.OpMkdir: "Config.Dir cannot be made", vfs.OpReadDir: "data/"} {
+	for says, fails := range map[string]func(vfs.Op) bool{
+		"Config.Dir cannot be made": func(op vfs.Op) bool { return op.Kind == vfs.OpMkdir },
+		"Config.Dir cannot be read": func(op vfs.Op) bool { return op.Kind == vfs.OpReadDir },
+		"data/":                     func(op vfs.Op) bool { return op.Kind == vfs.OpReadDir && op.Name != "data" },
+	} {
 		n.disk.SetHook(func(op vfs.Op) error {
-			if op.Kind == kind {
+			if fails(op) {
 				return broken
 			}
 			return nil

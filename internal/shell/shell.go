@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -100,6 +102,9 @@ func (s *Shell) open(c *Config) (d vsr.Durable, err error) {
 		return d, fmt.Errorf("Config.Dir cannot be made: %w", err)
 	}
 	if !c.Core.Volatile {
+		if err := checkDir(c); err != nil {
+			return d, err
+		}
 		if err := s.openLog(c); err != nil {
 			return d, err
 		}
@@ -115,6 +120,33 @@ func (s *Shell) open(c *Config) (d vsr.Durable, err error) {
 		every: c.SnapshotEvery, everyBytes: c.SnapshotBytes}
 	s.Applier.state.Sessions.Window = c.Core.Results
 	return s.recover(c)
+}
+
+// checkDir refuses a directory that would be begun anew although it holds the directories of replicas: it is their parent,
+// named by mistake (F17). A replica that has already begun it keeps it.
+func checkDir(c *Config) error {
+	names, err := c.FS.ReadDir(c.Dir)
+	if err != nil {
+		return fmt.Errorf("Config.Dir cannot be read: %w", err)
+	}
+	if slices.Contains(names, LogDir) || slices.Contains(names, SnapshotDir) {
+		return nil
+	}
+	var held []string
+	for _, name := range names {
+		owner, err := wal.Owner(c.FS, path.Join(c.Dir, name, LogDir))
+		if err != nil {
+			return err
+		}
+		if owner != "" {
+			held = append(held, fmt.Sprintf("%s of %q", name, owner))
+		}
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	return fmt.Errorf("Config.Dir %s is no replica's directory, but holds some: %s: %w; name this replica's own", c.Dir,
+		strings.Join(held, ", "), wal.ErrForeign)
 }
 
 // openLog opens the log. It begins a new one only in a directory without snapshots; if there are snapshots, the log was

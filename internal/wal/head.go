@@ -172,6 +172,25 @@ func checkOwner(b []byte, name, identity string) error {
 	return nil
 }
 
+// Owner returns the identity recorded in the log in dir, or "" if there is no log whose head this version can read. It
+// changes nothing. An error reports that the system was short of descriptors, memory or the like.
+func Owner(fsys vfs.FS, dir string) (identity string, err error) {
+	f, err := fsys.OpenFile(path.Join(dir, HeadName), 0)
+	if err == nil {
+		defer f.Close()
+		for place := 0; place < 2 && identity == "" && err == nil; place++ {
+			var b []byte
+			if b, err = readSector(f, int64(place)*copyOffset); err == nil && checkSheet(b, headMagic) == "" && order.Uint32(b[8:]) == version {
+				identity = sheetIdentity(b)
+			}
+		}
+	}
+	if !vfs.IsShort(err) {
+		err = nil
+	}
+	return identity, err
+}
+
 // readSector reads 512 bytes at off, or fewer at the end of the file.
 func readSector(f vfs.File, off int64) ([]byte, error) {
 	b := make([]byte, sector)
