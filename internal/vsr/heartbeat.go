@@ -43,9 +43,12 @@ func (r *Replica) heartbeatInterval() time.Duration {
 	return p.interval
 }
 
-// hurryCommit makes the next heartbeat come soon, so that backups learn of the commit even if no
-// Prepare carries it.
-func (r *Replica) hurryCommit() {
+// heartbeatDue reports whether the next heartbeat must be sent now.
+func (r *Replica) heartbeatDue() bool { return !r.now.Before(r.primary.heartbeatAt) || r.newsAwaited() }
+
+// hurryHeartbeat makes the next heartbeat come soon, so that backups learn of a commit even if no
+// Prepare carries it, and reads that wait behind a round have another (R1).
+func (r *Replica) hurryHeartbeat() {
 	if soon := r.now.Add(r.cfg.Heartbeat / 10); soon.Before(r.primary.heartbeatAt) {
 		r.primary.heartbeatAt = soon
 	}

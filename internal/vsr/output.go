@@ -66,19 +66,21 @@ func (r *Replica) Ready(now time.Time) Output {
 	r.flushRelays()
 	out := r.out
 	clear(r.spare[:cap(r.spare)])
-	r.out = Output{Messages: r.spare}
-	r.spare = reused(out.Messages)
+	r.out = Output{Messages: r.spare, Reads: r.spareReads}
+	r.spare, r.spareReads = reused(out.Messages, maxSpare), reused(out.Reads, maxSpareReaders)
 	return out
 }
 
-// maxSpare limits the memory, in messages, that is kept between turns.
-const maxSpare = 64
+// The lengths up to which the memory of lists is kept between turns.
+const (
+	maxSpare        = 64 // messages
+	maxSpareReaders = 1 << 12
+)
 
-// reused returns the memory of a turn's messages for the turn after the next, unless it is too
-// large.
-func reused(messages []Outgoing) []Outgoing {
-	if cap(messages) > maxSpare {
+// reused returns the memory of a list whose items are no longer needed, unless it is too large.
+func reused[T any](list []T, most int) []T {
+	if cap(list) > most {
 		return nil
 	}
-	return messages[:0]
+	return list[:0]
 }

@@ -167,7 +167,7 @@ func (r *Replica) advanceCommit() {
 		r.commit = op
 		r.primary.movedAt = r.now
 		r.resumeAfter(stalled)
-		r.hurryCommit()
+		r.hurryHeartbeat()
 	}
 }
 
@@ -176,7 +176,7 @@ func (r *Replica) groupConfirmed() {
 	r.commit = 1
 	if stamp, _ := r.log.stamp(1); stamp.View == r.head.View {
 		r.primary.opening = 1
-		r.hurryCommit()
+		r.hurryHeartbeat()
 		return
 	}
 	r.appendOpening()
@@ -187,7 +187,7 @@ func (r *Replica) flushPrimary() {
 	if r.primary.resigned == serving {
 		r.sendEntries()
 		r.startRounds()
-		if !r.now.Before(r.primary.heartbeatAt) || r.newsAwaited() {
+		if r.heartbeatDue() {
 			r.heartbeat()
 		}
 	}

@@ -31,6 +31,7 @@ type reads struct {
 	lastRead uint64      // number of the latest read
 	waiting  []reader    // readers that are in no round yet
 	rounds   []readBatch // begun at this primary and not confirmed; round rises, round <= primary.round, op <= commit
+	spare    []reader    // memory of the latest batch that was confirmed, for readers that wait
 
 	// A backup sends the primary one ReadRound at a time, for all reads that were waiting then.
 	// These fields are empty at the primary.
@@ -97,30 +98,38 @@ func (r *Replica) onReadRound(from Index, h Header, m *ReadRound) {
 	w.rounds = slices.DeleteFunc(w.rounds, func(b readBatch) bool { return len(b.readers) == 0 })
 }
 
-// startRounds begins a round for all waiting reads, once this view's opening entry is committed.
+// startRounds begins a round for all waiting reads, once this view's opening entry is committed. While a round is under
+// way they wait until it is confirmed or the next heartbeat is due, so that one round serves many. The heartbeat comes soon,
+// because the answers may take long, or be lost.
 func (r *Replica) startRounds() {
 	w := &r.reads
 	if len(w.waiting) == 0 || r.primary.opening == 0 || r.commit < r.primary.opening {
+		return
+	}
+	if len(w.rounds) > 0 && !r.heartbeatDue() {
+		r.hurryHeartbeat()
 		return
 	}
 	if r.members.Rb() > 1 {
 		r.heartbeat()
 	}
 	w.rounds = append(w.rounds, readBatch{r.primary.round, r.commit, w.waiting})
-	w.waiting = nil
+	w.waiting, w.spare = w.spare, nil
 	r.confirmReads()
 }
 
 // confirmReads answers the rounds that enough voters have answered to make Rb together with the
 // primary.
 func (r *Replica) confirmReads() {
-	w := &r.reads
-	for len(w.rounds) > 0 && r.roundHeard(w.rounds[0].round) {
-		for _, x := range w.rounds[0].readers {
-			r.readConfirmed(x, w.rounds[0].op)
+	w, done := &r.reads, 0
+	for ; done < len(w.rounds) && r.roundHeard(w.rounds[done].round); done++ {
+		batch := &w.rounds[done]
+		for _, x := range batch.readers {
+			r.readConfirmed(x, batch.op)
 		}
-		w.rounds = w.rounds[1:]
+		w.spare = reused(batch.readers, maxSpareReaders)
 	}
+	w.rounds = slices.Delete(w.rounds, 0, done)
 }
 
 func (r *Replica) roundHeard(round Round) bool {

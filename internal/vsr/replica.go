@@ -70,11 +70,14 @@ type Replica struct {
 
 	full bool // the disk has no space (F13)
 
-	fullSince time.Time  // since when
-	short     string     // why, if it is not for want of space
-	problem   string     // description for an operator; "" if all is well
-	out       Output     // of this turn, so far
-	spare     []Outgoing // memory of the previous turn's messages, for those of the next turn
+	fullSince time.Time // since when
+	short     string    // why, if it is not for want of space
+	problem   string    // description for an operator; "" if all is well
+	out       Output    // of this turn, so far
+
+	// Memory of the previous turn's output, for that of the next turn.
+	spare      []Outgoing
+	spareReads []ReadReady
 }
 
 // New returns a replica that continues from the state on its disk. Its first Ready returns a save;
