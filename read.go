@@ -56,9 +56,10 @@ func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 	if read.Runs(vsr.OpNumber(r.state.applied.Load())) {
 		return nil
 	}
-	w := &waiter{Read: read, ready: make(chan error, 1)}
+	w := r.spareWaiters.Get().(*waiter)
+	w.Read = read
 	w.Reader = w
-	if !r.do(func(l *shell.Loop) { l.Read(&w.Read) }) {
+	if !r.inbox.Add(shell.Input{Read: &w.Read}) {
 		return ErrClosed
 	}
 	late := r.callbacks.late(ctx)
@@ -66,6 +67,7 @@ func (r *Replica) await(ctx context.Context, level ReadLevel) error {
 	for {
 		select {
 		case err := <-w.ready:
+			r.spareWaiters.Put(w) // the loop no longer holds it
 			return err
 		case <-ctx.Done():
 			r.cancelRead(w)
@@ -102,6 +104,8 @@ type waiter struct {
 	shell.Read
 	ready chan error // why f may not run; nil if it may
 }
+
+func newWaiter() any { return &waiter{ready: make(chan error, 1)} }
 
 // Ready implements shell.Reader.
 func (w *waiter) Ready(err error) { w.ready <- err }

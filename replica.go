@@ -46,8 +46,10 @@ type Replica struct {
 	trouble   trouble
 	notes     ratelog.Warnings // of the shell, from Warn up
 	callbacks callbacks
-	spare     sync.Pool // of *call
-	probe     probe     // nil but in tests
+	probe     probe // nil but in tests
+
+	spare        sync.Pool // of *call
+	spareWaiters sync.Pool // of *waiter
 }
 
 // Start starts a replica from the snapshot and the log in its directory, or a new one if the directory
@@ -69,7 +71,7 @@ func start(cfg Config, disk vfs.FS, p probe) (*Replica, error) {
 		jobs: queue.New[shell.Job](), fetches: queue.New[vsr.FetchStep](),
 		probe: p}
 	r.notes.Log = r.log
-	r.spare.New = newCall
+	r.spare.New, r.spareWaiters.New = newCall, newWaiter
 	r.status.init(cfg.ID, cfg.Members)
 	started := false
 	defer func() { // also if the user's code ends the goroutine

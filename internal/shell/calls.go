@@ -2,7 +2,6 @@ package shell
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -28,7 +27,7 @@ func (c *Call) Number() uint64 { return c.number }
 // calls are the calls that wait. Owned by the loop.
 type calls struct {
 	loop    *Loop
-	waiting map[uint64]*Call // by number
+	waiting numbered[Call]
 }
 
 // propose gives a new proposal to the core.
@@ -43,19 +42,12 @@ func (c *calls) propose(x *Call) {
 		return
 	}
 	x.number, x.Body = e.Number, nil
-	c.waiting[x.number] = x
-}
-
-// take removes the call of that number and returns it; nil if none waits.
-func (c *calls) take(number uint64) *Call {
-	x := c.waiting[number]
-	delete(c.waiting, number)
-	return x
+	c.waiting.add(x.number, x)
 }
 
 // done ends a call with the result of its operation, or with the reason why the result is lost.
 func (c *calls) done(r *Result) {
-	if x := c.take(r.Request); x != nil {
+	if x := c.waiting.take(r.Request); x != nil {
 		x.Caller.Done(r.Result, noResult(r.Known))
 	}
 	c.loop.forget(vsr.Forget{Request: r.Request, Size: int64(len(r.Result))})
@@ -96,7 +88,7 @@ func (c *calls) congested(err error) error {
 
 // refused ends a call whose operation was not applied and never will be.
 func (c *calls) refused(x vsr.Settled) {
-	call := c.take(x.Request)
+	call := c.waiting.take(x.Request)
 	if call == nil {
 		return
 	}
@@ -111,7 +103,7 @@ func (c *calls) refused(x vsr.Settled) {
 // Cancel ends a call that its caller has abandoned, if it still waits (X4).
 func (l *Loop) Cancel(x *Call, why error) {
 	c, number := &l.calls, x.number
-	if number == 0 || c.waiting[number] != x {
+	if number == 0 || c.waiting.get(number) != x {
 		return
 	}
 	s := l.core.State()
@@ -120,7 +112,7 @@ func (l *Loop) Cancel(x *Call, why error) {
 	} else if !l.core.Sent(number) {
 		why = c.congested(why)
 	}
-	c.take(number).Caller.Done(nil, c.unanswered(number, why))
+	c.waiting.take(number).Caller.Done(nil, c.unanswered(number, why))
 	l.forget(vsr.Forget{Request: number, Lost: true})
 }
 
@@ -146,31 +138,21 @@ func (c *calls) unanswered(number uint64, why error) error {
 	return Because(ErrNotApplied, why)
 }
 
-// numbers returns those of the calls that wait, rising.
-func (c *calls) numbers() []uint64 {
-	n := make([]uint64, 0, len(c.waiting))
-	for number := range c.waiting {
-		n = append(n, number)
-	}
-	slices.Sort(n)
-	return n
-}
-
 // stop ends all calls because the replica stops.
 func (c *calls) stop(why error) {
-	for _, number := range c.numbers() {
-		c.take(number).Caller.Done(nil, c.unanswered(number, why))
+	for _, number := range c.waiting.numbers() {
+		c.waiting.take(number).Caller.Done(nil, c.unanswered(number, why))
 	}
 }
 
 // follow ends all calls at a replica that is not in its group.
 func (c *calls) follow(s *vsr.State) {
-	if s.Phase != vsr.Outside || len(c.waiting) == 0 {
+	if s.Phase != vsr.Outside || c.waiting.count == 0 {
 		return
 	}
 	why := noState(s)
-	for _, number := range c.numbers() {
-		x := c.take(number)
+	for _, number := range c.waiting.numbers() {
+		x := c.waiting.take(number)
 		x.Caller.Done(nil, c.unanswered(number, why))
 		c.loop.forget(vsr.Forget{Request: number, Lost: true})
 	}
@@ -178,5 +160,5 @@ func (c *calls) follow(s *vsr.State) {
 
 // Waiting returns how many calls and reads wait.
 func (l *Loop) Waiting() (calls, reads int) {
-	return len(l.calls.waiting), len(l.reads.unconfirmed) + len(l.reads.unapplied) + len(l.reads.stateless)
+	return l.calls.waiting.count, l.reads.unconfirmed.count + len(l.reads.unapplied) + len(l.reads.stateless)
 }

@@ -12,10 +12,10 @@ import (
 func (l *Loop) Check() error {
 	requests, reads, _ := l.core.Pending()
 	switch {
-	case requests != len(l.calls.waiting):
-		return fmt.Errorf("X4: %d calls wait, and the core holds %d requests of callers", len(l.calls.waiting), requests)
-	case reads != len(l.reads.unconfirmed):
-		return fmt.Errorf("R1: %d reads wait for a round, and the core holds %d", len(l.reads.unconfirmed), reads)
+	case requests != l.calls.waiting.count:
+		return fmt.Errorf("X4: %d calls wait, and the core holds %d requests of callers", l.calls.waiting.count, requests)
+	case reads != l.reads.unconfirmed.count:
+		return fmt.Errorf("R1: %d reads wait for a round, and the core holds %d", l.reads.unconfirmed.count, reads)
 	case slices.ContainsFunc(l.reads.unapplied, func(x *Read) bool { return x.Runs(l.applied) }):
 		return fmt.Errorf("R1: a read waits although op %d is applied", l.applied)
 	case l.memory.state.HandingOver && len(l.handovers.waiting) == 0:

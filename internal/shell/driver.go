@@ -71,6 +71,7 @@ type Input struct {
 	Event   vsr.Event
 	Applied *Applied
 	Call    *Call // a new proposal
+	Read    *Read // a new read
 	Do      func(l *Loop)
 
 	size int // bytes of a message or proposal that leave the door when the loop handles it

@@ -38,6 +38,7 @@ type memory struct {
 	state   vsr.State  // after the last turn
 	tick    vsr.Tick
 	propose vsr.Propose
+	read    vsr.Read
 	forget  vsr.Forget
 	applied vsr.Applied
 	saved   vsr.Saved
@@ -92,6 +93,8 @@ func (l *Loop) Handle(in *Input) {
 	case in.Call != nil:
 		l.shell.door.proposals.leave(in.size)
 		l.calls.propose(in.Call)
+	case in.Read != nil:
+		l.read(in.Read)
 	default:
 		in.Do(l)
 	}
@@ -173,7 +176,7 @@ func (l *Loop) dispatchJobs(out *vsr.Output) {
 			l.driver.Fail(fmt.Errorf("the snapshot of op %d cannot be restored: %w", s.Last.Op, err))
 			return
 		}
-		l.jobs.add(Job{Restore: &s, Wanted: l.calls.numbers()})
+		l.jobs.add(Job{Restore: &s, Wanted: l.calls.waiting.numbers()})
 	}
 	if len(out.Apply) > 0 {
 		l.jobs.add(Job{Entries: out.Apply})

@@ -2,7 +2,6 @@ package shell
 
 import (
 	"errors"
-	"maps"
 	"slices"
 
 	"github.com/smr-go/smr/internal/vsr"
@@ -33,27 +32,26 @@ func (x *Read) Runs(applied vsr.OpNumber) bool {
 // reads are the reads that wait. Owned by the loop.
 type reads struct {
 	loop        *Loop
-	unconfirmed map[uint64]*Read // linearizable, by number
-	unapplied   []*Read          // AtLeast is known, and not yet applied
-	stateless   []*Read          // local, while this replica holds nothing of a group
+	unconfirmed numbered[Read] // linearizable
+	unapplied   []*Read        // AtLeast is known, and not yet applied
+	stateless   []*Read        // local, while this replica holds nothing of a group
 }
 
-// Read begins to wait for a read.
-func (l *Loop) Read(x *Read) {
+// read begins to wait for a read.
+func (l *Loop) read(x *Read) {
 	if !x.Linearizable {
 		l.reads.await(x)
 		return
 	}
-	e := vsr.Read{}
-	l.step(&e)
+	e := &l.memory.read
+	l.step(e)
 	x.number = e.Number
-	l.reads.unconfirmed[e.Number] = x
+	l.reads.unconfirmed.add(x.number, x)
 }
 
 // confirmed handles the core's report that a read may run once an op is applied (R1).
 func (q *reads) confirmed(r vsr.ReadReady) {
-	if x := q.unconfirmed[r.Read]; x != nil {
-		delete(q.unconfirmed, r.Read)
+	if x := q.unconfirmed.take(r.Read); x != nil {
 		x.AtLeast, x.Linearizable = r.Op, false
 		q.await(x)
 	}
@@ -88,8 +86,8 @@ func (q *reads) follow(s *vsr.State) {
 
 // refuse ends all reads.
 func (q *reads) refuse(why error) {
-	for _, number := range slices.Sorted(maps.Keys(q.unconfirmed)) {
-		x := q.unconfirmed[number]
+	for _, number := range q.unconfirmed.numbers() {
+		x := q.unconfirmed.get(number)
 		q.loop.CancelRead(x)
 		x.Reader.Ready(why)
 	}
@@ -118,7 +116,7 @@ func (q *reads) advance() {
 func (l *Loop) CancelRead(x *Read) {
 	q := &l.reads
 	if x.number != 0 {
-		delete(q.unconfirmed, x.number)
+		q.unconfirmed.take(x.number)
 		l.step(&vsr.ForgetRead{Read: x.number})
 	}
 	q.unapplied = slices.DeleteFunc(q.unapplied, func(y *Read) bool { return y == x })

@@ -28,7 +28,7 @@ func (r *reader) Ready(err error) {
 func (n *node) read(r Read) *reader {
 	x := &reader{Read: r, node: n}
 	x.Reader = x
-	n.do(func(l *Loop) { l.Read(&x.Read) })
+	n.Tell(Input{Read: &x.Read})
 	return x
 }
 
@@ -60,8 +60,8 @@ func TestLocalReadsEndOutside(t *testing.T) {
 	l.reads.loop = &l
 	var waits, gone told
 	x, y := Read{Reader: &waits}, Read{Reader: &gone}
-	l.Read(&x)
-	l.Read(&y)
+	l.read(&x)
+	l.read(&y)
 	require.Empty(t, waits)
 	l.CancelRead(&y)
 	l.reads.follow(&vsr.State{Phase: vsr.Outside, Problem: "it lost its memory"})

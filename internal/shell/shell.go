@@ -230,8 +230,8 @@ func (s *Shell) start(c *Config, d vsr.Durable, now time.Time) {
 	s.Loop = Loop{core: core, shell: s, driver: c.Driver, observer: c.Observer, recorder: c.Recorder,
 		self: c.Core.Self, volatile: c.Core.Volatile, now: now, applied: s.Applier.state.Last.Op}
 	s.Loop.jobs.loop, s.Loop.kept.loop = &s.Loop, &s.Loop
-	s.Loop.calls = calls{loop: &s.Loop, waiting: map[uint64]*Call{}}
-	s.Loop.reads = reads{loop: &s.Loop, unconfirmed: map[uint64]*Read{}}
+	s.Loop.calls = calls{loop: &s.Loop}
+	s.Loop.reads = reads{loop: &s.Loop}
 	s.Loop.handovers = handovers{loop: &s.Loop, patience: c.Core.Abdication}
 	s.Writer = Writer{log: s.Log, driver: c.Driver, observer: c.Observer, dir: c.Dir, keepLog: c.Core.KeepLog}
 	if s.Log != nil {

@@ -111,7 +111,7 @@ func (p *process) take(c *Call) {
 		return
 	}
 	p.reads = append(p.reads, c)
-	p.queue(shell.Input{Do: func(l *shell.Loop) { l.Read(&c.read) }})
+	p.queue(shell.Input{Read: &c.read})
 }
 
 // errCancelled is the reason of a cancelled call.
