@@ -279,3 +279,15 @@ func TestInboxIsLimited(t *testing.T) {
 		require.NoError(t, err, "the loop has handled them")
 	})
 }
+
+// What waits to be tried again, because the system was short of something, does not hold up the end of a replica.
+func TestWhatIsToBeTriedAgainEndsWithTheReplica(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		driver{g.replica("a")}.Background(shell.TryAgain, func() { t.Error("it is tried again") })
+		began := time.Now()
+		require.NoError(t, g.close("a"))
+		require.Less(t, time.Since(began), shell.FullRetry)
+	})
+}

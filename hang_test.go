@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smr-go/smr/internal/shell"
+
 	"github.com/smr-go/smr/internal/vfs"
 )
 
@@ -256,6 +258,10 @@ func TestCallsInsideApply(t *testing.T) {
 			if strings.HasPrefix(name, "Propose") {
 				require.ErrorIs(t, err, ErrUnknown)
 			}
+			g.turn("a", func(l *shell.Loop) { // the loop has forgotten the call
+				_, reads := l.Waiting()
+				require.Zero(t, reads, name)
+			})
 			require.NoError(t, r.Err())
 		}
 		g.settle()

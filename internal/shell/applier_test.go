@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/store"
 	"github.com/smr-go/smr/internal/vfs"
 	"github.com/smr-go/smr/internal/vsr"
 )
@@ -234,6 +235,35 @@ func TestSnapshotsAreDue(t *testing.T) {
 	b.a.Add(Job{Entries: b.commands(500)})
 	b.steps(t)
 	require.Empty(t, b.tasks, "neither is set")
+}
+
+// A snapshot that is restored counts as the latest: what was applied before it does not make the next one due earlier.
+func TestARestoredSnapshotIsTheLatest(t *testing.T) {
+	for name, set := range map[string]func(a *Applier){
+		"by number": func(a *Applier) { a.every = 40 },
+		"by bytes":  func(a *Applier) { a.everyBytes, a.bytes = 40*200, 0 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newApplier(t)
+			set(b.a)
+			b.a.Add(Job{Snapshot: true})
+			b.steps(t)
+			b.background()
+			latest, _ := b.shell.Snapshots.Latest()
+			taken := store.Describe(latest, vsr.Membership{})
+			next := b.next
+			b.a.Add(Job{Entries: large(b.commands(39))})
+			b.a.Add(Job{Restore: &taken})
+			b.steps(t)
+			b.next = next
+			b.a.Add(Job{Entries: large(b.commands(39))})
+			b.steps(t)
+			require.Empty(t, b.tasks)
+			b.a.Add(Job{Entries: large(b.commands(1))})
+			b.steps(t)
+			require.Len(t, b.tasks, 1)
+		})
+	}
 }
 
 // Empty operations fill the log too: their overhead counts.

@@ -148,6 +148,7 @@ func TestHandoverComesBack(t *testing.T) {
 	require.Equal(t, 1, named.ended)
 	require.EqualError(t, named.err, `smr: handover to "b": "a" became primary instead`)
 	require.Zero(t, any.ended)
+	require.Equal(t, p.state.Head.View, any.view, "it is of this view now")
 	g.until("it is over", func() bool { return any.ended > 0 })
 	require.NoError(t, any.err)
 	require.NotEqual(t, p, g.primary())

@@ -234,3 +234,20 @@ func TestProblemOfTheFormationEnds(t *testing.T) {
 	hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 0, 1), Entries: []Entry{opening}})
 	assert.NotContains(t, r.State().Problem, "confirmed")
 }
+
+// C1: how long a silent backup was given for its answers does not count once it answers again: what it lacks is resent
+// soon if it is lost.
+func TestAMemberThatWasAwayIsTimedAnew(t *testing.T) {
+	r := member(t, 0)
+	leadNext(t, r)
+	r.appendNew(Entry{Kind: Command})
+	finishTurn(r)
+	p := &r.primary.progress[1]
+	p.tries = 6 // its answers have failed to come
+	hear(r, 1, &CommitOK{View: r.head.View, Round: r.primary.round, Op: r.log.last.Op - 1})
+	require.GreaterOrEqual(t, p.tries, 6, "it was not away")
+	r.advance(r.now.Add((voteExpiry + 1) * r.cfg.Heartbeat))
+	finishTurn(r)
+	hear(r, 1, &CommitOK{View: r.head.View, Round: r.primary.round, Op: r.log.last.Op - 1})
+	require.LessOrEqual(t, p.tries, 1)
+}

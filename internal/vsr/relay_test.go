@@ -2,6 +2,7 @@ package vsr
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -30,4 +31,25 @@ func TestARelayPassesOnOnce(t *testing.T) {
 	} {
 		require.Empty(t, hears(m), "%+v", m)
 	}
+}
+
+// X6: what was found of the ways to other members counts for one view. In the next, messages go to its primary without a
+// relay first, and a primary whose messages needed one in an earlier view sends them directly.
+func TestANewViewBeginsWithoutRelays(t *testing.T) {
+	deaf := member(t, 1) // b leads
+	deaf.askForRelay()
+	require.Equal(t, Index(2), deaf.relayTo(1))
+	hear(deaf, 2, &StartViewChange{View: 2, Vote: 1})
+	deaf.setView(2) // c leads
+	require.Equal(t, Index(2), deaf.relayTo(2))
+	require.False(t, deaf.relays.deaf, "its own messages do not claim that it hears nothing")
+
+	leads := member(t, 0)
+	leadNext(t, leads)
+	hear(leads, 2, &Relay{From: 1, To: 0, Unheard: true, Sender: Header{Group: GroupID{9}, Epoch: 1, Incarnation: threeIDs[1], Start: 1},
+		Message: &CommitOK{View: leads.head.View}})
+	require.Equal(t, Index(2), leads.relayTo(1))
+	leads.now = leads.now.Add(time.Second)
+	leadNext(t, leads)
+	require.Equal(t, Index(1), leads.relayTo(1))
 }
