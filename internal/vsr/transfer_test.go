@@ -187,3 +187,33 @@ func TestNoOfferToAMemberThatAsksForChunks(t *testing.T) {
 		assert.Equal(t, most, offers)
 	}
 }
+
+// N9: a transfer is overrun if the log was compacted past its snapshot while it went on. A transfer that is complete ends
+// the count, and a new one begins it again. A member that is away for long does not narrow the window.
+func TestOverrunsAreCountedByTransfer(t *testing.T) {
+	r := member(t, 0)
+	leadNext(t, r)
+	p := &r.primary.progress[1]
+	snapshotAt := func(op OpNumber) {
+		r.snapshot.Last = Viewstamp{Epoch: 1, Op: op}
+		r.log.base.Op = op
+		r.offer(1)
+	}
+	base := r.log.base
+	snapshotAt(10)
+	snapshotAt(20)
+	require.Equal(t, 1, p.overruns)
+	p.acknowledged(19, 1, r.now, r.cfg.Heartbeat)
+	require.Equal(t, 1, p.overruns)
+	p.acknowledged(20, 1, r.now, r.cfg.Heartbeat)
+	require.Zero(t, p.overruns)
+	snapshotAt(30)
+	require.Zero(t, p.overruns, "it is another transfer")
+	snapshotAt(40)
+	snapshotAt(50)
+	p.answeredAt = r.now
+	require.True(t, r.overrun())
+	r.now = r.now.Add(r.cfg.Abdication + 1)
+	require.False(t, r.overrun())
+	r.log.base = base
+}
