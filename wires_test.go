@@ -20,7 +20,7 @@ type wires struct {
 	delay   time.Duration // random, up to this; reorders messages
 	latency time.Duration // fixed
 
-	open  map[ID]bool
+	open  map[ID]*plug     // the transport of each member that is open
 	queue map[link][]*byte // messages in the Network, in order, by their first bytes
 	wrong error            // what the Network did wrong, at first
 }
@@ -29,7 +29,7 @@ type wires struct {
 type link struct{ from, to ID }
 
 func newWires() *wires {
-	return &wires{network: NewNetwork(), random: rand.New(rand.NewPCG(3, 4)), open: map[ID]bool{}, queue: map[link][]*byte{}}
+	return &wires{network: NewNetwork(), random: rand.New(rand.NewPCG(3, 4)), open: map[ID]*plug{}, queue: map[link][]*byte{}}
 }
 
 func (w *wires) transport(id ID) Transport { return &plug{w.network.Transport(id), w, id} }
@@ -49,7 +49,9 @@ func (x *plug) Open(e Endpoint) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	err := x.Transport.Open(e)
-	w.open[x.id] = w.open[x.id] || err == nil
+	if err == nil {
+		w.open[x.id] = x
+	}
 	return err
 }
 
@@ -57,7 +59,7 @@ func (x *plug) Send(to ID, msg []byte) {
 	w := x.wires
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if l := (link{x.id, to}); w.open[l.from] && w.open[l.to] {
+	if l := (link{x.id, to}); w.open[l.from] == x && w.open[l.to] != nil { // a member that has crashed may send on
 		w.queue[l] = append(w.queue[l], &msg[0])
 		x.Transport.Send(to, msg)
 	}
@@ -66,13 +68,16 @@ func (x *plug) Send(to ID, msg []byte) {
 func (x *plug) Close() error {
 	w := x.wires
 	w.mu.Lock()
-	w.open[x.id] = false
+	was := w.open[x.id] == x
+	if was {
+		delete(w.open, x.id)
+	}
 	w.mu.Unlock()
 	err := x.Transport.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for l := range w.queue {
-		if l.to == x.id {
+		if was && l.to == x.id {
 			delete(w.queue, l)
 		}
 	}
@@ -83,7 +88,7 @@ func (x *plug) Close() error {
 func (w *wires) carried(l link, msg []byte, receive func(ID, []byte)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.open[l.to] || msg == nil {
+	if w.open[l.to] == nil || msg == nil {
 		return
 	}
 	if q := w.queue[l]; len(q) == 0 || q[0] != &msg[0] {
@@ -104,7 +109,7 @@ func (w *wires) carried(l link, msg []byte, receive func(ID, []byte)) {
 func (w *wires) arrive(l link, msg []byte, receive func(ID, []byte)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.open[l.to] && !w.cut(l) {
+	if w.open[l.to] != nil && !w.cut(l) {
 		receive(l.from, msg)
 	}
 }
@@ -113,8 +118,8 @@ func (w *wires) arrive(l link, msg []byte, receive func(ID, []byte)) {
 func (w *wires) fault() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for id, open := range w.open {
-		if open && !w.network.lookup(id).inbox.Put(memoryMessage{}, memoryInboxBytes, memoryInboxBytes) && w.wrong == nil {
+	for id := range w.open {
+		if !w.network.lookup(id).inbox.Put(memoryMessage{}, memoryInboxBytes, memoryInboxBytes) && w.wrong == nil {
 			w.wrong = fmt.Errorf("the network counts bytes for %s, and no message waits", id)
 		}
 	}
