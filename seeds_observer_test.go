@@ -114,6 +114,7 @@ func (o *observer) mustRun() {
 func (o *observer) configure(c *shell.Config) {
 	c.Core.Rand = rand.New(rand.NewChaCha8(o.secret))
 	c.ChunkSize, c.SegmentSize, c.Core.Tail = 256, 8<<10, 1<<10
+	c.PartSize = []int{0, 64, 512}[o.rng.IntN(3)]
 }
 
 func (o *observer) opened(s *shell.Shell, d *vsr.Durable) {
@@ -281,6 +282,11 @@ func (o *observer) sends(p shell.Packet) {
 		}
 		return j.Sends(o.i, p.Header, p.Message)
 	})
+}
+
+// InParts reports a message that leaves in parts.
+func (o *observer) InParts(p shell.Packet) {
+	o.sees(func(j *judge.Judge) error { return j.Sends(o.i, p.Header, p.Message) })
 }
 
 // pause suspends the goroutines for d. A second pause may extend the first, and does not shorten it. The caller holds the

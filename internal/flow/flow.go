@@ -23,22 +23,33 @@ type Flow struct {
 	trip    time.Duration // time that the latest part took; 0: nothing is measured yet
 	quick   time.Duration // the shortest such time lately: what a part takes if the queues on the way are empty
 	quickAt time.Time     // when it was measured
+	gentle  int64         // if not 0: bytes of a part of a gentle flow
+	settled bool          // a part of a gentle flow has waited behind others
 	drains  bool          // the queues on the way are emptied for the next part, to measure quick
 }
 
 // Limits of flows.
 const (
 	firstWindow = 128 << 10 // bytes in flight until something is measured
-	leastWindow = 16 << 10
+	leastWindow = 8 << 10
 	MaxWindow   = 16 << 20         // the widest window
 	Slowest     = 32 << 10         // bytes a second that every link is expected to carry
 	aheadFor    = 4                // heartbeats: with empty queues, a full window takes this time, or twice quick if that is longer
+	queuedFor   = 2                // heartbeats that a part of a settled flow waits behind others
 	longestTrip = 10 * time.Second // longer times count as this in windows and timeouts
 	quickLapse  = 200              // heartbeats after which quick is measured again
 )
 
 // New returns a flow whose window has at most so many bytes, within the limits of this package.
 func New(most int64) Flow { return Flow{most: min(max(most, leastWindow), MaxWindow)} }
+
+// NewGentle returns a flow for many parts of so many bytes, behind which other messages must not wait for long. The window
+// begins with one part. Once parts have waited behind others, the window leaves room for a short queue only.
+func NewGentle(most, part int64) Flow {
+	f := New(most)
+	f.window, f.gentle = part, part
+	return f
+}
 
 // Limit returns the widest window.
 func (f *Flow) Limit() int64 {
@@ -97,11 +108,15 @@ func (f *Flow) Answered(now time.Time, heartbeat time.Duration) {
 		rate, least = max(rate, f.rate), window
 	}
 	f.rate = rate
-	f.window = max(min(rate*f.ahead(heartbeat).Milliseconds()/1000, f.Limit()), least)
+	f.settled = f.settled || f.gentle > 0 && f.trip > f.quick+heartbeat
+	f.window = max(min(rate*f.ahead(heartbeat).Milliseconds()/1000+f.gentle, f.Limit()), least)
 }
 
 // ahead returns the time that a full window takes on the way.
 func (f *Flow) ahead(heartbeat time.Duration) time.Duration {
+	if f.settled {
+		return min(f.quick+queuedFor*heartbeat, longestTrip)
+	}
 	return min(max(aheadFor*heartbeat, 2*f.quick), longestTrip)
 }
 

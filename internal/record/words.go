@@ -16,6 +16,8 @@ func eventInWords(e vsr.Event, name func(vsr.Index) string) string {
 	switch e := e.(type) {
 	case *vsr.Receive:
 		return fmt.Sprintf("Receive from %s: %s", name(e.From), words.Message(e.Message))
+	case *vsr.Carried:
+		fields = "to " + name(e.To)
 	case *vsr.Propose:
 		fields = excerpt.Of(e.Body)
 	case *vsr.Handover:

@@ -29,6 +29,9 @@ func (l *Loop) Check() error {
 	if err := cmp.Or(l.shell.door.messages.check("messages"), l.shell.door.proposals.check("proposals")); err != nil {
 		return err
 	}
+	if err := l.parts.check(); err != nil {
+		return err
+	}
 	for i := range l.kept.list {
 		if x := &l.kept.list[i]; l.now.After(x.until) && !l.kept.awaited(x) {
 			return fmt.Errorf("C2: the snapshot of %v is kept, and was needed until %v before", x.id.Last, l.now.Sub(x.until))

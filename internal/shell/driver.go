@@ -83,6 +83,8 @@ type Observer interface {
 	// Ready receives the output of a turn before any part of it is performed. The output is valid during the
 	// call.
 	Ready(out *vsr.Output)
+	// InParts reports a large message. Send receives its parts.
+	InParts(p Packet)
 	// Saved reports that saves are durable; the core does not know it yet.
 	Saved(saves []*vsr.Save)
 	// Marked reports that the idle log has written its mark (S5).

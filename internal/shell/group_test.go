@@ -22,6 +22,7 @@ type group struct {
 	change  func(*Config)
 	nodes   []*node
 	mail    []letter
+	lost    func(m letter, x vsr.Message) bool // messages that get lost; nil: none
 }
 
 // letter is a message on its way.
@@ -117,6 +118,10 @@ func (g *group) deliver(m letter) {
 	}
 	in, err := to.shell.Receive(g.members.Members[m.from].ID, m.bytes)
 	require.NoError(g.t, err)
+	if g.lost != nil && g.lost(m, in.Receive.Message) {
+		to.shell.door.messages.leave(in.size)
+		return
+	}
 	to.Tell(in)
 }
 
@@ -128,6 +133,7 @@ func (g *group) pass(d time.Duration) {
 		for _, n := range g.nodes {
 			if n.failed == nil {
 				require.NoError(g.t, n.shell.Loop.Core().Check())
+				require.NoError(g.t, n.shell.Loop.parts.check())
 			}
 		}
 	}

@@ -30,6 +30,8 @@ type Loop struct {
 	handovers handovers
 	jobs      jobs
 	kept      kept
+	parts     parts
+	heartbeat time.Duration
 }
 
 // memory is reused by every turn, which would otherwise allocate it.
@@ -51,7 +53,13 @@ func (l *Loop) Core() *vsr.Replica { return l.core }
 func (l *Loop) Applied() vsr.OpNumber { return l.applied }
 
 // Deadline returns when the next turn is due at the latest.
-func (l *Loop) Deadline() time.Time { return l.core.Deadline() }
+func (l *Loop) Deadline() time.Time {
+	at := l.core.Deadline()
+	if lost := l.parts.deadline(); !lost.IsZero() && lost.Before(at) {
+		return lost
+	}
+	return at
+}
 
 // step passes an event to the core.
 func (l *Loop) step(e vsr.Event) {
@@ -86,6 +94,7 @@ func (l *Loop) Handle(in *Input) {
 	case in.Receive.Message != nil:
 		l.shell.door.messages.leave(in.size)
 		l.step(&in.Receive)
+		l.parts.receive(&in.Receive)
 	case in.Event != nil:
 		l.step(in.Event)
 	case in.Applied != nil:
@@ -129,6 +138,7 @@ func (l *Loop) End() {
 	l.kept.expire()
 	l.memory.state = l.core.State()
 	l.memory.state.Snapshots = l.shell.snapshotting.problem(l.now, l.core.Commit())
+	l.parts.flush(l.memory.state.Head.View)
 	l.driver.Turned(&l.memory.state)
 	l.handovers.follow(&l.memory.state)
 	l.calls.follow(&l.memory.state)
@@ -186,13 +196,13 @@ func (l *Loop) dispatchJobs(out *vsr.Output) {
 	}
 }
 
-// send encodes a message once and sends it to all its receivers.
+// send encodes a message once and sends it to all its receivers, in parts if it is large.
 func (l *Loop) send(m *vsr.Outgoing) {
 	if offer, ok := m.Message.(*vsr.SnapshotOffer); ok {
 		l.kept.keep(offer.Snapshot.SnapshotID)
 	}
 	h := l.core.Header()
-	l.driver.Send(Packet{To: m.To, Header: h, Message: m.Message, Bytes: l.encode(h, m.Message)})
+	l.parts.send(Packet{To: m.To, Header: h, Message: m.Message, Bytes: l.encode(h, m.Message)})
 }
 
 // smallMessages is how many small messages share one allocation.

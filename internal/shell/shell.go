@@ -40,6 +40,7 @@ type Config struct {
 	SnapshotEvery int   // operations from one snapshot to the next; 0 or less: not by number
 	SnapshotBytes int64 // bytes of log from one snapshot to the next, see store.LogBytes; 0 or less: not by bytes
 
+	PartSize    int   // bytes of a part of a large message; 0: 8 KiB
 	MaxMessages int64 // bytes of messages that may wait for a turn of the loop; 0: 64 MiB
 
 	User     User
@@ -229,6 +230,8 @@ func (s *Shell) start(c *Config, d vsr.Durable, now time.Time) {
 	s.Applier.start = head.Start
 	s.Loop = Loop{core: core, shell: s, driver: c.Driver, observer: c.Observer, recorder: c.Recorder,
 		self: c.Core.Self, volatile: c.Core.Volatile, now: now, applied: s.Applier.state.Last.Op}
+	s.Loop.heartbeat = c.Core.Heartbeat
+	s.Loop.parts = newParts(&s.Loop, len(c.Core.Members.Members), cmp.Or(c.PartSize, partSize), c.Core.Window)
 	s.Loop.jobs.loop, s.Loop.kept.loop = &s.Loop, &s.Loop
 	s.Loop.calls = calls{loop: &s.Loop}
 	s.Loop.reads = reads{loop: &s.Loop}

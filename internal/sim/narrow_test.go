@@ -17,6 +17,7 @@ import (
 	"github.com/smr-go/smr/internal/sim/fault"
 	"github.com/smr-go/smr/internal/sim/world"
 	"github.com/smr-go/smr/internal/snap"
+	"github.com/smr-go/smr/internal/vsr"
 )
 
 // large is a state machine whose snapshots are large.
@@ -191,6 +192,77 @@ func TestRequestsOverANarrowLink(t *testing.T) {
 				assert.LessOrEqual(t, 10*carried, 12*needed, "bytes")
 				assert.LessOrEqual(t, 8*took, 10*least, "time")
 				assert.LessOrEqual(t, waited, max(rate, 512<<10), "bytes that wait")
+			})
+		}
+	}
+}
+
+// largeOperation returns how long an operation of size bytes took over narrow links, and the bytes that they carried.
+// It needs all links from the primary to the others, and, if a backup submits it, the one from there to the primary
+// before.
+func largeOperation(t *testing.T, rate int64, delay time.Duration, size int, forwarded, buffered bool) (took time.Duration, carried int64) {
+	p := Calm(1)
+	p.Network = world.Conditions{Delay: delay, Buffered: buffered}
+	p.SnapshotEvery, p.CompareEvery, p.Tail, p.SegmentSize = 1<<30, 1<<30, 1<<20, 4<<20
+	s, err := New(p, &Work{Kit: contract.Kit{New: func() smr.StateMachine { return &large{} }, Digest: func(m smr.StateMachine) uint64 { return m.(*large).digest }}}, nil)
+	require.NoError(t, err)
+	s.Begin()
+	require.NoError(t, s.Converge(10*time.Second))
+	leader := s.Primary()
+	submits, before := leader, int64(0)
+	if forwarded {
+		submits = (leader + 1) % 3
+	}
+	count := func() (sum int64) {
+		s.net.Each(func(_, _ int, l *world.Link) { sum += l.Carried })
+		return sum
+	}
+	for from := range 3 {
+		for to := range 3 {
+			if from != to {
+				require.NoError(t, s.Do(fault.Fault{Kind: fault.NarrowLink, Host: from, To: to, N: rate}))
+			}
+		}
+	}
+	all := func(op uint64) func() bool {
+		return func() bool { return min(s.Status(0).Applied, s.Status(1).Applied, s.Status(2).Applied) >= op }
+	}
+	s.Call(submits, 1, Operation{Body: make([]byte, 8)}) // opens the session
+	s.RunFor(5 * time.Second)
+	applied := s.Status(leader).Applied
+	require.True(t, all(applied)())
+	before = count()
+	began, view := s.Now(), s.Status(leader).State.Head.View
+	s.Call(submits, 1, Operation{Body: make([]byte, size)})
+	require.True(t, s.RunUntil(all(applied+1), time.Hour), "all apply it")
+	require.Nil(t, s.Violation())
+	assert.Equal(t, view, s.Status(leader).State.Head.View, "nobody leaves the view")
+	return s.Now() - began, count() - before
+}
+
+// C5: an operation that its links carry for long is sent once, as fast as they carry, and nobody leaves the view
+// meanwhile.
+func TestLargeOperationOverNarrowLinks(t *testing.T) {
+	singleThreaded(t)
+	for _, link := range []struct {
+		rate int64
+		size int
+	}{{51 << 10, 1 << 20}, {256 << 10, 1 << 20}, {256 << 10, 8 << 20}, {1 << 20, 1 << 20}, {4 << 20, vsr.MaxBody}} {
+		for i := range 8 {
+			delay, forwarded, buffered := time.Millisecond, i&1 != 0, i&2 != 0
+			if i&4 != 0 {
+				delay = 100 * time.Millisecond
+			}
+			t.Run(fmt.Sprintf("%dKiB at %dKiB/%v/%v/%v", link.size>>10, link.rate>>10, delay, forwarded, buffered), func(t *testing.T) {
+				took, carried := largeOperation(t, link.rate, delay, link.size, forwarded, buffered)
+				hops, legs := 2, 1
+				if forwarded {
+					hops, legs = 3, 2
+				}
+				least := time.Duration(int64(legs*link.size) * int64(time.Second) / link.rate)
+				t.Logf("%v at %d%% of the rate, %d%% of the bytes", took.Round(time.Millisecond), 100*least/took, 100*carried/int64(hops*link.size))
+				assert.LessOrEqual(t, 10*carried, int64(12*hops*link.size), "bytes")
+				assert.LessOrEqual(t, 8*took, 10*least+time.Duration(legs)*8*time.Second, "time, after a second in which the streams learn what the links carry")
 			})
 		}
 	}

@@ -37,6 +37,11 @@ func (p *process) Ready(out *vsr.Output) {
 	}
 }
 
+// InParts reports a message that leaves in parts.
+func (p *process) InParts(x shell.Packet) {
+	p.s.judged(p.s.judge.Sends(p.h.i, x.Header, x.Message))
+}
+
 // Saved reports saves that became durable.
 func (p *process) Saved(saves []*vsr.Save) {
 	h := p.h

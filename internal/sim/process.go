@@ -72,7 +72,7 @@ func (p *process) config() shell.Config {
 		c.Detector = detector.Default(s.p.Heartbeat)
 	}
 	config := shell.Config{Core: c, Group: groupName, FS: h.fs, Dir: dataDir, SegmentSize: x.SegmentSize,
-		ChunkSize: x.ChunkSize, SnapshotEvery: x.SnapshotEvery, SnapshotBytes: x.SnapshotBytes,
+		ChunkSize: x.ChunkSize, PartSize: x.PartSize, SnapshotEvery: x.SnapshotEvery, SnapshotBytes: x.SnapshotBytes,
 		MaxMessages: s.p.Inbox, User: p.user, Driver: p, Observer: p}
 	if w, ok := s.watcher.(CoreWatcher); ok {
 		config.Recorder = w.Recorder()

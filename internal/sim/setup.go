@@ -31,6 +31,7 @@ type Setup struct {
 	CompareEvery  int // operations between two comparisons of whole states
 	SegmentSize   int64
 	ChunkSize     int
+	PartSize      int // of a large message; 0: as a replica has it
 
 	Network  world.Conditions
 	Callers  Callers
@@ -118,6 +119,9 @@ func Draw(seed uint64) (*Setup, *Hazards) {
 	}
 	if r := world.NewStream(seed, "inbox"); r.Chance(0.2) {
 		p.Inbox = world.OneOf[int64](r, 2<<10, 16<<10)
+	}
+	if r := world.NewStream(seed, "parts"); r.Chance(0.3) {
+		p.PartSize = world.OneOf(r, 8, 32, 128)
 	}
 	p.Differ = world.NewStream(seed, "differ").Chance(0.2)
 	h := drawHazards(s)

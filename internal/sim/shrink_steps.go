@@ -254,7 +254,7 @@ func (k *shrinker) plainWorld() {
 		func(x *Schedule) {
 			y := &x.Setup
 			y.Window, y.Inbox, y.Tail, y.KeepLog = p.Window, p.Inbox, p.Tail, p.KeepLog
-			y.SegmentSize, y.ChunkSize = p.SegmentSize, p.ChunkSize
+			y.SegmentSize, y.ChunkSize, y.PartSize = p.SegmentSize, p.ChunkSize, p.PartSize
 		},
 	)
 }

@@ -173,8 +173,7 @@ func (r *Replica) onNewState(from Index, h Header, m *NewState) {
 	if !r.isNextPrimary() || m.View != r.head.View || c.best == nil || m.Best != c.best.Last || from != c.owner {
 		return
 	}
-	c.giveUpAt = r.now.Add(c.timeout) // the transfer makes progress
-	c.resendAt = r.after(repeatVotes)
+	r.stateMoves()
 	switch {
 	case m.Gone: // V6: let the owner lead instead
 		r.vote(r.members.viewOf(c.owner, r.head.View))

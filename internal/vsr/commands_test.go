@@ -24,6 +24,8 @@ import (
 //	deliver [a→b [Kind]]  deliver messages in transit now; by default all that are not held
 //	drop, duplicate [a→b [Kind]]
 //	estrange a→b [Kind]   make messages in transit come from another incarnation of the sender
+//	carried a b           a part of a large message to b has arrived there
+//	part a b              a sends b a part of a large message
 //	hold, lose a→b [Kind] such messages, now and later, move only when named, or are lost
 //	saved a [n]           complete the oldest n saves, by default all
 //	crash a [keep=n]      stop; n of the saves not reported were durable nevertheless
@@ -412,6 +414,21 @@ var atOne = map[string]func(*script, *host, []string) error{
 		}
 		h.core.forward([]Proposal{p})
 		s.g.turn(h)
+		return err
+	},
+	"carried": func(s *script, h *host, args []string) error {
+		to, err := s.g.host(args[0])
+		if err == nil {
+			h.core.Step(s.g.now, &Carried{To: to.index})
+			s.g.turn(h)
+		}
+		return err
+	},
+	"part": func(s *script, h *host, args []string) error {
+		to, err := s.g.host(args[0])
+		if err == nil {
+			s.g.send(h, Outgoing{To: []Index{to.index}, Message: &Part{Stream: 1, Data: []byte("part")}})
+		}
 		return err
 	},
 	"forget": func(s *script, h *host, args []string) error {

@@ -74,6 +74,9 @@
 // A chunk may come from any member that holds that very snapshot, so a transfer survives broken
 // connections, restarts and changes of primary.
 //
+// A message of one large entry or proposal travels in parts, which the shell sends and puts together.
+// To the core they show that it makes progress (C5, parts.go).
+//
 // # Formation and memory
 //
 // forming.go. A replica with an empty disk gives its memory a random identity, its incarnation, and

@@ -24,6 +24,8 @@ type (
 		List   string
 		Reason string
 	}
+	// Carried reports that a part of a large message to the member To has arrived there (C5).
+	Carried struct{ To Index }
 )
 
 // The events of callers.
@@ -130,6 +132,7 @@ type (
 func (*Receive) event()          {}
 func (*Tick) event()             {}
 func (*Refused) event()          {}
+func (*Carried) event()          {}
 func (*Propose) event()          {}
 func (*Forget) event()           {}
 func (*Read) event()             {}
@@ -162,6 +165,8 @@ func (r *Replica) Step(now time.Time, e Event) {
 		r.tick()
 	case *Refused:
 		r.refused(e)
+	case *Carried:
+		r.carried(e.To)
 	case *Propose:
 		e.Number, e.Err = r.propose(e.Body)
 	case *Forget:

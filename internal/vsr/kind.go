@@ -25,6 +25,8 @@ const (
 	KindGetChunk        MessageKind = 18
 	KindSnapshotChunk   MessageKind = 19
 	KindRelay           MessageKind = 20
+	KindPart            MessageKind = 21
+	KindPartOK          MessageKind = 22
 )
 
 // messageKinds describes every kind: its name, how to make an empty message of it, whether a later
@@ -57,10 +59,12 @@ var messageKinds = [...]struct {
 	KindGetChunk:        {"GetChunk", func() Message { return new(GetChunk) }, false, false, true},
 	KindSnapshotChunk:   {"SnapshotChunk", func() Message { return new(SnapshotChunk) }, false, true, true},
 	KindRelay:           {"Relay", func() Message { return new(Relay) }, false, true, false},
+	KindPart:            {"Part", func() Message { return new(Part) }, false, true, false},
+	KindPartOK:          {"PartOK", func() Message { return new(PartOK) }, true, false, false},
 }
 
 // LastKind is the kind with the highest number.
-const LastKind = KindRelay
+const LastKind = KindPartOK
 
 // KindOf returns the kind of a message.
 func KindOf(m Message) MessageKind { return m.kind() }
@@ -122,3 +126,5 @@ func (*SnapshotOffer) kind() MessageKind   { return KindSnapshotOffer }
 func (*GetChunk) kind() MessageKind        { return KindGetChunk }
 func (*SnapshotChunk) kind() MessageKind   { return KindSnapshotChunk }
 func (*Relay) kind() MessageKind           { return KindRelay }
+func (*Part) kind() MessageKind            { return KindPart }
+func (*PartOK) kind() MessageKind          { return KindPartOK }

@@ -186,6 +186,24 @@ type (
 	}
 )
 
+// The messages by which a large message travels in parts (C5). The shell sends and handles them; to the core they show
+// that their sender is heard, and that what it sends makes progress.
+type (
+	// Part carries a part of a large message, which is encoded. The parts of the messages to one receiver form a stream.
+	Part struct {
+		Stream uint64 // number of the stream from this process to the receiver; it rises
+		Number uint64 // of the part in the stream, from 0
+		Last   bool   // the message ends with it
+		Data   []byte
+	}
+	// PartOK answers Parts.
+	PartOK struct {
+		Start   uint64 // of the process that sent the Part
+		Stream  uint64
+		Arrived uint64 // number of parts of the stream that have arrived without a gap
+	}
+)
+
 // Relay is a message of one member to another that a third passes on, because the link between the
 // two is cut. The relay changes nothing but its own header.
 type Relay struct {

@@ -80,6 +80,8 @@ func (r *Replica) handle(from Index, h Header, m Message) {
 		r.onGetChunk(from, m)
 	case *SnapshotChunk:
 		r.onSnapshotChunk(from, m)
+	case *Part:
+		r.onPart(from)
 	}
 }
 

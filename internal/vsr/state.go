@@ -92,6 +92,9 @@ func (r *Replica) changeStalls() bool {
 // Commit returns the commit number.
 func (r *Replica) Commit() OpNumber { return r.commit }
 
+// Identified reports whether what Header returns is durable.
+func (r *Replica) Identified() bool { return r.saves.doneSeq > 0 && r.saves.identified() }
+
 // TakenBack returns the highest commit number before the log was cut on a full disk (F13), 0 if it never
 // was.
 func (r *Replica) TakenBack() OpNumber { return r.takenBack }

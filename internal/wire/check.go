@@ -47,10 +47,20 @@ func check(h *vsr.Header, m vsr.Message) error {
 		return checkSnapshotID(h, &m.Snapshot)
 	case *vsr.SnapshotChunk:
 		return checkSnapshotID(h, &m.Snapshot)
+	case *vsr.Part:
+		return checkPart(m)
 	case *vsr.Relay:
 		return checkRelay(m)
 	}
 	return nil // the other kinds hold only numbers, which may have any value
+}
+
+// checkPart checks that a part is not empty.
+func checkPart(m *vsr.Part) error {
+	if len(m.Data) == 0 {
+		return fmt.Errorf("part %d is empty", m.Number)
+	}
+	return nil
 }
 
 // checkRelay checks that a message goes from one member to another, and what its sender sent.

@@ -25,7 +25,7 @@ import (
 // The checksum covers all bytes before it. kind is a vsr.MessageKind. The file payload.go describes
 // the payloads, entry.go the entries.
 const (
-	version      = 9
+	version      = 10
 	headerSize   = 58
 	checksumSize = 4
 )
@@ -131,6 +131,8 @@ func MaxSize(m vsr.Message) int {
 	case *vsr.Request:
 		return MessageOverhead + proposalsSize(m.Requests)
 	case *vsr.SnapshotChunk:
+		return MessageOverhead + len(m.Data)
+	case *vsr.Part:
 		return MessageOverhead + len(m.Data)
 	case *vsr.Question:
 		return MessageOverhead + len(m.List)

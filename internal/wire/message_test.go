@@ -102,9 +102,9 @@ func TestEnvelopeThatDoesNotFitIsRefused(t *testing.T) {
 		change func(b []byte)
 		want   string
 	}{
-		"another version":  {func(b []byte) { b[0] = version + 1 }, "format version 10, not 9: the sender runs another release"},
+		"another version":  {func(b []byte) { b[0] = version + 1 }, "format version 11, not 10: the sender runs another release"},
 		"no kind":          {func(b []byte) { b[1] = 0 }, "unknown kind 0"},
-		"unknown kind":     {func(b []byte) { b[1] = byte(vsr.LastKind) + 1 }, "unknown kind 21"},
+		"unknown kind":     {func(b []byte) { b[1] = byte(vsr.LastKind) + 1 }, "unknown kind 23"},
 		"another group":    {func(b []byte) { b[2] ^= 1 }, "Config.Group differs"},
 		"flag neither way": {func(b []byte) { b[len(b)-1] = 2 }, "Reply: flag is 2, not 0 or 1"},
 	} {

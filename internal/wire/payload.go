@@ -93,6 +93,12 @@ func (f *fields) payloadOutsideLog(m vsr.Message) {
 		f.snapshotID(&m.Snapshot)
 		f.num32(&m.Chunk)
 		f.bytes(&m.Data)
+	case *vsr.Part:
+		num2(f, &m.Stream, &m.Number)
+		f.flag(&m.Last)
+		f.bytes(&m.Data)
+	case *vsr.PartOK:
+		num3(f, &m.Start, &m.Stream, &m.Arrived)
 	case *vsr.Relay:
 		f.relay(m)
 	}

@@ -60,6 +60,8 @@ func samples() []vsr.Message {
 		&vsr.GetChunk{Snapshot: id, Chunk: 1},
 		&vsr.SnapshotChunk{Snapshot: id, Chunk: 1, Data: []byte("state")},
 		&vsr.Relay{From: 1, To: 2, Unheard: true, Sender: testHeader, Message: &vsr.PrepareOK{View: 4, Op: 12}},
+		&vsr.Part{Stream: 3, Number: 41, Last: true, Data: []byte("part")},
+		&vsr.PartOK{Start: 7, Stream: 3, Arrived: 42},
 	}
 }
 
@@ -245,6 +247,10 @@ func (r random) outside(k vsr.MessageKind, h vsr.Header, view vsr.View) (vsr.Hea
 			Overloaded: r.flag(), Full: r.flag()}
 	case vsr.KindReadRound:
 		return h, &vsr.ReadRound{View: view, Read: r.num()}
+	case vsr.KindPart:
+		return h, &vsr.Part{Stream: r.num(), Number: r.num(), Last: r.flag(), Data: append([]byte{1}, r.body()...)}
+	case vsr.KindPartOK:
+		return h, &vsr.PartOK{Start: r.num(), Stream: r.num(), Arrived: r.num()}
 	case vsr.KindReadRoundOK:
 		return h, &vsr.ReadRoundOK{View: view, Start: r.num(), Read: r.num(), Op: vsr.OpNumber(r.num())}
 	}

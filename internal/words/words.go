@@ -20,6 +20,8 @@ func Message(m vsr.Message) string {
 		fields = fmt.Sprintf("view=%d attempt=%d %d requests", m.View, m.Attempt, len(m.Requests))
 	case *vsr.SnapshotChunk:
 		fields = fmt.Sprintf("%v chunk=%d %d bytes", m.Snapshot.Last, m.Chunk, len(m.Data))
+	case *vsr.Part:
+		fields = fmt.Sprintf("stream=%d part=%d last=%v %d bytes", m.Stream, m.Number, m.Last, len(m.Data))
 	case *vsr.Relay:
 		fields = fmt.Sprintf("from=%d to=%d unheard=%v %s", m.From, m.To, m.Unheard, Message(m.Message))
 	}

@@ -19,6 +19,7 @@ func TestMessages(t *testing.T) {
 		"Prepare view=2 after=7@1.2 [8@1.2..9@1.2] commit=6":          &vsr.Prepare{View: 2, Prev: stamp, Commit: 6, Entries: batch},
 		"NewState view=3 best=7@1.2 after=0@0.0 gone=true []":         &vsr.NewState{View: 3, Best: stamp, Gone: true},
 		"Request view=2 attempt=4 1 requests":                         &vsr.Request{View: 2, Attempt: 4, Requests: make([]vsr.Proposal, 1)},
+		"Part stream=2 part=7 last=true 5 bytes":                      &vsr.Part{Stream: 2, Number: 7, Last: true, Data: make([]byte, 5)},
 		"SnapshotChunk 7@1.2 chunk=1 5 bytes":                         &vsr.SnapshotChunk{Snapshot: snapshot.SnapshotID, Chunk: 1, Data: make([]byte, 5)},
 		"CommitOK {View:2 Round:5 Op:9 Applied:8 Full:true Problem:}": &vsr.CommitOK{View: 2, Round: 5, Op: 9, Applied: 8, Full: true},
 	} {

@@ -33,8 +33,8 @@ func (j *Judge) checkMessage(i int, h vsr.Header, m vsr.Message) error {
 	switch m := m.(type) {
 	case *vsr.Relay:
 		return j.claimsRelay(i, h, m)
-	case *vsr.Question:
-		return nil
+	case *vsr.Question, *vsr.Part, *vsr.PartOK:
+		return nil // whoever sends a Part has made the claims of its message before
 	case *vsr.Answer:
 		return j.claimsGroup(d, m)
 	}

@@ -15,6 +15,7 @@ type Conditions struct {
 	Lateness      time.Duration
 	Replay        float64 // followed by an old message
 	Corrupt       float64
+	Buffered      bool // buffers on the way take all that waits for a narrow link, so that nothing overtakes it there
 }
 
 // Group is the members that a network connects.
@@ -234,7 +235,7 @@ func (l *Link) deliver(delay time.Duration, id uint64, b []byte, bulk bool) {
 	case l.rate() == 0 && l.waiting == 0:
 		l.net.events.After(delay, d.arrive)
 		return
-	case bulk:
+	case bulk || l.net.Buffered:
 		l.bulk = append(l.bulk, d)
 	default:
 		l.ahead = append(l.ahead, d)

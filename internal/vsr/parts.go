@@ -1,0 +1,54 @@
+package vsr
+
+// The progress of large messages, which travel in parts (C5). As long as parts arrive, nothing is lost, and nobody is
+// taken to be stuck.
+
+// carried records that a part of a large message to a member has arrived there. Prepares and requests that go to
+// another member through it count as well.
+func (r *Replica) carried(to Index) {
+	for _, i := range r.others {
+		if i == to || r.relayTo(i) == to {
+			r.carriedFor(i)
+		}
+	}
+}
+
+func (r *Replica) carriedFor(i Index) {
+	switch {
+	case r.status == changingView && i == r.prim() && r.viewChange.givenFrom > 0: // it receives the best log from here
+		r.viewChange.giveUpAt = r.now.Add(r.viewChange.timeout)
+	case r.isPrimary():
+		if p := &r.primary.progress[i]; len(p.inFlight) > 0 {
+			p.progressAt = r.now
+			r.advanced(i)
+		}
+	case i == r.prim():
+		r.forwards()
+	}
+}
+
+// forwards records that the requests on their way to the primary, if there are any, make progress.
+func (r *Replica) forwards() {
+	if f := r.forwardingNow(); len(f.inFlight) > 0 {
+		f.progressAt = r.now
+	}
+}
+
+// onPart records that a part of a large message of a member has arrived. What comes from the primary may hold the
+// requests of this replica, which are not lost then. The primary of a view that has not begun waits on if it comes from
+// the owner of the best log (V6).
+func (r *Replica) onPart(from Index) {
+	if from == r.prim() {
+		r.forwards()
+	}
+	if c := &r.viewChange; r.isNextPrimary() && c.stateRequested && from == c.owner {
+		r.stateMoves()
+	}
+}
+
+// stateMoves gives a view change more time, because the best log is being received.
+func (r *Replica) stateMoves() {
+	c := &r.viewChange
+	c.giveUpAt = r.now.Add(c.timeout)
+	c.resendAt = r.after(repeatVotes)
+}
