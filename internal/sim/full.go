@@ -21,6 +21,10 @@ func (c *chance) fillDisks(r world.Stream) {
 // settling is how long callers go on until all members know whose disks are full.
 const settling = 15 * time.Second
 
+// knowing is how long it takes a primary to know which members answer, if the calls have filled a disk at last and the
+// view has changed for that: a new primary counts all members until then, and accepts commands.
+const knowing = 5 * time.Second
+
 // servesFull fills the disks of some members for good in a group that has settled, and expects what F13 promises: every
 // call ends, with an answer or refused for want of space, and reads are answered at a primary that reports so, or
 // reports nothing. After that the disks have space.
@@ -41,6 +45,7 @@ func (s *Sim) servesFull() {
 			}
 		}
 	}
+	s.RunFor(knowing)
 	full, calls := s.fullDisks(), s.callAll(r)
 	wait := 5 * time.Second
 	if s.p.Inbox > 0 {
