@@ -313,6 +313,7 @@ func (x *seeded) rests() {
 		}
 		x.checker.found(x.wires.fault())
 	})
+	synctest.Wait() // what fault has put into the inboxes leaves them before it keeps a message out
 }
 
 // rereads damages a log, every op of which a mark covers by now, and has its member read it.
