@@ -24,8 +24,8 @@ func TestAllocations(t *testing.T) {
 	}{
 		"one caller":               {1, true, 16},
 		"one caller, with a log":   {1, false, 23},
-		"many callers":             {128, true, 16},
-		"many callers, with a log": {128, false, 13.5},
+		"many callers":             {128, true, 4},
+		"many callers, with a log": {128, false, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			round := rounds(t, c.callers, inProcess(t, c.volatile))

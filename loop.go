@@ -21,11 +21,14 @@ func (r *Replica) receive(from ID, b []byte) {
 func (r *Replica) loop() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	loop := &r.shell.Loop
+	loop, gathers := &r.shell.Loop, gathering{}
 	for {
 		select {
 		case <-r.stop:
 		case <-r.inbox.Wake():
+			if loop.Callers() > 1 { // one caller only waits for its own result
+				gathers.yield()
+			}
 		case <-timer.C:
 		}
 		r.pace("loop")

@@ -158,6 +158,14 @@ func (c *calls) follow(s *vsr.State) {
 	}
 }
 
+// Callers returns how many callers waited at the beginning of the latest turn or, if more did, wait now.
+func (l *Loop) Callers() int { return max(l.callers, l.waiting()) }
+
+func (l *Loop) waiting() int {
+	calls, reads := l.Waiting()
+	return calls + reads
+}
+
 // Waiting returns how many calls and reads wait.
 func (l *Loop) Waiting() (calls, reads int) {
 	return l.calls.waiting.count, l.reads.unconfirmed.count + len(l.reads.unapplied) + len(l.reads.stateless)

@@ -20,6 +20,7 @@ type Loop struct {
 	volatile bool
 
 	now     time.Time    // of this turn
+	callers int          // that waited when it began
 	applied vsr.OpNumber // highest op that the applier has reported
 	reached vsr.OpNumber // highest op that was reported to the core as applied
 	small   []byte       // see encode
@@ -75,6 +76,7 @@ func (l *Loop) step(e vsr.Event) {
 // Begin begins a turn. The core learns the time first: after a pause of the process it must notice the pause before it
 // handles the inputs that arrived during it (D4).
 func (l *Loop) Begin(now time.Time) {
+	l.callers = l.waiting()
 	l.now = now
 	l.step(&l.memory.tick)
 	l.appliedUpTo(vsr.OpNumber(l.shell.Applier.reached.Load()))
