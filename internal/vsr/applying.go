@@ -112,8 +112,15 @@ func (r *Replica) trimTail() {
 	r.log.trim(min(to, r.saves.durable))
 }
 
-// swamped reports whether the entries that wait to be applied exceed the limit of memory. Only a replica
-// without a disk gets into that state, and a snapshot ends it.
+// swamped reports whether the entries that wait to be applied, or to be durable, exceed the limit of memory. A replica
+// without a disk gets into that state, and a snapshot ends it; or one whose disk hangs for long (D3).
 func (r *Replica) swamped() bool {
-	return r.cfg.Volatile && r.log.bytesAbove(r.applied) > 2*r.cfg.Window
+	if r.cfg.Volatile {
+		return r.log.bytesAbove(r.applied) > 2*r.cfg.Window
+	}
+	return r.log.bytesAbove(r.saves.durable) > r.mostUnsaved()
 }
+
+// mostUnsaved returns how many bytes of entries may wait for the disk of a backup: as many as a primary sends whatever
+// the backup saves, and its own window.
+func (r *Replica) mostUnsaved() int64 { return r.cfg.Window + MaxInFlight + MaxBody }

@@ -179,7 +179,7 @@ func (r *Replica) gather() {
 
 func (r *Replica) forward(batch []Proposal) {
 	r.requests.attempt++
-	r.sendTo(r.prim(), &Request{View: r.head.View, Attempt: r.requests.attempt, Requests: batch})
+	r.sendTo(r.prim(), &Request{View: r.head.View, Attempt: r.requests.attempt, Op: r.checked, Requests: batch})
 }
 
 // openSession requests the entry that opens the session of this process (X1).
@@ -269,7 +269,9 @@ func (r *Replica) onRequest(from Index, h Header, m *Request) {
 	if !r.requests.handled[from].raise(h.Start, m.Attempt) {
 		return // a late copy
 	}
-	r.primary.progress[from].requestedAt = r.now
+	if !over {
+		r.asked(from, m.Op)
+	}
 	accepted := &r.requests.accepted[from]
 	if accepted.start == h.Start {
 		refusal.Accepted = accepted.attempt

@@ -174,11 +174,18 @@ func (r *Replica) checkInFlight() error {
 	most := r.newFlow()
 	limit := most.Limit()
 	for i := range r.primary.progress {
-		p, sum := &r.primary.progress[i], int64(0)
-		for _, x := range p.inFlight {
+		p, sum, seen := &r.primary.progress[i], int64(0), int64(0)
+		for i, x := range p.inFlight {
 			sum += x.bytes
+			if i < p.seenCount {
+				seen += x.bytes
+			}
 		}
-		if n := len(p.inFlight); sum != p.inFlightBytes || n > 0 && sum-p.inFlight[n-1].bytes > limit {
+		limit := limit
+		if seen > 0 {
+			limit = max(limit, r.cfg.Window) // it may outrun its disk
+		}
+		if n := len(p.inFlight); sum != p.inFlightBytes || seen != p.seenBytes || n > 0 && sum-p.inFlight[n-1].bytes > limit {
 			return fmt.Errorf("11.10: %d bytes are in flight to %s, counted as %d; the limit is %d and one message", sum, r.memberID(Index(i)), p.inFlightBytes, limit)
 		}
 	}
@@ -206,6 +213,9 @@ func (r *Replica) checkMemory() error {
 	l, limit := &r.log, r.cfg.Tail+r.cfg.Tail/8
 	if r.cfg.Volatile || r.saves.doneSeq == 0 || l.tail.empty() {
 		return nil
+	}
+	if unsaved, limit := l.bytesAbove(r.saves.durable), r.mostUnsaved()+MaxBody+MaxBatch; !r.isPrimary() && unsaved > limit {
+		return fmt.Errorf("11.10: %d bytes wait to be durable, not %d at most", unsaved, limit)
 	}
 	all := l.tail.bytes()
 	if applied := all - l.bytesAbove(min(r.applied, r.saves.durable)); applied > limit {

@@ -62,6 +62,8 @@ var contents = map[string]string{
 	"GetState Prev":          "compared with the log (V6)",
 	"NewState Prev":          "compared with the log (V6)",
 	"ReadRound Read":         "the answer repeats it",
+	"ReadRound Op":           "what is told (D3)",
+	"Request Op":             "what is told (D3)",
 	"GetChunk Snapshot":      "compared by the shell with the snapshots that it holds",
 	"SnapshotOffer Snapshot": "what is offered",
 	"Part Stream":            "compared by the shell with the stream that it receives",

@@ -18,7 +18,7 @@ func (r *Replica) heartbeat() {
 			q.probe(q.preparePrev + 1)
 			q.tries++
 		} else if q.probeSent && r.cannotAnswer(q) {
-			q.probe(q.preparePrev + 1)
+			q.probe(max(q.preparePrev, q.seen) + 1)
 		}
 		if q.state == installing && r.now.Sub(q.offeredAt) >= repeatOffers*r.cfg.Heartbeat {
 			r.offer(i)

@@ -129,6 +129,7 @@ type (
 	Request struct {
 		View     View
 		Attempt  uint64
+		Op       OpNumber // last op checked in View, as in CommitOK
 		Requests []Proposal
 	}
 	// Proposal is one request of a session.
@@ -153,6 +154,7 @@ type (
 	ReadRound struct {
 		View View
 		Read uint64
+		Op   OpNumber // last op checked in View, as in CommitOK
 	}
 	// ReadRoundOK answers a ReadRound.
 	ReadRoundOK struct {

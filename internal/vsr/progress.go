@@ -61,6 +61,11 @@ type progress struct {
 	inFlight      []sentEntries
 	inFlightBytes int64
 	flow          flow.Flow // limits inFlightBytes
+	// seenCount is how many of inFlight end at or below seen, and seenBytes are their bytes. They wait for the
+	// backup's disk. savedAt is when match rose, or when the first entries in flight were sent.
+	seenCount int
+	seenBytes int64
+	savedAt   time.Time
 	// sentTo is the highest op sent. sentTo <= last.
 	sentTo OpNumber
 
@@ -115,7 +120,7 @@ type sentEntries struct {
 func (p *progress) probe(next OpNumber) {
 	p.state, p.next, p.probeSent = probing, max(next, p.match+1), false
 	p.seen = max(min(p.seen, p.next-1), p.match)
-	p.inFlight, p.inFlightBytes = p.inFlight[:0], 0
+	p.inFlight, p.inFlightBytes, p.seenCount, p.seenBytes = p.inFlight[:0], 0, 0, 0
 	p.flow.Lost()
 }
 
@@ -131,6 +136,26 @@ func (p *progress) restarted() { p.sentTo, p.tries = p.next-1, 0 }
 func (p *progress) reported(op OpNumber, now time.Time) {
 	if op > p.seen {
 		p.seen, p.progressAt = op, now
+		p.countSeen()
+	}
+}
+
+// countSeen counts the entries in flight that the backup has checked.
+func (p *progress) countSeen() {
+	for p.seenCount < len(p.inFlight) && p.inFlight[p.seenCount].last <= p.seen {
+		p.seenBytes += p.inFlight[p.seenCount].bytes
+		p.seenCount++
+	}
+}
+
+// asked records that a member has sent a Request or a ReadRound of this view, and which op it has checked. One that can
+// answer nothing says so in no other way (D3). Once it has checked all that was sent, it is sent more.
+func (r *Replica) asked(from Index, op OpNumber) {
+	p := &r.primary.progress[from]
+	p.requestedAt = r.now
+	p.reported(min(op, r.log.last.Op), r.now)
+	if p.probeSent && p.seen >= p.next-1 && r.cannotAnswer(p) {
+		p.probe(p.seen + 1)
 	}
 }
 
@@ -140,8 +165,12 @@ func (p *progress) taken(now time.Time, heartbeat time.Duration) {
 	for n < len(p.inFlight) && p.inFlight[n].last <= p.match {
 		p.inFlightBytes -= p.inFlight[n].bytes
 		p.flow.Took(p.inFlight[n].bytes)
+		if n < p.seenCount {
+			p.seenBytes -= p.inFlight[n].bytes
+		}
 		n++
 	}
+	p.seenCount = max(p.seenCount-n, 0)
 	p.inFlight = slices.Delete(p.inFlight, 0, n)
 	if p.flow.Times(0, uint64(p.match)) {
 		p.flow.Answered(now, heartbeat)
@@ -152,13 +181,14 @@ func (p *progress) taken(now time.Time, heartbeat time.Duration) {
 // acknowledged records an acknowledgement up to op by the process with that start number.
 func (p *progress) acknowledged(op OpNumber, start uint64, now time.Time, heartbeat time.Duration) {
 	if op > p.match {
-		p.progressAt = now
+		p.progressAt, p.savedAt = now, now
 	}
 	if op >= p.match {
 		p.match, p.matchStart = op, start
 	}
 	p.seen = max(p.seen, p.match)
 	p.taken(now, heartbeat)
+	p.countSeen()
 	p.next = max(p.next, p.match+1)
 	p.probeSent = false
 	if p.state == installing && p.match < p.offered.Last.Op {
@@ -213,7 +243,14 @@ func (r *Replica) wants(i Index) bool {
 	if p.state != probing && p.full && r.needsSpace(p.next) {
 		return false
 	}
-	return p.state == probing || p.next <= r.log.last.Op && p.inFlightBytes < p.flow.Room()
+	return p.state == probing || p.next <= r.log.last.Op && (p.inFlightBytes < p.flow.Room() || r.outruns(p))
+}
+
+// outruns reports whether a backup is sent entries although as many as its flow allows are not durable there: it has
+// saved nothing for a while, but has checked what was sent. Its disk hangs, and its callers wait for entries (D3).
+func (r *Replica) outruns(p *progress) bool {
+	return p.seenCount > 0 && r.now.Sub(p.savedAt) > voteExpiry*r.cfg.Heartbeat &&
+		p.inFlightBytes-p.seenBytes < p.flow.Room() && p.inFlightBytes < r.cfg.Window
 }
 
 // batch returns the bytes of entries for one message to these backups.
@@ -272,7 +309,7 @@ func (r *Replica) sendPrepare(prev Viewstamp, entries []Entry, to []Index) {
 		p.next, p.preparePrev = prev.Op+OpNumber(len(entries))+1, prev.Op
 		p.commitSent, p.elicitAck, p.probeSent = r.commit, false, p.state == probing
 		if len(p.inFlight) == 0 {
-			p.progressAt = r.now
+			p.progressAt, p.savedAt = r.now, r.now
 		}
 		if len(entries) > 0 {
 			p.inFlight = append(p.inFlight, sentEntries{p.next - 1, bytes})

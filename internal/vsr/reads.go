@@ -85,7 +85,7 @@ func (r *Replica) onReadRound(from Index, h Header, m *ReadRound) {
 	w, x := &r.reads, reader{from, h.Start, m.Read}
 	waits := slices.Contains(w.waiting, x) || slices.ContainsFunc(w.rounds, func(b readBatch) bool { return slices.Contains(b.readers, x) })
 	if r.isPrimary() && m.View == r.head.View {
-		r.primary.progress[from].requestedAt = r.now
+		r.asked(from, m.Op)
 	}
 	if !r.isPrimary() || m.View != r.head.View || r.primary.resigned != serving || waits {
 		return
@@ -164,7 +164,7 @@ func (r *Replica) flushReads() {
 
 func (r *Replica) sendReadRound() {
 	r.reads.retryAt = r.after(repeatVotes)
-	r.sendTo(r.prim(), &ReadRound{View: r.head.View, Read: r.reads.inquiry})
+	r.sendTo(r.prim(), &ReadRound{View: r.head.View, Read: r.reads.inquiry, Op: r.checked})
 }
 
 // onReadRoundOK confirms the reads that the ReadRound was sent for. Because the number is that of

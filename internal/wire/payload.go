@@ -69,7 +69,7 @@ func (f *fields) payloadOutsideLog(m vsr.Message) {
 		num(f, &m.Start)
 		f.stamp(&m.Acknowledged)
 	case *vsr.Request:
-		num2(f, &m.View, &m.Attempt)
+		num3(f, &m.View, &m.Attempt, &m.Op)
 		f.proposals(&m.Requests)
 	case *vsr.Reply:
 		num4(f, &m.View, &m.Start, &m.Attempt, &m.From)
@@ -77,7 +77,7 @@ func (f *fields) payloadOutsideLog(m vsr.Message) {
 		f.flag(&m.Overloaded)
 		f.flag(&m.Full)
 	case *vsr.ReadRound:
-		num2(f, &m.View, &m.Read)
+		num3(f, &m.View, &m.Read, &m.Op)
 	case *vsr.ReadRoundOK:
 		num4(f, &m.View, &m.Start, &m.Read, &m.Op)
 	case *vsr.SnapshotOffer:

@@ -49,12 +49,12 @@ func samples() []vsr.Message {
 		&vsr.Question{Nonce: 77, List: testList.List()},
 		&vsr.Answer{Nonce: 77, Group: testHeader.Group, Confirmed: true, Named: true, List: testList.List()},
 		&vsr.Outdated{Start: 8, Acknowledged: last},
-		&vsr.Request{View: 4, Attempt: 3, Requests: []vsr.Proposal{
+		&vsr.Request{View: 4, Attempt: 3, Op: 12, Requests: []vsr.Proposal{
 			{Kind: vsr.OpenSession, Body: []byte("a")},
 			{Session: 5, Request: 7, Floor: 2, Kind: vsr.Command, Body: []byte("x=2")},
 		}},
 		&vsr.Reply{View: 4, Start: 7, Attempt: 3, From: 7, Accepted: 2, Full: true},
-		&vsr.ReadRound{View: 4, Read: 21},
+		&vsr.ReadRound{View: 4, Read: 21, Op: 12},
 		&vsr.ReadRoundOK{View: 4, Start: 7, Read: 21, Op: 12},
 		&vsr.SnapshotOffer{View: 4, First: 13, Snapshot: vsr.Snapshot{SnapshotID: id, Size: 1000, Chunks: 2, Members: list}},
 		&vsr.GetChunk{Snapshot: id, Chunk: 1},
@@ -236,7 +236,7 @@ func (r random) outside(k vsr.MessageKind, h vsr.Header, view vsr.View) (vsr.Hea
 	case vsr.KindOutdated:
 		return h, &vsr.Outdated{Start: r.num(), Acknowledged: r.below(vsr.Viewstamp{Epoch: h.Epoch, View: view, Op: vsr.OpNumber(r.num())})}
 	case vsr.KindRequest:
-		m := &vsr.Request{View: view, Attempt: r.num()}
+		m := &vsr.Request{View: view, Attempt: r.num(), Op: vsr.OpNumber(r.num())}
 		for range r.IntN(5) {
 			m.Requests = append(m.Requests, vsr.Proposal{Session: r.num(), Request: r.num(), Floor: r.num(),
 				Kind: vsr.Command, Body: append([]byte{1}, r.body()...)})
@@ -246,7 +246,7 @@ func (r random) outside(k vsr.MessageKind, h vsr.Header, view vsr.View) (vsr.Hea
 		return h, &vsr.Reply{View: view, Start: r.num(), Attempt: r.num(), From: r.num(), Accepted: r.num(),
 			Overloaded: r.flag(), Full: r.flag()}
 	case vsr.KindReadRound:
-		return h, &vsr.ReadRound{View: view, Read: r.num()}
+		return h, &vsr.ReadRound{View: view, Read: r.num(), Op: vsr.OpNumber(r.num())}
 	case vsr.KindPart:
 		return h, &vsr.Part{Stream: r.num(), Number: r.num(), Last: r.flag(), Data: append([]byte{1}, r.body()...)}
 	case vsr.KindPartOK:
