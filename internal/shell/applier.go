@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"github.com/smr-go/smr/internal/snap"
@@ -72,6 +73,18 @@ type Applied struct {
 	Results []Result
 }
 
+// reports are reports that the loop has handled, for later steps.
+var reports = sync.Pool{New: func() any { return new(Applied) }}
+
+// release makes a report available for later steps, unless it holds more than one usually does.
+func (d *Applied) release() {
+	if cap(d.Results) <= applyBatch {
+		clear(d.Results)
+		*d = Applied{Results: d.Results[:0]}
+		reports.Put(d)
+	}
+}
+
 // Result is the result of a request of this process's session.
 type Result struct {
 	Request uint64
@@ -132,7 +145,7 @@ func (a *Applier) Doing() string {
 func (a *Applier) Failure() error { return a.failure }
 
 // Step performs the first job, or a part of it. The driver passes the report that it returns to the loop in an Input,
-// unless that is nil. An error stops the replica.
+// unless that is nil. Handling it ends its use. An error stops the replica.
 func (a *Applier) Step() (*Applied, error) {
 	defer a.does(0, 0)
 	if a.Idle() {
@@ -178,7 +191,7 @@ func (a *Applier) apply(entries []vsr.Entry) (done *Applied, err error) {
 	defer caught(&err, "StateMachine.Apply panicked at op %d; every replica that reaches it will do the same: "+
 		"fix the program, then start it again on the same directory", &at)
 	err = errExited
-	done = &Applied{}
+	done = reports.Get().(*Applied)
 	for i := range entries {
 		if a.driver.Stopping() {
 			return done, nil

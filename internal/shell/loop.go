@@ -226,7 +226,7 @@ func (l *Loop) encode(h vsr.Header, m vsr.Message) []byte {
 }
 
 // onApplied handles the applier's report: it reports the last op applied to the core, gives callers their results,
-// and releases reads that waited for an op.
+// and releases reads that waited for an op. The report is then used again.
 func (l *Loop) onApplied(a *Applied) {
 	l.applied = max(l.applied, a.Op)
 	l.jobs.advance()
@@ -241,6 +241,7 @@ func (l *Loop) onApplied(a *Applied) {
 		l.calls.done(&a.Results[i])
 	}
 	l.reads.advance()
+	a.release()
 }
 
 // Leave prepares the replica to stop: a primary announces that it leaves, so that the next one takes over at once

@@ -150,12 +150,6 @@ type constant struct{ User }
 
 func (constant) Apply(*vsr.Entry) ([]byte, error) { return nil, nil }
 
-// The shell allocates two things for a proposal, the applier's report and its results. The core allocates three: the
-// request, its place among those that wait and the save.
-func TestAProposalAllocatesLittle(t *testing.T) {
-	assert.LessOrEqual(t, testing.AllocsPerRun(1000, oneProposal(t)), 5.0)
-}
-
 func BenchmarkTurn(b *testing.B) {
 	proposal := oneProposal(b)
 	b.ReportAllocs()

@@ -123,9 +123,13 @@ func (r *Replica) forget(number uint64, size int64) {
 	for n < len(q.waiting) && q.waiting[n] == nil {
 		n++
 	}
-	q.waiting = q.waiting[n:]
 	q.results.drop(n)
 	q.floor += uint64(n)
+	if n == len(q.waiting) {
+		q.waiting = q.waiting[:0] // reuse the memory
+	} else {
+		q.waiting = q.waiting[n:]
+	}
 	q.nextToSend = max(q.nextToSend, q.floor)
 	if n > 0 && len(q.waiting) == 0 {
 		q.floorAt, q.floorRequest = r.after(floorAfter), request{}
