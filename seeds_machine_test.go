@@ -18,6 +18,7 @@ type tally struct {
 
 	happened func(trouble string) // nil: it is the reference, which has no troubles
 	pause    func() time.Duration // that Restore takes
+	sleeps   func(time.Duration)  // is told before Apply hangs
 	since    int                  // operations since Snapshot was called, and the bytes of their bodies
 	bytes    int64
 
@@ -26,6 +27,7 @@ type tally struct {
 	frozen int            // states that are frozen and not closed
 	fails  bool           // the next Apply panics
 	refuse bool           // the next Snapshot returns an error
+	hangs  time.Duration  // the next Apply takes so long
 }
 
 const recentBodies = 8
@@ -63,6 +65,9 @@ func (m *tally) Apply(op Op) []byte {
 	if m.happened != nil && op.Number%5 == 0 {
 		time.Sleep(100 * time.Microsecond) // readers see nothing of this state
 	}
+	if m.happened != nil {
+		m.hang()
+	}
 	if m.troubled(&m.fails, "a state machine fails") {
 		panic(errMachine)
 	}
@@ -74,6 +79,17 @@ func (m *tally) Apply(op Op) []byte {
 	m.recent = m.recent[max(0, len(m.recent)-recentBodies):]
 	m.locked(func() { m.given[&result[0]] = true })
 	return result
+}
+
+// hang takes as long as a trouble wants.
+func (m *tally) hang() {
+	var d time.Duration
+	m.locked(func() { d, m.hangs = m.hangs, 0 })
+	if d > 0 {
+		m.happened("a state machine hangs")
+		m.sleeps(d)
+		time.Sleep(d)
+	}
 }
 
 func (m *tally) Snapshot() (io.WriterTo, error) {

@@ -37,6 +37,7 @@ type observer struct {
 	rng      *rand.Rand // of the delays
 	slow     map[string]time.Duration
 	until    time.Time // paused until then
+	forges   bool      // the next Request is forged
 	slept    time.Time // no goroutine that was paused sleeps longer
 	left     vsr.View  // all views below it: it has voted to leave them
 
@@ -79,7 +80,8 @@ func (x *inside) most() int {
 func (c *checker) observe(id ID, start int) *observer {
 	o := &observer{c: c, id: id, i: int(id[0] - 'a'), rng: stream(c.x.seed, fmt.Sprint("pace ", id, start)),
 		slow: map[string]time.Duration{}}
-	o.machine = &tally{happened: c.x.seen.happened, given: map[*byte]bool{}, pause: o.restoring}
+	o.machine = &tally{happened: c.x.seen.happened, given: map[*byte]bool{}, pause: o.restoring,
+		sleeps: func(d time.Duration) { c.locked(func() { o.sleeps(d) }) }}
 	binary.LittleEndian.PutUint64(o.secret[:], o.rng.Uint64())
 	for _, place := range []string{"loop", "writer", "applier", "fetcher", "background", "turned"} {
 		o.slow[place] = []time.Duration{0, 0, 10 * time.Microsecond, time.Millisecond, 5 * time.Millisecond}[o.rng.IntN(5)]

@@ -27,8 +27,9 @@ var (
 var keptSeeds = []uint64{30121}
 
 // A group of real replicas, goroutines included, goes through what a seed chooses: delays at every queue, a network
-// that loses and delays, disks that stall, fill and lose power, members that crash, pause, leave and are cut off, callers
-// that give up and overwrite what they gave and were given. The judge of the simulation finds nothing wrong.
+// that loses and delays and has narrow links, disks that stall, fill and lose power, state machines that fail and hang,
+// members that crash, pause, leave, are cut off and forge requests, callers that give up and overwrite what they gave and
+// were given. The judge of the simulation finds nothing wrong.
 func TestReplicaSeeds(t *testing.T) {
 	runs := 40
 	if testing.Short() {

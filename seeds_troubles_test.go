@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/smr-go/smr/internal/vfs"
+	"github.com/smr-go/smr/internal/vsr"
+	"github.com/smr-go/smr/internal/wire"
 )
 
 // begin starts a member, if it is down, no trouble keeps it down, and it has kept its memory.
@@ -123,8 +125,28 @@ func (m *crashable) Send(to ID, msg []byte) {
 	m.o.c.mu.Lock()
 	defer m.o.c.mu.Unlock()
 	if !m.o.detached {
-		m.Transport.Send(to, msg)
+		m.Transport.Send(to, m.o.forged(msg))
 	}
+}
+
+// forged returns a message, or, if it is a Request and one is to be forged, one of a session that the sender does not have.
+// The caller holds the checker's lock.
+func (o *observer) forged(msg []byte) []byte {
+	tag := wire.TagOf("smr")
+	if !o.forges || msg[1] != byte(vsr.KindRequest) {
+		return msg
+	}
+	h, m, err := wire.DecodeMessage(msg, tag)
+	q, ok := m.(*vsr.Request)
+	if err != nil || !ok || len(q.Requests) == 0 {
+		return msg
+	}
+	o.forges = false
+	o.c.x.seen.happened("a request is forged")
+	lie := *q
+	lie.Requests = slices.Clone(q.Requests)
+	lie.Requests[0].Session += 1 << 20 // it may be opened one day
+	return wire.AppendMessage(nil, tag, h, &lie)
 }
 
 // victim chooses a member that runs, often the primary; "" if none runs.
@@ -143,10 +165,13 @@ func (x *seeded) victim() ID {
 // troubles are what can go wrong in seeded runs, and what must happen in some of them so that it can.
 var troubles = []string{"power is lost", "a process is killed", "memory is lost", "a member leaves", "a member is cut off",
 	"a link is cut", "a process pauses", "a disk is full", "descriptors run out", "a disk stalls",
-	"a sync fails", "a role is handed over",
+	"a sync fails", "a role is handed over", "a state machine hangs", "a link is narrow", "a request is forged", "all disks are full",
 	"a state machine fails", "a snapshot is refused", "a bit flips on a disk", "a disk loses what was written",
 	"a damaged disk is refused", "a replica stops because its disk is damaged",
 	"a log is compacted", "entries are read back", "a snapshot is written", "a snapshot is received"}
+
+// longestTrouble is how long a trouble lasts at most.
+const longestTrouble = 3 * time.Second
 
 // trouble makes something go wrong, for a while.
 func (x *seeded) trouble() {
@@ -154,11 +179,11 @@ func (x *seeded) trouble() {
 	if id == "" {
 		return
 	}
-	d := time.Duration(1+x.rng.IntN(3000)) * time.Millisecond
+	d := 1 + time.Duration(x.rng.Int64N(int64(longestTrouble)))
 	disk := x.disks[id]
 	f := x.faults[id]
 	volatile := x.volatile
-	switch kind := x.rng.IntN(15); {
+	switch kind := x.rng.IntN(19); {
 	case kind < 2 && (!volatile || x.mayLose()):
 		x.down(id, d, func() { x.crash(id, kind == 0) })
 		if !volatile && x.rng.IntN(3) == 0 && x.mayLose() {
@@ -195,6 +220,23 @@ func (x *seeded) trouble() {
 		x.machine(id, func(m *tally) { m.refuse = true })
 	case kind == 12 && !volatile && x.mayLose():
 		x.rot(id)
+	case kind == 15:
+		x.machine(id, func(m *tally) { m.hangs = d })
+	case kind == 16 && len(x.members) > 1:
+		x.seen.happened("a link is narrow")
+		others := slices.DeleteFunc(x.all(), func(other ID) bool { return other == id })
+		l := link{id, others[x.rng.IntN(len(others))]}
+		if x.rng.IntN(2) == 0 {
+			l.from, l.to = l.to, l.from
+		}
+		x.later(d, x.wires.narrowLink(l, 4<<10<<x.rng.IntN(6)))
+	case kind == 17 && len(x.members) > 1:
+		x.checker.locked(func() { x.checker.observers[id].forges = true })
+	case kind == 18 && !volatile && x.rng.IntN(3) == 0:
+		x.seen.happened("all disks are full")
+		for _, id := range x.all() {
+			x.later(d, x.faults[id].fill(x.disks[id], x.disks[id].Used()+x.rng.Int64N(4096)))
+		}
 	default:
 		to := append(x.all(), "")[x.rng.IntN(len(x.members)+1)]
 		r := x.replica(id)
@@ -259,7 +301,7 @@ func (x *seeded) healAll() {
 	x.checker.locked(func() {
 		for _, o := range x.checker.observers {
 			o.until = time.Time{}
-			o.machine.locked(func() { o.machine.fails, o.machine.refuse = false, false })
+			o.machine.locked(func() { o.machine.fails, o.machine.refuse, o.machine.hangs = false, false, 0 })
 		}
 		clear(x.back)
 	})
@@ -268,7 +310,7 @@ func (x *seeded) healAll() {
 		f := x.faults[id]
 		f.locked(func() { f.fail, f.slowUntil, f.limits, f.short = 0, time.Time{}, nil, 0 })
 	}
-	time.Sleep(time.Second) // what was paused or stalled goes on
+	time.Sleep(longestTrouble + time.Second) // what was paused, stalled or hung goes on, and what fails has stopped
 	for _, id := range x.all() {
 		x.begin(id)
 	}

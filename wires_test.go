@@ -15,10 +15,12 @@ type wires struct {
 	mu      sync.Mutex
 	cuts    []*link // a link may be cut more than once
 	random  *rand.Rand
-	lose    float64       // fraction of messages that are lost
-	repeat  float64       // fraction of messages that arrive twice
-	delay   time.Duration // random, up to this; reorders messages
-	latency time.Duration // fixed
+	lose    float64            // fraction of messages that are lost
+	repeat  float64            // fraction of messages that arrive twice
+	delay   time.Duration      // random, up to this; reorders messages
+	latency time.Duration      // fixed
+	narrow  map[link]int       // bytes a second that a link carries, if it is narrow
+	free    map[link]time.Time // when a narrow link has carried what it was given
 
 	open  map[ID]*plug     // the transport of each member that is open
 	queue map[link][]*byte // messages in the Network, in order, by their first bytes
@@ -29,7 +31,8 @@ type wires struct {
 type link struct{ from, to ID }
 
 func newWires() *wires {
-	return &wires{network: NewNetwork(), random: rand.New(rand.NewPCG(3, 4)), open: map[ID]*plug{}, queue: map[link][]*byte{}}
+	return &wires{network: NewNetwork(), random: rand.New(rand.NewPCG(3, 4)), open: map[ID]*plug{}, queue: map[link][]*byte{},
+		narrow: map[link]int{}, free: map[link]time.Time{}}
 }
 
 func (w *wires) transport(id ID) Transport { return &plug{w.network.Transport(id), w, id} }
@@ -96,7 +99,9 @@ func (w *wires) carried(l link, msg []byte, receive func(ID, []byte)) {
 	} else {
 		w.queue[l] = q[1:]
 	}
+	queued := w.queues(l, len(msg))
 	for _, d := range w.fate(l) {
+		d += queued
 		if d == 0 {
 			receive(l.from, msg)
 			continue
@@ -141,6 +146,28 @@ func (w *wires) fate(l link) (arrivals []time.Duration) {
 		arrivals = append(arrivals, w.time())
 	}
 	return arrivals
+}
+
+// queues returns how long a message of that many bytes waits before a narrow link, and leaves for.
+func (w *wires) queues(l link, bytes int) time.Duration {
+	rate := w.narrow[l]
+	if rate == 0 {
+		return 0
+	}
+	from := latest(time.Now(), w.free[l])
+	w.free[l] = from.Add(time.Duration(bytes) * time.Second / time.Duration(rate))
+	return time.Until(w.free[l])
+}
+
+// narrowLink makes a link carry no more than that many bytes a second. The function that it returns ends that.
+func (w *wires) narrowLink(l link, rate int) (undo func()) {
+	set := func(rate int) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.narrow[l] = rate
+	}
+	set(rate)
+	return func() { set(0) }
 }
 
 func (w *wires) time() time.Duration {
@@ -189,8 +216,11 @@ func (w *wires) isolate(id ID) (undo func()) {
 	return w.cutLinks(links...)
 }
 
-// heal restores the links that were cut: all of them, or those of the given members.
+// heal restores the links that were cut: all of them, or those of the given members. No link stays narrow.
 func (w *wires) heal(ids ...ID) {
+	w.mu.Lock()
+	clear(w.narrow)
+	w.mu.Unlock()
 	w.uncut(func(c *link) bool {
 		return len(ids) == 0 || slices.Contains(ids, c.from) || slices.Contains(ids, c.to)
 	})
