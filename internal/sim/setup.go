@@ -120,8 +120,8 @@ func Draw(seed uint64) (*Setup, *Hazards) {
 	if r := world.NewStream(seed, "inbox"); r.Chance(0.2) {
 		p.Inbox = world.OneOf[int64](r, 2<<10, 16<<10)
 	}
-	if r := world.NewStream(seed, "parts"); r.Chance(0.3) {
-		p.PartSize = world.OneOf(r, 8, 32, 128)
+	if r := world.NewStream(seed, "parts"); r.Chance(0.2) {
+		p.PartSize = world.OneOf(r, 32, 64, 128) // smaller ones would be most of what happens
 	}
 	p.Differ = world.NewStream(seed, "differ").Chance(0.2)
 	h := drawHazards(s)
