@@ -291,3 +291,28 @@ func TestWhatIsToBeTriedAgainEndsWithTheReplica(t *testing.T) {
 		require.Less(t, time.Since(began), shell.FullRetry)
 	})
 }
+
+// 11.10: while the loop hangs, its inbox holds one input for each proposal that waits, and two for each read that is given up.
+func TestInboxOfALoopThatHangs(t *testing.T) {
+	scenario(t, 1, func(g *group) {
+		g.start()
+		g.propose("a", "before")
+		g.settle()
+		r, held, release := g.replica("a"), make(chan struct{}), make(chan struct{})
+		r.do(func(*shell.Loop) { close(held); <-release })
+		<-held
+		const calls = 50
+		for range calls {
+			go r.Propose(g.t.Context(), []byte("waits"))
+			go r.Read(g.in(time.Second), Linearizable, func() {})
+		}
+		time.Sleep(2 * time.Second)
+		inputs, _ := r.inbox.Take()
+		require.GreaterOrEqual(t, len(inputs), 3*calls)
+		require.LessOrEqual(t, len(inputs), 3*calls+2, "and what its own work reports")
+		for _, in := range inputs {
+			r.inbox.Add(in)
+		}
+		close(release)
+	})
+}

@@ -415,10 +415,10 @@ func (o *observer) Compacted(c vsr.Compact, first vsr.OpNumber) {
 	})
 }
 
-func (o *observer) Loaded(l vsr.Load, entries int) {
-	o.sees(func(*judge.Judge) error {
+func (o *observer) Loaded(l vsr.Load, entries []vsr.Entry) {
+	o.sees(func(j *judge.Judge) error {
 		o.c.x.seen.happened("entries are read back")
-		return nil
+		return j.Loaded(o.i, l, entries)
 	})
 }
 

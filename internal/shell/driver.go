@@ -92,7 +92,7 @@ type Observer interface {
 	// Compacted reports that the log was compacted and begins with op first.
 	Compacted(c vsr.Compact, first vsr.OpNumber)
 	// Loaded reports how many entries were read for l.
-	Loaded(l vsr.Load, entries int)
+	Loaded(l vsr.Load, entries []vsr.Entry)
 	// Applied reports that an entry was applied; executed is false if its request had taken effect before, or
 	// is below the floor (X2). s is the state after it.
 	Applied(e *vsr.Entry, executed bool, result []byte, s *store.State)

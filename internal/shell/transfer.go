@@ -26,7 +26,7 @@ func (s *Shell) load(l vsr.Load) {
 		return
 	}
 	if s.observer != nil {
-		s.observer.Loaded(l, len(entries))
+		s.observer.Loaded(l, entries)
 	}
 	s.driver.Tell(Input{Event: &vsr.Loaded{Load: l, Entries: entries}})
 }

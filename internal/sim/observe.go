@@ -94,9 +94,10 @@ func (p *process) Compacted(c vsr.Compact, first vsr.OpNumber) {
 }
 
 // Loaded notes a read of entries from the log.
-func (p *process) Loaded(l vsr.Load, entries int) {
+func (p *process) Loaded(l vsr.Load, entries []vsr.Entry) {
 	p.s.stats.Loads++
-	p.s.note(p.h.i, "reads %d ops from its log, from op %d on", uint64(entries), entries, l.From)
+	p.s.note(p.h.i, "reads %d ops from its log, from op %d on", uint64(len(entries)), len(entries), l.From)
+	p.s.failOn("", p.s.judge.Loaded(p.h.i, l, entries))
 }
 
 // Applied compares the result of an entry, and the state after it, with those of the judge and the witness.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -253,4 +254,37 @@ func TestOpen(t *testing.T) {
 	})
 	_, err = Open(m, dir, small)
 	assert.ErrorIs(t, err, unreadable)
+}
+
+// 11.10: a snapshot of any size is written and read with the memory of a few chunks.
+func TestASnapshotTakesTheMemoryOfChunks(t *testing.T) {
+	s, err := Open(vfs.OS(), t.TempDir(), Options{Identity: "g", ChunkSize: MaxChunkSize})
+	require.NoError(t, err)
+	allocates := func(f func()) int {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		return int(after.TotalAlloc - before.TotalAlloc)
+	}
+	var info Info
+	part := make([]byte, MaxChunkSize)
+	require.Less(t, allocates(func() {
+		w, err := s.Create(ID{Epoch: 1, View: 1, Op: 5}, nil)
+		require.NoError(t, err)
+		for range 32 {
+			_, err = w.Write(part)
+			require.NoError(t, err)
+		}
+		info, err = w.Commit()
+		require.NoError(t, err)
+	}), 4*MaxChunkSize)
+	require.Less(t, allocates(func() {
+		r, _, err := s.Read(info.ID)
+		require.NoError(t, err)
+		n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, r, part)
+		require.NoError(t, err)
+		require.EqualValues(t, 32*MaxChunkSize, n)
+		require.NoError(t, r.Close())
+	}), 4*MaxChunkSize)
 }

@@ -103,12 +103,25 @@ func (r *Replica) checkReads() error {
 	if r.isPrimary() && len(w.inquirers) > 0 || !r.isPrimary() && len(w.rounds) > 0 {
 		return fmt.Errorf("R1: %d rounds of reads, %d reads asked of the primary; primary: %v", len(w.rounds), len(w.inquirers), r.isPrimary())
 	}
+	asked := [MaxVoters]int{} // by other members
+	count := func(all []reader) {
+		for _, x := range all {
+			asked[x.from]++
+		}
+	}
+	count(w.waiting)
 	before := Round(0)
 	for _, b := range w.rounds {
+		count(b.readers)
 		if b.round <= before || b.round > r.primary.round || b.op > r.commit {
 			return fmt.Errorf("R1: reads of round %d at op %d follow round %d; round %d, commit %d", b.round, b.op, before, r.primary.round, r.commit)
 		}
 		before = b.round
+	}
+	for _, i := range r.others {
+		if asked[i] > 1 || asked[i] > 0 && !r.isPrimary() {
+			return fmt.Errorf("11.10: %d questions of %s wait for a round, not 1 at most; primary: %v", asked[i], r.memberID(i), r.isPrimary())
+		}
 	}
 	return nil
 }
@@ -146,7 +159,7 @@ func (r *Replica) checkLimits() error {
 	if err := r.saves.checkDeferred(r.n); err != nil {
 		return err
 	}
-	return cmp.Or(r.checkWindow(), r.checkMemory(), r.checkInFlight(), r.checkForwarding())
+	return cmp.Or(r.checkWindow(), r.checkUnapplied(), r.checkMemory(), r.checkInFlight(), r.checkForwarding())
 }
 
 // sessionEntries is an upper bound on the bytes of the entries that open sessions, which need no room.
@@ -204,6 +217,19 @@ func (s *saves) checkDeferred(members int) error {
 	}
 	if again > 2*len(s.issued)+2*members || len(s.deferred)-again > 16*members {
 		return fmt.Errorf("11.10: %d messages wait for %d saves, of which %d repeat one another", len(s.deferred), len(s.issued), again)
+	}
+	return nil
+}
+
+// checkUnapplied checks the bytes of entries that a backup without a disk holds and has not applied. The one message that
+// was taken while there was room may exceed the limit.
+func (r *Replica) checkUnapplied() error {
+	l, limit := &r.log, 2*r.cfg.Window
+	if !r.cfg.Volatile || r.isPrimary() || r.applied >= l.last.Op {
+		return nil
+	}
+	if n := l.bytesAbove(r.applied) - l.bytesAbove(l.last.Op-1); n > limit+MaxBatch {
+		return fmt.Errorf("11.10: %d bytes in memory and one entry more are not applied, and the limit is %d and one message", n, limit)
 	}
 	return nil
 }

@@ -172,3 +172,18 @@ func (d Disk) sound(l *ledger, o *Opened) error {
 	}
 	return nil
 }
+
+// Loaded reports the entries that a member has read from its log. They are those that l asks for, and their bodies fill a
+// message at most, without the last of them (11.10).
+func (j *Judge) Loaded(i int, l vsr.Load, entries []vsr.Entry) error {
+	bytes := 0
+	for n := range entries {
+		e := &entries[n]
+		if e.Op != l.From+vsr.OpNumber(n) || e.Op > l.To || n > 0 && int64(bytes) > min(l.Bytes, vsr.MaxBatch) {
+			return violates("11.10", "%s reads op %d, the %d. after %d bytes, where it asks for ops %d to %d and %d bytes",
+				j.members[i].id, e.Op, n+1, bytes, l.From, l.To, l.Bytes)
+		}
+		bytes += len(e.Body)
+	}
+	return nil
+}

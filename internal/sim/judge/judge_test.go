@@ -314,3 +314,18 @@ func TestOutcomesOfCallsAreCompared(t *testing.T) {
 	}
 	violated(t, "11.7", g.Knows(0, 5), "a command under two numbers")
 }
+
+// 11.10: a read of the log returns what was asked for, in so many bytes and one entry.
+func TestEntriesReadFromTheLog(t *testing.T) {
+	g := committed(t)
+	entries := []vsr.Entry{{Op: 3, Body: make([]byte, 100)}, {Op: 4, Body: make([]byte, 1000)}, {Op: 5}}
+	load := vsr.Load{From: 3, To: 5, Bytes: 2000}
+	require.NoError(t, g.Loaded(0, load, entries))
+	load.Bytes = 100
+	require.NoError(t, g.Loaded(0, load, entries[:2]))
+	violated(t, "11.10", g.Loaded(0, load, entries))
+	violated(t, "11.10", g.Loaded(0, vsr.Load{From: 3, To: 4, Bytes: 2000}, entries))
+	violated(t, "11.10", g.Loaded(0, vsr.Load{From: 2, To: 5, Bytes: 2000}, entries))
+	entries[1].Body = make([]byte, vsr.MaxBatch+1)
+	violated(t, "11.10", g.Loaded(0, vsr.Load{From: 3, To: 5, Bytes: 1 << 30}, entries))
+}
