@@ -21,7 +21,7 @@ var eventTypes = []reflect.Type{
 	reflect.TypeFor[vsr.SnapshotTaken](), reflect.TypeFor[vsr.SnapshotDamaged](),
 	reflect.TypeFor[vsr.ChunkRead](), reflect.TypeFor[vsr.ChunksMissing](),
 	reflect.TypeFor[vsr.ChunkWritten](), reflect.TypeFor[vsr.SnapshotReceived](),
-	reflect.TypeFor[vsr.FloorRaised](), reflect.TypeFor[vsr.Carried](),
+	reflect.TypeFor[vsr.FloorRaised](), reflect.TypeFor[vsr.Carried](), reflect.TypeFor[vsr.Dropped](),
 }
 
 // event visits an event. Fields for results are visited as well, whatever they hold.

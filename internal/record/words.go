@@ -18,6 +18,8 @@ func eventInWords(e vsr.Event, name func(vsr.Index) string) string {
 		return fmt.Sprintf("Receive from %s: %s", name(e.From), words.Message(e.Message))
 	case *vsr.Carried:
 		fields = "to " + name(e.To)
+	case *vsr.Dropped:
+		fields = "to " + name(e.To)
 	case *vsr.Propose:
 		fields = excerpt.Of(e.Body)
 	case *vsr.Handover:

@@ -24,6 +24,7 @@ func TestEventsInWords(t *testing.T) {
 		"Propose \"x\"":                              &vsr.Propose{Body: []byte("x")},
 		"Handover to any member":                     &vsr.Handover{To: -1},
 		"Carried to b":                               &vsr.Carried{To: 1},
+		"Dropped to b":                               &vsr.Dropped{To: 1},
 		"Handover to c":                              &vsr.Handover{To: 2},
 		"Loaded for b [8@1.2..9@1.2]":                &vsr.Loaded{Load: vsr.Load{For: 1}, Entries: batch},
 		"SnapshotTaken 7@1.2 100 bytes":              &vsr.SnapshotTaken{Snapshot: snapshot},

@@ -79,6 +79,7 @@ func (l *Loop) Begin(now time.Time) {
 	l.callers = l.waiting()
 	l.now = now
 	l.step(&l.memory.tick)
+	l.parts.begin()
 	l.appliedUpTo(vsr.OpNumber(l.shell.Applier.reached.Load()))
 }
 

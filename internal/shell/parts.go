@@ -107,6 +107,16 @@ func (x *parts) acknowledged(from vsr.Index, p *vsr.PartOK) {
 	}
 }
 
+// begin begins a turn: the core learns what was dropped.
+func (x *parts) begin() {
+	for i := range x.out {
+		if o := &x.out[i]; o.dropped {
+			o.dropped = false
+			x.loop.step(&vsr.Dropped{To: vsr.Index(i)})
+		}
+	}
+}
+
 // flush ends a turn in the given view: it sends the parts that are due, and answers those that have come.
 func (x *parts) flush(view vsr.View) {
 	for i := range x.out {

@@ -20,6 +20,7 @@ type outParts struct {
 	to     []vsr.Index // the member
 	window int64       // bytes in flight at most
 
+	dropped bool         // messages were dropped, and the core does not know it yet
 	waiting []Packet     // not begun; the first is large, or one flies that is not sent whole
 	flying  []largeParts // large messages in the order of their parts; the first has not arrived whole
 	bytes   int64        // of both
@@ -98,6 +99,7 @@ func sameEntry(a, b vsr.Message) bool {
 
 // drop drops all messages, as if they were lost on the way.
 func (o *outParts) drop() {
+	o.dropped = true
 	o.waiting, o.flying, o.bytes = nil, nil, 0
 	o.restart()
 }

@@ -162,6 +162,12 @@ func TestPartsAreDropped(t *testing.T) {
 		o.flush(g.now)
 		require.False(t, o.busy())
 		assert.Zero(t, o.bytes)
+		seen := &events{}
+		p.shell.Loop.recorder = seen
+		p.turn()
+		p.turn()
+		told := slices.DeleteFunc(seen.all, func(e vsr.Event) bool { _, ok := e.(*vsr.Dropped); return !ok })
+		assert.Equal(t, []vsr.Event{&vsr.Dropped{To: b.i}}, told, "the core learns it, once")
 		b.cut = false
 		g.until("b has it", func() bool { return len(b.user.items) == 2 })
 	})

@@ -267,3 +267,33 @@ func TestLargeOperationOverNarrowLinks(t *testing.T) {
 		}
 	}
 }
+
+// C5: a member that does not answer for so long that a large operation for it is dropped gets the operation as soon as it
+// answers. On a link that nothing is known of, the operation might have been on its way for a quarter of an hour.
+func TestLargeOperationAfterAnOutage(t *testing.T) {
+	singleThreaded(t)
+	const rate = 4 << 20
+	p := Calm(1)
+	p.Network = world.Conditions{Delay: time.Millisecond}
+	p.SnapshotEvery, p.CompareEvery, p.Tail, p.SegmentSize = 1<<30, 1<<30, 1<<20, 4<<20
+	s, err := New(p, &Work{Kit: contract.Kit{New: func() smr.StateMachine { return &large{} }, Digest: func(m smr.StateMachine) uint64 { return m.(*large).digest }}}, nil)
+	require.NoError(t, err)
+	s.Begin()
+	require.NoError(t, s.Converge(10*time.Second))
+	leader := s.Primary()
+	away := (leader + 1) % 3
+	s.Call(leader, 1, Operation{Body: make([]byte, 8)})
+	s.RunFor(5 * time.Second)
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.NarrowLink, Host: leader, To: away, N: rate}))
+	applied := s.Status(away).Applied
+	s.Call(leader, 1, Operation{Body: make([]byte, vsr.MaxBody)})
+	s.RunFor(3 * time.Second)
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Isolate, Host: away}))
+	s.RunFor(12 * time.Second)
+	require.Equal(t, applied, s.Status(away).Applied)
+	require.NoError(t, s.Do(fault.Fault{Kind: fault.Join, Host: away}))
+	began := s.Now()
+	require.True(t, s.RunUntil(func() bool { return s.Status(away).Applied > applied }, time.Hour), "it is applied")
+	require.Nil(t, s.Violation())
+	assert.LessOrEqual(t, s.Now()-began, time.Duration(vsr.MaxBody)*time.Second/rate+2*time.Second)
+}

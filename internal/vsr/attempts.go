@@ -226,9 +226,7 @@ func (r *Replica) tickRequests() {
 	q.retryAt = time.Time{}
 	f := &q.forwarding
 	if at := f.lostAt(r.cfg.Heartbeat); !at.IsZero() && !r.now.Before(at) {
-		f.lost()
-		f.tries++
-		f.probing = true
+		f.silent()
 	}
 	q.retryAt = f.lostAt(r.cfg.Heartbeat)
 	q.expire(&q.sessionRequest, r.now)

@@ -26,6 +26,9 @@ type (
 	}
 	// Carried reports that a part of a large message to the member To has arrived there (C5).
 	Carried struct{ To Index }
+	// Dropped reports that large messages to the member To were dropped, with all that waited behind them: it has not
+	// answered for long (C5).
+	Dropped struct{ To Index }
 )
 
 // The events of callers.
@@ -133,6 +136,7 @@ func (*Receive) event()          {}
 func (*Tick) event()             {}
 func (*Refused) event()          {}
 func (*Carried) event()          {}
+func (*Dropped) event()          {}
 func (*Propose) event()          {}
 func (*Forget) event()           {}
 func (*Read) event()             {}
@@ -167,6 +171,8 @@ func (r *Replica) Step(now time.Time, e Event) {
 		r.refused(e)
 	case *Carried:
 		r.carried(e.To)
+	case *Dropped:
+		r.dropped(e.To)
 	case *Propose:
 		e.Number, e.Err = r.propose(e.Body)
 	case *Forget:

@@ -109,6 +109,13 @@ func (f *forwarding) lostAt(heartbeat time.Duration) time.Time {
 	return f.progressAt.Add(f.flow.Patience(retryAfter*heartbeat, heartbeat, f.tries, f.bytes))
 }
 
+// silent takes all that is in flight for lost, because the primary has not answered.
+func (f *forwarding) silent() {
+	f.lost()
+	f.tries++
+	f.probing = true
+}
+
 // lost empties what is in flight.
 func (f *forwarding) lost() {
 	f.inFlight, f.bytes = f.inFlight[:0], 0

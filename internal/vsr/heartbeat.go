@@ -84,9 +84,9 @@ func (r *Replica) lowestNeeded() OpNumber {
 
 // overdue reports whether a backup has not answered Prepares for so long that they, or their answers, must
 // have been lost. An answer to a heartbeat proves nothing by itself: the heartbeat may have overtaken
-// entries that are still on their way (N6).
+// entries that are still on their way (N6). No time need pass if they were dropped here.
 func (r *Replica) overdue(p *progress) bool {
-	return r.now.Sub(p.progressAt) >= p.flow.Patience(r.cfg.Heartbeat, r.cfg.Heartbeat, p.tries, p.inFlightBytes)
+	return p.dropped && p.seen < p.next-1 || r.now.Sub(p.progressAt) >= p.flow.Patience(r.cfg.Heartbeat, r.cfg.Heartbeat, p.tries, p.inFlightBytes)
 }
 
 // onCommitOK counts an answer to a heartbeat (N6), and resends entries if answers have shown no progress

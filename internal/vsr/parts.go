@@ -27,6 +27,24 @@ func (r *Replica) carriedFor(i Index) {
 	}
 }
 
+// dropped records that what was on its way to a member in parts, and behind them, is lost. What goes to another member
+// through it is lost as well; what also goes to the member through another may still arrive.
+func (r *Replica) dropped(to Index) {
+	for _, i := range r.others {
+		switch {
+		case r.relayTo(i) != to:
+		case r.isPrimary():
+			p := &r.primary.progress[i]
+			p.dropped = len(p.inFlight) > 0
+		case i == r.prim():
+			if f := r.forwardingNow(); len(f.inFlight) > 0 {
+				f.silent()
+				r.requests.retryAt = r.now
+			}
+		}
+	}
+}
+
 // forwards records that the requests on their way to the primary, if there are any, make progress.
 func (r *Replica) forwards() {
 	if f := r.forwardingNow(); len(f.inFlight) > 0 {

@@ -83,6 +83,8 @@ type progress struct {
 	// was answered that was sent once.
 	progressAt time.Time
 	tries      int
+	// dropped reports that Prepares with entries were dropped before they had left, since the latest probe (C5).
+	dropped bool
 	// elicitAck makes the next Prepare elicit an acknowledgement that was lost, even if the Prepare
 	// is empty.
 	elicitAck bool
@@ -119,6 +121,7 @@ type sentEntries struct {
 // probe restarts the search for where the logs agree, from next on.
 func (p *progress) probe(next OpNumber) {
 	p.state, p.next, p.probeSent = probing, max(next, p.match+1), false
+	p.dropped = false
 	p.seen = max(min(p.seen, p.next-1), p.match)
 	p.inFlight, p.inFlightBytes, p.seenCount, p.seenBytes = p.inFlight[:0], 0, 0, 0
 	p.flow.Lost()
