@@ -42,7 +42,7 @@ func (x *parts) large(p *Packet) bool { return len(p.Bytes) > leastPart*x.size &
 // send sends a message: a large one in parts (C5), and other bulk behind it, because members expect bulk in order.
 func (x *parts) send(p Packet) {
 	large := x.large(&p)
-	if !large && !(vsr.KindOf(p.Message).Bulk() && slices.ContainsFunc(p.To, x.busy)) {
+	if !large && !(bulk(p.Message) && slices.ContainsFunc(p.To, x.busy)) {
 		x.loop.driver.Send(p)
 		return
 	}
@@ -62,6 +62,14 @@ func (x *parts) send(p Packet) {
 
 // busy reports whether bulk to a member must wait.
 func (x *parts) busy(to vsr.Index) bool { return x.out[to].busy() }
+
+// bulk reports whether a message, or the one that it relays, carries entries, proposals or chunks.
+func bulk(m vsr.Message) bool {
+	if r, ok := m.(*vsr.Relay); ok {
+		return bulk(r.Message)
+	}
+	return vsr.KindOf(m).Bulk()
+}
 
 // single reports whether a message consists of one entry or proposal.
 func single(m vsr.Message) bool {

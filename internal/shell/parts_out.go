@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -68,7 +69,7 @@ func (o *outParts) add(p Packet) {
 	}
 	same := func(q Packet) bool { return sameEntry(p.Message, q.Message) }
 	if slices.ContainsFunc(o.waiting, same) || slices.ContainsFunc(o.flying, func(l largeParts) bool { return same(l.Packet) }) ||
-		o.busy() && o.bytes+int64(len(p.Bytes)) > maxWaiting {
+		o.bytes+int64(len(p.Bytes)) > maxWaiting {
 		return
 	}
 	o.waiting = append(o.waiting, p)
@@ -130,7 +131,7 @@ func (o *outParts) leave(view vsr.View) {
 	})
 }
 
-// viewOf returns the view that a message of entries or proposals belongs to.
+// viewOf returns the view that a message of entries or proposals belongs to. A chunk belongs to none, and is never late.
 func viewOf(m vsr.Message) vsr.View {
 	switch m := m.(type) {
 	case *vsr.Prepare:
@@ -142,7 +143,7 @@ func viewOf(m vsr.Message) vsr.View {
 	case *vsr.Relay:
 		return viewOf(m.Message)
 	}
-	return 0
+	return math.MaxUint64
 }
 
 // flush sends what may be sent now.

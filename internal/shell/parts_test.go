@@ -75,6 +75,41 @@ func TestBulkWaitsBehindParts(t *testing.T) {
 	assert.Equal(t, []string{"first", largeBody, "second"}, b.user.items)
 }
 
+// C5, X6: a short message for another member goes ahead too if it leaves through a member that is sent parts. Bulk of no
+// view waits, and leaves with the rest.
+func TestShortMessagesForOthersGoAheadOfParts(t *testing.T) {
+	g := groupWithParts(t, 3)
+	g.primary().must("first")
+	g.primary().cut = true
+	g.until("another leads", func() bool { return g.primary().state.Head.View > 0 })
+	g.nodes[0].cut = false
+	g.pass(3 * time.Second)
+	p, b := g.primary(), g.backups()[0]
+	p.must("second")
+	g.pass(time.Second)
+	var came []vsr.MessageKind
+	lose := true
+	g.lost = func(m letter, x vsr.Message) bool {
+		if r, ok := x.(*vsr.Relay); ok && m.to == b.i {
+			came = append(came, vsr.KindOf(r.Message))
+		}
+		_, part := x.(*vsr.Part)
+		return lose && part && m.to == b.i
+	}
+	p.propose(largeBody)
+	g.run()
+	require.True(t, p.shell.Loop.parts.busy(b.i))
+	for _, m := range []vsr.Message{&vsr.Commit{}, &vsr.SnapshotChunk{Snapshot: vsr.SnapshotID{Group: p.shell.Loop.core.Header().Group, Last: vsr.Viewstamp{Epoch: 1, Op: 1}}}} {
+		h := p.shell.Loop.core.Header()
+		p.shell.Loop.send(&vsr.Outgoing{To: []vsr.Index{b.i}, Message: &vsr.Relay{From: p.i, To: 3 - p.i - b.i, Sender: h, Message: m}})
+	}
+	g.pass(heartbeat)
+	assert.Equal(t, []vsr.MessageKind{vsr.KindCommit}, came)
+	lose = false
+	g.until("b has the large one", func() bool { return b.user.items[len(b.user.items)-1] == largeBody })
+	assert.Equal(t, []vsr.MessageKind{vsr.KindCommit, vsr.KindSnapshotChunk}, came)
+}
+
 // C5: parts that are lost, or whose answers are, are sent again, and nothing that has arrived is.
 func TestLostPartsAreSentAgain(t *testing.T) {
 	for _, lost := range []string{"every seventh part", "every other answer"} {
