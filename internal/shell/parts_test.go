@@ -260,6 +260,104 @@ func TestSameEntryIsSentOnce(t *testing.T) {
 	assert.Len(t, o.waiting, len(same), "more would exceed the limit")
 }
 
+// C5: answers to an earlier process, and to parts that were never sent, prove nothing.
+func TestAnswersThatProveNothing(t *testing.T) {
+	g := groupWithParts(t, 3)
+	p, b := g.primary(), g.backups()[0]
+	p.must("first")
+	g.lost = func(m letter, x vsr.Message) bool {
+		part, ok := x.(*vsr.Part)
+		return ok && m.to == b.i && part.Number >= 20
+	}
+	p.propose(largeBody)
+	o := &p.shell.Loop.parts.out[b.i]
+	g.until("parts have arrived", func() bool { return o.arrived == 20 })
+	require.Less(t, o.arrived, o.sentTo)
+	start := p.shell.Loop.core.Header().Start
+	p.shell.Loop.parts.acknowledged(b.i, &vsr.PartOK{Start: start - 1, Stream: o.stream, Arrived: 21})
+	assert.EqualValues(t, 20, o.arrived)
+	o.acknowledged(&vsr.PartOK{Stream: o.stream, Arrived: o.sentTo + 1}, g.now)
+	assert.EqualValues(t, 20, o.arrived)
+	p.shell.Loop.parts.acknowledged(b.i, &vsr.PartOK{Start: start, Stream: o.stream, Arrived: 21})
+	assert.EqualValues(t, 21, o.arrived)
+
+	o.flow.Sent(30, g.now)
+	o.restart()
+	assert.False(t, o.flow.Times(0, 1<<60), "a part of the next stream has the number of one that is timed")
+}
+
+// C5: a message that follows others to a member that has not answered takes their place.
+func TestASilentMemberIsSentTheLatest(t *testing.T) {
+	prepare := func(op vsr.OpNumber) Packet {
+		return Packet{Message: &vsr.Prepare{View: 2, Entries: []vsr.Entry{{View: 2, Op: op}}}, Bytes: make([]byte, 2000)}
+	}
+	o := outParts{parts: &parts{size: testPart}}
+	o.add(prepare(4))
+	o.tries = 1
+	o.add(prepare(5))
+	require.Len(t, o.waiting, 1)
+	assert.EqualValues(t, 5, o.waiting[0].Message.(*vsr.Prepare).Entries[0].Op)
+	assert.True(t, o.dropped)
+	assert.EqualValues(t, 2000, o.bytes)
+}
+
+// C5: what is kept is of the present view, or of none.
+func TestMessagesOfPartsLeaveWithTheirView(t *testing.T) {
+	o := outParts{parts: &parts{size: testPart}}
+	for _, v := range []vsr.View{2, 3} {
+		for i, m := range []vsr.Message{&vsr.Prepare{View: v}, &vsr.NewState{View: v}, &vsr.Request{View: v}, &vsr.Relay{Message: &vsr.Request{View: v}}} {
+			o.add(Packet{Message: m, Bytes: make([]byte, 10+i)})
+		}
+	}
+	o.add(Packet{Message: &vsr.Relay{Message: &vsr.SnapshotChunk{}}, Bytes: make([]byte, 10)})
+	o.leave(2)
+	require.Len(t, o.waiting, 9)
+	o.leave(3)
+	require.Len(t, o.waiting, 5)
+	o.leave(4)
+	require.Len(t, o.waiting, 1)
+	assert.EqualValues(t, 10, o.bytes)
+}
+
+// Section 2: a member answers parts once its start number is durable: another process may have had the number before.
+// Parts that no others follow are not kept (11.10).
+func TestAMemberThatStartsAnswersNoParts(t *testing.T) {
+	g := groupWithParts(t, 3)
+	p, b := g.primary(), g.backups()[0]
+	p.must("first")
+	came, answers := 0, 0
+	g.lost = func(m letter, x vsr.Message) bool {
+		switch x.(type) {
+		case *vsr.Part:
+			if m.to == b.i {
+				came++
+			}
+		case *vsr.PartOK:
+			if m.from == b.i {
+				answers++
+			}
+		}
+		return false
+	}
+	g.restart(int(b.i))
+	b.held.writer = true
+	p.propose(largeBody)
+	g.pass(3 * heartbeat)
+	require.NotZero(t, came)
+	assert.Zero(t, answers)
+	b.held.writer = false
+	g.pass(heartbeat)
+	assert.NotZero(t, answers)
+
+	p.cut = true
+	g.pass(heartbeat)
+	in := &b.shell.Loop.parts.in[p.i]
+	in.take(&vsr.Header{Incarnation: in.incarnation, Start: in.start}, &vsr.Part{Stream: in.stream, Number: in.arrived, Data: []byte("x")}, g.now)
+	require.NotZero(t, in.held)
+	g.pass(incompleteLapse + 2*time.Second)
+	assert.Zero(t, in.held)
+}
+
 // C5: parts are put together in the order of their numbers, whatever the order in which they come, once.
 func TestStreamsOfParts(t *testing.T) {
 	var x inParts
