@@ -39,6 +39,9 @@ func (r *Replica) blocked() (text string, slow bool) {
 	return late, true
 }
 
+// diskHangs is how the problem of a member whose disk hangs begins.
+const diskHangs = "the disk has not completed a read or a write"
+
 // localProblem returns the problem of this replica itself, whatever the others do.
 func (r *Replica) localProblem() string {
 	patience := r.patience()
@@ -49,7 +52,7 @@ func (r *Replica) localProblem() string {
 		return r.fullProblem()
 	}
 	if at := r.diskWaitsSince(); !at.IsZero() && r.now.Sub(at) > patience {
-		text := "the disk has not completed a read or a write" + sinceText(at) + "; check it"
+		text := diskHangs + sinceText(at) + "; check it"
 		if !r.health.applying.since.IsZero() && r.applied == r.commit {
 			text += fmt.Sprintf("; until it does, operations after op %d are not received here", r.applied)
 		}

@@ -17,6 +17,7 @@ const (
 	notAnswering          // it is heard, and does not answer the primary
 	lacking               // it lacks committed entries
 	fullDisk              // F13
+	hungDisk              // F15
 	relayed               // its messages and the primary's pass through another member
 	lostMemory            // S6
 	outside               // S3
@@ -107,6 +108,8 @@ func (r *Replica) judge(i Index, x Report) {
 		now = weak{notAnswering, at.Add(-x.Unanswered)}
 	case x.Full:
 		now = weak{fullDisk, at}
+	case strings.HasPrefix(x.Problem, diskHangs):
+		now = weak{hungDisk, at}
 	case x.Relayed:
 		now = weak{relayed, at}
 	case x.Late > 0:
@@ -172,6 +175,8 @@ func (r *Replica) weakText(i Index) string {
 			return id + " has saved no operations" + sinceText(w.since) + ": " + why
 		}
 		return id + "'s disk has been full" + sinceText(w.since)
+	case hungDisk:
+		return id + ": " + r.reportNow(i).Problem
 	case outside:
 		return r.outsideText(i, w.since)
 	case relayed:
