@@ -57,7 +57,7 @@ func isAbout(problem, id string) bool {
 }
 
 // checkStatuses returns nil if every member within reach names one that is not, if the group can bear the absence of
-// some, and reports no problem if there are none. Two members that stay apart lower the tolerance if one of them is the
+// some, and reports no problem if there are none, is ready then, and knows how many more may fail. Two members that stay apart lower the tolerance if one of them is the
 // primary.
 func (s *Sim) checkStatuses() error {
 	away, spare := []string{}, len(s.hosts)-max(s.members.Qr, s.members.Qv)
@@ -78,6 +78,13 @@ func (s *Sim) checkStatuses() error {
 		}
 		if len(away) == 0 && s.apart == nil && problem != "" {
 			return fmt.Errorf("all are well, and %s reports %q", h.id, problem)
+		}
+		health := h.proc.core().Health(nil)
+		if most := max(spare-len(away), 0); health.Tolerance > most || len(away) == 0 && s.apart == nil && health.Tolerance < most {
+			return fmt.Errorf("%v are out of reach, and %s reports that the group can bear the failure of %d more, and %q", away, h.id, health.Tolerance, problem)
+		}
+		if !health.Ready && problem == "" {
+			return fmt.Errorf("%s reports no problem, and is not ready", h.id)
 		}
 	}
 	return nil
