@@ -1,5 +1,7 @@
 package vsr
 
+import "time"
+
 // The progress of large messages, which travel in parts (C5). As long as parts arrive, nothing is lost, and nobody is
 // taken to be stuck.
 
@@ -30,6 +32,9 @@ func (r *Replica) carriedFor(i Index) {
 // dropped records that what was on its way to a member in parts, and behind them, is lost. What goes to another member
 // through it is lost as well; what also goes to the member through another may still arrive.
 func (r *Replica) dropped(to Index) {
+	if r.status == changingView && to == r.prim() {
+		r.viewChange.givenUntil = time.Time{} // the best log, if it was given, is given again
+	}
 	for _, i := range r.others {
 		switch {
 		case r.relayTo(i) != to:

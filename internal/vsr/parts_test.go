@@ -70,3 +70,64 @@ func TestARequestThatWasDroppedIsSentAgain(t *testing.T) {
 		require.NoError(t, r.Check())
 	}
 }
+
+// C5, V6: the owner of the best log gives it again after it was dropped.
+func TestTheBestLogIsGivenAgainAfterItWasDropped(t *testing.T) {
+	r := followsB(t)
+	hear(r, 1, &Prepare{View: 1, Prev: stampOf(1, 1, 2), Entries: []Entry{{Op: 3, View: 1, Epoch: 1, Kind: Command, Body: make([]byte, 256<<10)}}, Commit: 2})
+	hear(r, 1, &DoViewChange{View: 4, Last: stampOf(1, 0, 1), First: 1})
+	require.Equal(t, changingView, r.status)
+	given := func() (n int) {
+		for _, m := range hear(r, 1, &GetState{View: 4, Best: r.log.last, Prev: stampOf(1, 1, 2)}) {
+			if _, ok := m.(*NewState); ok {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, 1, given())
+	r.Step(r.now, &Dropped{To: 2})
+	require.Zero(t, given(), "it is on its way")
+	r.Step(r.now, &Dropped{To: 1})
+	assert.Equal(t, 1, given())
+	assert.Zero(t, given(), "once")
+}
+
+// C5, X6: parts that arrive at the relay of a member show that its Prepares make progress. If nothing is on its way, parts
+// prove nothing about the primary.
+func TestPartsAreProgressOfWhatIsOnItsWay(t *testing.T) {
+	r := member(t, 1)
+	leadNext(t, r)
+	r.now = r.now.Add(time.Second)
+	began := r.primary.movedAt
+	r.Step(r.now, &Carried{To: 1})
+	assert.Equal(t, began, r.primary.movedAt)
+	_, err := proposeTo(r, r.now, make([]byte, 512<<10))
+	require.NoError(t, err)
+	finishTurn(r)
+	r.relays.via[1], r.relays.until[1] = 2, r.now.Add(time.Hour)
+	r.now = r.now.Add(time.Second)
+	r.Step(r.now, &Carried{To: 2})
+	assert.Equal(t, r.now, r.primary.progress[1].progressAt)
+	assert.Equal(t, r.now, r.primary.movedAt)
+}
+
+// C5, V8: only parts of the owner of the best log, which was asked for it, give a view change more time.
+func TestPartsOfOthersDoNotProlongAViewChange(t *testing.T) {
+	r := member(t, 2)
+	hear(r, 1, &DoViewChange{View: 3, Last: stampOf(1, 2, 100), Commit: 1, First: 1})
+	c := &r.viewChange
+	require.True(t, c.stateRequested)
+	require.Equal(t, Index(1), c.owner)
+	until := r.now
+	c.giveUpAt = until
+	r.now = r.now.Add(time.Second)
+	r.onPart(2)
+	assert.Equal(t, until, c.giveUpAt)
+	c.stateRequested = false
+	r.onPart(1)
+	assert.Equal(t, until, c.giveUpAt)
+	c.stateRequested = true
+	r.onPart(1)
+	assert.True(t, c.giveUpAt.After(until))
+}
