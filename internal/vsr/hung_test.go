@@ -127,6 +127,64 @@ func TestAHungDiskIsSentMoreThanItAcknowledges(t *testing.T) {
 	}
 }
 
+// D3, 11.10: a backup is sent more than its flow allows only if it has saved nothing for a while and has checked what was
+// sent, and no more than the window.
+func TestWhatOutrunsADiskIsLimited(t *testing.T) {
+	r := member(t, 1)
+	leadNext(t, r)
+	r.now = r.now.Add(time.Minute)
+	long := r.now.Add(-voteExpiry*r.cfg.Heartbeat - 1)
+	room := r.newFlow()
+	hung := progress{seenCount: 1, seenBytes: 300 << 10, inFlightBytes: 300 << 10, savedAt: long, flow: room}
+	assert.True(t, r.outruns(&hung))
+	for what, change := range map[string]func(p *progress){
+		"it has checked nothing":        func(p *progress) { p.seenCount, p.seenBytes, p.inFlightBytes = 0, 0, room.Room()-1 },
+		"it saves":                      func(p *progress) { p.savedAt = long.Add(1) },
+		"it lags behind":                func(p *progress) { p.inFlightBytes += room.Room() },
+		"the window waits for its disk": func(p *progress) { p.seenBytes, p.inFlightBytes = r.cfg.Window, r.cfg.Window },
+		"it has just saved some":        func(p *progress) { p.acknowledged(1, 1, r.now, r.cfg.Heartbeat) },
+	} {
+		p := hung
+		change(&p)
+		assert.False(t, r.outruns(&p), what)
+	}
+	p := &r.primary.progress[1]
+	p.savedAt = long
+	_, err := proposeTo(r, r.now, []byte("x"))
+	require.NoError(t, err)
+	finishTurn(r)
+	assert.Equal(t, r.now, p.savedAt, "nothing was in flight before")
+}
+
+// D3: a member that can answer nothing, and has checked all that it was sent, is sent the next entries when it asks for
+// something. One that has not is left to the heartbeats, and what it has checked is not sent again.
+func TestAMemberThatAsksIsSentMore(t *testing.T) {
+	r := member(t, 1)
+	leadNext(t, r)
+	p := &r.primary.progress[1]
+	for range 3 {
+		r.appendNew(Entry{Kind: Command, Session: 1})
+		finishTurn(r)
+	}
+	last := r.log.last.Op
+	r.now = r.now.Add(time.Minute)
+	p.probe(last - 1)
+	p.next, p.preparePrev, p.probeSent = last, last-2, true // the entry before the last was sent
+	r.asked(1, last-2)
+	assert.True(t, p.probeSent)
+	r.asked(1, last-1)
+	assert.False(t, p.probeSent)
+	assert.Equal(t, last, p.next)
+	r.asked(1, last+100)
+	assert.Equal(t, last, p.seen, "not more than there is")
+
+	p.probe(last - 1)
+	p.next, p.preparePrev, p.probeSent, p.seen = last+1, last-2, true, last-1
+	p.requestedAt, p.progressAt = r.now, r.now
+	r.heartbeat()
+	assert.Equal(t, last, p.next, "a heartbeat sends it what it has not checked")
+}
+
 // 11.10: a backup whose disk hangs takes no more than it may hold, whatever the primary sends.
 func TestAHungDiskTakesNoMoreThanItMayHold(t *testing.T) {
 	r := member(t, 1)
@@ -140,5 +198,6 @@ func TestAHungDiskTakesNoMoreThanItMayHold(t *testing.T) {
 		require.NoError(t, r.Check())
 	}
 	assert.Greater(t, r.log.bytesAbove(r.saves.durable), r.mostUnsaved())
+	assert.Greater(t, r.log.bytesAbove(r.saves.durable), r.cfg.Window+MaxInFlight, "what a primary sends")
 	assert.Less(t, r.log.bytesAbove(r.saves.durable), r.mostUnsaved()+MaxBody)
 }
