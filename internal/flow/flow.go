@@ -1,4 +1,4 @@
-// Package flow limits what is on its way to a member to what its link carries, measured by the answers.
+// Package flow limits the bytes on their way to a member by the rate of its link, which it measures by the answers.
 package flow
 
 import "time"
@@ -40,11 +40,11 @@ const (
 	quickLapse  = 200              // heartbeats after which quick is measured again
 )
 
-// New returns a flow whose window has at most so many bytes, within the limits of this package.
+// New returns a flow whose window has at most that many bytes, within the limits of this package.
 func New(most int64) Flow { return Flow{most: min(max(most, leastWindow), MaxWindow)} }
 
-// NewGentle returns a flow for many parts of so many bytes, behind which other messages must not wait for long. The window
-// begins with one part. Once parts have waited behind others, the window leaves room for a short queue only.
+// NewGentle returns a flow for many parts of part bytes each. Other messages must not wait behind them for long, so the
+// window begins with one part. Once parts have waited behind others, the window leaves room for a short queue only.
 func NewGentle(most, part int64) Flow {
 	f := New(most)
 	f.window, f.gentle = part, part

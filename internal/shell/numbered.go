@@ -24,7 +24,7 @@ func (n *numbered[T]) add(number uint64, value *T) {
 	n.count++
 }
 
-// place returns the place of the value with that number, -1 if there is none.
+// place returns the place of the value with that number, or -1.
 func (n *numbered[T]) place(number uint64) int {
 	i := 0
 	if len(n.all) > 0 {
@@ -39,7 +39,7 @@ func (n *numbered[T]) place(number uint64) int {
 	return i
 }
 
-// get returns the value with that number, nil if there is none.
+// get returns the value with that number, or nil.
 func (n *numbered[T]) get(number uint64) *T {
 	if i := n.place(number); i >= 0 {
 		return n.all[i].value
@@ -47,7 +47,7 @@ func (n *numbered[T]) get(number uint64) *T {
 	return nil
 }
 
-// take removes the value with that number and returns it, nil if there is none.
+// take removes the value with that number and returns it, or nil.
 func (n *numbered[T]) take(number uint64) *T {
 	i := n.place(number)
 	if i < 0 {

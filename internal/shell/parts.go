@@ -35,8 +35,8 @@ func newParts(l *Loop, n, size int, window int64) parts {
 	return x
 }
 
-// large reports whether a message travels in parts: it is long, and consists of one entry or proposal. Messages of
-// several are no longer than what the links to their receivers carry soon (C1).
+// large reports whether a message travels in parts: it is long, and consists of one entry or proposal. A message of
+// several is short enough for the links to its receivers (C1).
 func (x *parts) large(p *Packet) bool { return len(p.Bytes) > leastPart*x.size && single(p.Message) }
 
 // send sends a message: a large one in parts (C5), and other bulk behind it, because members expect bulk in order.
@@ -108,14 +108,14 @@ func (x *parts) arrived(from vsr.Index, h *vsr.Header, p *vsr.Part) {
 	}
 }
 
-// acknowledged records that parts have arrived at a member, and tells the core.
+// acknowledged records that parts have arrived at a member, and reports it to the core.
 func (x *parts) acknowledged(from vsr.Index, p *vsr.PartOK) {
 	if p.Start == x.loop.core.Header().Start && x.out[from].acknowledged(p, x.loop.now) {
 		x.loop.step(&vsr.Carried{To: from})
 	}
 }
 
-// begin begins a turn: the core learns what was dropped.
+// begin begins a turn: it reports to the core to which members messages were dropped.
 func (x *parts) begin() {
 	for i := range x.out {
 		if o := &x.out[i]; o.dropped {
@@ -159,7 +159,7 @@ func (x *parts) deadline() (at time.Time) {
 	return at
 }
 
-// check returns an error if what waits to be sent, or the parts that have come, exceed their limits (11.10).
+// check returns an error if the messages that wait, or the parts that have come, exceed their limits (11.10).
 func (x *parts) check() error {
 	for i := range x.out {
 		o, bytes := &x.out[i], int64(0)

@@ -70,7 +70,7 @@ func (x *inParts) answer() *vsr.PartOK {
 	return &vsr.PartOK{Start: x.start, Stream: x.stream, Arrived: x.arrived}
 }
 
-// expire drops the parts of a message of which nothing has come for long. If the sender goes on, it must begin again.
+// expire drops the parts of a message if none of it has come for long. If the sender goes on, it must begin again.
 func (x *inParts) expire(now time.Time) {
 	if x.held+x.earlyBytes > 0 && now.Sub(x.at) > incompleteLapse {
 		*x = inParts{}

@@ -10,9 +10,9 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// outParts is the stream of parts to one member, and what waits behind them. Parts are numbered through all messages of
-// a stream. Those above arrived are sent again if no answer comes. If the member has lost what it had of the stream, the
-// next one begins with the first message that is not there.
+// outParts is the stream of parts to one member, and the messages that wait behind them. Parts are numbered through all messages of
+// a stream. Those above arrived are sent again if no answer comes. If the member has lost its part of the stream,
+// the next one begins with the first message that has not arrived.
 //
 //	arrived <= next <= end();  next <= sentTo
 //	busy() or nothing flies and nothing waits
@@ -31,7 +31,7 @@ type outParts struct {
 	next    uint64 // the part that is sent next
 	sentTo  uint64 // parts that were ever sent
 	flow    flow.Flow
-	most    int64     // bytes in flight, by what was lost: it halves with each loss, and grows by a part with each answer
+	most    int64     // bytes in flight after losses: it halves with each loss, and grows by a part with each answer
 	movedAt time.Time // when a part has arrived last, or one was sent and none was on its way
 	tries   int       // how often silence was taken for a loss since
 	lostAt  time.Time // when silence proves a loss; zero if no part is on its way

@@ -8,11 +8,11 @@ import (
 	"github.com/smr-go/smr/internal/vsr"
 )
 
-// Whether Status names what has struck. If one thing has been wrong for some time with one member, and nothing with any
-// other or with the links between them, all know what it is: the others name the member in their problems, and the
-// member names the resource in its own.
+// Whether Status names the trouble. If one thing has been wrong for some time with one member, and nothing with any
+// other or with the links between them, every member must know it: the others name the member in their problems, and
+// the member names the resource in its own.
 
-// ailment is what is wrong with a member.
+// ailment is a trouble of one member.
 type ailment uint8
 
 const (
@@ -27,7 +27,7 @@ const (
 	hungApply         // its state machine applies nothing, although there is something to apply
 )
 
-// unreached is what a member reports whose messages reach nobody.
+// unreached matches the report of a member whose messages reach no other member.
 var unreached = regexp.MustCompile(`has received no message from this replica|no quorum|no primary`)
 
 // ailments states of each ailment what the member reports itself, nil if that is not demanded, and whether the
@@ -52,18 +52,18 @@ type blow struct {
 	host int
 	what ailment
 
-	// What is known of the members is learned anew in each view, and by each process.
+	// In each view, and in each process, knowledge of the members begins from nothing.
 	view      vsr.View
 	processes int
 }
 
-// blame is the watch on what has struck.
+// blame watches for ailments that last.
 type blame struct {
-	on     bool               // in runs of which it is known that nothing else makes Status say less
+	on     bool               // in runs in which nothing else makes Status report less
 	lookAt time.Duration      // when it looks next
-	blow   blow               // the only thing that was wrong at the last look; what is well if there is none
+	blow   blow               // the only thing that was wrong at the last look, or well
 	since  time.Duration      // since when
-	looks  [len(ailments)]int // at what has struck for long enough, by ailment
+	looks  [len(ailments)]int // at ailments that have lasted for long enough
 }
 
 const (
@@ -111,8 +111,8 @@ func (s *Sim) checkBlame() error {
 	return nil
 }
 
-// onlyBlow returns the only thing that is wrong in the group. It reports false if there are several, or something of
-// which Status cannot be judged.
+// onlyBlow returns the only thing that is wrong in the group. It reports false if there are several, or if Status cannot
+// be judged.
 func (s *Sim) onlyBlow() (only blow, ok bool) {
 	n := s.net
 	stale := n.Late > 0 || n.Replay > 0 // answers of long ago may arrive, even after the network has healed
@@ -139,7 +139,7 @@ func (s *Sim) onlyBlow() (only blow, ok bool) {
 	for _, h := range s.hosts {
 		only.processes += h.starts
 		if only.what != well && h.i != only.host && s.judge.Committed().Op > h.proc.seen.Applied+behind {
-			return blow{}, false // it catches up, and says so
+			return blow{}, false // it catches up, and reports that
 		}
 	}
 	return only, true
@@ -155,8 +155,7 @@ func (s *Sim) views() (high vsr.View) {
 	return high
 }
 
-// ailment returns what is wrong with a member, apart from its links. It reports false if something is of which Status
-// cannot be judged.
+// ailment returns the trouble of a member, apart from its links. It reports false if Status cannot be judged.
 func (h *host) ailment() (what ailment, known bool) {
 	now, p, a := h.s.Now(), h.proc, &h.faults
 	switch {
