@@ -10,9 +10,9 @@ import (
 	"github.com/smr-go/smr/internal/wire"
 )
 
-// outParts is the stream of parts to one member, and the messages that wait behind them. Parts are numbered through all messages of
-// a stream. Those above arrived are sent again if no answer comes. If the member has lost its part of the stream,
-// the next one begins with the first message that has not arrived.
+// outParts is the stream of parts to one member, and the messages that wait behind them. Parts are numbered through all
+// messages of a stream. Those above arrived are sent again if no answer comes. If the member has lost its part of the
+// stream, the next one begins with the first message that has not arrived.
 //
 //	arrived <= next <= end();  next <= sentTo
 //	busy() or nothing flies and nothing waits

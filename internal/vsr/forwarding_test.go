@@ -171,3 +171,28 @@ func TestCongestionEndsWithTheView(t *testing.T) {
 	f.setView(2)
 	require.Empty(t, f.Congestion())
 }
+
+// C5, X5: while parts of the primary arrive, a large request is not resent, because they may belong to its entry. A small
+// one is: its entry does not come in parts.
+func TestPartsOfThePrimaryPutOffLargeRequestsOnly(t *testing.T) {
+	for size, resent := range map[int]int{300 << 10: 0, 100: 1} {
+		r := member(t, 1)
+		hear(r, 1, &Commit{View: 1, Commit: 1, Round: 1})
+		r.Step(r.now, &SessionOpened{Session: 1})
+		_, err := proposeTo(r, r.now, make([]byte, size))
+		require.NoError(t, err)
+		require.Len(t, finishTurn(r), 1)
+		requests := 0
+		for i := range 3 * retryAfter {
+			r.now = r.now.Add(r.cfg.Heartbeat)
+			r.Step(r.now, &Tick{})
+			sent := append(hear(r, 1, &Commit{View: 1, Commit: 1, Round: Round(i + 2)}), hear(r, 1, &Part{Stream: 1, Number: uint64(i), Data: []byte("part")})...)
+			for _, m := range sent {
+				if _, ok := m.(*Request); ok {
+					requests++
+				}
+			}
+		}
+		assert.Equal(t, resent, requests, "a request of %d bytes", size)
+	}
+}

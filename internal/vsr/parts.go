@@ -1,6 +1,9 @@
 package vsr
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The progress of large messages, which travel in parts (C5). As long as parts arrive, nothing is lost, and nobody is
 // taken to be stuck.
@@ -57,11 +60,15 @@ func (r *Replica) forwards() {
 	}
 }
 
-// onPart records that a part of a large message of a member has arrived. What comes from the primary may hold the
-// requests of this replica, which are not lost then. The primary of a view that has not begun waits on if it comes from
-// the owner of the best log (V6).
+// largeRequest is the size in bytes above which the entry of a request comes back in parts.
+const largeRequest = 128 << 10
+
+// onPart records that a part of a large message of a member has arrived. A part from the primary may belong to the entry
+// of a large request of this replica, which is not lost then. The primary of a view that has not begun waits on if the
+// part comes from the owner of the best log (V6).
 func (r *Replica) onPart(from Index) {
-	if from == r.prim() {
+	large := func(x sentRequests) bool { return x.bytes > largeRequest }
+	if from == r.prim() && slices.ContainsFunc(r.forwardingNow().inFlight, large) {
 		r.forwards()
 	}
 	if c := &r.viewChange; r.isNextPrimary() && c.stateRequested && from == c.owner {
