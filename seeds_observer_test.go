@@ -378,15 +378,7 @@ func (o *observer) Ready(out *vsr.Output) {
 
 func (o *observer) Saved(saves []*vsr.Save) {
 	o.sees(func(j *judge.Judge) error {
-		o.covered = j.Disk(o.i).Last.Op
-		for _, s := range saves { // the records that they replace are covered no more
-			switch {
-			case s.From > 0:
-				o.covered = min(o.covered, s.From-1)
-			case s.Base != nil:
-				o.covered = min(o.covered, s.Base.Op)
-			}
-		}
+		o.covered = j.Disk(o.i).Covered(o.covered, saves)
 		o.saved, o.wrote = saves[len(saves)-1].Seq, time.Now()
 		return cmp.Or(o.c.x.faults[o.id].survived(), j.Saved(o.i, o.saved))
 	})

@@ -48,7 +48,7 @@ func (p *process) Saved(saves []*vsr.Save) {
 	if p.dead || h.faults.crashing {
 		return
 	}
-	h.saved(saves)
+	h.covered = h.durable().Covered(h.covered, saves)
 	seq := saves[len(saves)-1].Seq
 	p.s.judged(p.s.judge.Saved(h.i, seq))
 	p.s.hash(h.i, actionSaved, seq)
@@ -58,19 +58,6 @@ func (p *process) Saved(saves []*vsr.Save) {
 	p.s.happened(h, fault.Saved, 0)
 	if !p.dead && h.alone() {
 		p.s.happened(h, fault.Alone, 0)
-	}
-}
-
-// saved updates the highest op for which a later mark distinguishes rot from a torn write (S5).
-func (h *host) saved(batch []*vsr.Save) {
-	h.covered = h.durable().Last.Op
-	for _, s := range batch {
-		switch { // the replaced records are in this batch now
-		case s.From > 0:
-			h.covered = min(h.covered, s.From-1)
-		case s.Base != nil:
-			h.covered = min(h.covered, s.Base.Op)
-		}
 	}
 }
 

@@ -13,6 +13,26 @@ type Disk struct {
 	Base, Last vsr.Viewstamp
 }
 
+// Covered returns the highest op for which rot can be told from a torn write, once saves that follow are durable (S5).
+// Before them it is the given one. The disk writes no head that equals the one before.
+func (d Disk) Covered(before vsr.OpNumber, saves []*vsr.Save) vsr.OpNumber {
+	covered, written := d.Last.Op, saves[len(saves)-1].Head != d.Head
+	for _, s := range saves { // the records that they replace are covered no more
+		switch {
+		case s.From > 0:
+			covered, written = min(covered, s.From-1), true
+		case s.Base != nil:
+			covered, written = min(covered, s.Base.Op), true
+		case len(s.Entries) > 0:
+			written = true
+		}
+	}
+	if !written {
+		return before
+	}
+	return covered
+}
+
 // Opened is the contents of a member's disk when the member started.
 type Opened struct {
 	vsr.Durable
