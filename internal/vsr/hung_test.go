@@ -201,3 +201,16 @@ func TestAHungDiskTakesNoMoreThanItMayHold(t *testing.T) {
 	assert.Greater(t, r.log.bytesAbove(r.saves.durable), r.cfg.Window+MaxInFlight, "what a primary sends")
 	assert.Less(t, r.log.bytesAbove(r.saves.durable), r.mostUnsaved()+MaxBody)
 }
+
+// D3: a member that can answer nothing acknowledges nothing either, so a Prepare to it holds as many entries as a message
+// may, whatever its flow allows.
+func TestAMemberThatCanAnswerNothingIsSentMuchAtOnce(t *testing.T) {
+	r := member(t, 3)
+	leadNext(t, r)
+	p := &r.primary.progress[2]
+	p.flow = flow.New(64 << 10)
+	assert.EqualValues(t, 16<<10, r.batch([]Index{2}))
+	r.now = r.now.Add(time.Minute)
+	p.requestedAt = r.now
+	assert.EqualValues(t, MaxBatch, r.batch([]Index{2}))
+}
