@@ -51,6 +51,16 @@ func (m *large) Restore(r io.Reader) error {
 	return err
 }
 
+// largeGroup returns a group of large state machines that has formed.
+func largeGroup(t *testing.T, p *Setup, filling []byte) *Sim {
+	s, err := New(p, &Work{Kit: contract.Kit{New: func() smr.StateMachine { return &large{filling: filling} },
+		Digest: func(m smr.StateMachine) uint64 { return m.(*large).digest }}}, nil)
+	require.NoError(t, err)
+	s.Begin()
+	require.NoError(t, s.Converge(10*time.Second))
+	return s
+}
+
 // catchUp is a backup that has been away and comes back over a narrow link.
 type catchUp struct {
 	rate     int64 // bytes a second
@@ -84,11 +94,7 @@ func (c catchUp) run(t *testing.T) (took time.Duration, carried, needed int64) {
 		p.SnapshotEvery, p.KeepLog, p.SegmentSize = 500, 0, 4<<10
 		body, fill, filling = 16, 600, bytes.Repeat([]byte("filling."), int(size/8))
 	}
-	s, err := New(p, &Work{Kit: contract.Kit{New: func() smr.StateMachine { return &large{filling: filling} },
-		Digest: func(m smr.StateMachine) uint64 { return m.(*large).digest }}}, nil)
-	require.NoError(t, err)
-	s.Begin()
-	require.NoError(t, s.Converge(10*time.Second))
+	s := largeGroup(t, p, filling)
 	leader := s.Primary()
 	away := (leader + 1) % 3
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.Crash, Host: away}))
@@ -158,10 +164,7 @@ func forwarding(t *testing.T, rate int64, delay time.Duration) (took time.Durati
 	p := Calm(1)
 	p.Network = world.Conditions{Delay: delay}
 	p.SnapshotEvery, p.CompareEvery, p.Tail = 1<<30, 1<<30, 1<<20
-	s, err := New(p, &Work{Kit: contract.Kit{New: func() smr.StateMachine { return &large{} }, Digest: func(m smr.StateMachine) uint64 { return m.(*large).digest }}}, nil)
-	require.NoError(t, err)
-	s.Begin()
-	require.NoError(t, s.Converge(10*time.Second))
+	s := largeGroup(t, p, nil)
 	leader := s.Primary()
 	far := (leader + 1) % 3
 	require.NoError(t, s.Do(fault.Fault{Kind: fault.NarrowLink, Host: far, To: leader, N: rate}))
@@ -204,10 +207,7 @@ func largeOperation(t *testing.T, rate int64, delay time.Duration, size int, for
 	p := Calm(1)
 	p.Network = world.Conditions{Delay: delay, Buffered: buffered}
 	p.SnapshotEvery, p.CompareEvery, p.Tail, p.SegmentSize = 1<<30, 1<<30, 1<<20, 4<<20
-	s, err := New(p, &Work{Kit: contract.Kit{New: func() smr.StateMachine { return &large{} }, Digest: func(m smr.StateMachine) uint64 { return m.(*large).digest }}}, nil)
-	require.NoError(t, err)
-	s.Begin()
-	require.NoError(t, s.Converge(10*time.Second))
+	s := largeGroup(t, p, nil)
 	leader := s.Primary()
 	submits, before := leader, int64(0)
 	if forwarded {
@@ -276,10 +276,7 @@ func TestLargeOperationAfterAnOutage(t *testing.T) {
 	p := Calm(1)
 	p.Network = world.Conditions{Delay: time.Millisecond}
 	p.SnapshotEvery, p.CompareEvery, p.Tail, p.SegmentSize = 1<<30, 1<<30, 1<<20, 4<<20
-	s, err := New(p, &Work{Kit: contract.Kit{New: func() smr.StateMachine { return &large{} }, Digest: func(m smr.StateMachine) uint64 { return m.(*large).digest }}}, nil)
-	require.NoError(t, err)
-	s.Begin()
-	require.NoError(t, s.Converge(10*time.Second))
+	s := largeGroup(t, p, nil)
 	leader := s.Primary()
 	away := (leader + 1) % 3
 	s.Call(leader, 1, Operation{Body: make([]byte, 8)})
