@@ -12,7 +12,7 @@ import (
 )
 
 // Large messages travel in parts (C5). In one piece, a message that a slow link carries for long would hold up the
-// heartbeats behind it, and nobody would know whether it makes progress.
+// heartbeats behind it, and no member could see whether it makes progress.
 
 // parts sends large messages to members in parts, and puts those together that arrive.
 type parts struct {
