@@ -99,7 +99,7 @@ func (r *Replica) noAnswer() string {
 		return text + ", and a view change goes on" + r.awaited()
 	}
 	prim := r.memberID(r.prim())
-	if f := r.forwardingNow(); len(f.inFlight) > 0 && r.now.Sub(f.progressAt) <= r.patience() {
+	if f := r.forwardingNow(); len(f.inFlight) > 0 && r.now.Sub(f.partAt) <= r.patience() {
 		return text + fmt.Sprintf(": operations of %d bytes are on their way to the primary, %s, or from there, and arrive bit by bit", f.bytes, prim)
 	}
 	return text + ", although the primary, " + prim + ", is heard; look at the Status of " + prim + ", and check the connection from here to there"

@@ -19,6 +19,7 @@ type forwarding struct {
 	bytes      int64
 	flow       flow.Flow
 	progressAt time.Time // when a request has arrived last, or one was sent and none was in flight
+	partAt     time.Time // when a part of a request, or of its entry, has arrived last (C5); zero if none has
 	tries      int       // how often silence was taken for a loss since one arrived that was sent once
 	probing    bool      // silence was taken for a loss, and nothing has arrived since: one message at a time
 	blockedAt  time.Time // since when the next request waits for room, or silence has lasted; zero if neither

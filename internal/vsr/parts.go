@@ -56,7 +56,7 @@ func (r *Replica) dropped(to Index) {
 // forwards records that the requests on their way to the primary, if there are any, make progress.
 func (r *Replica) forwards() {
 	if f := r.forwardingNow(); len(f.inFlight) > 0 {
-		f.progressAt = r.now
+		f.progressAt, f.partAt = r.now, r.now
 	}
 }
 
